@@ -1,0 +1,1 @@
+//! Configuration in layers: defaults < file < environment < flags. Unknown keys are errors that name the nearest key.

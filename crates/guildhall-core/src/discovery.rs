@@ -1,0 +1,69 @@
+//! The [`Discovery`] seam: where apps register and are watched.
+
+pub mod memory;
+mod record;
+pub mod static_list;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::{AppId, BoxFuture, Incarnation};
+
+pub use record::{NodeRecord, NodeState};
+
+/// Where apps register and are watched.
+///
+/// # Contract
+/// Each rule has its test, of the same name, in `guildhall_testkit::discovery`.
+///
+/// 1. `a_watch_begins_with_a_snapshot`: all live records, then `Synced`, then changes in order.
+/// 2. `a_record_that_is_not_renewed_goes_away`: after its TTL, never before; registering again renews it.
+/// 3. `an_update_reaches_every_watcher`.
+/// 4. `a_later_incarnation_replaces_an_earlier_one`, and an earlier one is refused.
+/// 5. `a_late_deregistration_leaves_the_new_incarnation`: deregistering compares the incarnation.
+/// 6. `a_slow_watcher_is_told_to_start_over`: a watcher that falls behind its buffer sees its stream end, and watches again.
+pub trait Discovery: Send + Sync + 'static {
+    /// Makes `node` known for `ttl`; the runtime registers again well before that, which renews and updates it.
+    fn register<'a>(
+        &'a self,
+        node: &'a NodeRecord,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>>;
+
+    /// Makes the app unknown, if it is still in that life.
+    fn deregister<'a>(
+        &'a self,
+        id: &'a AppId,
+        incarnation: Incarnation,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>>;
+
+    /// The live records and all later changes. The stream ends when the backend is lost or the watcher is too slow: watch again.
+    fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>>;
+}
+
+/// How many changes a watcher may be behind.
+pub const WATCH_BUFFER: usize = 4096;
+
+/// What a watcher sees.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A record is new or has changed.
+    Put(NodeRecord),
+    /// An app is gone.
+    Remove(AppId, Incarnation),
+    /// An address whose record is learnt by dialling it (static lists).
+    Probe(String),
+    /// The snapshot is complete.
+    Synced,
+}
+
+/// Why a discovery backend did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("discovery {operation}: {message}")]
+pub struct DiscoveryError {
+    /// `register`, `watch`...
+    pub operation: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,234 @@
+//! [`Env`]: the only door to the clock, random numbers, tasks and sockets, so that a whole cluster can run simulated.
+
+mod io;
+mod net;
+mod tokio_net;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngCore as _, SeedableRng as _};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use io::ConnIo;
+pub use net::{Accepted, Conn, Listener, Net};
+pub use tokio_net::TokioNet;
+pub use tokio::time::Instant;
+
+/// The world as one app sees it: its clock, its random numbers, its tasks and its network.
+///
+/// Cheap to clone; all clones are the same world. [`Env::real`] is the machine; a simulator builds its own with
+/// [`Env::simulated`] and can end every task of the app with [`Env::kill`].
+#[derive(Clone)]
+pub struct Env(Arc<World>);
+
+struct World {
+    net: Arc<dyn Net>,
+    rng: Mutex<StdRng>,
+    skew_ns: AtomicI64,
+    simulated: Option<Simulated>,
+    blocking: Semaphore,
+    killed: CancellationToken,
+}
+
+/// Where virtual time begins.
+struct Simulated {
+    start: Instant,
+    wall: Duration,
+}
+
+/// How many [`Env::blocking`] closures run at a time on the machine; further ones wait.
+pub const BLOCKING_MAX: usize = 64;
+
+impl Env {
+    /// The machine: its clock, the system's random numbers, its sockets.
+    pub fn real() -> Self {
+        Self::new(Arc::new(TokioNet), StdRng::from_os_rng(), None)
+    }
+
+    /// A world of a simulator: random numbers from `seed`, sockets from `net`, and a wall clock that shows `wall` (since the
+    /// Unix epoch) now and follows tokio's clock, which the simulator pauses.
+    pub fn simulated(seed: u64, net: Arc<dyn Net>, wall: Duration) -> Self {
+        let simulated = Simulated { start: tokio_now(), wall };
+        Self::new(net, StdRng::seed_from_u64(seed), Some(simulated))
+    }
+
+    fn new(net: Arc<dyn Net>, rng: StdRng, simulated: Option<Simulated>) -> Self {
+        Self(Arc::new(World {
+            net,
+            rng: Mutex::new(rng),
+            skew_ns: AtomicI64::new(0),
+            simulated,
+            blocking: Semaphore::new(BLOCKING_MAX),
+            killed: CancellationToken::new(),
+        }))
+    }
+
+    /// The app's monotonic clock.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        let now = tokio_now();
+        match self.0.skew_ns.load(Ordering::Relaxed) {
+            0 => now,
+            skew if skew > 0 => now + Duration::from_nanos(skew.unsigned_abs()),
+            skew => now.checked_sub(Duration::from_nanos(skew.unsigned_abs())).unwrap_or(now),
+        }
+    }
+
+    /// The app's wall clock, since the Unix epoch. For people and start times, never for an order of events.
+    pub fn wall(&self) -> Duration {
+        match &self.0.simulated {
+            Some(simulated) => simulated.wall + self.now().duration_since(simulated.start),
+            None => system_wall(),
+        }
+    }
+
+    /// Makes this app's clock run ahead of (or behind) the others'; for simulators.
+    pub fn set_skew(&self, ahead_ns: i64) {
+        self.0.skew_ns.store(ahead_ns, Ordering::Relaxed);
+    }
+
+    /// Waits for `duration`.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    /// Waits until `deadline` by this app's clock.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn sleep_until(&self, deadline: Instant) {
+        self.sleep(deadline.saturating_duration_since(self.now())).await;
+    }
+
+    /// Runs `future` until it ends or `deadline` comes; `None` is the deadline.
+    ///
+    /// # Cancel safety
+    /// As `future` itself; at the deadline it is dropped.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub async fn until<F: Future>(&self, deadline: Instant, future: F) -> Option<F::Output> {
+        let left = deadline.saturating_duration_since(self.now());
+        tokio::time::timeout(left, future).await.ok()
+    }
+
+    /// Sixty-four random bits.
+    pub fn random(&self) -> u64 {
+        self.0.rng.lock().next_u64()
+    }
+
+    /// A random number below `bound`; 0 when `bound` is 0.
+    pub fn random_below(&self, bound: u64) -> u64 {
+        if bound == 0 { 0 } else { self.0.rng.lock().random_range(0..bound) }
+    }
+
+    /// Random bytes, fit for secrets in the real world.
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.rng.lock().fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// Starts a task on the runtime of the caller. It goes on when the handle is dropped, and ends when the app is killed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        tokio::spawn(self.named(name, future))
+    }
+
+    /// Starts a task on another runtime: a worker's.
+    pub fn spawn_on<F>(
+        &self,
+        worker: &tokio::runtime::Handle,
+        name: &'static str,
+        future: F,
+    ) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        worker.spawn(self.named(name, future))
+    }
+
+    fn named<F: Future>(
+        &self,
+        name: &'static str,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + use<F> {
+        let killed = self.0.killed.clone();
+        async move {
+            // A task that panics must not vanish without a word.
+            let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(future));
+            match killed.run_until_cancelled(caught).await? {
+                Ok(output) => Some(output),
+                Err(_) => {
+                    tracing::error!(task = name, "a task panicked");
+                    None
+                }
+            }
+        }
+    }
+
+    /// Runs a closure that blocks (a disk, a hash) away from the workers. At most [`BLOCKING_MAX`] at a time. `None` when it
+    /// panicked or the app was killed.
+    ///
+    /// # Cancel safety
+    /// A closure that has begun runs to its end even when the future is dropped.
+    #[allow(clippy::disallowed_methods, reason = "this is the door")]
+    pub async fn blocking<R, F>(&self, closure: F) -> Option<R>
+    where
+        R: Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
+    {
+        if self.0.simulated.is_some() {
+            return std::panic::catch_unwind(AssertUnwindSafe(closure)).ok();
+        }
+        let _permit = self.0.blocking.acquire().await.ok()?;
+        tokio::task::spawn_blocking(closure).await.ok()
+    }
+
+    /// The network of this app.
+    pub fn net(&self) -> &dyn Net {
+        &*self.0.net
+    }
+
+    /// Ends every task that was started through this world, as a SIGKILL would: nothing is saved, nobody is told.
+    pub fn kill(&self) {
+        self.0.killed.cancel();
+    }
+
+    /// Whether this world runs in a simulator.
+    pub fn is_simulated(&self) -> bool {
+        self.0.simulated.is_some()
+    }
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").field("simulated", &self.is_simulated()).finish_non_exhaustive()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the door")]
+#[inline]
+fn tokio_now() -> Instant {
+    Instant::now()
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the door")]
+fn system_wall() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}

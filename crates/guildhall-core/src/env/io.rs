@@ -1,0 +1,81 @@
+//! A connection as tokio's `AsyncRead` and `AsyncWrite`, for libraries (HTTP) that want those.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::net::Conn;
+
+/// Reads at most this many bytes ahead of the library.
+const READ_AHEAD: usize = 8 * 1024;
+
+/// Wraps a [`Conn`] for libraries that read and write streams.
+pub struct ConnIo {
+    conn: Box<dyn Conn>,
+    ahead: BytesMut,
+}
+
+impl ConnIo {
+    /// Wraps `conn`.
+    pub fn new(conn: Box<dyn Conn>) -> Self {
+        Self { conn, ahead: BytesMut::new() }
+    }
+}
+
+impl AsyncRead for ConnIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while this.ahead.is_empty() {
+            ready!(this.conn.poll_readable(cx))?;
+            this.ahead.reserve(READ_AHEAD);
+            match this.conn.try_read(&mut this.ahead) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+        }
+        let n = this.ahead.len().min(buf.remaining());
+        buf.put_slice(&this.ahead[..n]);
+        this.ahead.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ConnIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.conn.poll_writable(cx))?;
+            match self.conn.try_write_vectored(&[IoSlice::new(buf)]) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closing is dropping: the HTTP library has flushed by then.
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for ConnIo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnIo").field("ahead", &self.ahead.len()).finish_non_exhaustive()
+    }
+}

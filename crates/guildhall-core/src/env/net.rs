@@ -1,0 +1,62 @@
+//! Sockets as the framework sees them: readiness and tries, so that one task can own both directions of a connection.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+use crate::BoxFuture;
+
+/// A network: the machine's, or a simulator's.
+pub trait Net: Send + Sync + 'static {
+    /// Opens a connection to `host:port`, with Nagle's algorithm off.
+    fn connect<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Conn>>>;
+
+    /// Listens on `host:port`; port 0 asks for any free one.
+    fn bind<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+}
+
+/// A listening socket.
+pub trait Listener: Send + Sync {
+    /// The address that peers dial.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Waits for the next connection. Cancel safe.
+    fn accept(&self) -> BoxFuture<'_, io::Result<Accepted>>;
+}
+
+/// A connection that has been accepted, but not yet given to the worker that will own it.
+pub struct Accepted {
+    /// Who dialled.
+    pub peer: SocketAddr,
+    /// Turns it into a connection of the runtime that calls this.
+    pub attach: Box<dyn FnOnce() -> io::Result<Box<dyn Conn>> + Send>,
+}
+
+impl std::fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accepted").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// One connection. Readiness is polled, reads and writes are tried: what tokio's `TcpStream` offers.
+///
+/// Readiness may be spurious: a try that would block answers `WouldBlock` and clears it. At most one task may wait for each
+/// direction.
+pub trait Conn: Send + Sync {
+    /// Waits until a read may succeed.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Appends what has arrived to `buf`, at most its spare capacity; `Ok(0)` is the end of the stream.
+    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize>;
+
+    /// Waits until a write may succeed.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Writes some of `bufs`.
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Who is at the other end.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+}

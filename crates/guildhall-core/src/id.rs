@@ -1,0 +1,221 @@
+//! Names of apps: the four-part [`AppId`], its numeric twin [`LogicAddr`], and the [`Incarnation`] that tells two lives apart.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names one app: `env.world.func.inst`.
+///
+/// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never talk to each other. Ids are ordered label by
+/// label, and `inst` numerically when both are numbers, so `uid.2` comes before `uid.10`.
+///
+/// ```
+/// use guildhall_core::AppId;
+/// let id: AppId = "dev.w1.role.2".parse()?;
+/// assert_eq!((id.func(), id.inst()), ("role", "2"));
+/// assert!(id < "dev.w1.role.10".parse()?);
+/// # Ok::<(), guildhall_core::ParseIdError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AppId(Arc<str>);
+
+impl AppId {
+    /// Separates deployments.
+    pub fn env(&self) -> &str {
+        self.label(0)
+    }
+
+    /// The game world (shard) within the deployment.
+    pub fn world(&self) -> &str {
+        self.label(1)
+    }
+
+    /// Which deployable this is.
+    pub fn func(&self) -> &str {
+        self.label(2)
+    }
+
+    /// Which instance of the deployable.
+    pub fn inst(&self) -> &str {
+        self.label(3)
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn label(&self, n: usize) -> &str {
+        self.0.split('.').nth(n).unwrap_or_default()
+    }
+}
+
+impl FromStr for AppId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let wrong = |why: String| ParseIdError { what: "app id", text: clip(text), why };
+        let labels = text.split('.').count();
+        if labels != 4 {
+            return Err(wrong(format!("has {labels} labels; write env.world.func.inst")));
+        }
+        for label in text.split('.') {
+            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if label.is_empty() || label.len() > 63 || !label.chars().all(allowed) {
+                let label = clip(label);
+                return Err(wrong(format!("label `{label}` is not 1 to 63 characters of [a-z0-9-]")));
+            }
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl Ord for AppId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let inst = |id: &Self| id.inst().parse::<u64>();
+        (self.env(), self.world(), self.func())
+            .cmp(&(other.env(), other.world(), other.func()))
+            .then_with(|| match (inst(self), inst(other)) {
+                (Ok(a), Ok(b)) => a.cmp(&b),
+                _ => Ordering::Equal,
+            })
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for AppId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The numeric address of an app: `cluster.type.server` in 12, 8 and 12 bits. Type 255 is the harbor type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogicAddr(u32);
+
+impl LogicAddr {
+    /// The type of relays between worlds.
+    pub const HARBOR: u8 = 255;
+
+    /// Builds an address; `None` when cluster or server do not fit 12 bits, or cluster or type are 0.
+    pub fn new(cluster: u16, kind: u8, server: u16) -> Option<Self> {
+        let fits = (1..4096).contains(&cluster) && kind > 0 && server < 4096;
+        fits.then(|| Self(u32::from(cluster) << 20 | u32::from(kind) << 12 | u32::from(server)))
+    }
+
+    /// Bits 31 to 20.
+    pub fn cluster(self) -> u16 {
+        (self.0 >> 20) as u16
+    }
+
+    /// Bits 19 to 12.
+    pub fn kind(self) -> u8 {
+        (self.0 >> 12 & 0xff) as u8
+    }
+
+    /// Bits 11 to 0.
+    pub fn server(self) -> u16 {
+        (self.0 & 0xfff) as u16
+    }
+
+    /// The 32 bits, as they travel.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Reads the bits of [`LogicAddr::bits`]; `None` when they are no address.
+    pub fn from_bits(bits: u32) -> Option<Self> {
+        let raw = Self(bits);
+        Self::new(raw.cluster(), raw.kind(), raw.server())
+    }
+}
+
+impl FromStr for LogicAddr {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let mut parts = text.split('.');
+        let parsed = (|| {
+            let addr = Self::new(
+                parts.next()?.parse().ok()?,
+                parts.next()?.parse().ok()?,
+                parts.next()?.parse().ok()?,
+            )?;
+            parts.next().is_none().then_some(addr)
+        })();
+        parsed.ok_or_else(|| ParseIdError {
+            what: "logic address",
+            text: clip(text),
+            why: "write cluster.type.server, within 1..4095, 1..255 and 0..4095".into(),
+        })
+    }
+}
+
+impl fmt::Display for LogicAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.cluster(), self.kind(), self.server())
+    }
+}
+
+impl fmt::Debug for LogicAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One life of an app: start time in ms in the upper 48 bits, 16 random bits below. A later start is larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub u64);
+
+impl Incarnation {
+    /// Builds the incarnation of an app that started at `wall` since the Unix epoch.
+    pub fn new(wall: Duration, random: u16) -> Self {
+        let ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX >> 16);
+        Self(ms << 16 | u64::from(random))
+    }
+
+    /// When the app started, in ms since the Unix epoch.
+    pub fn started_ms(self) -> u64 {
+        self.0 >> 16
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Says which text is not an address, and how to write it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} `{text}`: {why}")]
+pub struct ParseIdError {
+    what: &'static str,
+    text: String,
+    why: String,
+}
+
+/// Foreign text in an error message, at a length a log line can bear.
+fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,95 @@
+//! Keys of entities: their canonical text, and the slot of a keyspace that the text falls into.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The key of an entity in canonical text: integers in decimal, strings as they are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &self.0)
+    }
+}
+
+/// The slot of `key` among `slots`: xxh3-64 of its text, modulo `slots`. Every app computes the same.
+///
+/// # Panics
+/// When `slots` is 0; configuration refuses that at start.
+pub fn slot_of(key: &str, slots: u32) -> u32 {
+    let slot = xxh3_64(key.as_bytes()) % u64::from(slots);
+    u32::try_from(slot).expect("a remainder of a u32 fits a u32")
+}
+
+/// A Rust type that can be the key of an actor.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of an actor",
+    note = "keys are String, u64 or i64"
+)]
+pub trait ActorKey: Clone + Send + Sync + 'static {
+    /// Reads the canonical text; `None` for text that is not a key of this type. Empty text and 0 are no keys.
+    fn from_text(text: &str) -> Option<Self>;
+
+    /// The canonical text.
+    fn to_text(&self) -> Key;
+}
+
+impl ActorKey for String {
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn to_text(&self) -> Key {
+        Key::from(self.as_str())
+    }
+}
+
+macro_rules! integer_keys {
+    ($($integer:ty),*) => {$(
+        impl ActorKey for $integer {
+            fn from_text(text: &str) -> Option<Self> {
+                text.parse().ok().filter(|n| *n != 0)
+            }
+
+            fn to_text(&self) -> Key {
+                Key::from(self.to_string())
+            }
+        }
+    )*};
+}
+integer_keys!(u64, i64);

@@ -1,0 +1,25 @@
+//! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
+//!
+//! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`env`] is the only way to the clock, random
+//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`store`] and [`backend`] are the seams
+//! that vendors implement.
+
+pub mod backend;
+pub mod config;
+pub mod discovery;
+pub mod env;
+pub mod id;
+pub mod key;
+pub mod rpc;
+pub mod status;
+pub mod store;
+
+pub use backend::{Backend, BackendError, Plugin};
+pub use env::Env;
+pub use id::{AppId, Incarnation, LogicAddr, ParseIdError};
+pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
+pub use key::{ActorKey, Key, slot_of};
+pub use status::{Code, Effect, ErrorEnum, Status};
+
+/// A boxed future that can be sent between threads; what object-safe seams return.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,232 @@
+//! [`Status`]: the only error of calls, one pointer wide, which always says whether the call ran.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What went wrong, in gRPC's numbering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "gRPC's names")]
+pub enum Code {
+    Ok = 0,
+    Cancelled = 1,
+    Unknown = 2,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    NotFound = 5,
+    AlreadyExists = 6,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    FailedPrecondition = 9,
+    Aborted = 10,
+    OutOfRange = 11,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+    DataLoss = 15,
+    Unauthenticated = 16,
+}
+
+impl Code {
+    /// Reads a number from the wire; an unheard-of one is `Unknown`.
+    pub fn from_number(number: u8) -> Self {
+        use Code as C;
+        const CODES: [Code; 17] = [
+            C::Ok,
+            C::Cancelled,
+            C::Unknown,
+            C::InvalidArgument,
+            C::DeadlineExceeded,
+            C::NotFound,
+            C::AlreadyExists,
+            C::PermissionDenied,
+            C::ResourceExhausted,
+            C::FailedPrecondition,
+            C::Aborted,
+            C::OutOfRange,
+            C::Unimplemented,
+            C::Internal,
+            C::Unavailable,
+            C::DataLoss,
+            C::Unauthenticated,
+        ];
+        CODES.get(usize::from(number)).copied().unwrap_or(C::Unknown)
+    }
+}
+
+/// Whether the call that failed has run: what decides if it may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Effect {
+    /// Nothing happened: the call may be sent again.
+    NotRun = 0,
+    /// Nobody can say: only an idempotent call may be sent again.
+    MayHaveRun = 1,
+    /// The handler ran and said so.
+    Ran = 2,
+}
+
+impl Effect {
+    /// Reads a number from the wire; an unheard-of one is the careful answer.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::NotRun,
+            2 => Self::Ran,
+            _ => Self::MayHaveRun,
+        }
+    }
+}
+
+/// Reasons below 1000: the framework's own. A game's begin at 1000 (`guildhall.errors`).
+#[allow(missing_docs, reason = "the names say it; docs/semantics lists them")]
+pub mod reason {
+    pub const NO_ROUTE: u32 = 1;
+    pub const LOST: u32 = 2;
+    pub const GOING_AWAY: u32 = 3;
+    pub const MOVED: u32 = 4;
+    pub const NOT_READY: u32 = 5;
+    pub const OVERLOADED: u32 = 6;
+    pub const LIMITED: u32 = 7;
+    pub const BREAKER_OPEN: u32 = 8;
+    pub const DEADLOCK: u32 = 9;
+    pub const EXPIRED: u32 = 10;
+    pub const CANCELLED: u32 = 11;
+    pub const PANICKED: u32 = 12;
+    pub const TURN_LIMIT: u32 = 13;
+    pub const NO_SUCH_METHOD: u32 = 14;
+    pub const BAD_REQUEST: u32 = 15;
+    pub const BAD_KEY: u32 = 16;
+    pub const TOO_LARGE: u32 = 17;
+    pub const NO_SUCH_ENTITY: u32 = 18;
+    pub const STORE: u32 = 19;
+    pub const NOT_THE_OWNER: u32 = 20;
+    pub const UNAUTHENTICATED: u32 = 21;
+    pub const NOT_FOR_CLIENTS: u32 = 22;
+    pub const KICKED: u32 = 23;
+    pub const BAD_REPLY: u32 = 24;
+    pub const REPLY_GONE: u32 = 25;
+}
+
+/// An error enum of a game's protos (`option (guildhall.errors)`): generated, never written by hand.
+pub trait ErrorEnum: Copy {
+    /// The number that travels: the enum's base plus the value.
+    fn reason(self) -> u32;
+}
+
+/// Why a call failed, and whether it ran.
+///
+/// One pointer wide, so that `Result<Rsp, Status>` stays small. `code` is gRPC's; `reason` is exact and comparable
+/// ([`reason`] below 1000, a game's own above); `effect` is set by the side that knows.
+///
+/// ```
+/// use guildhall_core::{Code, Status};
+/// let status = Status::new(Code::NotFound, "no role 7");
+/// assert_eq!(status.code(), Code::NotFound);
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Status(Box<Inner>);
+
+#[derive(Clone, PartialEq)]
+struct Inner {
+    code: Code,
+    effect: Effect,
+    reason: u32,
+    message: Cow<'static, str>,
+    details: Vec<Detail>,
+}
+
+/// One typed addition to a [`Status`]: an encoded message and the full name of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// Full protobuf name of the message.
+    pub kind: String,
+    /// The encoded message.
+    pub value: bytes::Bytes,
+}
+
+impl Status {
+    /// Builds a status with the careful effect `MayHaveRun`; whatever a handler returns is sent as `Ran`.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            effect: Effect::MayHaveRun,
+            reason: 0,
+            message: message.into(),
+            details: Vec::new(),
+        }))
+    }
+
+    /// Builds the status of a call that was refused before it ran.
+    pub fn not_run(code: Code, reason: u32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(code, message).with_reason(reason).with_effect(Effect::NotRun)
+    }
+
+    /// Sets the exact reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: u32) -> Self {
+        self.0.reason = reason;
+        self
+    }
+
+    /// Sets whether the call ran.
+    #[must_use]
+    pub fn with_effect(mut self, effect: Effect) -> Self {
+        self.0.effect = effect;
+        self
+    }
+
+    /// Adds a typed detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.0.details.push(detail);
+        self
+    }
+
+    /// What went wrong, roughly.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What went wrong, exactly; 0 when nothing more is known.
+    pub fn reason(&self) -> u32 {
+        self.0.reason
+    }
+
+    /// Whether the call ran.
+    pub fn effect(&self) -> Effect {
+        self.0.effect
+    }
+
+    /// For people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Typed additions.
+    pub fn details(&self) -> &[Detail] {
+        &self.0.details
+    }
+
+    /// Whether this is that error of the game: `status.is(RoleError::NameTaken)`.
+    pub fn is(&self, error: impl ErrorEnum) -> bool {
+        self.0.reason == error.reason()
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.code)?;
+        if self.0.reason != 0 {
+            write!(f, "({})", self.0.reason)?;
+        }
+        write!(f, " {:?}: {}", self.0.effect, self.0.message)
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Status {}

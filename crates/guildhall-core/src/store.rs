@@ -1,0 +1,140 @@
+//! The [`Store`] seam: rows that are claimed by one owner at a time, and written only by who claimed them.
+
+pub mod memory;
+mod query;
+mod row;
+mod table;
+
+use crate::BoxFuture;
+
+pub use query::{Compare, Condition, Page, Query};
+pub use row::{Batch, Committed, Guard, Holder, LeaseId, Op, Row, RowId, Token, Write};
+pub use table::{Column, Kind, Table, Value};
+
+/// Where entities are kept.
+///
+/// # Contract
+/// Each rule has its test, of the same name, in `guildhall_testkit::store`; every implementation runs them.
+///
+/// 1. `a_claim_makes_a_tombstone_where_there_was_nothing`: a claim is one atomic statement per row that reads it and writes
+///    the token and version + 1. Only a claim makes a row; a write never does.
+/// 2. `a_claim_by_a_smaller_epoch_is_refused`, `a_claim_by_an_equal_epoch_of_another_holder_is_refused`: and the refusal
+///    carries the row's epoch.
+/// 3. `a_second_activation_of_the_same_holder_claims`: every activation claims, also on the same lease.
+/// 4. `a_write_with_another_token_is_refused`, `a_write_with_another_version_is_refused`: token and version must equal.
+/// 5. `a_repeated_write_is_done_once`: the same write again, when the row has the writer's token and exactly version + 1,
+///    answers `Committed` and changes nothing.
+/// 6. `a_batch_is_all_or_nothing`: within `capabilities().batch`.
+/// 7. `an_update_keeps_the_fields_it_does_not_name`.
+/// 8. `a_delete_keeps_the_head_and_the_records`: a deleted row is a tombstone with token, version and completion records.
+/// 9. `creating_an_existing_row_and_updating_a_missing_one_are_errors`.
+/// 10. `batches_of_one_commit_succeed_and_fail_each_for_itself`.
+/// 11. `a_stateless_write_to_an_owned_row_is_refused`.
+/// 12. `a_query_pages_in_key_order_and_skips_tombstones`.
+/// 13. `a_claim_under_another_lease_is_refused`: epochs compare within one lease only.
+/// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`.
+/// 15. `columns_that_the_schema_does_not_know_are_kept`.
+/// 16. `committed_rows_survive_a_restart` (stores that keep anything).
+pub trait Store: Send + Sync + 'static {
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Makes the tables ready, or says what stands in the way. Called once, before anything else.
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'static Table],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Fences `rows` for `by` and reads them, all or none. A row comes back as the claim left it, with the new token and
+    /// version; where there was nothing it is a new tombstone.
+    fn claim<'a>(
+        &'a self,
+        rows: &'a [RowId],
+        by: Token,
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
+
+    /// Reads without claiming; such state may answer nothing but "there is none".
+    fn read<'a>(
+        &'a self,
+        rows: &'a [RowId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>>;
+
+    /// Writes the batches in one trip, each atomic, each with its own result.
+    fn commit<'a>(
+        &'a self,
+        batches: Vec<Batch>,
+    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>>;
+
+    /// Finds rows of one table.
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>>;
+}
+
+/// What a store can do beyond the contract's minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How far a batch may reach.
+    pub batch: BatchReach,
+    /// Enforces unique columns.
+    pub unique: bool,
+    /// Answers queries in another order than the key's.
+    pub order: bool,
+    /// Rows outlive the process.
+    pub durable: bool,
+}
+
+/// Which rows one batch may touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BatchReach {
+    /// One row.
+    Row,
+    /// Rows with the same key.
+    Owner,
+    /// Any rows.
+    Any,
+}
+
+/// Why a store did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// The token, the version or the lease does not match: somebody else owns the row.
+    Refused {
+        /// Epoch of the row, for an owner that wants to claim again with a larger one.
+        row_epoch: u64,
+    },
+    /// A row with this key exists.
+    Exists,
+    /// No row with this key exists.
+    Missing,
+    /// The store cannot be reached or refused to work; nothing was written.
+    Unavailable,
+    /// The write may be there or not: read back before answering.
+    Unknown,
+    /// The schema or the request does not fit the store.
+    Invalid,
+}
+
+/// A failed operation of a store: what it was, on which row, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} {subject}: {message}")]
+pub struct StoreError {
+    /// What the caller can do about it.
+    pub kind: StoreErrorKind,
+    /// `claim`, `commit`, `open`...
+    pub operation: &'static str,
+    /// The row, table or file.
+    pub subject: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl StoreError {
+    /// Builds an error of `operation` on `subject`.
+    pub fn new(
+        kind: StoreErrorKind,
+        operation: &'static str,
+        subject: impl ToString,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { kind, operation, subject: subject.to_string(), message: message.into() }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a table looks like: generated from an entity, known at compile time.
+
+use bytes::Bytes;
+
+/// A table: one entity's fields as columns.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Name in the store.
+    pub name: &'static str,
+    /// Column of the key.
+    pub key: Column,
+    /// The other columns, by ascending number.
+    pub columns: &'static [Column],
+}
+
+impl Table {
+    /// The column with this number, the key's included.
+    pub fn column(&self, number: u32) -> Option<&Column> {
+        if self.key.number == number {
+            return Some(&self.key);
+        }
+        let at = self.columns.binary_search_by_key(&number, |c| c.number).ok()?;
+        Some(&self.columns[at])
+    }
+}
+
+/// One top-level field of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Field number in the proto; what identifies the column through renames in code.
+    pub number: u32,
+    /// Field name in the proto.
+    pub name: &'static str,
+    /// How it is kept.
+    pub kind: Kind,
+    /// No two rows have the same value.
+    pub unique: bool,
+    /// Queries by it are quick.
+    pub index: bool,
+}
+
+/// How a column is kept: scalars natively, everything else as protobuf bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// bool
+    Bool,
+    /// Signed integers and enums.
+    Int,
+    /// Unsigned integers.
+    Uint,
+    /// float and double
+    Float,
+    /// string
+    Text,
+    /// bytes
+    Bytes,
+    /// Messages, lists and maps: protobuf bytes of the one field.
+    Proto,
+}
+
+/// The value of a column.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+pub enum Value {
+    /// For `Kind::Bool`.
+    Bool(bool),
+    /// For `Kind::Int`.
+    Int(i64),
+    /// For `Kind::Uint`.
+    Uint(u64),
+    /// For `Kind::Float`.
+    Float(f64),
+    /// For `Kind::Text`.
+    Text(String),
+    /// For `Kind::Bytes` and `Kind::Proto`.
+    Bytes(Bytes),
+}
+
+impl Value {
+    /// Whether this value belongs in a column of `kind`.
+    pub fn fits(&self, kind: Kind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Bool(_), Kind::Bool)
+                | (Self::Int(_), Kind::Int)
+                | (Self::Uint(_), Kind::Uint)
+                | (Self::Float(_), Kind::Float)
+                | (Self::Text(_), Kind::Text)
+                | (Self::Bytes(_), Kind::Bytes | Kind::Proto)
+        )
+    }
+}
