@@ -1,1 +1,140 @@
 //! Configuration in layers: defaults < file < environment < flags. Unknown keys are errors that name the nearest key.
+
+mod args;
+mod layers;
+mod nearest;
+mod section;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use layers::ConfigBuilder;
+use layers::{Node, Tree};
+
+/// The settings of one app. Cheap to clone; all clones are the same settings.
+///
+/// The defaults are those of the types that sections are read into. Over them lie the file, the environment
+/// (`GUILDHALL__LINK__LISTEN`), and the flags and the settings of the program.
+///
+/// ```
+/// use guildhall_core::config::Config;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Link { listen: String, window: u32 }
+/// impl Default for Link {
+///     fn default() -> Self { Self { listen: "127.0.0.1:7000".into(), window: 32 } }
+/// }
+///
+/// let config = Config::builder().flag("link.window=64").build()?;
+/// let link: Link = config.section("link")?;
+/// assert_eq!((link.listen.as_str(), link.window), ("127.0.0.1:7000", 64));
+/// config.check_unclaimed()?;
+/// # Ok::<(), guildhall_core::config::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Config(Arc<Settings>);
+
+struct Settings {
+    given: Tree,
+    claimed: Mutex<BTreeSet<String>>,
+}
+
+impl Config {
+    /// Begins with the defaults alone.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// Reads the section `name` (`link`, or `actor.player` for a table in a table) over the defaults of `T`, and claims it.
+    ///
+    /// The known keys are the fields of `T`, nested ones included. A field whose default is an empty map is a free-form table
+    /// and takes any keys. Text from the environment and from flags becomes what the field needs.
+    ///
+    /// # Errors
+    /// An unknown key or a value that does not fit, with its origin.
+    pub fn section<T>(&self, name: &str) -> Result<T, ConfigError>
+    where
+        T: Serialize + DeserializeOwned + Default,
+    {
+        self.section_over(name, &T::default())
+    }
+
+    /// As [`Config::section`], over `defaults` that the program chose.
+    ///
+    /// # Errors
+    /// An unknown key or a value that does not fit, with its origin.
+    pub fn section_over<T>(&self, name: &str, defaults: &T) -> Result<T, ConfigError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.0.claimed.lock().insert(name.to_owned());
+        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        section::read(&path, find(&self.0.given, &path), defaults)
+    }
+
+    /// Checks that everything that was set belongs to a section that somebody asked for. To be called when all have asked.
+    ///
+    /// # Errors
+    /// Names the first key that nobody asked for, its origin and the nearest section.
+    pub fn check_unclaimed(&self) -> Result<(), ConfigError> {
+        let claimed = self.0.claimed.lock();
+        unclaimed(&self.0.given, "", &claimed).map_or(Ok(()), Err)
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Shows no values: some are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sections: Vec<_> = self.0.given.keys().collect();
+        f.debug_struct("Config")
+            .field("given", &sections)
+            .finish_non_exhaustive()
+    }
+}
+
+fn find<'a>(tree: &'a Tree, path: &[String]) -> Option<&'a Node> {
+    let node = tree.get(path.first()?)?;
+    match (node, &path[1..]) {
+        (node, []) => Some(node),
+        (Node::Table(tree, _), rest) => find(tree, rest),
+        (Node::Value(_), _) => None,
+    }
+}
+
+fn unclaimed(tree: &Tree, prefix: &str, claimed: &BTreeSet<String>) -> Option<ConfigError> {
+    for (key, node) in tree {
+        let key = format!("{prefix}{key}");
+        let below = format!("{key}.");
+        if claimed.contains(&key) {
+            continue;
+        }
+        let holds_sections = claimed.iter().any(|name| name.starts_with(&below));
+        match node {
+            Node::Table(tree, _) if holds_sections => {
+                if let Some(error) = unclaimed(tree, &below, claimed) {
+                    return Some(error);
+                }
+            }
+            Node::Table(..) | Node::Value(_) => {
+                let hint = nearest::hint(&key, claimed.iter().map(String::as_str));
+                let message = format!("unknown section `{key}` {}; {hint}", node.origin());
+                return Some(ConfigError { key, message });
+            }
+        }
+    }
+    None
+}
+
+/// Says which setting is wrong, where it was made, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    /// The full key, or the file that cannot be read.
+    pub key: String,
+    message: String,
+}

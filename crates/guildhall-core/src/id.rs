@@ -56,16 +56,24 @@ impl FromStr for AppId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let wrong = |why: String| ParseIdError { what: "app id", text: clip(text), why };
+        let wrong = |why: String| ParseIdError {
+            what: "app id",
+            text: clip(text),
+            why,
+        };
         let labels = text.split('.').count();
         if labels != 4 {
-            return Err(wrong(format!("has {labels} labels; write env.world.func.inst")));
+            return Err(wrong(format!(
+                "has {labels} labels; write env.world.func.inst"
+            )));
         }
         for label in text.split('.') {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if label.is_empty() || label.len() > 63 || !label.chars().all(allowed) {
                 let label = clip(label);
-                return Err(wrong(format!("label `{label}` is not 1 to 63 characters of [a-z0-9-]")));
+                return Err(wrong(format!(
+                    "label `{label}` is not 1 to 63 characters of [a-z0-9-]"
+                )));
             }
         }
         Ok(Self(text.into()))

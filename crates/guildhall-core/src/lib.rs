@@ -1,6 +1,6 @@
 //! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
 //!
-//! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`env`] is the only way to the clock, random
+//! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
 //! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`store`] and [`backend`] are the seams
 //! that vendors implement.
 
@@ -17,8 +17,8 @@ pub mod store;
 pub use backend::{Backend, BackendError, Plugin};
 pub use env::Env;
 pub use id::{AppId, Incarnation, LogicAddr, ParseIdError};
-pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use key::{ActorKey, Key, slot_of};
+pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use status::{Code, Effect, ErrorEnum, Status};
 
 /// A boxed future that can be sent between threads; what object-safe seams return.

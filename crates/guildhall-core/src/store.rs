@@ -1,8 +1,11 @@
 //! The [`Store`] seam: rows that are claimed by one owner at a time, and written only by who claimed them.
 
+pub mod fence;
+pub mod local;
 pub mod memory;
 mod query;
 mod row;
+pub mod schema;
 mod table;
 
 use crate::BoxFuture;
@@ -24,7 +27,8 @@ pub use table::{Column, Kind, Table, Value};
 /// 4. `a_write_with_another_token_is_refused`, `a_write_with_another_version_is_refused`: token and version must equal.
 /// 5. `a_repeated_write_is_done_once`: the same write again, when the row has the writer's token and exactly version + 1,
 ///    answers `Committed` and changes nothing.
-/// 6. `a_batch_is_all_or_nothing`: within `capabilities().batch`.
+/// 6. `a_batch_is_all_or_nothing`: within `capabilities().batch`. When some of its rows are done already and others not, it
+///    is refused.
 /// 7. `an_update_keeps_the_fields_it_does_not_name`.
 /// 8. `a_delete_keeps_the_head_and_the_records`: a deleted row is a tombstone with token, version and completion records.
 /// 9. `creating_an_existing_row_and_updating_a_missing_one_are_errors`.
@@ -35,15 +39,15 @@ pub use table::{Column, Kind, Table, Value};
 /// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`.
 /// 15. `columns_that_the_schema_does_not_know_are_kept`.
 /// 16. `committed_rows_survive_a_restart` (stores that keep anything).
+/// 17. `a_unique_value_is_taken_once` (stores with `capabilities().unique`): until its row leaves it or is deleted; default
+///     values are no values.
 pub trait Store: Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
 
     /// Makes the tables ready, or says what stands in the way. Called once, before anything else.
-    fn prepare<'a>(
-        &'a self,
-        tables: &'a [&'static Table],
-    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn prepare<'a>(&'a self, tables: &'a [&'static Table])
+    -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Fences `rows` for `by` and reads them, all or none. A row comes back as the claim left it, with the new token and
     /// version; where there was nothing it is a new tombstone.
@@ -54,10 +58,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
 
     /// Reads without claiming; such state may answer nothing but "there is none".
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>>;
+    fn read<'a>(&'a self, rows: &'a [RowId])
+    -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>>;
 
     /// Writes the batches in one trip, each atomic, each with its own result.
     fn commit<'a>(
@@ -129,12 +131,21 @@ pub struct StoreError {
 
 impl StoreError {
     /// Builds an error of `operation` on `subject`.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "callers pass what they have, owned or not"
+    )]
     pub fn new(
         kind: StoreErrorKind,
         operation: &'static str,
         subject: impl ToString,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, operation, subject: subject.to_string(), message: message.into() }
+        Self {
+            kind,
+            operation,
+            subject: subject.to_string(),
+            message: message.into(),
+        }
     }
 }

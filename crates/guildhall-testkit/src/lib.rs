@@ -1,1 +1,4 @@
-//! (being written)
+//! What tests of games and of plugins stand on: the contract suites of the seams.
+
+pub mod discovery;
+pub mod store;

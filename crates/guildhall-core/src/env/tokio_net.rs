@@ -44,8 +44,12 @@ impl Listener for TcpAcceptor {
             stream.set_nodelay(true)?;
             // Taken off this runtime's reactor, so that the worker that owns it can put it on its own.
             let stream = stream.into_std()?;
-            let attach = move || Ok(Box::new(TcpConn(TcpStream::from_std(stream)?)) as Box<dyn Conn>);
-            Ok(Accepted { peer, attach: Box::new(attach) })
+            let attach =
+                move || Ok(Box::new(TcpConn(TcpStream::from_std(stream)?)) as Box<dyn Conn>);
+            Ok(Accepted {
+                peer,
+                attach: Box::new(attach),
+            })
         })
     }
 }

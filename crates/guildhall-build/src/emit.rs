@@ -1,0 +1,91 @@
+//! Writes the Rust code: prost's messages, and beside them what Guildhall adds, one file per package.
+
+mod clients;
+mod descriptors;
+mod entities;
+mod errors;
+mod messages;
+mod pushes;
+mod services;
+mod tidy;
+
+use crate::error::Result;
+use crate::options::Model;
+use crate::program::{Entity, Program, Service};
+use crate::protos::Protos;
+use crate::rust::camel;
+
+/// The files to write: name and contents.
+pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for (package, mut code) in messages::messages(protos)? {
+        let services: Vec<_> = program
+            .services
+            .iter()
+            .filter(|it| it.desc.package_name() == package)
+            .collect();
+        if !services.is_empty() {
+            let name = format!("{package}.descriptors.bin");
+            code += &descriptors::include(&name);
+            files.push((name, descriptors::encode(protos, &package)));
+        }
+        for service in services {
+            code += &services::describe(service);
+            code += &match service.model {
+                Model::Client => pushes::pushes(service),
+                Model::Actor => services::actor(service) + &clients::client(service),
+                _ => services::concurrent(service) + &clients::client(service),
+            };
+        }
+        for entity in program
+            .entities
+            .iter()
+            .filter(|it| it.desc.package_name() == package)
+        {
+            code += &entities::entity(entity);
+        }
+        for error in program
+            .errors
+            .iter()
+            .filter(|it| it.desc.package_name() == package)
+        {
+            code += &errors::conversions(error);
+        }
+        files.push((
+            format!("{package}.rs"),
+            tidy::tidy(&package, &code)?.into_bytes(),
+        ));
+    }
+    Ok(files)
+}
+
+/// Types that are generated for a service.
+pub(crate) fn service_types(service: &Service) -> Vec<String> {
+    let name = camel(service.desc.name());
+    match service.model {
+        Model::Client => vec![name],
+        _ => vec![format!("{name}Server"), format!("{name}Client"), name],
+    }
+}
+
+/// Types that are generated for an entity.
+pub(crate) fn entity_types(entity: &Entity) -> Vec<String> {
+    let name = camel(entity.desc.name());
+    let mut types = vec![format!("{name}Entity")];
+    if !entity.views().is_empty() {
+        types.push(format!("{name}View"));
+    }
+    types
+}
+
+/// A comment of the proto as a doc comment, or `otherwise` where there is none.
+fn docs(comment: &[String], otherwise: &str) -> String {
+    let line = |text: &str| {
+        let plain = text.replace('[', "\\[").replace(']', "\\]");
+        format!("#[doc = {:?}]\n", format!(" {plain}"))
+    };
+    if comment.is_empty() {
+        return format!("#[doc = {:?}]\n", format!(" {otherwise}"));
+    }
+    comment.iter().map(|text| line(text)).collect()
+}

@@ -1,0 +1,125 @@
+//! Clients: typed calls made from a `Cx`, so that the caller's deadline bounds them.
+
+use std::fmt::Write as _;
+
+use prost_reflect::Kind;
+
+use super::docs;
+use super::services::Types;
+use crate::options::Model;
+use crate::program::{Method, Service};
+use crate::protos::comment;
+use crate::rust::{camel, shouty, snake};
+
+/// The client of a service.
+pub(crate) fn client(service: &Service) -> String {
+    let (name, full_name) = (camel(service.desc.name()), service.desc.full_name());
+    let (mut consts, mut calls) = (String::new(), String::new());
+    for (index, method) in service.methods.iter().enumerate() {
+        consts += &constant(service, index, method);
+        calls += &call(service, method);
+    }
+    let targets = if service.model == Model::Actor {
+        ""
+    } else {
+        TARGETS
+    };
+    format!(
+        "/// Calls `{full_name}`, within the deadline of the `Cx` it is made from.
+        #[derive(Clone, Debug)]
+        pub struct {name}Client<'a> {{
+            cx: &'a ::guildhall::codegen::Cx,
+            target: ::guildhall::codegen::Target,
+        }}
+
+        impl<'a> {name}Client<'a> {{
+            {consts}
+            /// Makes a client whose calls go where the service's options say.
+            pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {{
+                Self {{ cx, target: ::guildhall::codegen::Target::Default }}
+            }}
+            {targets}
+            {calls}
+        }}\n"
+    )
+}
+
+/// How a client of a service without keys is aimed.
+const TARGETS: &str = "
+    /// Calls exactly that app.
+    #[must_use]
+    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
+        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+        Self { cx: self.cx, target }
+    }
+
+    /// Calls any app that serves it, each call another.
+    #[must_use]
+    pub fn random(self) -> Self {
+        Self { cx: self.cx, target: ::guildhall::codegen::Target::Random }
+    }
+
+    /// Calls the app that `key` falls to, the same one for one key.
+    #[must_use]
+    pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
+        let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&key));
+        Self { cx: self.cx, target: ::guildhall::codegen::Target::Hash(key) }
+    }
+";
+
+/// The method as a constant, for callers that name it.
+pub(crate) fn constant(service: &Service, index: usize, method: &Method) -> String {
+    let types = Types::of(service, method);
+    format!(
+        "/// `{path}`.
+        pub const {name}: ::guildhall::codegen::Method<{req}, {rsp}> =
+            ::guildhall::codegen::Method::new(&{table}.methods[{index}]);\n",
+        path = method.path,
+        name = shouty(method.desc.name()),
+        table = shouty(service.desc.name()),
+        req = types.req,
+        rsp = types.rsp,
+    )
+}
+
+fn call(service: &Service, method: &Method) -> String {
+    let (desc, types) = (&method.desc, Types::of(service, method));
+    let key = match method.key() {
+        Some(field) => {
+            let name = snake(field.name());
+            let key = match field.kind() {
+                Kind::String => format!("Text(&req.{name})"),
+                Kind::Uint32 | Kind::Uint64 => format!("Uint(u64::from(req.{name}))"),
+                _ => format!("Int(i64::from(req.{name}))"),
+            };
+            format!("|req| ::guildhall::codegen::KeyText::{key}")
+        }
+        None => "|_| ::guildhall::codegen::KeyText::None".to_owned(),
+    };
+    let (verb, rsp) = match method.options.oneway {
+        true => ("cast", "()".to_owned()),
+        false => ("call", types.rsp),
+    };
+    let mut code = docs(
+        &comment(&desc.parent_file(), desc.path()),
+        &format!("Calls `{}`.", method.path),
+    );
+    let _ = write!(
+        code,
+        "pub fn {call}(&self, req: {req}) -> impl ::core::future::Future<
+            Output = ::core::result::Result<{rsp}, ::guildhall::codegen::Status>,
+        > + ::core::marker::Send + use<'a> {{
+            ::guildhall::codegen::{verb}(
+                self.cx,
+                Self::{constant},
+                ::core::clone::Clone::clone(&self.target),
+                {key},
+                req,
+            )
+        }}\n",
+        call = snake(desc.name()),
+        req = types.req,
+        constant = shouty(desc.name()),
+    );
+    code
+}

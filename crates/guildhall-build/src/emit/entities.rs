@@ -1,0 +1,327 @@
+//! Entities: a message with dirty bits, its table, and its views.
+
+use std::fmt::Write as _;
+
+use prost_reflect::Kind;
+
+use crate::program::{Entity, Field, is_optional};
+use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
+
+/// The entity of a message.
+pub(crate) fn entity(entity: &Entity) -> String {
+    let name = camel(entity.desc.name());
+    let mut setters = String::new();
+    for (bit, field) in entity.columns().enumerate() {
+        setters += &setter(entity, bit, field);
+    }
+    let key = snake(key(entity).desc.name());
+    let (view, views) = views(entity);
+    format!(
+        "{table}
+        /// [`{name}`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
+        #[derive(Debug)]
+        pub struct {name}Entity {{
+            state: {name},
+            meta: ::guildhall::codegen::EntityMeta,
+        }}
+
+        impl {name}Entity {{
+            {setters}
+            /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
+            pub fn exists(&self) -> bool {{
+                self.meta.exists()
+            }}
+
+            /// Makes it exist; nothing happens if it does.
+            pub fn create(&mut self) {{
+                self.meta.create();
+            }}
+
+            /// Makes it missing, with all fields at their defaults.
+            pub fn delete(&mut self) {{
+                let key = ::core::mem::take(&mut self.state.{key});
+                self.state = {name} {{ {key}: key, ..::core::default::Default::default() }};
+                self.meta.delete();
+            }}
+            {view}
+        }}
+
+        impl ::core::ops::Deref for {name}Entity {{
+            type Target = {name};
+
+            fn deref(&self) -> &{name} {{
+                &self.state
+            }}
+        }}
+        {implementation}
+        {views}",
+        table = table(entity),
+        implementation = implementation(entity),
+    )
+}
+
+fn key(entity: &Entity) -> &Field {
+    entity.key().expect("checked to have one key")
+}
+
+fn table(entity: &Entity) -> String {
+    let mut columns = String::new();
+    for field in entity.columns() {
+        let _ = write!(columns, "{},", column(field));
+    }
+    format!(
+        "/// Table of [`{name}Entity`].
+        pub static {table}_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::Table {{
+            name: {store_name:?},
+            key: {key},
+            columns: &[{columns}],
+        }};\n",
+        name = camel(entity.desc.name()),
+        table = shouty(entity.desc.name()),
+        store_name = entity.table,
+        key = column(key(entity)),
+    )
+}
+
+fn column(field: &Field) -> String {
+    let kind = match field.desc.kind() {
+        _ if field.is_proto() => "Proto",
+        Kind::Bool => "Bool",
+        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => "Uint",
+        Kind::Float | Kind::Double => "Float",
+        Kind::String => "Text",
+        Kind::Bytes => "Bytes",
+        _ => "Int",
+    };
+    format!(
+        "::guildhall::codegen::Column {{
+            number: {},
+            name: {:?},
+            kind: ::guildhall::codegen::Kind::{kind},
+            unique: {},
+            index: {},
+        }}",
+        field.desc.number(),
+        field.desc.name(),
+        field.options.unique,
+        field.options.index,
+    )
+}
+
+/// `set_x` and `x_mut`.
+fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
+    let Setter {
+        takes,
+        converts,
+        keeps,
+        borrows,
+    } = Setter::of(entity, field);
+    let (plain, bare) = (snake(field.desc.name()), bare(field.desc.name()));
+    format!(
+        "/// Sets `{bare}`; it is saved even if it is equal.
+        pub fn set_{bare}(&mut self, value: {takes}) {{
+            self.meta.mark({bit});
+            self.state.{plain} = {converts};
+        }}
+
+        /// Changes `{bare}` in place; it is saved even if it stays equal.
+        pub fn {bare}_mut(&mut self) -> &mut {keeps} {{
+            self.meta.mark({bit});
+            {borrows}
+        }}\n"
+    )
+}
+
+struct Setter {
+    /// What `set_x` takes.
+    takes: String,
+    /// How that becomes the field.
+    converts: String,
+    /// What `x_mut` lends.
+    keeps: String,
+    /// How it does.
+    borrows: String,
+}
+
+impl Setter {
+    fn of(entity: &Entity, field: &Field) -> Self {
+        let (desc, package) = (&field.desc, entity.desc.package_name());
+        let value = value_type(package, desc);
+        let place = format!("self.state.{}", snake(desc.name()));
+        let borrows = format!("&mut {place}");
+        let same = |keeps: String| Self {
+            takes: keeps.clone(),
+            converts: "value".to_owned(),
+            keeps,
+            borrows: borrows.clone(),
+        };
+        let into = |takes: &str, keeps: String| Self {
+            takes: format!("impl ::core::convert::Into<{takes}>"),
+            converts: "value.into()".to_owned(),
+            keeps,
+            borrows: borrows.clone(),
+        };
+        if desc.is_map() {
+            let Kind::Message(entry) = desc.kind() else {
+                return same(value);
+            };
+            let key = value_type(package, &entry.map_entry_key_field());
+            let item = value_type(package, &entry.map_entry_value_field());
+            let map = "::guildhall::prost::alloc::collections::BTreeMap";
+            return same(format!("{map}<{key}, {item}>"));
+        }
+        if desc.is_list() {
+            return same(format!("::guildhall::prost::alloc::vec::Vec<{value}>"));
+        }
+        let option = format!("::core::option::Option<{value}>");
+        match desc.kind() {
+            Kind::Message(_) => Self {
+                borrows: format!("{place}.get_or_insert_with(::core::default::Default::default)"),
+                ..into(&option, value)
+            },
+            Kind::Enum(desc) => {
+                let rust = type_path(package, desc.full_name());
+                let optional = is_optional(&field.desc);
+                Self {
+                    takes: if optional {
+                        format!("impl ::core::convert::Into<::core::option::Option<{rust}>>")
+                    } else {
+                        rust
+                    },
+                    converts: if optional {
+                        "value.into().map(::core::convert::Into::into)".to_owned()
+                    } else {
+                        "value.into()".to_owned()
+                    },
+                    keeps: if optional { option } else { value },
+                    borrows,
+                }
+            }
+            _ if is_optional(desc) => into(&option, option.clone()),
+            Kind::String | Kind::Bytes => into(&value, value.clone()),
+            _ => same(value),
+        }
+    }
+}
+
+/// `codegen::Entity` for it.
+fn implementation(entity: &Entity) -> String {
+    let name = camel(entity.desc.name());
+    let key = key(entity);
+    let (mut loads, mut saves) = (String::new(), String::new());
+    for (bit, field) in entity.columns().enumerate() {
+        let (number, plain) = (field.desc.number(), snake(field.desc.name()));
+        let value = if field.is_proto() {
+            let _ = write!(
+                loads,
+                "{number} => ::guildhall::codegen::load_proto(
+                    Self::TABLE, key, {number}, value, &mut state,
+                )?,"
+            );
+            format!(
+                "::guildhall::codegen::proto_value(&mut self.state, |a, b| {{
+                    ::core::mem::swap(&mut a.{plain}, &mut b.{plain});
+                }})"
+            )
+        } else {
+            let _ = write!(
+                loads,
+                "{number} => state.{plain} =
+                    ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?,"
+            );
+            format!("::guildhall::codegen::scalar_value(&self.state.{plain})")
+        };
+        let _ = write!(
+            saves,
+            "if wanted & (1 << {bit}) != 0 {{
+                let value = {value};
+                to.push(({number}, value));
+            }}"
+        );
+    }
+    format!(
+        "impl ::guildhall::codegen::Entity for {name}Entity {{
+            const TABLE: &'static ::guildhall::codegen::Table = &{table}_TABLE;
+
+            fn load(
+                key: &::guildhall::codegen::Key,
+                columns: ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+                meta: ::guildhall::codegen::EntityMeta,
+            ) -> ::core::result::Result<Self, ::guildhall::codegen::LoadError> {{
+                let mut state = {name} {{
+                    {key_name}: ::guildhall::codegen::key_field(Self::TABLE, key)?,
+                    ..::core::default::Default::default()
+                }};
+                for (number, value) in columns {{
+                    match number {{ {loads} _ => {{}} }}
+                }}
+                ::core::result::Result::Ok(Self {{ state, meta }})
+            }}
+
+            fn key(&self) -> (u32, ::guildhall::codegen::Value) {{
+                ({key_number}, ::guildhall::codegen::scalar_value(&self.state.{key_name}))
+            }}
+
+            fn columns(
+                &mut self,
+                wanted: u128,
+                to: &mut ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+            ) {{ {saves} }}
+
+            fn meta(&self) -> &::guildhall::codegen::EntityMeta {{
+                &self.meta
+            }}
+
+            fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {{
+                &mut self.meta
+            }}
+        }}\n",
+        table = shouty(entity.desc.name()),
+        key_name = snake(key.desc.name()),
+        key_number = key.desc.number(),
+    )
+}
+
+/// `fn view` and the enum of views; both empty where no field is in a view.
+fn views(entity: &Entity) -> (String, String) {
+    let views = entity.views();
+    if views.is_empty() {
+        return (String::new(), String::new());
+    }
+    let name = camel(entity.desc.name());
+    let key = snake(key(entity).desc.name());
+    let (mut variants, mut arms) = (String::new(), String::new());
+    for view in views {
+        let variant = camel(view);
+        let _ = write!(variants, "/// View `{view}`.\n{variant},\n");
+        let seen = |field: &&Field| field.options.views.iter().any(|it| it == view);
+        let mut fields = String::new();
+        for field in entity.columns().filter(seen) {
+            let plain = snake(field.desc.name());
+            let _ = write!(
+                fields,
+                "{plain}: ::core::clone::Clone::clone(&self.state.{plain}),"
+            );
+        }
+        let _ = write!(
+            arms,
+            "{name}View::{variant} => {name} {{
+                {key}: ::core::clone::Clone::clone(&self.state.{key}),
+                {fields}
+                ..::core::default::Default::default()
+            }},"
+        );
+    }
+    let function = format!(
+        "/// Copies the key and the fields of a view.
+        pub fn view(&self, view: {name}View) -> {name} {{
+            match view {{ {arms} }}
+        }}"
+    );
+    let views = format!(
+        "/// The views of [`{name}Entity`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum {name}View {{ {variants} }}\n"
+    );
+    (function, views)
+}

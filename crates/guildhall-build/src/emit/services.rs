@@ -1,0 +1,255 @@
+//! What a server needs: the static table of a service, the trait to implement, and the dispatch to it.
+
+use std::fmt::Write as _;
+
+use prost_reflect::Kind;
+
+use super::docs;
+use crate::options::{KeyFrom, Model, Route};
+use crate::program::{Method, Service};
+use crate::protos::comment;
+use crate::rust::{camel, shouty, snake, type_path};
+
+/// The static table of a service and its methods.
+pub(crate) fn describe(service: &Service) -> String {
+    let (name, full_name) = (shouty(service.desc.name()), service.desc.full_name());
+    let model = model(service.model);
+    let mut methods = String::new();
+    for (index, method) in service.methods.iter().enumerate() {
+        methods += &describe_method(service, index, method);
+    }
+    format!(
+        "/// `{full_name}` as its proto declares it.
+        pub static {name}: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::ServiceDesc {{
+            name: {full_name:?},
+            model: {model},
+            methods: &[{methods}],
+            descriptors: GUILDHALL_DESCRIPTORS,
+        }};\n"
+    )
+}
+
+fn describe_method(service: &Service, index: usize, method: &Method) -> String {
+    let options = &method.options;
+    let key = match method.key() {
+        Some(field) => {
+            let kind = match field.kind() {
+                Kind::String => "Text",
+                Kind::Uint32 | Kind::Uint64 => "Uint",
+                _ => "Int",
+            };
+            format!(
+                "::core::option::Option::Some(::guildhall::codegen::KeyField {{
+                    number: {},
+                    kind: ::guildhall::codegen::KeyKind::{kind},
+                }})",
+                field.number()
+            )
+        }
+        None => "::core::option::Option::None".to_owned(),
+    };
+    let route = match method.route() {
+        Route::Random => "Random",
+        Route::Hash => "Hash",
+        Route::Single => "Single",
+    };
+    format!(
+        "::guildhall::codegen::MethodDesc {{
+            path: {path:?},
+            id: {id:#010x},
+            service: {service_name:?},
+            index: {index},
+            model: {model},
+            key: {key},
+            key_from_player: {key_from_player},
+            route: ::guildhall::codegen::Route::{route},
+            oneway: {oneway},
+            trace: {trace},
+            client: {client},
+            durable: {durable},
+            idempotent: {idempotent},
+            create: {create},
+            timeout_ms: {timeout_ms},
+        }},",
+        path = method.path,
+        id = method.id(),
+        service_name = service.desc.full_name(),
+        model = model(service.model),
+        key_from_player =
+            options.client && !options.key.is_empty() && options.key_from() != KeyFrom::Body,
+        oneway = method.is_oneway(service.model),
+        trace = options.trace,
+        client = options.client,
+        durable = options.durable,
+        idempotent = options.idempotent,
+        create = options.create,
+        timeout_ms = options.timeout_ms,
+    )
+}
+
+fn model(model: Model) -> String {
+    format!("::guildhall::codegen::Model::{model:?}")
+}
+
+/// The trait and the server of a service whose handlers run in parallel.
+pub(crate) fn concurrent(service: &Service) -> String {
+    let (name, table) = (camel(service.desc.name()), shouty(service.desc.name()));
+    let full_name = service.desc.full_name();
+    let mut arms = String::new();
+    for (index, method) in service.methods.iter().enumerate() {
+        let (call, types) = (snake(method.desc.name()), Types::of(service, method));
+        let _ = write!(
+            arms,
+            "{index} => ::guildhall::codegen::handle(
+                call,
+                move |cx: ::guildhall::codegen::Cx, req: {req}| async move {{
+                    {name}::{call}(&*service, &cx, req).await
+                }},
+            ),",
+            req = types.req,
+        );
+    }
+    format!(
+        "{handlers}
+        /// Serves a [`{name}`]: `App::serve({name}Server::new(..))`.
+        #[derive(Debug)]
+        pub struct {name}Server<T>(::std::sync::Arc<T>);
+
+        impl<T: {name}> {name}Server<T> {{
+            /// Serves `service`.
+            pub fn new(service: T) -> Self {{
+                Self(::std::sync::Arc::new(service))
+            }}
+        }}
+
+        impl<T: {name}> ::guildhall::codegen::Service for {name}Server<T> {{
+            fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {{
+                &{table}
+            }}
+
+            fn dispatch(
+                &self,
+                call: ::guildhall::codegen::Incoming<'_>,
+            ) -> ::core::option::Option<::guildhall::codegen::HandlerFuture> {{
+                let service = ::std::sync::Arc::clone(&self.0);
+                match call.method.index {{
+                    {arms}
+                    _ => ::guildhall::codegen::no_such_method(call),
+                }}
+            }}
+        }}\n",
+        handlers = handlers(
+            service,
+            "::core::marker::Send + ::core::marker::Sync + 'static",
+            "&self",
+            &format!("implement `{full_name}` for it, or serve another type"),
+        ),
+    )
+}
+
+/// The trait and the server of a service whose calls go to the actor with their key.
+pub(crate) fn actor(service: &Service) -> String {
+    let (name, table) = (camel(service.desc.name()), shouty(service.desc.name()));
+    let mut arms = String::new();
+    for (index, method) in service.methods.iter().enumerate() {
+        let (call, types) = (snake(method.desc.name()), Types::of(service, method));
+        let _ = write!(
+            arms,
+            "{index} => {{
+                let req = ::guildhall::codegen::decode::<{req}>(body)?;
+                ::guildhall::codegen::reply({name}::{call}(actor, cx, req).await)
+            }}",
+            req = types.req,
+        );
+    }
+    format!(
+        "{handlers}
+        /// Serves [`{name}`] by actors: `.actor::<A, _>(|a| a.serve({name}Server))`.
+        #[derive(Clone, Copy, Debug)]
+        pub struct {name}Server;
+
+        impl<A: {name}> ::guildhall::codegen::ActorService<A> for {name}Server {{
+            const DESC: &'static ::guildhall::codegen::ServiceDesc = &{table};
+
+            fn dispatch(
+                actor: &mut A,
+                cx: &::guildhall::codegen::Cx,
+                method: usize,
+                body: ::guildhall::prost::bytes::Bytes,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    ::guildhall::prost::bytes::Bytes,
+                    ::guildhall::codegen::Status,
+                >,
+            > + ::core::marker::Send {{
+                async move {{
+                    match method {{
+                        {arms}
+                        _ => ::core::result::Result::Err(
+                            ::guildhall::codegen::unknown_method(&{table}, method),
+                        ),
+                    }}
+                }}
+            }}
+        }}\n",
+        handlers = handlers(
+            service,
+            "::guildhall::codegen::Actor",
+            "&mut self",
+            "implement the trait for the actor, or drop this `serve`",
+        ),
+    )
+}
+
+/// The trait that a game implements.
+fn handlers(service: &Service, bounds: &str, receiver: &str, note: &str) -> String {
+    let (name, full_name) = (camel(service.desc.name()), service.desc.full_name());
+    let mut methods = String::new();
+    for method in &service.methods {
+        let (desc, types) = (&method.desc, Types::of(service, method));
+        let docs = docs(
+            &comment(&desc.parent_file(), desc.path()),
+            &format!("Handles `{}`.", method.path),
+        );
+        let _ = write!(
+            methods,
+            "{docs}fn {call}(
+                {receiver},
+                cx: &::guildhall::codegen::Cx,
+                req: {req},
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<{rsp}, ::guildhall::codegen::Status>,
+            > + ::core::marker::Send;\n",
+            call = snake(desc.name()),
+            req = types.req,
+            rsp = types.rsp,
+        );
+    }
+    let docs = docs(
+        &comment(&service.desc.parent_file(), service.desc.path()),
+        &format!("The handlers of `{full_name}`."),
+    );
+    format!(
+        "{docs}#[diagnostic::on_unimplemented(
+            message = \"`{{Self}}` does not implement the service {full_name}\",
+            note = {note:?}
+        )]
+        pub trait {name}: {bounds} {{ {methods} }}\n"
+    )
+}
+
+/// Request and response of a method as Rust types.
+pub(crate) struct Types {
+    pub(crate) req: String,
+    pub(crate) rsp: String,
+}
+
+impl Types {
+    pub(crate) fn of(service: &Service, method: &Method) -> Self {
+        let package = service.desc.package_name();
+        Self {
+            req: type_path(package, method.desc.input().full_name()),
+            rsp: type_path(package, method.desc.output().full_name()),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the core promises, through its public interface.
+
+#![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+
+mod config;
+mod fence;
+mod schema;
+mod static_list;

@@ -1,0 +1,161 @@
+//! How generated code turns fields into columns and back: scalars as they are, everything else as protobuf.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use guildhall_core::Key;
+use guildhall_core::store::{Table, Value};
+use prost::Message;
+
+use crate::LoadError;
+
+/// A field type that is kept natively.
+pub trait Scalar: Sized {
+    /// Reads a column.
+    ///
+    /// # Errors
+    /// The value, if it is of another type or out of range.
+    fn from_value(value: Value) -> Result<Self, Value>;
+
+    /// The column for this value.
+    fn to_value(&self) -> Value;
+}
+
+macro_rules! scalars {
+    ($($scalar:ty: $kind:ident, $value:ident => $from:expr, $to:expr;)*) => {$(
+        impl Scalar for $scalar {
+            fn from_value(value: Value) -> Result<Self, Value> {
+                match value {
+                    Value::$kind($value) => $from,
+                    other => Err(other),
+                }
+            }
+
+            fn to_value(&self) -> Value {
+                let $value = self;
+                Value::$kind($to)
+            }
+        }
+    )*};
+}
+scalars! {
+    bool: Bool, v => Ok(v), *v;
+    i32: Int, v => v.try_into().map_err(|_| Value::Int(v)), i64::from(*v);
+    i64: Int, v => Ok(v), *v;
+    u32: Uint, v => v.try_into().map_err(|_| Value::Uint(v)), u64::from(*v);
+    u64: Uint, v => Ok(v), *v;
+    f32: Float, v => Ok(narrow(v)), f64::from(*v);
+    f64: Float, v => Ok(v), *v;
+    String: Text, v => Ok(v), v.clone();
+    Bytes: Bytes, v => Ok(v), v.clone();
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "it was an f32 when it was saved"
+)]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// The column of a scalar field.
+pub fn scalar_value<T: Scalar>(field: &T) -> Value {
+    field.to_value()
+}
+
+/// Reads the column of a scalar field.
+///
+/// # Errors
+/// A value of another type, or out of range.
+pub fn load_scalar<T: Scalar>(
+    table: &'static Table,
+    key: &Key,
+    number: u32,
+    value: Value,
+) -> Result<T, LoadError> {
+    T::from_value(value).map_err(|value| {
+        let found = format!("{value:?}");
+        bad(
+            table,
+            key,
+            number,
+            &format!("holds {found:.80}, which does not fit"),
+        )
+    })
+}
+
+/// The column of any other field: `swap` exchanges that field between two messages, so that it is encoded without a copy.
+pub fn proto_value<M: Message + Default>(state: &mut M, swap: fn(&mut M, &mut M)) -> Value {
+    let mut part = M::default();
+    swap(state, &mut part);
+    let encoded = part.encode_to_vec();
+    swap(state, &mut part);
+    Value::Bytes(encoded.into())
+}
+
+/// Reads the column of any other field into `state`.
+///
+/// # Errors
+/// Bytes that are no protobuf.
+pub fn load_proto<M: Message>(
+    table: &'static Table,
+    key: &Key,
+    number: u32,
+    value: Value,
+    state: &mut M,
+) -> Result<(), LoadError> {
+    let Value::Bytes(encoded) = value else {
+        return Err(bad(
+            table,
+            key,
+            number,
+            "holds a scalar, not protobuf bytes",
+        ));
+    };
+    state
+        .merge(encoded)
+        .map_err(|err| bad(table, key, number, &err.to_string()))
+}
+
+/// The key field of an entity, from the row's key.
+///
+/// # Errors
+/// Text that is not of the field's type.
+pub fn key_field<K: FromStr<Err: Display>>(
+    table: &'static Table,
+    key: &Key,
+) -> Result<K, LoadError> {
+    key.as_str().parse().map_err(|err: K::Err| {
+        let what = format!("the key does not fit field `{}`: {err}", table.key.name);
+        LoadError {
+            table: table.name,
+            key: key.clone(),
+            what,
+        }
+    })
+}
+
+/// Whether an absent column means the same.
+pub(crate) fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Bool(v) => !v,
+        Value::Int(v) => *v == 0,
+        Value::Uint(v) => *v == 0,
+        // By bits, so that -0.0 comes back as it was.
+        Value::Float(v) => v.to_bits() == 0,
+        Value::Text(v) => v.is_empty(),
+        Value::Bytes(v) => v.is_empty(),
+    }
+}
+
+#[cold]
+fn bad(table: &'static Table, key: &Key, number: u32, what: &str) -> LoadError {
+    let name = table.column(number).map_or("?", |column| column.name);
+    let what = format!("column {number} `{name}` {what}");
+    LoadError {
+        table: table.name,
+        key: key.clone(),
+        what,
+    }
+}

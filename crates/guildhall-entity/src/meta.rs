@@ -1,0 +1,171 @@
+//! What an entity knows about its row: dirty bits, existence, version, and the one write that may be in flight.
+
+use guildhall_core::Key;
+use guildhall_core::store::{RowId, Table, Write};
+
+use crate::{Entity, RowChange};
+
+/// Dirty bits of an entity, and what the store is known to hold.
+#[derive(Debug)]
+pub struct EntityMeta {
+    key: Key,
+    version: u64,
+    /// What the store holds, as far as finished writes say.
+    stored: bool,
+    /// What the game sees.
+    exists: bool,
+    unsaved: u128,
+    unsent: u128,
+    saving: Option<Saving>,
+}
+
+/// A write that was handed out by `begin_save` and is neither saved nor failed.
+#[derive(Debug)]
+struct Saving {
+    bits: u128,
+    /// What the store holds once it is done.
+    stored: bool,
+}
+
+impl EntityMeta {
+    /// The meta of a row as a claim found it.
+    pub fn new(key: Key, version: u64, exists: bool) -> Self {
+        Self {
+            key,
+            version,
+            stored: exists,
+            exists,
+            unsaved: 0,
+            unsent: 0,
+            saving: None,
+        }
+    }
+
+    /// The row's key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Whether the entity exists for the game; the store may learn it later.
+    pub fn exists(&self) -> bool {
+        self.exists
+    }
+
+    /// Notes that the column of this bit changes. A missing entity begins to exist.
+    #[inline]
+    pub fn mark(&mut self, bit: u32) {
+        self.create();
+        self.unsaved |= 1 << bit;
+        self.unsent |= 1 << bit;
+    }
+
+    /// Makes the entity exist.
+    #[inline]
+    pub fn create(&mut self) {
+        if !self.exists {
+            self.exists = true;
+            // Where a deleted row is still there, every column has to go back to its default.
+            self.unsaved = u128::MAX;
+            self.unsent = u128::MAX;
+        }
+    }
+
+    /// Makes the entity missing; generated code resets the fields.
+    pub fn delete(&mut self) {
+        self.exists = false;
+        self.unsaved = 0;
+        self.unsent = 0;
+    }
+
+    /// Takes the bits of what changed since the last call: what a client has not seen.
+    pub fn take_unsent(&mut self) -> u128 {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Whether something is to be saved beyond the write in flight.
+    pub(crate) fn is_dirty(&self) -> bool {
+        let stored = self
+            .saving
+            .as_ref()
+            .map_or(self.stored, |saving| saving.stored);
+        self.exists != stored || (self.exists && self.unsaved != 0)
+    }
+
+    pub(crate) fn is_saving(&self) -> bool {
+        self.saving.is_some()
+    }
+
+    pub(crate) fn saved(&mut self, version: u64) {
+        if let Some(saving) = self.saving.take() {
+            self.stored = saving.stored;
+            self.version = version;
+        }
+    }
+
+    pub(crate) fn not_saved(&mut self) {
+        if let Some(saving) = self.saving.take()
+            && self.exists
+        {
+            self.unsaved |= saving.bits;
+        }
+    }
+}
+
+/// Moves the unsaved bits of `entity` into a write, if there is anything to write.
+///
+/// One write is in flight per row, so the caller has finished the one before with `saved` or `not_saved`.
+pub(crate) fn begin_save<E: Entity>(entity: &mut E) -> Option<RowChange> {
+    let meta = entity.meta();
+    debug_assert!(
+        !meta.is_saving(),
+        "{}/{}: a write is in flight",
+        E::TABLE.name,
+        meta.key
+    );
+    if meta.is_saving() || !meta.is_dirty() {
+        return None;
+    }
+    let (stored, exists, bits) = (meta.stored, meta.exists, meta.unsaved);
+    let write = match (stored, exists) {
+        (true, false) => Write::Delete,
+        (true, true) => {
+            let mut columns = Vec::with_capacity(width(E::TABLE, bits));
+            entity.columns(bits, &mut columns);
+            Write::Update(columns)
+        }
+        (false, _) => Write::Create(all_columns(entity)),
+    };
+    let meta = entity.meta_mut();
+    meta.unsaved = 0;
+    meta.saving = Some(Saving {
+        bits,
+        stored: exists,
+    });
+    let row = RowId {
+        table: E::TABLE,
+        key: meta.key.clone(),
+        sub: None,
+    };
+    Some(RowChange {
+        row,
+        version: meta.version,
+        write,
+    })
+}
+
+/// The key and every column that is not at its default.
+fn all_columns<E: Entity>(entity: &mut E) -> Vec<(u32, guildhall_core::store::Value)> {
+    let mut columns = Vec::with_capacity(E::TABLE.columns.len() + 1);
+    entity.columns(u128::MAX, &mut columns);
+    columns.retain(|(_, value)| !crate::column::is_default(value));
+    let key = entity.key();
+    columns.insert(columns.partition_point(|(number, _)| *number < key.0), key);
+    columns
+}
+
+fn width(table: &Table, bits: u128) -> usize {
+    table
+        .columns
+        .len()
+        .min(usize::try_from(bits.count_ones()).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,217 @@
+//! What the runtime loads before an actor begins and saves while it lives: nothing, an entity, or several.
+
+use guildhall_core::Key;
+use guildhall_core::store::{Row, RowId, Table, Write};
+
+use crate::meta::begin_save;
+use crate::{Entity, EntityMeta, LoadError};
+
+/// What an actor keeps in the store: `()`, an entity, or a tuple of two to four entities.
+///
+/// The runtime hands out one save at a time: `begin_save`, then `saved` or `not_saved`. Between them the state may change;
+/// these changes are for the save after.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the state of an actor",
+    note = "use `()`, a generated entity, or a tuple of two to four entities"
+)]
+pub trait State: Sized + Send + 'static {
+    /// Tables of the rows, in the order of [`State::rows`].
+    fn tables() -> Vec<&'static Table>;
+
+    /// Rows of the actor with this key.
+    fn rows(key: &Key) -> Vec<RowId>;
+
+    /// Builds the state from rows as a claim left them, one for each of [`State::rows`].
+    ///
+    /// # Errors
+    /// A row that does not hold what the proto says, or a wrong number of rows.
+    fn load(key: &Key, rows: Vec<Row>) -> Result<Self, LoadError>;
+
+    /// Whether the actor exists: the first entity does. `()` always does.
+    fn exists(&self) -> bool;
+
+    /// Whether there is anything to save that is not being saved.
+    fn is_dirty(&self) -> bool;
+
+    /// How many rows are being saved.
+    fn saving(&self) -> usize;
+
+    /// Takes what is to be saved, one change per row.
+    fn begin_save(&mut self) -> Vec<RowChange>;
+
+    /// The changes of the last `begin_save` are in the store; the new versions in the same order.
+    fn saved(&mut self, versions: &[u64]);
+
+    /// The changes of the last `begin_save` are not in the store: they will be part of the next one.
+    fn not_saved(&mut self);
+}
+
+/// A write of one row, to be guarded by the version that was last seen.
+#[derive(Clone, Debug)]
+pub struct RowChange {
+    /// Which row.
+    pub row: RowId,
+    /// The version it has now.
+    pub version: u64,
+    /// What to write.
+    pub write: Write,
+}
+
+impl State for () {
+    fn tables() -> Vec<&'static Table> {
+        Vec::new()
+    }
+
+    fn rows(_key: &Key) -> Vec<RowId> {
+        Vec::new()
+    }
+
+    fn load(_key: &Key, _rows: Vec<Row>) -> Result<Self, LoadError> {
+        Ok(())
+    }
+
+    fn exists(&self) -> bool {
+        true
+    }
+
+    fn is_dirty(&self) -> bool {
+        false
+    }
+
+    fn saving(&self) -> usize {
+        0
+    }
+
+    fn begin_save(&mut self) -> Vec<RowChange> {
+        Vec::new()
+    }
+
+    fn saved(&mut self, _versions: &[u64]) {}
+
+    fn not_saved(&mut self) {}
+}
+
+impl<E: Entity> State for E {
+    fn tables() -> Vec<&'static Table> {
+        vec![E::TABLE]
+    }
+
+    fn rows(key: &Key) -> Vec<RowId> {
+        vec![RowId {
+            table: E::TABLE,
+            key: key.clone(),
+            sub: None,
+        }]
+    }
+
+    fn load(key: &Key, rows: Vec<Row>) -> Result<Self, LoadError> {
+        let count = rows.len();
+        let Ok([row]) = <[Row; 1]>::try_from(rows) else {
+            let what = format!("the store answered with {count} rows where one was asked for");
+            return Err(LoadError {
+                table: E::TABLE.name,
+                key: key.clone(),
+                what,
+            });
+        };
+        let columns = if row.exists { row.fields } else { Vec::new() };
+        E::load(
+            key,
+            columns,
+            EntityMeta::new(key.clone(), row.version, row.exists),
+        )
+    }
+
+    fn exists(&self) -> bool {
+        self.meta().exists()
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.meta().is_dirty()
+    }
+
+    fn saving(&self) -> usize {
+        usize::from(self.meta().is_saving())
+    }
+
+    fn begin_save(&mut self) -> Vec<RowChange> {
+        begin_save(self).into_iter().collect()
+    }
+
+    fn saved(&mut self, versions: &[u64]) {
+        debug_assert_eq!(
+            versions.len(),
+            self.saving(),
+            "one version per change of begin_save"
+        );
+        if let [version] = versions {
+            self.meta_mut().saved(*version);
+        }
+    }
+
+    fn not_saved(&mut self) {
+        self.meta_mut().not_saved();
+    }
+}
+
+macro_rules! tuples {
+    ($(($first:ident $($more:ident)*))*) => {$(
+        #[allow(non_snake_case, reason = "each part is named like its type")]
+        impl<$first: Entity, $($more: Entity),*> State for ($first, $($more),*) {
+            fn tables() -> Vec<&'static Table> {
+                vec![$first::TABLE, $($more::TABLE),*]
+            }
+
+            fn rows(key: &Key) -> Vec<RowId> {
+                let row = |table| RowId { table, key: key.clone(), sub: None };
+                Self::tables().into_iter().map(row).collect()
+            }
+
+            fn load(key: &Key, rows: Vec<Row>) -> Result<Self, LoadError> {
+                let mut rows = rows.into_iter();
+                let state = (
+                    <$first as State>::load(key, rows.by_ref().take(1).collect())?,
+                    $(<$more as State>::load(key, rows.by_ref().take(1).collect())?,)*
+                );
+                Ok(state)
+            }
+
+            fn exists(&self) -> bool {
+                self.0.meta().exists()
+            }
+
+            fn is_dirty(&self) -> bool {
+                let ($first, $($more),*) = self;
+                $first.is_dirty() $(|| $more.is_dirty())*
+            }
+
+            fn saving(&self) -> usize {
+                let ($first, $($more),*) = self;
+                $first.saving() $(+ $more.saving())*
+            }
+
+            fn begin_save(&mut self) -> Vec<RowChange> {
+                let ($first, $($more),*) = self;
+                begin_save($first).into_iter()$(.chain(begin_save($more)))*.collect()
+            }
+
+            fn saved(&mut self, versions: &[u64]) {
+                let ($first, $($more),*) = self;
+                let (mine, versions) = versions.split_at($first.saving().min(versions.len()));
+                $first.saved(mine);
+                $(
+                    let (mine, versions) = versions.split_at($more.saving().min(versions.len()));
+                    $more.saved(mine);
+                )*
+                debug_assert!(versions.is_empty(), "one version per change of begin_save");
+            }
+
+            fn not_saved(&mut self) {
+                let ($first, $($more),*) = self;
+                $first.not_saved();
+                $($more.not_saved();)*
+            }
+        }
+    )*};
+}
+tuples! { (A B) (A B C) (A B C D) }

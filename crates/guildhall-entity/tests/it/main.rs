@@ -1,0 +1,5 @@
+//! Entities through their public interface: what is written when, and what a failed write leaves behind.
+
+mod role;
+mod saving;
+mod state;

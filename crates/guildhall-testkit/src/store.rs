@@ -1,0 +1,198 @@
+//! The contract suite of the [`Store`] seam: one function per rule, and a macro that makes a test of each.
+
+mod batches;
+mod claims;
+mod tables;
+mod writes;
+
+use guildhall_core::store::{
+    Batch, Column, Committed, Guard, Holder, Kind, Op, Row, RowId, Store, StoreError,
+    StoreErrorKind, Table, Token, Value, Write,
+};
+use guildhall_core::{Incarnation, Key};
+
+pub use batches::{
+    a_batch_is_all_or_nothing, a_unique_value_is_taken_once,
+    batches_of_one_commit_succeed_and_fail_each_for_itself, committed_rows_survive_a_restart,
+};
+pub use claims::{
+    a_claim_by_a_smaller_epoch_is_refused, a_claim_by_an_equal_epoch_of_another_holder_is_refused,
+    a_claim_makes_a_tombstone_where_there_was_nothing, a_claim_under_another_lease_is_refused,
+    a_second_activation_of_the_same_holder_claims,
+};
+pub use tables::{
+    a_query_pages_in_key_order_and_skips_tombstones,
+    columns_that_the_schema_does_not_know_are_kept, prepare_refuses_a_number_under_another_name,
+    prepare_refuses_a_retyped_column,
+};
+pub use writes::{
+    a_delete_keeps_the_head_and_the_records, a_repeated_write_is_done_once,
+    a_stateless_write_to_an_owned_row_is_refused, a_write_with_another_token_is_refused,
+    a_write_with_another_version_is_refused, an_update_keeps_the_fields_it_does_not_name,
+    creating_an_existing_row_and_updating_a_missing_one_are_errors,
+};
+
+/// Makes one test of each rule of the contract of `guildhall_core::store::Store`.
+///
+/// The argument is called once per test; it makes a fresh place for rows and returns an async closure that opens it. Calling
+/// that again after the store was dropped opens the same rows, as far as the store keeps any. What follows the argument goes
+/// to `tokio::test`, which the caller's crate must have.
+///
+/// ```
+/// # /// # use guildhall_core::store::{Store, memory::MemoryStore};
+/// guildhall_testkit::store_contract!(|| async || -> Arc<dyn Store> { Arc::new(MemoryStore::new()) });
+/// ```
+#[macro_export]
+macro_rules! store_contract {
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::store_contract! { @rules ($make) ($($($tokio)*)?)
+            a_claim_makes_a_tombstone_where_there_was_nothing
+            a_claim_by_a_smaller_epoch_is_refused
+            a_claim_by_an_equal_epoch_of_another_holder_is_refused
+            a_second_activation_of_the_same_holder_claims
+            a_claim_under_another_lease_is_refused
+            a_write_with_another_token_is_refused
+            a_write_with_another_version_is_refused
+            a_repeated_write_is_done_once
+            a_batch_is_all_or_nothing
+            an_update_keeps_the_fields_it_does_not_name
+            a_delete_keeps_the_head_and_the_records
+            creating_an_existing_row_and_updating_a_missing_one_are_errors
+            batches_of_one_commit_succeed_and_fail_each_for_itself
+            a_stateless_write_to_an_owned_row_is_refused
+            a_query_pages_in_key_order_and_skips_tombstones
+            prepare_refuses_a_retyped_column
+            prepare_refuses_a_number_under_another_name
+            columns_that_the_schema_does_not_know_are_kept
+            committed_rows_survive_a_restart
+            a_unique_value_is_taken_once
+        }
+    };
+    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
+        $($crate::store_contract! { @rule $rule $make $tokio })*
+    };
+    (@rule $rule:ident ($make:expr) ($($tokio:tt)*)) => {
+        #[::tokio::test($($tokio)*)]
+        async fn $rule() {
+            $crate::store::$rule(($make)()).await;
+        }
+    };
+}
+
+const fn column(number: u32, name: &'static str, kind: Kind, unique: bool) -> Column {
+    Column {
+        number,
+        name,
+        kind,
+        unique,
+        index: false,
+    }
+}
+
+const KEY: Column = column(1, "id", Kind::Text, false);
+const NAME: u32 = 2;
+const POWER: u32 = 3;
+const HANDLE: u32 = 4;
+
+/// The table of the rules.
+static ROLE: Table = Table {
+    name: "contract_role",
+    key: KEY,
+    columns: &[
+        column(NAME, "name", Kind::Text, false),
+        column(POWER, "power", Kind::Int, false),
+        column(HANDLE, "handle", Kind::Text, true),
+    ],
+};
+
+async fn opened<T: Store>(open: &impl AsyncFn() -> T) -> T {
+    let store = open().await;
+    store
+        .prepare(&[&ROLE])
+        .await
+        .expect("an empty store takes any table");
+    store
+}
+
+fn row(key: &str) -> RowId {
+    RowId {
+        table: &ROLE,
+        key: Key::from(key),
+        sub: None,
+    }
+}
+
+/// What a grant with `epoch` writes under: app 1 in its first life, first activation.
+fn token(epoch: u64) -> Token {
+    token_of(epoch, 1, 1, 1)
+}
+
+fn token_of(epoch: u64, app: u64, life: u64, activation: u64) -> Token {
+    let app = format!("test.w1.role.{app}").parse().expect("four labels");
+    let holder = Holder {
+        app,
+        incarnation: Incarnation(life),
+    };
+    Token {
+        lease: "contract/1".into(),
+        epoch,
+        holder,
+        activation,
+    }
+}
+
+fn text(number: u32, value: &str) -> (u32, Value) {
+    (number, Value::Text(value.to_owned()))
+}
+
+fn int(number: u32, value: i64) -> (u32, Value) {
+    (number, Value::Int(value))
+}
+
+fn op(key: &str, guard: Guard, write: Write) -> Op {
+    Op {
+        row: row(key),
+        guard,
+        write,
+        records: None,
+    }
+}
+
+async fn claim(store: &dyn Store, key: &str, by: &Token) -> Result<Row, StoreError> {
+    let mut rows = store.claim(&[row(key)], by.clone()).await?;
+    assert_eq!(rows.len(), 1, "a claim answers one row per row");
+    Ok(rows.remove(0))
+}
+
+async fn commit(store: &dyn Store, op: Op) -> Result<Committed, StoreError> {
+    let mut done = store.commit(vec![Batch { ops: vec![op] }]).await;
+    assert_eq!(done.len(), 1, "a commit answers one result per batch");
+    done.remove(0)
+}
+
+async fn read(store: &dyn Store, key: &str) -> Option<Row> {
+    let mut rows = store.read(&[row(key)]).await.expect("the store is there");
+    assert_eq!(rows.len(), 1, "a read answers one row per row");
+    rows.remove(0)
+}
+
+/// A row that `by` has claimed and created: it has version 2.
+async fn created(store: &dyn Store, key: &str, by: &Token, fields: Vec<(u32, Value)>) {
+    assert_eq!(
+        claim(store, key, by).await.expect("the row is new").version,
+        1
+    );
+    let create = op(key, Guard::Owner(by.clone(), 1), Write::Create(fields));
+    assert_eq!(
+        commit(store, create).await,
+        Ok(Committed { versions: vec![2] })
+    );
+}
+
+fn refused(row_epoch: u64) -> StoreErrorKind {
+    StoreErrorKind::Refused { row_epoch }
+}
+
+fn kind_of<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
+    result.expect_err("the store must not do this").kind
+}

@@ -1,0 +1,3 @@
+//! The suites, run for what the core has in memory.
+
+mod memory;

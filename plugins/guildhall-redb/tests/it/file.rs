@@ -1,0 +1,122 @@
+//! The file: opened once, locked, and clear about what is wrong with it.
+
+use guildhall_core::store::{Store as _, StoreErrorKind};
+use guildhall_core::{Env, Plugin as _};
+use guildhall_redb::{Redb, RedbStore, Settings};
+
+use crate::group::{ROLE, commits, token};
+
+#[tokio::test]
+async fn the_directory_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("redb:{}/a/b", dir.path().display());
+    let backend = Redb.open(&Env::real(), &url).await.unwrap();
+    assert!(backend.store.is_some() && backend.discovery.is_none());
+    assert!(dir.path().join("a/b/guildhall.redb").exists());
+}
+
+#[tokio::test]
+async fn a_second_opener_learns_who_has_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings::new(dir.path());
+    let first = RedbStore::open(&Env::real(), settings.clone())
+        .await
+        .unwrap();
+    let error = RedbStore::open(&Env::real(), settings.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    let message = error.to_string();
+    assert!(
+        message.contains(&dir.path().join("guildhall.redb").display().to_string()),
+        "{message}"
+    );
+    assert!(
+        message.contains("another process has this file open"),
+        "{message}"
+    );
+    drop(first);
+    RedbStore::open(&Env::real(), settings).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("guildhall.redb"), vec![7; 10_000]).unwrap();
+    let error = RedbStore::open(&Env::real(), Settings::new(dir.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("guildhall.redb"), "{error}");
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("data"), "a file").unwrap();
+    let url = format!("redb:{}/data", dir.path().display());
+    let error = Redb.open(&Env::real(), &url).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with(&format!("backend `{url}`")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn options_of_the_url_are_checked() {
+    let env = Env::real();
+    for (url, part) in [
+        ("redb:", "the directory is missing"),
+        ("redb:x?cash_mb=1", "unknown option `cash_mb`"),
+        ("redb:x?queue=0", "option `queue` is `0`"),
+        ("redb:x?group", "option `group` is ``"),
+    ] {
+        let error = Redb.open(&env, url).await.unwrap_err().to_string();
+        assert!(error.contains(part), "{url}: {error}");
+    }
+    let settings = Settings::parse("redb:./data?cache_mb=8&group=3").unwrap();
+    assert_eq!(
+        (settings.cache_mb, settings.group, settings.queue),
+        (8, 3, 1024)
+    );
+}
+
+#[tokio::test]
+async fn an_open_copy_of_a_file_that_was_never_closed_has_all_commits() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = RedbStore::open(&Env::real(), Settings::new(dir.path()))
+        .await
+        .unwrap();
+    store.prepare(&[&ROLE]).await.unwrap();
+    let (rows, batches) = commits(0..50);
+    store.claim(&rows, token()).await.unwrap();
+    assert!(store.commit(batches).await.iter().all(Result::is_ok));
+
+    // What a killed process leaves behind.
+    let file = "guildhall.redb";
+    std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
+    let left = RedbStore::open(&Env::real(), Settings::new(copy.path()))
+        .await
+        .unwrap();
+    assert_eq!(left.read(&rows).await, store.read(&rows).await);
+}
+
+#[tokio::test]
+async fn writes_after_the_writer_has_ended_are_unavailable() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = Env::real();
+    let store = RedbStore::open(&env, Settings::new(dir.path()))
+        .await
+        .unwrap();
+    env.kill();
+    let (rows, batches) = commits(0..1);
+    let claimed = store.claim(&rows, token()).await.unwrap_err();
+    let done = store.commit(batches).await.remove(0).unwrap_err();
+    for error in [claimed, done] {
+        let known = matches!(
+            error.kind,
+            StoreErrorKind::Unavailable | StoreErrorKind::Unknown
+        );
+        assert!(known, "{error}");
+    }
+}
