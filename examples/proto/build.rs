@@ -1,13 +1,5 @@
 //! Generates the code of the protos beside it.
 
 fn main() -> guildhall_build::Result {
-    guildhall_build::compile(
-        &[
-            "proto/hello.proto",
-            "proto/counter.proto",
-            "proto/bench.proto",
-            "proto/room.proto",
-        ],
-        &["proto"],
-    )
+    guildhall_build::compile(&["proto/hello.proto"], &["proto"])
 }

@@ -9,30 +9,20 @@ use anyhow::{Context as _, Result, bail};
 use crate::{codegen, examples, tidy};
 
 /// All tests, doc tests and examples.
-pub fn test(root: &Path) -> Result<()> {
+pub(crate) fn test(root: &Path) -> Result<()> {
     cargo(root, &["test", "--workspace", "--quiet"])?;
     examples::run(root)
 }
 
 /// What must pass for work to land.
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     let mut times: Vec<(&str, Duration)> = Vec::new();
     let steps: [(&str, &dyn Fn() -> Result<()>); 5] = [
         ("format", &|| cargo(root, &["fmt", "--all", "--check"])),
         ("tidy", &|| tidy::run(root)),
         ("codegen", &|| codegen::run(root, true)),
         ("clippy", &|| {
-            cargo(
-                root,
-                &[
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--quiet",
-                    "--",
-                    "-Dwarnings",
-                ],
-            )
+            cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-Dwarnings"])
         }),
         ("test", &|| test(root)),
     ];
@@ -50,10 +40,7 @@ pub fn run(root: &Path) -> Result<()> {
 }
 
 fn cargo(root: &Path, args: &[&str]) -> Result<()> {
-    let status = Command::new("cargo")
-        .args(args)
-        .current_dir(root)
-        .status()?;
+    let status = Command::new("cargo").args(args).current_dir(root).status()?;
     if !status.success() {
         bail!("`cargo {}` failed", args.join(" "));
     }

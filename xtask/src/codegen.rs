@@ -18,7 +18,7 @@ const HEADER: &str = "//! Messages of the link, the handshake and client packets
 ";
 
 /// Writes the generated files, or with `check` fails when a committed one differs.
-pub fn run(root: &Path, check: bool) -> Result<()> {
+pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     for (folder, proto, package, target) in GENERATED {
         let code = generate(&root.join(folder), proto, package)?;
         let target = root.join(target);
@@ -27,10 +27,7 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
             continue;
         }
         if check {
-            bail!(
-                "{} differs from its proto; run `cargo xtask codegen`",
-                target.display()
-            );
+            bail!("{} differs from its proto; run `cargo xtask codegen`", target.display());
         }
         fs::write(&target, code).with_context(|| format!("write {}", target.display()))?;
         println!("wrote {}", target.display());

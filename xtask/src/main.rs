@@ -1,9 +1,5 @@
 //! The project's commands: `cargo xtask {test, ci, tidy, codegen}`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line speaks"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 
 mod ci;
 mod codegen;
@@ -20,9 +16,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   codegen [--check]  generate the framework's own protos, or check that they are";
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is in the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace");
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {

@@ -10,13 +10,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 /// Checks everything and reports all that is wrong.
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     let files = tracked(root)?;
     let mut wrong = Vec::new();
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
-    {
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {
         let text = std::fs::read_to_string(root.join(file))?;
         wrong.extend(source::check(&file.to_string_lossy(), &text));
     }
@@ -34,15 +31,7 @@ pub fn run(root: &Path) -> Result<()> {
 /// The files that git knows or would add.
 fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let list = ["ls-files", "--cached", "--others", "--exclude-standard"];
-    let output = Command::new("git")
-        .args(list)
-        .current_dir(root)
-        .output()
-        .context("run git")?;
+    let output = Command::new("git").args(list).current_dir(root).output().context("run git")?;
     let text = String::from_utf8(output.stdout)?;
-    Ok(text
-        .lines()
-        .map(PathBuf::from)
-        .filter(|file| root.join(file).exists())
-        .collect())
+    Ok(text.lines().map(PathBuf::from).filter(|file| root.join(file).exists()).collect())
 }

@@ -15,10 +15,7 @@ use crate::program::Program;
 use crate::protos::Protos;
 
 pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
-    let mut report = Report {
-        protos,
-        messages: Vec::new(),
-    };
+    let mut report = Report { protos, messages: Vec::new() };
     names::packages(protos, &mut report);
     for service in &program.services {
         rpc::service(service, &mut report);
@@ -31,11 +28,7 @@ pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
     entities::strays(program, &mut report);
     errors::bases(&program.errors, &mut report);
     names::generated(program, &mut report);
-    if report.messages.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::all(report.messages))
-    }
+    if report.messages.is_empty() { Ok(()) } else { Err(Error::all(report.messages)) }
 }
 
 /// What has been found so far.
@@ -47,8 +40,7 @@ struct Report<'a> {
 impl Report<'_> {
     fn at(&mut self, place: &impl Place, message: impl AsRef<str>) {
         let (file, path) = place.place();
-        self.messages
-            .push(self.protos.error_at(&file, path, message.as_ref()));
+        self.messages.push(self.protos.error_at(&file, path, message.as_ref()));
     }
 }
 
@@ -66,13 +58,7 @@ macro_rules! places {
         }
     )*};
 }
-places!(
-    EnumDescriptor,
-    FieldDescriptor,
-    MessageDescriptor,
-    MethodDescriptor,
-    ServiceDescriptor
-);
+places!(EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor);
 
 impl Place for FileDescriptor {
     fn place(&self) -> (FileDescriptor, &[i32]) {

@@ -19,11 +19,8 @@ use crate::rust::camel;
 pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for (package, mut code) in messages::messages(protos)? {
-        let services: Vec<_> = program
-            .services
-            .iter()
-            .filter(|it| it.desc.package_name() == package)
-            .collect();
+        let services: Vec<_> =
+            program.services.iter().filter(|it| it.desc.package_name() == package).collect();
         if !services.is_empty() {
             let name = format!("{package}.descriptors.bin");
             code += &descriptors::include(&name);
@@ -37,24 +34,13 @@ pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Ve
                 _ => services::concurrent(service) + &clients::client(service),
             };
         }
-        for entity in program
-            .entities
-            .iter()
-            .filter(|it| it.desc.package_name() == package)
-        {
+        for entity in program.entities.iter().filter(|it| it.desc.package_name() == package) {
             code += &entities::entity(entity);
         }
-        for error in program
-            .errors
-            .iter()
-            .filter(|it| it.desc.package_name() == package)
-        {
+        for error in program.errors.iter().filter(|it| it.desc.package_name() == package) {
             code += &errors::conversions(error);
         }
-        files.push((
-            format!("{package}.rs"),
-            tidy::tidy(&package, &code)?.into_bytes(),
-        ));
+        files.push((format!("{package}.rs"), tidy::tidy(&package, &code)?.into_bytes()));
     }
     Ok(files)
 }

@@ -37,10 +37,7 @@ pub(crate) enum Route {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the proto's options, one by one"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the proto's options, one by one")]
 pub(crate) struct RpcOptions {
     #[prost(string, tag = "1")]
     pub(crate) key: String,
@@ -101,21 +98,16 @@ pub(crate) fn read<T: prost::Message + Default>(
     };
     let wrong = |err: &str| {
         let whose = options.descriptor().full_name().to_owned();
-        Error::new(format!(
-            "option guildhall.{name} of {whose} cannot be read: {err}"
-        ))
+        Error::new(format!("option guildhall.{name} of {whose} cannot be read: {err}"))
     };
     if extension.containing_message() != options.descriptor() || !options.has_extension(&extension)
     {
         return Ok(None);
     }
     match options.get_extension(&extension).as_ref() {
-        Value::Message(message) => message
-            .transcode_to()
-            .map(Some)
-            .map_err(|err| wrong(&err.to_string())),
-        _ => Err(wrong(
-            "it is not a message; is another guildhall/options.proto in the includes?",
-        )),
+        Value::Message(message) => {
+            message.transcode_to().map(Some).map_err(|err| wrong(&err.to_string()))
+        }
+        _ => Err(wrong("it is not a message; is another guildhall/options.proto in the includes?")),
     }
 }

@@ -64,14 +64,10 @@ impl Program {
         for file in protos.files() {
             for desc in file.services() {
                 let service = Service::read(protos, &desc);
-                program
-                    .services
-                    .push(service.map_err(|err| wrong(&file, desc.path(), &err))?);
+                program.services.push(service.map_err(|err| wrong(&file, desc.path(), &err))?);
             }
             for desc in file.enums() {
-                program
-                    .read_enum(protos, &desc)
-                    .map_err(|err| wrong(&file, desc.path(), &err))?;
+                program.read_enum(protos, &desc).map_err(|err| wrong(&file, desc.path(), &err))?;
             }
             for desc in file.messages() {
                 program
@@ -87,11 +83,7 @@ impl Program {
         if let Some(EntityOptions { table }) = options {
             let fields = desc.fields().map(|field| Field::read(protos, field));
             let fields = fields.collect::<Result<_>>()?;
-            self.entities.push(Entity {
-                desc: desc.clone(),
-                table,
-                fields,
-            });
+            self.entities.push(Entity { desc: desc.clone(), table, fields });
         }
         self.messages.push(desc.clone());
         for child in desc.child_enums() {
@@ -106,10 +98,7 @@ impl Program {
     fn read_enum(&mut self, protos: &Protos, desc: &EnumDescriptor) -> Result {
         let options = read::<ErrorOptions>(&protos.pool, "errors", &desc.options())?;
         if let Some(ErrorOptions { base }) = options {
-            self.errors.push(ErrorEnum {
-                desc: desc.clone(),
-                base,
-            });
+            self.errors.push(ErrorEnum { desc: desc.clone(), base });
         }
         Ok(())
     }
@@ -121,11 +110,7 @@ impl Service {
         let methods = desc.methods().map(|method| {
             let options = read(&protos.pool, "rpc", &method.options())?.unwrap_or_default();
             let path = format!("/{}/{}", desc.full_name(), method.name());
-            Ok(Method {
-                desc: method,
-                options,
-                path,
-            })
+            Ok(Method { desc: method, options, path })
         });
         Ok(Self {
             desc: desc.clone(),
@@ -161,9 +146,9 @@ impl Method {
 
     /// The id that travels in frames: FNV-1a-32 of the path, as `guildhall_wire::method_id` computes it.
     pub(crate) fn id(&self) -> u32 {
-        self.path.bytes().fold(0x811c_9dc5, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        })
+        self.path
+            .bytes()
+            .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 }
 

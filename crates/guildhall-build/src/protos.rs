@@ -42,10 +42,7 @@ impl Protos {
             .files()
             .filter_map(|file| Some((file.name().to_owned(), file.path()?.to_owned())))
             .collect();
-        Ok(Self {
-            pool: compiler.descriptor_pool(),
-            paths,
-        })
+        Ok(Self { pool: compiler.descriptor_pool(), paths })
     }
 
     /// Paths of the files that were read from disk, sorted.
@@ -79,9 +76,7 @@ impl Protos {
 
 /// The lines of the comment before a thing; empty without one.
 pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> Vec<String> {
-    let text = location(file, path)
-        .map(|location| location.leading_comments())
-        .unwrap_or_default();
+    let text = location(file, path).map(|location| location.leading_comments()).unwrap_or_default();
     let lines = text.trim().lines();
     lines.map(|line| line.trim().to_owned()).collect()
 }
@@ -100,20 +95,14 @@ fn compile_error<I: AsRef<Path>>(err: &protox::Error, includes: &[I]) -> Error {
     let on_disk = err.file().and_then(|name| {
         let place = text.strip_prefix(name)?;
         let mut paths = includes.iter().map(|include| include.as_ref().join(name));
-        Some(format!(
-            "{}{place}",
-            paths.find(|path| path.exists())?.display()
-        ))
+        Some(format!("{}{place}", paths.find(|path| path.exists())?.display()))
     });
     Error::new(on_disk.unwrap_or(text))
 }
 
 /// What an option of ours can say, where the compiler tells only that it is wrong.
 fn option_hint(text: &str) -> Option<String> {
-    let (name, _) = text
-        .split_once("invalid value of type '")?
-        .1
-        .split_once('\'')?;
+    let (name, _) = text.split_once("invalid value of type '")?.1.split_once('\'')?;
     let mut resolver = ChainFileResolver::new();
     resolver.add(OptionsResolver);
     resolver.add(GoogleFileResolver::new());
@@ -122,10 +111,7 @@ fn option_hint(text: &str) -> Option<String> {
     let message = pool.get_message_by_name(name)?;
     let fields = message.fields().map(|field| match field.kind() {
         Kind::Enum(values) => {
-            let values: Vec<_> = values
-                .values()
-                .map(|value| value.name().to_owned())
-                .collect();
+            let values: Vec<_> = values.values().map(|value| value.name().to_owned()).collect();
             format!("{}: {}", field.name(), values.join(" | "))
         }
         kind => format!("{}: {kind:?}", field.name()),

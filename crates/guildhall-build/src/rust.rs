@@ -43,15 +43,9 @@ pub(crate) fn type_path(package: &str, full_name: &str) -> String {
     if let Some(name) = full_name.strip_prefix("google.protobuf.") {
         return well_known(name);
     }
-    let mut here = package
-        .split('.')
-        .filter(|part| !part.is_empty())
-        .peekable();
+    let mut here = package.split('.').filter(|part| !part.is_empty()).peekable();
     let (modules, name) = full_name.rsplit_once('.').unwrap_or(("", full_name));
-    let mut there = modules
-        .split('.')
-        .filter(|part| !part.is_empty())
-        .peekable();
+    let mut there = modules.split('.').filter(|part| !part.is_empty()).peekable();
     while here.peek().is_some() && here.peek() == there.peek() {
         here.next();
         there.next();

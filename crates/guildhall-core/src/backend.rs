@@ -66,14 +66,9 @@ impl Plugin for BuiltIn {
     ) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
             if let Some(list) = url.strip_prefix("static:") {
-                let list = StaticList::parse(list).map_err(|message| BackendError {
-                    url: url.to_owned(),
-                    message,
-                })?;
-                return Ok(Backend {
-                    discovery: Some(Arc::new(list)),
-                    store: None,
-                });
+                let list = StaticList::parse(list)
+                    .map_err(|message| BackendError { url: url.to_owned(), message })?;
+                return Ok(Backend { discovery: Some(Arc::new(list)), store: None });
             }
             Ok(Backend {
                 discovery: Some(Arc::new(MemoryDiscovery::new(env.clone()))),

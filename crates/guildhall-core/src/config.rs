@@ -91,9 +91,7 @@ impl std::fmt::Debug for Config {
     /// Shows no values: some are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sections: Vec<_> = self.0.given.keys().collect();
-        f.debug_struct("Config")
-            .field("given", &sections)
-            .finish_non_exhaustive()
+        f.debug_struct("Config").field("given", &sections).finish_non_exhaustive()
     }
 }
 

@@ -55,10 +55,7 @@ impl Env {
     /// A world of a simulator: random numbers from `seed`, sockets from `net`, and a wall clock that shows `wall` (since the
     /// Unix epoch) now and follows tokio's clock, which the simulator pauses.
     pub fn simulated(seed: u64, net: Arc<dyn Net>, wall: Duration) -> Self {
-        let simulated = Simulated {
-            start: tokio_now(),
-            wall,
-        };
+        let simulated = Simulated { start: tokio_now(), wall };
         Self::new(net, StdRng::seed_from_u64(seed), Some(simulated))
     }
 
@@ -80,9 +77,7 @@ impl Env {
         match self.0.skew_ns.load(Ordering::Relaxed) {
             0 => now,
             skew if skew > 0 => now + Duration::from_nanos(skew.unsigned_abs()),
-            skew => now
-                .checked_sub(Duration::from_nanos(skew.unsigned_abs()))
-                .unwrap_or(now),
+            skew => now.checked_sub(Duration::from_nanos(skew.unsigned_abs())).unwrap_or(now),
         }
     }
 
@@ -113,8 +108,7 @@ impl Env {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn sleep_until(&self, deadline: Instant) {
-        self.sleep(deadline.saturating_duration_since(self.now()))
-            .await;
+        self.sleep(deadline.saturating_duration_since(self.now())).await;
     }
 
     /// Runs `future` until it ends or `deadline` comes; `None` is the deadline.
@@ -134,11 +128,7 @@ impl Env {
 
     /// A random number below `bound`; 0 when `bound` is 0.
     pub fn random_below(&self, bound: u64) -> u64 {
-        if bound == 0 {
-            0
-        } else {
-            self.0.rng.lock().random_range(0..bound)
-        }
+        if bound == 0 { 0 } else { self.0.rng.lock().random_range(0..bound) }
     }
 
     /// Random bytes, fit for secrets in the real world.
@@ -228,9 +218,7 @@ impl Env {
 
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Env")
-            .field("simulated", &self.is_simulated())
-            .finish_non_exhaustive()
+        f.debug_struct("Env").field("simulated", &self.is_simulated()).finish_non_exhaustive()
     }
 }
 
@@ -242,7 +230,5 @@ fn tokio_now() -> Instant {
 
 #[allow(clippy::disallowed_methods, reason = "this is the door")]
 fn system_wall() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

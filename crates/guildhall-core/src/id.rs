@@ -56,16 +56,10 @@ impl FromStr for AppId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let wrong = |why: String| ParseIdError {
-            what: "app id",
-            text: clip(text),
-            why,
-        };
+        let wrong = |why: String| ParseIdError { what: "app id", text: clip(text), why };
         let labels = text.split('.').count();
         if labels != 4 {
-            return Err(wrong(format!(
-                "has {labels} labels; write env.world.func.inst"
-            )));
+            return Err(wrong(format!("has {labels} labels; write env.world.func.inst")));
         }
         for label in text.split('.') {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

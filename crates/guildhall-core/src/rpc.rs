@@ -43,10 +43,7 @@ pub struct ServiceDesc {
 
 /// A method and its options.
 #[derive(Debug)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "these are the proto's options, one by one"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "these are the proto's options, one by one")]
 pub struct MethodDesc {
     /// `/package.Service/Method`.
     pub path: &'static str,
@@ -124,10 +121,7 @@ impl<Req, Rsp> Method<Req, Rsp> {
     /// Generated code alone knows which types belong to a method.
     #[doc(hidden)]
     pub const fn new(desc: &'static MethodDesc) -> Self {
-        Self {
-            desc,
-            types: PhantomData,
-        }
+        Self { desc, types: PhantomData }
     }
 }
 

@@ -50,10 +50,7 @@ impl Code {
             C::DataLoss,
             C::Unauthenticated,
         ];
-        CODES
-            .get(usize::from(number))
-            .copied()
-            .unwrap_or(C::Unknown)
+        CODES.get(usize::from(number)).copied().unwrap_or(C::Unknown)
     }
 }
 
@@ -161,9 +158,7 @@ impl Status {
 
     /// Builds the status of a call that was refused before it ran.
     pub fn not_run(code: Code, reason: u32, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(code, message)
-            .with_reason(reason)
-            .with_effect(Effect::NotRun)
+        Self::new(code, message).with_reason(reason).with_effect(Effect::NotRun)
     }
 
     /// Sets the exact reason.

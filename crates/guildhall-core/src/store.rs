@@ -131,21 +131,13 @@ pub struct StoreError {
 
 impl StoreError {
     /// Builds an error of `operation` on `subject`.
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "callers pass what they have, owned or not"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "callers pass what they have, owned or not")]
     pub fn new(
         kind: StoreErrorKind,
         operation: &'static str,
         subject: impl ToString,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            kind,
-            operation,
-            subject: subject.to_string(),
-            message: message.into(),
-        }
+        Self { kind, operation, subject: subject.to_string(), message: message.into() }
     }
 }

@@ -51,10 +51,7 @@ scalars! {
     Bytes: Bytes, v => Ok(v), v.clone();
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "it was an f32 when it was saved"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was saved")]
 fn narrow(value: f64) -> f32 {
     value as f32
 }
@@ -76,12 +73,7 @@ pub fn load_scalar<T: Scalar>(
 ) -> Result<T, LoadError> {
     T::from_value(value).map_err(|value| {
         let found = format!("{value:?}");
-        bad(
-            table,
-            key,
-            number,
-            &format!("holds {found:.80}, which does not fit"),
-        )
+        bad(table, key, number, &format!("holds {found:.80}, which does not fit"))
     })
 }
 
@@ -106,16 +98,9 @@ pub fn load_proto<M: Message>(
     state: &mut M,
 ) -> Result<(), LoadError> {
     let Value::Bytes(encoded) = value else {
-        return Err(bad(
-            table,
-            key,
-            number,
-            "holds a scalar, not protobuf bytes",
-        ));
+        return Err(bad(table, key, number, "holds a scalar, not protobuf bytes"));
     };
-    state
-        .merge(encoded)
-        .map_err(|err| bad(table, key, number, &err.to_string()))
+    state.merge(encoded).map_err(|err| bad(table, key, number, &err.to_string()))
 }
 
 /// The key field of an entity, from the row's key.
@@ -128,11 +113,7 @@ pub fn key_field<K: FromStr<Err: Display>>(
 ) -> Result<K, LoadError> {
     key.as_str().parse().map_err(|err: K::Err| {
         let what = format!("the key does not fit field `{}`: {err}", table.key.name);
-        LoadError {
-            table: table.name,
-            key: key.clone(),
-            what,
-        }
+        LoadError { table: table.name, key: key.clone(), what }
     })
 }
 
@@ -153,9 +134,5 @@ pub(crate) fn is_default(value: &Value) -> bool {
 fn bad(table: &'static Table, key: &Key, number: u32, what: &str) -> LoadError {
     let name = table.column(number).map_or("?", |column| column.name);
     let what = format!("column {number} `{name}` {what}");
-    LoadError {
-        table: table.name,
-        key: key.clone(),
-        what,
-    }
+    LoadError { table: table.name, key: key.clone(), what }
 }

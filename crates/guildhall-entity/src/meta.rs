@@ -30,15 +30,7 @@ struct Saving {
 impl EntityMeta {
     /// The meta of a row as a claim found it.
     pub fn new(key: Key, version: u64, exists: bool) -> Self {
-        Self {
-            key,
-            version,
-            stored: exists,
-            exists,
-            unsaved: 0,
-            unsent: 0,
-            saving: None,
-        }
+        Self { key, version, stored: exists, exists, unsaved: 0, unsent: 0, saving: None }
     }
 
     /// The row's key.
@@ -84,10 +76,7 @@ impl EntityMeta {
 
     /// Whether something is to be saved beyond the write in flight.
     pub(crate) fn is_dirty(&self) -> bool {
-        let stored = self
-            .saving
-            .as_ref()
-            .map_or(self.stored, |saving| saving.stored);
+        let stored = self.saving.as_ref().map_or(self.stored, |saving| saving.stored);
         self.exists != stored || (self.exists && self.unsaved != 0)
     }
 
@@ -116,12 +105,7 @@ impl EntityMeta {
 /// One write is in flight per row, so the caller has finished the one before with `saved` or `not_saved`.
 pub(crate) fn begin_save<E: Entity>(entity: &mut E) -> Option<RowChange> {
     let meta = entity.meta();
-    debug_assert!(
-        !meta.is_saving(),
-        "{}/{}: a write is in flight",
-        E::TABLE.name,
-        meta.key
-    );
+    debug_assert!(!meta.is_saving(), "{}/{}: a write is in flight", E::TABLE.name, meta.key);
     if meta.is_saving() || !meta.is_dirty() {
         return None;
     }
@@ -137,20 +121,9 @@ pub(crate) fn begin_save<E: Entity>(entity: &mut E) -> Option<RowChange> {
     };
     let meta = entity.meta_mut();
     meta.unsaved = 0;
-    meta.saving = Some(Saving {
-        bits,
-        stored: exists,
-    });
-    let row = RowId {
-        table: E::TABLE,
-        key: meta.key.clone(),
-        sub: None,
-    };
-    Some(RowChange {
-        row,
-        version: meta.version,
-        write,
-    })
+    meta.saving = Some(Saving { bits, stored: exists });
+    let row = RowId { table: E::TABLE, key: meta.key.clone(), sub: None };
+    Some(RowChange { row, version: meta.version, write })
 }
 
 /// The key and every column that is not at its default.
@@ -164,8 +137,5 @@ fn all_columns<E: Entity>(entity: &mut E) -> Vec<(u32, guildhall_core::store::Va
 }
 
 fn width(table: &Table, bits: u128) -> usize {
-    table
-        .columns
-        .len()
-        .min(usize::try_from(bits.count_ones()).unwrap_or(usize::MAX))
+    table.columns.len().min(usize::try_from(bits.count_ones()).unwrap_or(usize::MAX))
 }

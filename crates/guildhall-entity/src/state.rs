@@ -97,29 +97,17 @@ impl<E: Entity> State for E {
     }
 
     fn rows(key: &Key) -> Vec<RowId> {
-        vec![RowId {
-            table: E::TABLE,
-            key: key.clone(),
-            sub: None,
-        }]
+        vec![RowId { table: E::TABLE, key: key.clone(), sub: None }]
     }
 
     fn load(key: &Key, rows: Vec<Row>) -> Result<Self, LoadError> {
         let count = rows.len();
         let Ok([row]) = <[Row; 1]>::try_from(rows) else {
             let what = format!("the store answered with {count} rows where one was asked for");
-            return Err(LoadError {
-                table: E::TABLE.name,
-                key: key.clone(),
-                what,
-            });
+            return Err(LoadError { table: E::TABLE.name, key: key.clone(), what });
         };
         let columns = if row.exists { row.fields } else { Vec::new() };
-        E::load(
-            key,
-            columns,
-            EntityMeta::new(key.clone(), row.version, row.exists),
-        )
+        E::load(key, columns, EntityMeta::new(key.clone(), row.version, row.exists))
     }
 
     fn exists(&self) -> bool {
@@ -139,11 +127,7 @@ impl<E: Entity> State for E {
     }
 
     fn saved(&mut self, versions: &[u64]) {
-        debug_assert_eq!(
-            versions.len(),
-            self.saving(),
-            "one version per change of begin_save"
-        );
+        debug_assert_eq!(versions.len(), self.saving(), "one version per change of begin_save");
         if let [version] = versions {
             self.meta_mut().saved(*version);
         }

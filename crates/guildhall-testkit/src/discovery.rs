@@ -62,10 +62,7 @@ fn id(inst: u64) -> AppId {
 }
 
 async fn register(discovery: &dyn Discovery, node: &NodeRecord) {
-    discovery
-        .register(node, TTL)
-        .await
-        .expect("it can be registered");
+    discovery.register(node, TTL).await.expect("it can be registered");
 }
 
 /// The next change, or a failure that says what was waited for.
@@ -104,20 +101,11 @@ pub async fn a_watch_begins_with_a_snapshot<T: Discovery>(open: impl AsyncFn() -
     assert_eq!(next(&mut early, "app 2").await, Change::Put(node(2, 1)));
     assert_eq!(next(&mut early, "app 10").await, Change::Put(node(10, 1)));
 
-    discovery
-        .deregister(&id(2), Incarnation(1))
-        .await
-        .expect("it is registered");
+    discovery.deregister(&id(2), Incarnation(1)).await.expect("it is registered");
     for watch in [&mut early, &mut late] {
-        assert_eq!(
-            next(watch, "a removal").await,
-            Change::Remove(id(2), Incarnation(1))
-        );
+        assert_eq!(next(watch, "a removal").await, Change::Remove(id(2), Incarnation(1)));
     }
-    discovery
-        .deregister(&id(2), Incarnation(1))
-        .await
-        .expect("it is gone, which is fine");
+    discovery.deregister(&id(2), Incarnation(1)).await.expect("it is gone, which is fine");
 }
 
 /// Rule 2.
@@ -125,30 +113,17 @@ pub async fn a_record_that_is_not_renewed_goes_away<T: Discovery>(open: impl Asy
     let (discovery, env) = (open().await, Env::real());
     let (mut changes, _) = watch(&discovery).await;
     let ttl = TTL / 10;
-    discovery
-        .register(&node(1, 1), ttl)
-        .await
-        .expect("it can be registered");
+    discovery.register(&node(1, 1), ttl).await.expect("it can be registered");
     assert_eq!(next(&mut changes, "app 1").await, Change::Put(node(1, 1)));
 
     let half = env.until(env.now() + ttl / 2, changes.recv()).await;
     assert_eq!(half, None, "nothing happens before the TTL");
     let renewed = env.now();
-    discovery
-        .register(&node(1, 1), ttl)
-        .await
-        .expect("it can be renewed");
+    discovery.register(&node(1, 1), ttl).await.expect("it can be renewed");
     let removed = env.until(renewed + ttl + GRACE, changes.recv()).await;
     let lived = env.now().saturating_duration_since(renewed);
-    assert_eq!(
-        removed,
-        Some(Some(Change::Remove(id(1), Incarnation(1)))),
-        "after {lived:?}"
-    );
-    assert!(
-        lived >= ttl,
-        "it went away {lived:?} after it was renewed for {ttl:?}"
-    );
+    assert_eq!(removed, Some(Some(Change::Remove(id(1), Incarnation(1)))), "after {lived:?}");
+    assert!(lived >= ttl, "it went away {lived:?} after it was renewed for {ttl:?}");
     assert_eq!(watch(&discovery).await.1, []);
 }
 
@@ -163,10 +138,7 @@ pub async fn an_update_reaches_every_watcher<T: Discovery>(open: impl AsyncFn() 
     changed.load = 7;
     register(&discovery, &changed).await;
     for watch in [&mut first, &mut second] {
-        assert_eq!(
-            next(watch, "the update").await,
-            Change::Put(changed.clone())
-        );
+        assert_eq!(next(watch, "the update").await, Change::Put(changed.clone()));
     }
 }
 
@@ -176,10 +148,7 @@ pub async fn a_later_incarnation_replaces_an_earlier_one<T: Discovery>(open: imp
     register(&discovery, &node(1, 5)).await;
     let (mut changes, _) = watch(&discovery).await;
     register(&discovery, &node(1, 6)).await;
-    assert_eq!(
-        next(&mut changes, "the later life").await,
-        Change::Put(node(1, 6))
-    );
+    assert_eq!(next(&mut changes, "the later life").await, Change::Put(node(1, 6)));
     let earlier = discovery.register(&node(1, 5), TTL).await;
     assert!(earlier.is_err(), "an earlier life came back");
     assert_eq!(watch(&discovery).await.1, [node(1, 6)]);
@@ -192,10 +161,7 @@ pub async fn a_late_deregistration_leaves_the_new_incarnation<T: Discovery>(
     let discovery = open().await;
     register(&discovery, &node(1, 5)).await;
     register(&discovery, &node(1, 6)).await;
-    discovery
-        .deregister(&id(1), Incarnation(5))
-        .await
-        .expect("it is gone, which is fine");
+    discovery.deregister(&id(1), Incarnation(5)).await.expect("it is gone, which is fine");
     assert_eq!(watch(&discovery).await.1, [node(1, 6)]);
 }
 
@@ -211,21 +177,10 @@ pub async fn a_slow_watcher_is_told_to_start_over<T: Discovery>(open: impl Async
     }
     let env = Env::real();
     let mut seen = 0;
-    while let Some(change) = env
-        .until(env.now() + TTL, slow.recv())
-        .await
-        .expect("it ends")
-    {
+    while let Some(change) = env.until(env.now() + TTL, slow.recv()).await.expect("it ends") {
         assert!(matches!(change, Change::Put(_)), "{change:?}");
         seen += 1;
     }
-    assert!(
-        seen < 2 * WATCH_BUFFER,
-        "{seen} changes were kept for a watcher that did not read"
-    );
-    assert_eq!(
-        watch(&discovery).await.1,
-        [changed],
-        "it starts over with what is true"
-    );
+    assert!(seen < 2 * WATCH_BUFFER, "{seen} changes were kept for a watcher that did not read");
+    assert_eq!(watch(&discovery).await.1, [changed], "it starts over with what is true");
 }

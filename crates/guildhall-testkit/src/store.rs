@@ -80,13 +80,7 @@ macro_rules! store_contract {
 }
 
 const fn column(number: u32, name: &'static str, kind: Kind, unique: bool) -> Column {
-    Column {
-        number,
-        name,
-        kind,
-        unique,
-        index: false,
-    }
+    Column { number, name, kind, unique, index: false }
 }
 
 const KEY: Column = column(1, "id", Kind::Text, false);
@@ -107,19 +101,12 @@ static ROLE: Table = Table {
 
 async fn opened<T: Store>(open: &impl AsyncFn() -> T) -> T {
     let store = open().await;
-    store
-        .prepare(&[&ROLE])
-        .await
-        .expect("an empty store takes any table");
+    store.prepare(&[&ROLE]).await.expect("an empty store takes any table");
     store
 }
 
 fn row(key: &str) -> RowId {
-    RowId {
-        table: &ROLE,
-        key: Key::from(key),
-        sub: None,
-    }
+    RowId { table: &ROLE, key: Key::from(key), sub: None }
 }
 
 /// What a grant with `epoch` writes under: app 1 in its first life, first activation.
@@ -129,16 +116,8 @@ fn token(epoch: u64) -> Token {
 
 fn token_of(epoch: u64, app: u64, life: u64, activation: u64) -> Token {
     let app = format!("test.w1.role.{app}").parse().expect("four labels");
-    let holder = Holder {
-        app,
-        incarnation: Incarnation(life),
-    };
-    Token {
-        lease: "contract/1".into(),
-        epoch,
-        holder,
-        activation,
-    }
+    let holder = Holder { app, incarnation: Incarnation(life) };
+    Token { lease: "contract/1".into(), epoch, holder, activation }
 }
 
 fn text(number: u32, value: &str) -> (u32, Value) {
@@ -150,12 +129,7 @@ fn int(number: u32, value: i64) -> (u32, Value) {
 }
 
 fn op(key: &str, guard: Guard, write: Write) -> Op {
-    Op {
-        row: row(key),
-        guard,
-        write,
-        records: None,
-    }
+    Op { row: row(key), guard, write, records: None }
 }
 
 async fn claim(store: &dyn Store, key: &str, by: &Token) -> Result<Row, StoreError> {
@@ -178,15 +152,9 @@ async fn read(store: &dyn Store, key: &str) -> Option<Row> {
 
 /// A row that `by` has claimed and created: it has version 2.
 async fn created(store: &dyn Store, key: &str, by: &Token, fields: Vec<(u32, Value)>) {
-    assert_eq!(
-        claim(store, key, by).await.expect("the row is new").version,
-        1
-    );
+    assert_eq!(claim(store, key, by).await.expect("the row is new").version, 1);
     let create = op(key, Guard::Owner(by.clone(), 1), Write::Create(fields));
-    assert_eq!(
-        commit(store, create).await,
-        Ok(Committed { versions: vec![2] })
-    );
+    assert_eq!(commit(store, create).await, Ok(Committed { versions: vec![2] }));
 }
 
 fn refused(row_epoch: u64) -> StoreErrorKind {

@@ -40,12 +40,7 @@ impl<K> Header<K> {
     /// A header whose other fields are 0.
     #[inline]
     pub const fn new(kind: K, id: u64) -> Self {
-        Self {
-            kind,
-            aux: 0,
-            method: 0,
-            id,
-        }
+        Self { kind, aux: 0, method: 0, id }
     }
 }
 
@@ -139,9 +134,7 @@ pub enum FrameError {
 #[inline]
 pub fn parse<K: Kind>(buf: &[u8], max: usize) -> Result<Parsed<'_, K>, FrameError> {
     let Some(prefix) = buf.first_chunk::<LENGTH_LEN>() else {
-        return Ok(Parsed::Incomplete {
-            needed: HEADER_LEN - buf.len(),
-        });
+        return Ok(Parsed::Incomplete { needed: HEADER_LEN - buf.len() });
     };
     let length = u32::from_le_bytes(*prefix);
     let len = (length as usize).saturating_add(LENGTH_LEN);
@@ -152,9 +145,7 @@ pub fn parse<K: Kind>(buf: &[u8], max: usize) -> Result<Parsed<'_, K>, FrameErro
         return Err(FrameError::TooShort { length });
     }
     let Some(header) = buf.first_chunk::<HEADER_LEN>() else {
-        return Ok(Parsed::Incomplete {
-            needed: len - buf.len(),
-        });
+        return Ok(Parsed::Incomplete { needed: len - buf.len() });
     };
     let &[_, _, _, _, kind, flags, a0, a1, m0, m1, m2, m3, ref id @ ..] = header;
     let kind = K::from_byte(kind).ok_or(FrameError::UnknownKind(kind))?;
@@ -162,9 +153,7 @@ pub fn parse<K: Kind>(buf: &[u8], max: usize) -> Result<Parsed<'_, K>, FrameErro
         return Err(FrameError::UnknownFlags(flags));
     }
     let Some(rest) = buf.get(HEADER_LEN..len) else {
-        return Ok(Parsed::Incomplete {
-            needed: len - buf.len(),
-        });
+        return Ok(Parsed::Incomplete { needed: len - buf.len() });
     };
     let (head, body) = if flags & FLAG_HEAD == 0 {
         (&[][..], rest)
@@ -173,18 +162,8 @@ pub fn parse<K: Kind>(buf: &[u8], max: usize) -> Result<Parsed<'_, K>, FrameErro
     };
     let aux = u16::from_le_bytes([a0, a1]);
     let method = u32::from_le_bytes([m0, m1, m2, m3]);
-    let header = Header {
-        kind,
-        aux,
-        method,
-        id: u64::from_le_bytes(*id),
-    };
-    Ok(Parsed::Frame(Frame {
-        header,
-        head,
-        body,
-        len,
-    }))
+    let header = Header { kind, aux, method, id: u64::from_le_bytes(*id) };
+    Ok(Parsed::Frame(Frame { header, head, body, len }))
 }
 
 fn split_head(rest: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -266,10 +245,7 @@ fn put_before_body<K: Kind>(
     let [l0, l1, l2, l3] = length.to_le_bytes();
     let [a0, a1] = header.aux.to_le_bytes();
     let [m0, m1, m2, m3] = header.method.to_le_bytes();
-    let (kind, flags) = (
-        header.kind.byte(),
-        if head.is_some() { FLAG_HEAD } else { 0 },
-    );
+    let (kind, flags) = (header.kind.byte(), if head.is_some() { FLAG_HEAD } else { 0 });
     // One copy of a fixed size is cheaper than seven small ones.
     out.put_slice(&[l0, l1, l2, l3, kind, flags, a0, a1, m0, m1, m2, m3]);
     out.put_u64_le(header.id);

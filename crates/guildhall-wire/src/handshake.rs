@@ -150,10 +150,7 @@ impl Handshake {
     fn new(side: Side, ours: Hello, secret: &[u8]) -> Result<Self, HandshakeError> {
         check_complete(&ours)?;
         let length = ours.encoded_len();
-        let too_long = HandshakeError::TooLong {
-            length,
-            max: HELLO_MAX,
-        };
+        let too_long = HandshakeError::TooLong { length, max: HELLO_MAX };
         if length > HELLO_MAX {
             return Err(too_long);
         }
@@ -220,15 +217,9 @@ impl Handshake {
             return Ok(None);
         }
         let proof = input.split_to(PROOF_LEN);
-        let peer = if self.side == Side::Initiator {
-            Side::Acceptor
-        } else {
-            Side::Initiator
-        };
+        let peer = if self.side == Side::Initiator { Side::Acceptor } else { Side::Initiator };
         // Compares in constant time.
-        self.mac(peer, theirs)
-            .verify_slice(&proof)
-            .map_err(|_| HandshakeError::WrongSecret)?;
+        self.mac(peer, theirs).verify_slice(&proof).map_err(|_| HandshakeError::WrongSecret)?;
         let established = self.agree(theirs)?;
         if self.side == Side::Acceptor {
             let proof = self.mac(self.side, theirs).finalize().into_bytes();
@@ -242,11 +233,7 @@ impl Handshake {
             Side::Initiator => (&self.our_bytes, theirs),
             Side::Acceptor => (theirs, &self.our_bytes),
         };
-        self.secret
-            .clone()
-            .chain_update([side as u8])
-            .chain_update(first)
-            .chain_update(second)
+        self.secret.clone().chain_update([side as u8]).chain_update(first).chain_update(second)
     }
 
     fn agree(&self, theirs: &Bytes) -> Result<Established, HandshakeError> {
@@ -257,12 +244,7 @@ impl Handshake {
             return Err(HandshakeError::SameNonce);
         }
         let ours = &self.ours.versions;
-        let common = peer
-            .versions
-            .iter()
-            .filter(|v| ours.contains(v))
-            .max()
-            .copied();
+        let common = peer.versions.iter().filter(|v| ours.contains(v)).max().copied();
         match common {
             Some(version) => Ok(Established { peer, version }),
             None => Err(HandshakeError::NoCommonVersion {
@@ -279,11 +261,7 @@ const VERSIONS_SHOWN: usize = 16;
 impl std::fmt::Debug for Handshake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (side, step) = (
-            if self.side == Side::Initiator {
-                "initiator"
-            } else {
-                "acceptor"
-            },
+            if self.side == Side::Initiator { "initiator" } else { "acceptor" },
             match self.state {
                 State::Hello => "hello",
                 State::Proof(_) => "proof",
@@ -322,10 +300,7 @@ fn take_hello(input: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
     prefix.advance(MAGIC.len());
     let length = prefix.get_u32_le() as usize;
     if length > HELLO_MAX {
-        return Err(HandshakeError::TooLong {
-            length,
-            max: HELLO_MAX,
-        });
+        return Err(HandshakeError::TooLong { length, max: HELLO_MAX });
     }
     let whole = input.len() >= PREFIX_LEN + length;
     Ok(whole.then(|| input.split_to(PREFIX_LEN + length).freeze()))

@@ -218,47 +218,20 @@ impl Packet {
             Self::Welcome(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Kick(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Reset(body) => frame::put_frame(out, max, head(0), None, body)?,
-            Self::Call {
-                id,
-                method,
-                body,
-                answered,
-                resent,
-            } => {
-                let header = Header {
-                    method: method.id(),
-                    ..head(*id)
-                };
-                let call = CallHead {
-                    answered: *answered,
-                    resent: *resent,
-                };
+            Self::Call { id, method, body, answered, resent } => {
+                let header = Header { method: method.id(), ..head(*id) };
+                let call = CallHead { answered: *answered, resent: *resent };
                 let call = (call != CallHead::default()).then_some(&call);
                 frame::put_raw(out, max, header, call, binary(body)?)?;
             }
             Self::Cast { method, body } => {
-                let header = Header {
-                    method: method.id(),
-                    ..head(0)
-                };
+                let header = Header { method: method.id(), ..head(0) };
                 frame::put_raw(out, max, header, None, binary(body)?)?;
             }
             Self::Reply { id, body } => frame::put_raw(out, max, head(*id), None, binary(body)?)?,
-            Self::Error {
-                id,
-                code,
-                reason,
-                message,
-                effect,
-            } => {
-                let header = Header {
-                    aux: error_aux(*code, *effect),
-                    ..head(*id)
-                };
-                let status = ErrorBody {
-                    message: message.clone(),
-                    reason: *reason,
-                };
+            Self::Error { id, code, reason, message, effect } => {
+                let header = Header { aux: error_aux(*code, *effect), ..head(*id) };
+                let status = ErrorBody { message: message.clone(), reason: *reason };
                 frame::put_frame(out, max, header, None, &status)?;
             }
             Self::Push { seq, method, body } => {
@@ -307,37 +280,17 @@ impl Packet {
             ClientKind::Welcome => Self::Welcome(Welcome::decode(frame.body).map_err(bad)?),
             ClientKind::Call => {
                 let CallHead { answered, resent } = frame.decode_head().map_err(bad)?;
-                Self::Call {
-                    id,
-                    method,
-                    body: body(),
-                    answered,
-                    resent,
-                }
+                Self::Call { id, method, body: body(), answered, resent }
             }
-            ClientKind::Cast => Self::Cast {
-                method,
-                body: body(),
-            },
+            ClientKind::Cast => Self::Cast { method, body: body() },
             ClientKind::Reply => Self::Reply { id, body: body() },
             ClientKind::Error => {
-                let ErrorBody {
-                    reason, message, ..
-                } = ErrorBody::decode(frame.body).map_err(bad)?;
+                let ErrorBody { reason, message, .. } =
+                    ErrorBody::decode(frame.body).map_err(bad)?;
                 let (code, effect) = error_from_aux(aux);
-                Self::Error {
-                    id,
-                    code,
-                    reason,
-                    message,
-                    effect,
-                }
+                Self::Error { id, code, reason, message, effect }
             }
-            ClientKind::Push => Self::Push {
-                seq: id,
-                method,
-                body: body(),
-            },
+            ClientKind::Push => Self::Push { seq: id, method, body: body() },
             ClientKind::Ack => Self::Ack { seq: id },
             ClientKind::Ping => Self::Ping { id },
             ClientKind::Pong => Self::Pong { id },
@@ -375,10 +328,7 @@ pub fn put_push(
     method: u32,
     body: &[u8],
 ) -> Result<(), TooLarge> {
-    let header = Header {
-        method,
-        ..Header::new(ClientKind::Push, seq)
-    };
+    let header = Header { method, ..Header::new(ClientKind::Push, seq) };
     frame::put_raw(out, max, header, None, body)
 }
 

@@ -1,1 +1,27 @@
-//! (being written)
+//! Guildhall: backends of games, written once as protobuf services, run as one process or as a cluster.
+#![doc = ""]
+#![doc = include_str!("../../../README.md")]
+
+#[doc(hidden)]
+pub mod codegen;
+
+pub use guildhall_core::config::Config;
+pub use guildhall_core::{AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Plugin, Status};
+pub use guildhall_core::{discovery, env, status, store};
+pub use guildhall_entity as entity;
+pub use guildhall_runtime::{App, Cx, RunningApp, StartError};
+#[doc(hidden)]
+pub use prost;
+#[doc(hidden)]
+pub use prost_types;
+
+/// What `main` of an app returns.
+pub type Result<T = (), E = StartError> = std::result::Result<T, E>;
+
+/// Includes what `guildhall_build::compile` generated for a package: `guildhall::include_proto!("hello");`.
+#[macro_export]
+macro_rules! include_proto {
+    ($package:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+    };
+}

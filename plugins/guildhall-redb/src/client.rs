@@ -101,12 +101,7 @@ impl Client {
                 let message = format!(
                     "its layout is {other}, this program knows {FORMAT}; use a newer program"
                 );
-                Err(StoreError::new(
-                    StoreErrorKind::Invalid,
-                    "open",
-                    file,
-                    message,
-                ))
+                Err(StoreError::new(StoreErrorKind::Invalid, "open", file, message))
             }
             Err(error) => Err(unavailable("open", file, error)),
         }
@@ -129,12 +124,7 @@ impl Client {
     /// The answer to a write whose commit failed.
     pub(crate) fn unknown(&self, operation: &'static str, error: &str) -> StoreError {
         let message = format!("{error}; the write may be in the file or not: read it back");
-        StoreError::new(
-            StoreErrorKind::Unknown,
-            operation,
-            self.path.display(),
-            message,
-        )
+        StoreError::new(StoreErrorKind::Unknown, operation, self.path.display(), message)
     }
 }
 
@@ -143,10 +133,5 @@ fn unavailable(
     subject: impl ToString,
     error: impl std::fmt::Display,
 ) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Unavailable,
-        operation,
-        subject,
-        error.to_string(),
-    )
+    StoreError::new(StoreErrorKind::Unavailable, operation, subject, error.to_string())
 }

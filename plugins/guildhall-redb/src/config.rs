@@ -18,12 +18,7 @@ pub struct Settings {
 impl Settings {
     /// The defaults for `directory`.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            cache_mb: 64,
-            queue: 1024,
-            group: 256,
-        }
+        Self { directory: directory.into(), cache_mb: 64, queue: 1024, group: 256 }
     }
 
     /// Reads a URL.

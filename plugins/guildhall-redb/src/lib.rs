@@ -39,18 +39,10 @@ impl Plugin for Redb {
         url: &'a str,
     ) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
-            let wrong = |message| BackendError {
-                url: url.to_owned(),
-                message,
-            };
+            let wrong = |message| BackendError { url: url.to_owned(), message };
             let settings = Settings::parse(url).map_err(wrong)?;
-            let store = RedbStore::open(env, settings)
-                .await
-                .map_err(|e| wrong(e.to_string()))?;
-            Ok(Backend {
-                discovery: None,
-                store: Some(Arc::new(store)),
-            })
+            let store = RedbStore::open(env, settings).await.map_err(|e| wrong(e.to_string()))?;
+            Ok(Backend { discovery: None, store: Some(Arc::new(store)) })
         })
     }
 }

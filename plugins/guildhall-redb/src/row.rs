@@ -129,10 +129,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Row, String> {
             Some(ValueBytes::Text(v)) => Value::Text(v),
             Some(ValueBytes::Bytes(v)) => Value::Bytes(v),
             None => {
-                return Err(format!(
-                    "column {} has no value that is known here",
-                    field.number
-                ));
+                return Err(format!("column {} has no value that is known here", field.number));
             }
         };
         Ok((field.number, value))
@@ -147,43 +144,24 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Row, String> {
 }
 
 /// Their numbers are their places; append only.
-const KINDS: [Kind; 7] = [
-    Kind::Bool,
-    Kind::Int,
-    Kind::Uint,
-    Kind::Float,
-    Kind::Text,
-    Kind::Bytes,
-    Kind::Proto,
-];
+const KINDS: [Kind; 7] =
+    [Kind::Bool, Kind::Int, Kind::Uint, Kind::Float, Kind::Text, Kind::Bytes, Kind::Proto];
 
 pub(crate) fn encode_schema(schema: &Schema) -> Vec<u8> {
     let columns = schema.columns.iter().map(|(number, column)| ColumnBytes {
         number: *number,
         name: column.name.clone(),
-        kind: (0..)
-            .zip(KINDS)
-            .find(|(_, kind)| *kind == column.kind)
-            .map_or(0, |(n, _)| n),
+        kind: (0..).zip(KINDS).find(|(_, kind)| *kind == column.kind).map_or(0, |(n, _)| n),
         unique: column.unique,
     });
-    SchemaBytes {
-        columns: columns.collect(),
-    }
-    .encode_to_vec()
+    SchemaBytes { columns: columns.collect() }.encode_to_vec()
 }
 
 /// Reads a schema; the error says what is damaged.
 pub(crate) fn decode_schema(bytes: &[u8]) -> Result<Schema, String> {
     let schema = SchemaBytes::decode(bytes).map_err(|e| e.to_string())?;
     let mut columns = BTreeMap::new();
-    for ColumnBytes {
-        number,
-        name,
-        kind,
-        unique,
-    } in schema.columns
-    {
+    for ColumnBytes { number, name, kind, unique } in schema.columns {
         let kind = usize::try_from(kind).ok().and_then(|kind| KINDS.get(kind));
         let kind =
             *kind.ok_or_else(|| format!("column {number} has a kind that is unknown here"))?;

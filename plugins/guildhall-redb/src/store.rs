@@ -39,28 +39,15 @@ impl RedbStore {
         let (jobs, waiting) = mpsc::channel(settings.queue);
         let group = settings.group;
         let file = settings.file();
-        let client = env
-            .blocking(move || Client::open(&settings))
-            .await
-            .unwrap_or_else(|| {
-                let message =
-                    "opening it failed; the file may be damaged, restore it from a backup";
-                Err(StoreError::new(
-                    StoreErrorKind::Unavailable,
-                    "open",
-                    file.display(),
-                    message,
-                ))
-            })?;
+        let client = env.blocking(move || Client::open(&settings)).await.unwrap_or_else(|| {
+            let message = "opening it failed; the file may be damaged, restore it from a backup";
+            Err(StoreError::new(StoreErrorKind::Unavailable, "open", file.display(), message))
+        })?;
         let client = Arc::new(client);
         // The writer holds no more than a weak reference: the file is closed when the store is dropped.
         let writer = writer::run(env.clone(), Arc::downgrade(&client), waiting, group);
         env.spawn("redb.writer", writer);
-        Ok(Self {
-            env: env.clone(),
-            client,
-            jobs,
-        })
+        Ok(Self { env: env.clone(), client, jobs })
     }
 
     /// How many transactions were committed since it was opened.
@@ -74,14 +61,10 @@ impl RedbStore {
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let gone = |_| {
-            self.client
-                .failed(operation, "the store's writer has ended")
-        };
+        let gone = |_| self.client.failed(operation, "the store's writer has ended");
         self.jobs.send(job(answer)).await.map_err(gone)?;
         answered.await.map_err(|_| {
-            self.client
-                .unknown(operation, "the store's writer ended before it answered")
+            self.client.unknown(operation, "the store's writer ended before it answered")
         })
     }
 
@@ -103,9 +86,7 @@ impl RedbStore {
                 }
             })
         });
-        looked
-            .await
-            .unwrap_or_else(|| Err(self.client.failed(operation, "reading it failed")))
+        looked.await.unwrap_or_else(|| Err(self.client.failed(operation, "reading it failed")))
     }
 }
 
@@ -123,20 +104,13 @@ impl<E: Into<redb::Error>> From<E> for ReadError {
 
 impl std::fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedbStore")
-            .field("transactions", &self.transactions())
-            .finish()
+        f.debug_struct("RedbStore").field("transactions", &self.transactions()).finish()
     }
 }
 
 impl Store for RedbStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            batch: BatchReach::Any,
-            unique: true,
-            order: false,
-            durable: true,
-        }
+        Capabilities { batch: BatchReach::Any, unique: true, order: false, durable: true }
     }
 
     fn prepare<'a>(
@@ -144,8 +118,7 @@ impl Store for RedbStore {
         tables: &'a [&'static Table],
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.ask("prepare", |answer| Job::Prepare(tables.to_vec(), answer))
-                .await?
+            self.ask("prepare", |answer| Job::Prepare(tables.to_vec(), answer)).await?
         })
     }
 
@@ -154,10 +127,9 @@ impl Store for RedbStore {
         rows: &'a [RowId],
         by: Token,
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        Box::pin(async move {
-            self.ask("claim", |answer| Job::Claim(rows.to_vec(), by, answer))
-                .await?
-        })
+        Box::pin(
+            async move { self.ask("claim", |answer| Job::Claim(rows.to_vec(), by, answer)).await? },
+        )
     }
 
     fn read<'a>(
@@ -183,9 +155,7 @@ impl Store for RedbStore {
     ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             let count = batches.len();
-            let done = self
-                .ask("commit", |answer| Job::Commit(batches, answer))
-                .await;
+            let done = self.ask("commit", |answer| Job::Commit(batches, answer)).await;
             done.unwrap_or_else(|error| vec![Err(error); count])
         })
     }
@@ -194,8 +164,7 @@ impl Store for RedbStore {
         let asked = query.clone();
         Box::pin(async move {
             query.check()?;
-            self.look("query", move |transaction| answer(transaction, &asked))
-                .await
+            self.look("query", move |transaction| answer(transaction, &asked)).await
         })
     }
 }
@@ -217,17 +186,11 @@ fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadErro
             to = from;
         }
         Some(_) => {
-            return Ok(Page {
-                rows: Vec::new(),
-                more: false,
-            });
+            return Ok(Page { rows: Vec::new(), more: false });
         }
         None => {}
     }
-    let mut page = Page {
-        rows: Vec::new(),
-        more: false,
-    };
+    let mut page = Page { rows: Vec::new(), more: false };
     for entry in kept.range::<(&str, &str, Option<&str>)>((from, to))? {
         let (at, bytes) = entry?;
         let (name, key, sub) = at.value();
@@ -238,11 +201,7 @@ fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadErro
             continue;
         }
         let key = Key::from(key);
-        let id = RowId {
-            table,
-            key: key.clone(),
-            sub: None,
-        };
+        let id = RowId { table, key: key.clone(), sub: None };
         let row = read_row(&id, bytes.value()).map_err(ReadError::Row)?;
         if !query.matches(&key, &row) {
             continue;
@@ -270,9 +229,7 @@ fn only_key(
     let Some((table, column, value)) = unique else {
         return Ok(None);
     };
-    let place = transaction
-        .open_table(UNIQUE)?
-        .get((table, column, value.as_slice()))?;
+    let place = transaction.open_table(UNIQUE)?.get((table, column, value.as_slice()))?;
     Ok(Some(place.and_then(|place| match place.value() {
         (key, None) => Some(Key::from(key)),
         (_, Some(_)) => None,

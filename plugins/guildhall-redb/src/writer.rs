@@ -20,10 +20,7 @@ use crate::row;
 pub(crate) enum Job {
     Prepare(Vec<&'static Entity>, Answer<()>),
     Claim(Vec<RowId>, Token, Answer<Vec<Row>>),
-    Commit(
-        Vec<Batch>,
-        oneshot::Sender<Vec<Result<Committed, StoreError>>>,
-    ),
+    Commit(Vec<Batch>, oneshot::Sender<Vec<Result<Committed, StoreError>>>),
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -101,16 +98,12 @@ type Reply = Box<dyn FnOnce(Option<&StoreError>)>;
 impl Job {
     fn run(self, open: &mut Open<'_>) -> Reply {
         match self {
-            Self::Prepare(tables, answer) => reply(
-                tables.iter().try_for_each(|table| open.prepare(table)),
-                answer,
-            ),
+            Self::Prepare(tables, answer) => {
+                reply(tables.iter().try_for_each(|table| open.prepare(table)), answer)
+            }
             Self::Claim(rows, by, answer) => reply(local::claim(open, &rows, &by), answer),
             Self::Commit(batches, answer) => {
-                let done: Vec<_> = batches
-                    .iter()
-                    .map(|batch| local::commit(open, batch))
-                    .collect();
+                let done: Vec<_> = batches.iter().map(|batch| local::commit(open, batch)).collect();
                 Box::new(move |failed| {
                     let done = match failed {
                         Some(error) => vec![Err(error.clone()); done.len()],
@@ -167,9 +160,7 @@ impl<'a> Open<'a> {
     fn prepare(&mut self, table: &'static Entity) -> Result<(), StoreError> {
         let damaged = |why| StoreError::new(StoreErrorKind::Invalid, "prepare", table.name, why);
         let bytes = self.schemas.get(table.name).map_err(|e| self.fault(e))?;
-        let seen = bytes
-            .map(|bytes| row::decode_schema(bytes.value()))
-            .transpose();
+        let seen = bytes.map(|bytes| row::decode_schema(bytes.value())).transpose();
         let seen = seen.map_err(damaged)?.unwrap_or_default();
         let schema = seen.evolve(table)?;
         if schema == seen {
@@ -187,21 +178,13 @@ impl<'a> Open<'a> {
     /// Notes the unique values of rows that were written when other columns were unique.
     fn index(&mut self, table: &'static Entity) -> Result<(), StoreError> {
         let mut found: BTreeMap<(u32, Vec<u8>), Place> = BTreeMap::new();
-        for entry in self
-            .rows
-            .range((table.name, "", None)..)
-            .map_err(|e| self.fault(e))?
-        {
+        for entry in self.rows.range((table.name, "", None)..).map_err(|e| self.fault(e))? {
             let (at, bytes) = entry.map_err(|e| self.fault(e))?;
             let (name, key, sub) = at.value();
             if name != table.name {
                 break;
             }
-            let id = RowId {
-                table,
-                key: key.into(),
-                sub: sub.map(Key::from),
-            };
+            let id = RowId { table, key: key.into(), sub: sub.map(Key::from) };
             let place = (id.key.clone(), id.sub.clone());
             for (column, value) in local::unique_values(table, &read_row(&id, bytes.value())?) {
                 if let Some(other) = found.insert((column, value), place.clone()) {
@@ -238,10 +221,7 @@ impl Rows for Open<'_> {
     }
 
     fn unique(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
-        let place = self
-            .unique
-            .get((table, column, value))
-            .map_err(|e| self.fault(e))?;
+        let place = self.unique.get((table, column, value)).map_err(|e| self.fault(e))?;
         Ok(place.map(|place| {
             let (key, sub) = place.value();
             (key.into(), sub.map(Key::from))
@@ -258,10 +238,9 @@ impl Rows for Open<'_> {
         self.dirty = true;
         let at = (table, column, value);
         let kept = match place {
-            Some((key, sub)) => self
-                .unique
-                .insert(at, (key.as_str(), sub.as_ref().map(Key::as_str)))
-                .map(drop),
+            Some((key, sub)) => {
+                self.unique.insert(at, (key.as_str(), sub.as_ref().map(Key::as_str))).map(drop)
+            }
             None => self.unique.remove(at).map(drop),
         };
         kept.map_err(|e| self.fault(e))
@@ -270,11 +249,7 @@ impl Rows for Open<'_> {
 
 /// Where a row lies.
 pub(crate) fn place_of(id: &RowId) -> (&str, &str, Option<&str>) {
-    (
-        id.table.name,
-        id.key.as_str(),
-        id.sub.as_ref().map(Key::as_str),
-    )
+    (id.table.name, id.key.as_str(), id.sub.as_ref().map(Key::as_str))
 }
 
 /// Reads the row `id`; a damaged one is an error of whoever asks for it.

@@ -10,16 +10,11 @@ pub(super) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
         return Ok(vec!["docs/promises.md is missing".into()]);
     };
     let mut functions = BTreeSet::new();
-    for file in files
-        .iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
-    {
+    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {
         let text = std::fs::read_to_string(root.join(file))?;
         functions.extend(text.split("fn ").skip(1).filter_map(|rest| {
-            let name: String = rest
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
+            let name: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             (!name.is_empty()).then_some(name)
         }));
     }
@@ -28,24 +23,17 @@ pub(super) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
 
 /// Rows `| promise | `test` |` whose test is nowhere.
 fn missing(page: &str, functions: &BTreeSet<String>) -> Vec<String> {
-    let rows = page
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| line.starts_with("| "));
+    let rows = page.lines().enumerate().filter(|(_, line)| line.starts_with("| "));
     // The first two rows are the head of the table.
     rows.filter(|(_, line)| !line.contains("---") && !line.contains("| test |"))
         .flat_map(|(at, line)| {
             let tests = line.rsplit('|').nth(1).unwrap_or_default();
             let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
             if names.is_empty() {
-                return vec![format!(
-                    "docs/promises.md:{}: a promise without a test",
-                    at + 1
-                )];
+                return vec![format!("docs/promises.md:{}: a promise without a test", at + 1)];
             }
             let gone = names.into_iter().filter(|name| !functions.contains(*name));
-            gone.map(|name| format!("docs/promises.md:{}: no test `{name}`", at + 1))
-                .collect()
+            gone.map(|name| format!("docs/promises.md:{}: no test `{name}`", at + 1)).collect()
         })
         .collect()
 }

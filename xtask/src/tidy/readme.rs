@@ -8,20 +8,14 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     let readme = std::fs::read_to_string(root.join("README.md")).context("README.md")?;
     let mut wrong = Vec::new();
     for block in readme.split("<!-- from: ").skip(1) {
-        let (from, rest) = block
-            .split_once(" -->")
-            .context("README.md: `<!-- from:` without end")?;
+        let (from, rest) =
+            block.split_once(" -->").context("README.md: `<!-- from:` without end")?;
         let (path, region) = from.split_once('#').unwrap_or((from, ""));
         let file = std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned())?;
-        let shown = rest
-            .split("```")
-            .nth(1)
-            .and_then(|code| code.split_once('\n'));
+        let shown = rest.split("```").nth(1).and_then(|code| code.split_once('\n'));
         let shown = shown.map_or("", |(_, code)| code);
         if shown.trim_end() != cut(&file, region).trim_end() {
-            wrong.push(format!(
-                "README.md: the code from {from} differs from the file"
-            ));
+            wrong.push(format!("README.md: the code from {from} differs from the file"));
         }
     }
     Ok(wrong)
@@ -33,14 +27,8 @@ fn cut(file: &str, region: &str) -> String {
         return file.to_owned();
     }
     let (begin, end) = (format!("ANCHOR: {region}"), format!("ANCHOR_END: {region}"));
-    let inside = file
-        .lines()
-        .skip_while(|line| !line.ends_with(&begin))
-        .skip(1);
-    inside
-        .take_while(|line| !line.ends_with(&end))
-        .map(|line| format!("{line}\n"))
-        .collect()
+    let inside = file.lines().skip_while(|line| !line.ends_with(&begin)).skip(1);
+    inside.take_while(|line| !line.ends_with(&end)).map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]

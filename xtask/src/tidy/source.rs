@@ -24,19 +24,15 @@ const DOORS: &[&str] = &[
 ];
 
 /// Where the doors are.
-const DOOR_FILES: &[&str] = &[
-    "crates/guildhall-core/src/env",
-    "crates/guildhall-runtime/src/signals.rs",
-];
+const DOOR_FILES: &[&str] =
+    &["crates/guildhall-core/src/env", "crates/guildhall-runtime/src/signals.rs"];
 
 /// What is wrong with one file.
 pub(super) fn check(file: &str, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let test = file.contains("/tests/") || file.ends_with("/tests.rs");
     if !text.starts_with("//!") {
-        wrong.push(format!(
-            "{file}:1: begin with a `//!` line that says what the file is for"
-        ));
+        wrong.push(format!("{file}:1: begin with a `//!` line that says what the file is for"));
     }
     if file.ends_with("/mod.rs") && !test {
         wrong.push(format!("{file}:1: name it after its module, not mod.rs"));
@@ -44,13 +40,9 @@ pub(super) fn check(file: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     let generated = text.contains("@generated");
     if lines > LINES_MAX && !test && !generated {
-        wrong.push(format!(
-            "{file}:{lines}: over {LINES_MAX} lines; find the seam"
-        ));
+        wrong.push(format!("{file}:{lines}: over {LINES_MAX} lines; find the seam"));
     }
-    let library = ["crates/", "plugins/", "demo/"]
-        .iter()
-        .any(|place| file.starts_with(place));
+    let library = ["crates/", "plugins/", "demo/"].iter().any(|place| file.starts_with(place));
     if !library
         || test
         || file.contains("/examples/")

@@ -15,22 +15,12 @@ const COLUMNS_MAX: usize = 128;
 pub(super) fn entity(entity: &Entity, report: &mut Report<'_>) {
     let (desc, name) = (&entity.desc, entity.desc.name());
     if desc.parent_message().is_some() {
-        report.at(
-            desc,
-            format!("entity `{name}` is inside another message; move it out"),
-        );
+        report.at(desc, format!("entity `{name}` is inside another message; move it out"));
     }
     if entity.table.is_empty() {
-        report.at(
-            desc,
-            format!("entity `{name}` names no table; add table: \"...\""),
-        );
+        report.at(desc, format!("entity `{name}` names no table; add table: \"...\""));
     }
-    let keys: Vec<_> = entity
-        .fields
-        .iter()
-        .filter(|field| field.options.key)
-        .collect();
+    let keys: Vec<_> = entity.fields.iter().filter(|field| field.options.key).collect();
     match keys.as_slice() {
         [] => report.at(
             desc,
@@ -60,10 +50,7 @@ pub(super) fn entity(entity: &Entity, report: &mut Report<'_>) {
 }
 
 fn column(entity: &Entity, field: &Field, report: &mut Report<'_>) {
-    let (desc, label) = (
-        &field.desc,
-        format!("{}.{}", entity.desc.name(), field.desc.name()),
-    );
+    let (desc, label) = (&field.desc, format!("{}.{}", entity.desc.name(), field.desc.name()));
     if in_oneof(desc) {
         report.at(
             desc,
@@ -71,11 +58,7 @@ fn column(entity: &Entity, field: &Field, report: &mut Report<'_>) {
         );
     }
     if field.is_proto() && (field.options.unique || field.options.index) {
-        let option = if field.options.unique {
-            "unique"
-        } else {
-            "index"
-        };
+        let option = if field.options.unique { "unique" } else { "index" };
         report.at(
             desc,
             format!(
@@ -88,13 +71,8 @@ fn column(entity: &Entity, field: &Field, report: &mut Report<'_>) {
         && !desc.is_map()
         && contains(&message, &entity.desc, &mut Vec::new())
     {
-        report.at(
-            desc,
-            format!(
-                "`{label}` contains {} again; make it repeated",
-                entity.desc.name()
-            ),
-        );
+        report
+            .at(desc, format!("`{label}` contains {} again; make it repeated", entity.desc.name()));
     }
 }
 
@@ -111,18 +89,16 @@ fn contains(
         return false;
     }
     seen.push(outer.clone());
-    outer.fields().filter(|field| !field.is_list() && !field.is_map()).any(|field| {
-        matches!(field.kind(), Kind::Message(message) if contains(&message, inner, seen))
-    })
+    outer.fields().filter(|field| !field.is_list() && !field.is_map()).any(
+        |field| matches!(field.kind(), Kind::Message(message) if contains(&message, inner, seen)),
+    )
 }
 
 fn views(entity: &Entity, report: &mut Report<'_>) {
     let mut variants = HashMap::new();
     for view in entity.views() {
         let plain = view.starts_with(|c: char| c.is_ascii_lowercase())
-            && view
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            && view.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !plain {
             report.at(
                 &entity.desc,
@@ -163,11 +139,7 @@ pub(super) fn tables(entities: &[Entity], report: &mut Report<'_>) {
 /// Field options where they do nothing.
 pub(super) fn strays(program: &Program, report: &mut Report<'_>) {
     for message in &program.messages {
-        if program
-            .entities
-            .iter()
-            .any(|entity| entity.desc == *message)
-        {
+        if program.entities.iter().any(|entity| entity.desc == *message) {
             continue;
         }
         for field in message.fields() {

@@ -10,18 +10,10 @@ use crate::program::{Method, Service, in_oneof, is_optional};
 use crate::rust::{nearest, shouty, snake};
 
 /// Names of the generated clients' own methods.
-const CLIENT_NAMES: [&str; 9] = [
-    "new", "at", "random", "hash", "to", "list", "all", "group", "topic",
-];
+const CLIENT_NAMES: [&str; 9] =
+    ["new", "at", "random", "hash", "to", "list", "all", "group", "topic"];
 /// Names of the methods of `Actor`, which actor services extend.
-const ACTOR_NAMES: [&str; 6] = [
-    "activate",
-    "state",
-    "tick",
-    "deactivate",
-    "move_out",
-    "move_in",
-];
+const ACTOR_NAMES: [&str; 6] = ["activate", "state", "tick", "deactivate", "move_out", "move_in"];
 
 pub(super) fn service(service: &Service, report: &mut Report<'_>) {
     if matches!(service.model, Model::Serial | Model::Interleaved) {
@@ -130,10 +122,7 @@ fn check_key(service: &Service, method: &Method, report: &mut Report<'_>) {
         return;
     }
     if service.model == Model::Client {
-        report.at(
-            desc,
-            format!("`{label}` has a key, but pushes go to players; drop it"),
-        );
+        report.at(desc, format!("`{label}` has a key, but pushes go to players; drop it"));
         return;
     }
     match method.key() {
@@ -164,17 +153,12 @@ pub(super) fn unfit(field: &FieldDescriptor) -> Option<String> {
         Kind::Enum(desc) => desc.name().to_owned(),
         other => format!("{other:?}").to_lowercase(),
     };
-    Some(format!(
-        "has type {kind}; a key is a string, int32, int64, uint32 or uint64"
-    ))
+    Some(format!("has type {kind}; a key is a string, int32, int64, uint32 or uint64"))
 }
 
 fn misspelt(method: &Method) -> String {
     let (key, input) = (&method.options.key, method.desc.input());
-    let fields: Vec<_> = input
-        .fields()
-        .map(|field| field.name().to_owned())
-        .collect();
+    let fields: Vec<_> = input.fields().map(|field| field.name().to_owned()).collect();
     let hint = match nearest(key, fields.iter().map(String::as_str)) {
         Some(name) => format!("did you mean `{name}`?"),
         None if fields.is_empty() => "it has none".to_owned(),

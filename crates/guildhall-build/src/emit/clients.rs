@@ -19,11 +19,7 @@ pub(crate) fn client(service: &Service) -> String {
         consts += &constant(service, index, method);
         calls += &call(service, method);
     }
-    let targets = if service.model == Model::Actor {
-        ""
-    } else {
-        TARGETS
-    };
+    let targets = if service.model == Model::Actor { "" } else { TARGETS };
     format!(
         "/// Calls `{full_name}`, within the deadline of the `Cx` it is made from.
         #[derive(Clone, Debug)]
@@ -100,10 +96,8 @@ fn call(service: &Service, method: &Method) -> String {
         true => ("cast", "()".to_owned()),
         false => ("call", types.rsp),
     };
-    let mut code = docs(
-        &comment(&desc.parent_file(), desc.path()),
-        &format!("Calls `{}`.", method.path),
-    );
+    let mut code =
+        docs(&comment(&desc.parent_file(), desc.path()), &format!("Calls `{}`.", method.path));
     let _ = write!(
         code,
         "pub fn {call}(&self, req: {req}) -> impl ::core::future::Future<

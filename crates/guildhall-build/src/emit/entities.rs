@@ -110,12 +110,7 @@ fn column(field: &Field) -> String {
 
 /// `set_x` and `x_mut`.
 fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
-    let Setter {
-        takes,
-        converts,
-        keeps,
-        borrows,
-    } = Setter::of(entity, field);
+    let Setter { takes, converts, keeps, borrows } = Setter::of(entity, field);
     let (plain, bare) = (snake(field.desc.name()), bare(field.desc.name()));
     format!(
         "/// Sets `{bare}`; it is saved even if it is equal.
@@ -298,10 +293,7 @@ fn views(entity: &Entity) -> (String, String) {
         let mut fields = String::new();
         for field in entity.columns().filter(seen) {
             let plain = snake(field.desc.name());
-            let _ = write!(
-                fields,
-                "{plain}: ::core::clone::Clone::clone(&self.state.{plain}),"
-            );
+            let _ = write!(fields, "{plain}: ::core::clone::Clone::clone(&self.state.{plain}),");
         }
         let _ = write!(
             arms,

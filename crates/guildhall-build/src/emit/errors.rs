@@ -16,21 +16,14 @@ pub(crate) fn conversions(error: &ErrorEnum) -> String {
     let mut texts = BTreeMap::new();
     for value in desc.values() {
         let comment = comment(&desc.parent_file(), value.path()).join(" ");
-        let text = if comment.is_empty() {
-            words(desc.name(), value.name())
-        } else {
-            comment
-        };
+        let text = if comment.is_empty() { words(desc.name(), value.name()) } else { comment };
         texts.entry(value.number()).or_insert(text);
     }
     let mut arms = String::new();
     for (number, text) in texts {
         let _ = write!(arms, "{number} => {text:?},");
     }
-    let docs = docs(
-        &[],
-        "Makes the status of a handler that fails for this reason.",
-    );
+    let docs = docs(&[], "Makes the status of a handler that fails for this reason.");
     format!(
         "impl ::guildhall::codegen::ErrorEnum for {rust} {{
             fn reason(self) -> u32 {{
@@ -51,9 +44,5 @@ pub(crate) fn conversions(error: &ErrorEnum) -> String {
 /// `ROLE_ERROR_NAME_TAKEN` of `RoleError`: name taken.
 fn words(enum_name: &str, value: &str) -> String {
     let prefix = format!("{}_", crate::rust::shouty(enum_name));
-    value
-        .strip_prefix(&prefix)
-        .unwrap_or(value)
-        .to_lowercase()
-        .replace('_', " ")
+    value.strip_prefix(&prefix).unwrap_or(value).to_lowercase().replace('_', " ")
 }

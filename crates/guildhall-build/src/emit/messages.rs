@@ -22,10 +22,7 @@ pub(crate) fn messages(protos: &Protos) -> Result<Vec<(String, String)>> {
     let mut modules = config
         .generate(requests.collect())
         .map_err(|err| Error::new(format!("prost cannot generate the messages: {err}")))?;
-    let packages: BTreeSet<_> = protos
-        .files()
-        .map(|file| file.package_name().to_owned())
-        .collect();
+    let packages: BTreeSet<_> = protos.files().map(|file| file.package_name().to_owned()).collect();
     let code = packages.into_iter().map(|package| {
         let module = Module::from_protobuf_package_name(&package);
         // A package of services alone has no code yet.

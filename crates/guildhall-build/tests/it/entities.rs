@@ -30,15 +30,9 @@ fn the_key_of_an_entity_is_of_a_key_type() {
         ));
     }
     for (field, problem) in [
-        (
-            "double id",
-            "has type double; a key is a string, int32, int64, uint32 or uint64",
-        ),
+        ("double id", "has type double; a key is a string, int32, int64, uint32 or uint64"),
         ("repeated string id", "is repeated; a key is one value"),
-        (
-            "optional string id",
-            "is optional; a key is always there: drop `optional`",
-        ),
+        ("optional string id", "is optional; a key is always there: drop `optional`"),
     ] {
         check(
             &format!(
@@ -103,17 +97,10 @@ fn fields_that_are_no_columns_are_errors() {
 
 #[test]
 fn unique_and_index_are_for_scalars() {
-    for field in [
-        "repeated string a",
-        "map<string, string> a",
-        "optional string a",
-        "Rsp a",
-    ] {
+    for field in ["repeated string a", "map<string, string> a", "optional string a", "Rsp a"] {
         for option in ["unique", "index"] {
             check(
-                &with(&format!(
-                    "{field} = 2 [(guildhall.field) = {{ {option}: true }}];"
-                )),
+                &with(&format!("{field} = 2 [(guildhall.field) = {{ {option}: true }}];")),
                 &format!(
                     "3:3: error: `State.a` is {option}, which is for scalars that are neither \
                      optional nor repeated"
@@ -139,9 +126,7 @@ fn an_entity_has_at_most_128_fields_beside_its_key() {
 
 #[test]
 fn views_are_declared_by_use_and_named_like_fields() {
-    accept(&with(
-        "string a = 2 [(guildhall.field) = { views: \"brief\" views: \"own_team\" }];",
-    ));
+    accept(&with("string a = 2 [(guildhall.field) = { views: \"brief\" views: \"own_team\" }];"));
     check(
         &with("string a = 2 [(guildhall.field) = { views: \"Own Team\" }];"),
         "2:1: error: view `Own Team` of State is not a name like `brief` or `own_team`",

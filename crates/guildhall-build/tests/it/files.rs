@@ -30,10 +30,7 @@ fn a_misspelt_option_is_an_error_that_tells_the_options() {
 #[test]
 fn a_file_without_a_package_is_an_error() {
     let error = compile("syntax = \"proto3\"; message A {}").expect_err("there is no package");
-    assert_eq!(
-        error,
-        "t.proto:1:1: error: the file has no package; add one, e.g. `package game;`"
-    );
+    assert_eq!(error, "t.proto:1:1: error: the file has no package; add one, e.g. `package game;`");
 }
 
 #[test]
@@ -67,10 +64,8 @@ fn the_files_that_were_read_are_told_and_one_import_is_generated_too() {
     file("b.proto", "syntax = \"proto3\"; package b.x; message B {}");
     let includes = [dir.path()];
     let read = guildhall_build::compile_to(&["a.proto"], &includes, &dir).unwrap();
-    let read: Vec<_> = read
-        .iter()
-        .map(|path| without(dir.path(), &path.display().to_string()))
-        .collect();
+    let read: Vec<_> =
+        read.iter().map(|path| without(dir.path(), &path.display().to_string())).collect();
     assert_eq!(read, ["a.proto", "b.proto"]);
     let code = std::fs::read_to_string(dir.path().join("a.rs")).unwrap();
     assert!(code.contains("Option<super::b::x::B>"), "{code}");
@@ -86,20 +81,14 @@ fn unchanged_output_is_not_written_again() {
     permissions.set_readonly(true);
     std::fs::set_permissions(&code, permissions).unwrap();
     guildhall_build::compile_to(&[proto], &[dir.path()], &dir).unwrap();
-    assert_eq!(
-        std::fs::metadata(&code).unwrap().modified().unwrap(),
-        before
-    );
+    assert_eq!(std::fs::metadata(&code).unwrap().modified().unwrap(), before);
 }
 
 #[test]
 fn nothing_needs_protoc() {
     let tests = std::env::current_exe().unwrap();
     let run = Command::new(tests)
-        .args([
-            "--exact",
-            "generated::services_have_tables_traits_servers_and_clients",
-        ])
+        .args(["--exact", "generated::services_have_tables_traits_servers_and_clients"])
         .env("PROTOC", "/nonexistent")
         .env("PATH", "")
         .output()

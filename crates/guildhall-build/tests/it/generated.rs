@@ -142,10 +142,7 @@ fn every_item_keeps_the_lints_of_its_surroundings_away() {
 
 #[test]
 fn generated_code_names_the_facade_only() {
-    for word in sample()
-        .split_whitespace()
-        .filter(|word| word.contains("prost"))
-    {
+    for word in sample().split_whitespace().filter(|word| word.contains("prost")) {
         let named = word.contains("::guildhall::prost") || word.contains("#[prost");
         assert!(named || word.starts_with("[prost(skip_debug)"), "{word}");
     }
@@ -161,17 +158,10 @@ fn embedded_descriptors_stand_alone_and_keep_the_options() {
     let rpc = pool.get_extension_by_name("guildhall.rpc").unwrap();
     let options = method.options();
     let options = options.get_extension(&rpc);
-    let key = options
-        .as_message()
-        .unwrap()
-        .get_field_by_name("key")
-        .unwrap();
+    let key = options.as_message().unwrap().get_field_by_name("key").unwrap();
     assert_eq!(key.as_str(), Some("role_id"));
     let file = service.parent_file();
-    assert!(
-        file.file_descriptor_proto().source_code_info.is_none(),
-        "comments stay at home"
-    );
+    assert!(file.file_descriptor_proto().source_code_info.is_none(), "comments stay at home");
 }
 
 #[test]
@@ -182,9 +172,6 @@ fn method_ids_are_fnv1a_32_of_the_path() {
         ("Role/Poke", 0xdd1e_8777),
         ("RoleEvents/Channel", 0x68af_ec94),
     ] {
-        has(
-            &code,
-            &[&format!("path: \"/demo.role.{path}\", id: {id:#010x},")],
-        );
+        has(&code, &[&format!("path: \"/demo.role.{path}\", id: {id:#010x},")]);
     }
 }

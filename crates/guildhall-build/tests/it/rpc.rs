@@ -51,17 +51,8 @@ fn strings_and_varint_integers_are_keys() {
 
 #[test]
 fn other_types_are_no_keys() {
-    let types = [
-        ("bool", "bool"),
-        ("sint64", "sint64"),
-        ("fixed32", "fixed32"),
-    ];
-    let more = [
-        ("double", "double"),
-        ("bytes", "bytes"),
-        ("E", "E"),
-        ("Rsp", "Rsp"),
-    ];
+    let types = [("bool", "bool"), ("sint64", "sint64"), ("fixed32", "fixed32")];
+    let more = [("double", "double"), ("bytes", "bytes"), ("E", "E"), ("Rsp", "Rsp")];
     for (kind, shown) in types.into_iter().chain(more) {
         check(
             &keyed_by(&format!("{kind} k = 1;")),
@@ -117,10 +108,7 @@ fn an_actor_method_has_a_key_unless_it_is_oneway() {
 
 #[test]
 fn a_stream_is_an_error_with_a_hint() {
-    for rpc in [
-        "rpc Get(stream Req) returns (Rsp);",
-        "rpc Get(Req) returns (stream Rsp);",
-    ] {
+    for rpc in ["rpc Get(stream Req) returns (Rsp);", "rpc Get(Req) returns (stream Rsp);"] {
         check(
             &concurrent(rpc),
             "3:3: error: `Echo.Get` is a stream; methods have one request and one response: \
@@ -148,9 +136,7 @@ fn two_methods_with_one_name_in_rust_are_an_error() {
 
 #[test]
 fn names_of_the_generated_clients_own_methods_are_taken() {
-    for name in [
-        "New", "At", "Random", "Hash", "To", "List", "All", "Group", "Topic",
-    ] {
+    for name in ["New", "At", "Random", "Hash", "To", "List", "All", "Group", "Topic"] {
         check(
             &concurrent(&format!("rpc {name}(Req) returns (Rsp);")),
             &format!(
@@ -205,9 +191,7 @@ fn key_from_needs_a_client_and_a_key() {
                 "3:3: error: `Echo.Get` has key_from: {from} but no key; say which field it is with key"
             ),
         );
-        accept(&actor(&get(&format!(
-            "client: true key: \"id\" key_from: {from}"
-        ))));
+        accept(&actor(&get(&format!("client: true key: \"id\" key_from: {from}"))));
     }
 }
 

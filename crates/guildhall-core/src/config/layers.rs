@@ -61,24 +61,18 @@ impl Node {
     fn new(toml: toml::Value, text: Option<&str>, origin: &Origin) -> Self {
         match toml {
             toml::Value::Table(table) => {
-                let nodes = table
-                    .into_iter()
-                    .map(|(key, v)| (key, Self::new(v, None, origin)));
+                let nodes = table.into_iter().map(|(key, v)| (key, Self::new(v, None, origin)));
                 Self::Table(nodes.collect(), origin.clone())
             }
-            toml => Self::Value(Value {
-                toml,
-                text: text.map(str::to_owned),
-                origin: origin.clone(),
-            }),
+            toml => {
+                Self::Value(Value { toml, text: text.map(str::to_owned), origin: origin.clone() })
+            }
         }
     }
 
     /// Text that may be a TOML value; what is none is a string.
     fn from_text(text: &str, origin: &Origin) -> Self {
-        let toml = text
-            .parse()
-            .unwrap_or_else(|_| toml::Value::String(text.to_owned()));
+        let toml = text.parse().unwrap_or_else(|_| toml::Value::String(text.to_owned()));
         Self::new(toml, Some(text), origin)
     }
 }
@@ -133,9 +127,8 @@ impl ConfigBuilder {
             };
             let key = key.to_ascii_lowercase().replace("__", ".");
             let origin = Origin::Variable(name.clone());
-            self.wrong = self
-                .wrong
-                .or_else(|| put_text(&mut self.environment, &key, &text, &origin));
+            self.wrong =
+                self.wrong.or_else(|| put_text(&mut self.environment, &key, &text, &origin));
         }
         self
     }
@@ -144,16 +137,11 @@ impl ConfigBuilder {
     pub fn flag(mut self, flag: &str) -> Self {
         let Some((key, text)) = flag.split_once('=') else {
             let message = format!("the flag `--set {flag}` has no value; write `--set {flag}=..`");
-            self.wrong.get_or_insert(ConfigError {
-                key: flag.to_owned(),
-                message,
-            });
+            self.wrong.get_or_insert(ConfigError { key: flag.to_owned(), message });
             return self;
         };
         let origin = Origin::Flag(key.to_owned());
-        self.wrong = self
-            .wrong
-            .or_else(|| put_text(&mut self.program, key, text, &origin));
+        self.wrong = self.wrong.or_else(|| put_text(&mut self.program, key, text, &origin));
         self
     }
 
@@ -176,18 +164,13 @@ impl ConfigBuilder {
         for layer in [self.environment, self.program] {
             merge(&mut given, layer);
         }
-        Ok(Config(Arc::new(Settings {
-            given,
-            claimed: Mutex::default(),
-        })))
+        Ok(Config(Arc::new(Settings { given, claimed: Mutex::default() })))
     }
 }
 
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConfigBuilder")
-            .field("wrong", &self.wrong)
-            .finish_non_exhaustive()
+        f.debug_struct("ConfigBuilder").field("wrong", &self.wrong).finish_non_exhaustive()
     }
 }
 
@@ -199,10 +182,7 @@ fn put_at(tree: &mut Tree, key: &str, node: Node) -> Option<ConfigError> {
     let path: Vec<&str> = key.split('.').collect();
     if path.iter().any(|part| part.is_empty()) {
         let message = format!("`{key}` {} is not a key; write table.key", node.origin());
-        return Some(ConfigError {
-            key: key.to_owned(),
-            message,
-        });
+        return Some(ConfigError { key: key.to_owned(), message });
     }
     put(tree, &path, node);
     None
@@ -211,15 +191,9 @@ fn put_at(tree: &mut Tree, key: &str, node: Node) -> Option<ConfigError> {
 fn put(tree: &mut Tree, path: &[&str], node: Node) {
     let (last, tables) = path.split_last().expect("a key has at least one part");
     let origin = node.origin().clone();
-    let node = tables
-        .iter()
-        .rev()
-        .fold((*last, node), |(key, node), table| {
-            (
-                *table,
-                Node::Table(Tree::from([(key.to_owned(), node)]), origin.clone()),
-            )
-        });
+    let node = tables.iter().rev().fold((*last, node), |(key, node), table| {
+        (*table, Node::Table(Tree::from([(key.to_owned(), node)]), origin.clone()))
+    });
     merge(tree, Tree::from([(node.0.to_owned(), node.1)]));
 }
 

@@ -9,16 +9,8 @@ pub(super) fn hint<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) 
     match near {
         Some((d, k)) if d <= 2.max(key.len() / 4) => format!("did you mean `{k}`?"),
         Some(_) => {
-            let listed: Vec<_> = known
-                .clone()
-                .take(LISTED_MAX)
-                .map(|k| format!("`{k}`"))
-                .collect();
-            let more = if known.count() > LISTED_MAX {
-                ", .."
-            } else {
-                ""
-            };
+            let listed: Vec<_> = known.clone().take(LISTED_MAX).map(|k| format!("`{k}`")).collect();
+            let more = if known.count() > LISTED_MAX { ", .." } else { "" };
             format!("known are {}{more}", listed.join(", "))
         }
         None => "none is known here".to_owned(),

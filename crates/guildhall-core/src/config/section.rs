@@ -22,17 +22,10 @@ where
     T: Serialize + DeserializeOwned,
 {
     let key = path.join(".");
-    let wrong = |why: String| ConfigError {
-        key: key.clone(),
-        message: format!("`{key}`: {why}"),
-    };
+    let wrong = |why: String| ConfigError { key: key.clone(), message: format!("`{key}`: {why}") };
     let shape = serde_json::to_value(defaults)
         .map_err(|e| wrong(format!("the defaults cannot be read as a table: {e}")))?;
-    let mut section = Section {
-        name: path,
-        shape: &shape,
-        given: Vec::new(),
-    };
+    let mut section = Section { name: path, shape: &shape, given: Vec::new() };
     if let Some(node) = node {
         section.collect(node, &shape, path.to_vec())?;
     }
@@ -82,11 +75,7 @@ impl<'a> Section<'a> {
                     let shown: String = value.toml.to_string().chars().take(80).collect();
                     refusal(&path, &value.origin, &format!("must be {why}, not {shown}"))
                 })?;
-                self.given.push(Given {
-                    path,
-                    forms,
-                    origin: &value.origin,
-                });
+                self.given.push(Given { path, forms, origin: &value.origin });
                 Ok(())
             }
             (Node::Table(tree, _), Json::Object(known)) if !known.is_empty() => {
@@ -94,11 +83,7 @@ impl<'a> Section<'a> {
             }
             (Node::Table(tree, origin), Json::Object(_) | Json::Null) => {
                 let forms = vec![Json::Object(Map::new())];
-                self.given.push(Given {
-                    path: path.clone(),
-                    forms,
-                    origin,
-                });
+                self.given.push(Given { path: path.clone(), forms, origin });
                 tree.iter()
                     .try_for_each(|(key, node)| self.collect(node, &Json::Null, below(&path, key)))
             }
@@ -203,8 +188,5 @@ fn below(path: &[String], key: &str) -> Vec<String> {
 
 fn refusal(path: &[String], origin: &Origin, why: &str) -> ConfigError {
     let key = path.join(".");
-    ConfigError {
-        message: format!("`{key}` {origin} {why}"),
-        key,
-    }
+    ConfigError { message: format!("`{key}` {origin} {why}"), key }
 }

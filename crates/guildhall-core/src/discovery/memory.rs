@@ -36,20 +36,14 @@ struct Board {
 impl MemoryDiscovery {
     /// Makes an empty one; TTLs run by the clock of `env`.
     pub fn new(env: Env) -> Self {
-        Self(Arc::new(Shared {
-            env,
-            board: Mutex::default(),
-            changed: Arc::default(),
-        }))
+        Self(Arc::new(Shared { env, board: Mutex::default(), changed: Arc::default() }))
     }
 }
 
 impl std::fmt::Debug for MemoryDiscovery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nodes: Vec<_> = self.0.board.lock().nodes.keys().cloned().collect();
-        f.debug_struct("MemoryDiscovery")
-            .field("nodes", &nodes)
-            .finish()
+        f.debug_struct("MemoryDiscovery").field("nodes", &nodes).finish()
     }
 }
 
@@ -77,11 +71,7 @@ impl Discovery for MemoryDiscovery {
         Box::pin(async move {
             let mut board = self.0.board.lock();
             board.expire(self.0.env.now());
-            if board
-                .nodes
-                .get(id)
-                .is_some_and(|(node, _)| node.incarnation == incarnation)
-            {
+            if board.nodes.get(id).is_some_and(|(node, _)| node.incarnation == incarnation) {
                 board.remove(id);
             }
             Ok(())
@@ -93,10 +83,7 @@ impl Discovery for MemoryDiscovery {
             let (changes, watch) = mpsc::channel(WATCH_BUFFER);
             let mut board = self.0.board.lock();
             board.expire(self.0.env.now());
-            let snapshot = board
-                .nodes
-                .values()
-                .map(|(node, _)| Change::Put(node.clone()));
+            let snapshot = board.nodes.values().map(|(node, _)| Change::Put(node.clone()));
             for change in snapshot.chain([Change::Synced]) {
                 // The snapshot fits: see NODES_MAX. The receiver is here.
                 drop(changes.try_send(change));
@@ -104,9 +91,7 @@ impl Discovery for MemoryDiscovery {
             board.watchers.push(changes);
             if !std::mem::replace(&mut board.tended, true) {
                 let changed = Arc::clone(&self.0.changed);
-                self.0
-                    .env
-                    .spawn("discovery.expire", tend(Arc::downgrade(&self.0), changed));
+                self.0.env.spawn("discovery.expire", tend(Arc::downgrade(&self.0), changed));
             }
             Ok(watch)
         })
@@ -133,10 +118,7 @@ async fn tend(shared: Weak<Shared>, changed: Arc<Notify>) {
                 board.tended = false;
                 return;
             }
-            (
-                shared.env.clone(),
-                board.nodes.values().map(|(_, deadline)| *deadline).min(),
-            )
+            (shared.env.clone(), board.nodes.values().map(|(_, deadline)| *deadline).min())
         };
         match next {
             Some(deadline) => drop(env.until(deadline, changed.notified()).await),
@@ -147,12 +129,7 @@ async fn tend(shared: Weak<Shared>, changed: Arc<Notify>) {
 
 impl Board {
     fn register(&mut self, node: &NodeRecord, deadline: Instant) -> Result<(), DiscoveryError> {
-        let refused = |message| {
-            Err(DiscoveryError {
-                operation: "register",
-                message,
-            })
-        };
+        let refused = |message| Err(DiscoveryError { operation: "register", message });
         match self.nodes.get(&node.id) {
             Some((known, _)) if known.incarnation > node.incarnation => {
                 return refused(format!(
@@ -161,9 +138,7 @@ impl Board {
                 ));
             }
             None if self.nodes.len() >= NODES_MAX => {
-                return refused(format!(
-                    "{NODES_MAX} apps are registered; use a real backend"
-                ));
+                return refused(format!("{NODES_MAX} apps are registered; use a real backend"));
             }
             _ => {}
         }
@@ -195,7 +170,6 @@ impl Board {
 
     /// A watcher whose buffer is full loses its stream, and so learns that it must start over.
     fn tell(&mut self, change: &Change) {
-        self.watchers
-            .retain(|watcher| watcher.try_send(change.clone()).is_ok());
+        self.watchers.retain(|watcher| watcher.try_send(change.clone()).is_ok());
     }
 }

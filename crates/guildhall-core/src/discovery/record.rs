@@ -84,10 +84,7 @@ impl NodeRecord {
             State::Draining => NodeState::Draining,
         };
         Ok(Self {
-            id: wire
-                .id
-                .parse()
-                .map_err(|e: crate::ParseIdError| e.to_string())?,
+            id: wire.id.parse().map_err(|e: crate::ParseIdError| e.to_string())?,
             incarnation: Incarnation(wire.incarnation),
             logic_addr: LogicAddr::from_bits(wire.logic_addr),
             endpoints: wire.endpoints,

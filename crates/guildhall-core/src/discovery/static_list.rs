@@ -23,23 +23,12 @@ impl StaticList {
     /// # Errors
     /// Says which entry is no address.
     pub fn parse(list: &str) -> Result<Self, String> {
-        let addresses: Vec<String> = list
-            .split(',')
-            .map(str::trim)
-            .filter(|a| !a.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let addresses: Vec<String> =
+            list.split(',').map(str::trim).filter(|a| !a.is_empty()).map(str::to_owned).collect();
         for address in &addresses {
-            let port = address
-                .rsplit_once(':')
-                .filter(|(host, _)| !host.is_empty());
-            if port
-                .and_then(|(_, port)| port.parse::<u16>().ok())
-                .is_none_or(|port| port == 0)
-            {
-                return Err(format!(
-                    "`{address}` is no address; write host:port,host:port"
-                ));
+            let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+            if port.and_then(|(_, port)| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
+                return Err(format!("`{address}` is no address; write host:port,host:port"));
             }
         }
         if addresses.is_empty() {
@@ -47,16 +36,9 @@ impl StaticList {
         }
         // One place is left for `Synced`: the whole watch fits its buffer.
         if addresses.len() >= WATCH_BUFFER {
-            return Err(format!(
-                "{} addresses; at most {} fit",
-                addresses.len(),
-                WATCH_BUFFER - 1
-            ));
+            return Err(format!("{} addresses; at most {} fit", addresses.len(), WATCH_BUFFER - 1));
         }
-        Ok(Self {
-            addresses,
-            watches: Arc::default(),
-        })
+        Ok(Self { addresses, watches: Arc::default() })
     }
 }
 
@@ -82,10 +64,9 @@ impl Discovery for StaticList {
             let (changes, watch) = mpsc::channel(WATCH_BUFFER);
             let probes = self.addresses.iter().cloned().map(Change::Probe);
             for change in probes.chain([Change::Synced]) {
-                changes.try_send(change).map_err(|e| DiscoveryError {
-                    operation: "watch",
-                    message: e.to_string(),
-                })?;
+                changes
+                    .try_send(change)
+                    .map_err(|e| DiscoveryError { operation: "watch", message: e.to_string() })?;
             }
             let mut watches = self.watches.lock();
             watches.retain(|watch| !watch.is_closed());

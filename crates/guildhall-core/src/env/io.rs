@@ -21,10 +21,7 @@ pub struct ConnIo {
 impl ConnIo {
     /// Wraps `conn`.
     pub fn new(conn: Box<dyn Conn>) -> Self {
-        Self {
-            conn,
-            ahead: BytesMut::new(),
-        }
+        Self { conn, ahead: BytesMut::new() }
     }
 }
 
@@ -79,8 +76,6 @@ impl AsyncWrite for ConnIo {
 
 impl std::fmt::Debug for ConnIo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnIo")
-            .field("ahead", &self.ahead.len())
-            .finish_non_exhaustive()
+        f.debug_struct("ConnIo").field("ahead", &self.ahead.len()).finish_non_exhaustive()
     }
 }

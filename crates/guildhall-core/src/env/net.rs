@@ -36,9 +36,7 @@ pub struct Accepted {
 
 impl std::fmt::Debug for Accepted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Accepted")
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("Accepted").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

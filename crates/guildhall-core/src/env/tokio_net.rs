@@ -46,10 +46,7 @@ impl Listener for TcpAcceptor {
             let stream = stream.into_std()?;
             let attach =
                 move || Ok(Box::new(TcpConn(TcpStream::from_std(stream)?)) as Box<dyn Conn>);
-            Ok(Accepted {
-                peer,
-                attach: Box::new(attach),
-            })
+            Ok(Accepted { peer, attach: Box::new(attach) })
         })
     }
 }

@@ -148,10 +148,7 @@ fn refuse_owner(row: &Row, absent: bool, op: &Op, token: &Token, version: u64) -
         _ if absent => "nobody has claimed the row; claim before writing".to_owned(),
         None => "the row is not owned; claim before writing".to_owned(),
         Some(owner) if owner != token => {
-            format!(
-                "the row was claimed meanwhile; end this activation ({})",
-                owned_by(owner)
-            )
+            format!("the row was claimed meanwhile; end this activation ({})", owned_by(owner))
         }
         Some(_) => format!(
             "the row has version {}, the write expects {version}; end this activation",
@@ -170,12 +167,7 @@ fn refuse_stateless(row: &Row, op: &Op) -> Result<(), StoreError> {
         "a stateless writer may not write an owned row; call its owner ({})",
         owned_by(owner)
     );
-    Err(StoreError::new(
-        refusal(owner.epoch),
-        "write",
-        &op.row,
-        message,
-    ))
+    Err(StoreError::new(refusal(owner.epoch), "write", &op.row, message))
 }
 
 fn refusal(row_epoch: u64) -> StoreErrorKind {
@@ -183,12 +175,7 @@ fn refusal(row_epoch: u64) -> StoreErrorKind {
 }
 
 fn exists(op: &Op) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Exists,
-        "write",
-        &op.row,
-        "a row with this key exists",
-    )
+    StoreError::new(StoreErrorKind::Exists, "write", &op.row, "a row with this key exists")
 }
 
 fn missing(op: &Op) -> StoreError {

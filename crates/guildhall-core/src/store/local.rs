@@ -55,10 +55,8 @@ pub trait Rows {
 /// Those of [`fence::claim`], and `Invalid` when a row is named twice.
 pub fn claim(rows: &mut impl Rows, ids: &[RowId], by: &Token) -> Result<Vec<Row>, StoreError> {
     refuse_twice("claim", ids.iter())?;
-    let claimed: Vec<Row> = ids
-        .iter()
-        .map(|id| fence::claim(rows.get(id)?, id, by))
-        .collect::<Result<_, _>>()?;
+    let claimed: Vec<Row> =
+        ids.iter().map(|id| fence::claim(rows.get(id)?, id, by)).collect::<Result<_, _>>()?;
     for (id, row) in ids.iter().zip(&claimed) {
         rows.put(id, row.clone())?;
     }
@@ -90,12 +88,8 @@ pub fn commit(rows: &mut impl Rows, batch: &Batch) -> Result<Committed, StoreErr
     }
     // A batch is there as a whole or not at all: one half of it alone is some other write of the same owner.
     if !changes.is_empty() && changes.len() < batch.ops.len() {
-        let row_epoch = changes
-            .iter()
-            .find_map(|(_, _, row)| Some(row.token.as_ref()?.epoch));
-        let kind = StoreErrorKind::Refused {
-            row_epoch: row_epoch.unwrap_or(0),
-        };
+        let row_epoch = changes.iter().find_map(|(_, _, row)| Some(row.token.as_ref()?.epoch));
+        let kind = StoreErrorKind::Refused { row_epoch: row_epoch.unwrap_or(0) };
         let message =
             "some of its rows have the next version and others do not; end this activation";
         return Err(StoreError::new(kind, "commit", "batch", message));
@@ -141,25 +135,18 @@ fn move_unique_values(rows: &mut impl Rows, changes: &[RowChange<'_>]) -> Result
 /// The `Exists` of two rows with one value in a unique column.
 pub fn taken_value(table: &Table, column: u32, id: &RowId, other: &Place) -> StoreError {
     let name = table.column(column).map_or("?", |c| c.name);
-    let message = format!(
-        "another row ({}) has the same value in the unique column `{name}`",
-        other.0
-    );
+    let message =
+        format!("another row ({}) has the same value in the unique column `{name}`", other.0);
     StoreError::new(StoreErrorKind::Exists, "commit", id, message)
 }
 
 /// The values of the unique columns of a row; tombstones have none.
 pub fn unique_values(table: &Table, row: &Row) -> Vec<(u32, Vec<u8>)> {
-    let columns = std::iter::once(&table.key)
-        .chain(table.columns)
-        .filter(|c| c.unique);
+    let columns = std::iter::once(&table.key).chain(table.columns).filter(|c| c.unique);
     columns
         .filter(|_| row.exists)
         .filter_map(|column| {
-            let at = row
-                .fields
-                .binary_search_by_key(&column.number, |(n, _)| *n)
-                .ok()?;
+            let at = row.fields.binary_search_by_key(&column.number, |(n, _)| *n).ok()?;
             Some((column.number, unique_bytes(&row.fields[at].1)?))
         })
         .collect()
@@ -205,10 +192,8 @@ impl Query {
                     return Err(invalid("query", self.table.name, message));
                 }
                 Some(column) if !condition.value.fits(column.kind) => {
-                    let message = format!(
-                        "`{}` cannot be compared with {:?}",
-                        column.name, condition.value
-                    );
+                    let message =
+                        format!("`{}` cannot be compared with {:?}", column.name, condition.value);
                     return Err(invalid("query", self.table.name, message));
                 }
                 Some(_) => {}
@@ -261,10 +246,9 @@ fn check_values(op: &Op) -> Result<(), StoreError> {
     for (number, value) in fields {
         let message = match op.row.table.column(*number) {
             Some(column) if value.fits(column.kind) => continue,
-            Some(column) => format!(
-                "a {:?} column `{}` cannot hold {value:?}",
-                column.kind, column.name
-            ),
+            Some(column) => {
+                format!("a {:?} column `{}` cannot hold {value:?}", column.kind, column.name)
+            }
             None => format!("the table has no column {number}"),
         };
         return Err(invalid("commit", &op.row, message));
@@ -279,11 +263,7 @@ fn refuse_twice<'a>(
     let mut seen = std::collections::BTreeSet::new();
     for id in ids {
         if !seen.insert((id.table.name, &id.key, &id.sub)) {
-            return Err(invalid(
-                operation,
-                id,
-                "the row is named twice; join the writes",
-            ));
+            return Err(invalid(operation, id, "the row is named twice; join the writes"));
         }
     }
     Ok(())

@@ -27,9 +27,7 @@ impl MemoryStore {
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("rows", &self.0.lock().rows.len())
-            .finish()
+        f.debug_struct("MemoryStore").field("rows", &self.0.lock().rows.len()).finish()
     }
 }
 
@@ -42,12 +40,7 @@ struct Tables {
 
 impl Store for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            batch: BatchReach::Any,
-            unique: true,
-            order: false,
-            durable: false,
-        }
+        Capabilities { batch: BatchReach::Any, unique: true, order: false, durable: false }
     }
 
     fn prepare<'a>(
@@ -84,10 +77,7 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             let mut kept = self.0.lock();
-            batches
-                .iter()
-                .map(|batch| local::commit(&mut *kept, batch))
-                .collect()
+            batches.iter().map(|batch| local::commit(&mut *kept, batch)).collect()
         })
     }
 
@@ -111,11 +101,7 @@ impl Tables {
             for (column, value) in local::unique_values(table, row) {
                 let place = (key.clone(), sub.clone());
                 if let Some(other) = unique.insert((table.name.to_owned(), column, value), place) {
-                    let id = RowId {
-                        table,
-                        key: key.clone(),
-                        sub: sub.clone(),
-                    };
+                    let id = RowId { table, key: key.clone(), sub: sub.clone() };
                     return Err(local::taken_value(table, column, &id, &other));
                 }
             }
@@ -146,23 +132,16 @@ impl Tables {
 
 impl Rows for Tables {
     fn get(&self, id: &RowId) -> Result<Option<Row>, StoreError> {
-        Ok(self
-            .rows
-            .get(&(id.table.name, id.key.clone(), id.sub.clone()))
-            .cloned())
+        Ok(self.rows.get(&(id.table.name, id.key.clone(), id.sub.clone())).cloned())
     }
 
     fn put(&mut self, id: &RowId, row: Row) -> Result<(), StoreError> {
-        self.rows
-            .insert((id.table.name, id.key.clone(), id.sub.clone()), row);
+        self.rows.insert((id.table.name, id.key.clone(), id.sub.clone()), row);
         Ok(())
     }
 
     fn unique(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
-        Ok(self
-            .unique
-            .get(&(table.to_owned(), column, value.to_vec()))
-            .cloned())
+        Ok(self.unique.get(&(table.to_owned(), column, value.to_vec())).cloned())
     }
 
     fn set_unique(

@@ -37,27 +37,15 @@ impl Schema {
             if let Some(seen) = columns.get(&column.number) {
                 check(table, column, seen)?;
             }
-            let Column {
-                name, kind, unique, ..
-            } = *column;
-            columns.insert(
-                column.number,
-                SeenColumn {
-                    name: name.to_owned(),
-                    kind,
-                    unique,
-                },
-            );
+            let Column { name, kind, unique, .. } = *column;
+            columns.insert(column.number, SeenColumn { name: name.to_owned(), kind, unique });
         }
         Ok(Self { columns })
     }
 
     /// The numbers of the unique columns.
     pub fn unique(&self) -> impl Iterator<Item = u32> {
-        self.columns
-            .iter()
-            .filter(|(_, seen)| seen.unique)
-            .map(|(number, _)| *number)
+        self.columns.iter().filter(|(_, seen)| seen.unique).map(|(number, _)| *number)
     }
 }
 
@@ -76,10 +64,5 @@ fn check(table: &Table, column: &Column, seen: &SeenColumn) -> Result<(), StoreE
     } else {
         return Ok(());
     };
-    Err(StoreError::new(
-        StoreErrorKind::Invalid,
-        "prepare",
-        table.name,
-        message,
-    ))
+    Err(StoreError::new(StoreErrorKind::Invalid, "prepare", table.name, message))
 }

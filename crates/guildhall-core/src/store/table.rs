@@ -19,10 +19,7 @@ impl Table {
         if self.key.number == number {
             return Some(&self.key);
         }
-        let at = self
-            .columns
-            .binary_search_by_key(&number, |c| c.number)
-            .ok()?;
+        let at = self.columns.binary_search_by_key(&number, |c| c.number).ok()?;
         Some(&self.columns[at])
     }
 }

@@ -45,17 +45,11 @@ fn file(text: &str) -> (tempfile::TempDir, ConfigBuilder) {
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|(k, v)| ((*k).into(), (*v).into()))
-        .collect()
+    pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
 }
 
 fn link(builder: ConfigBuilder) -> Result<Link, String> {
-    builder
-        .build()
-        .and_then(|config| config.section("link"))
-        .map_err(|e| e.to_string())
+    builder.build().and_then(|config| config.section("link")).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -73,10 +67,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         ("PATH", "x"),
     ]);
     let link = link(builder.flag("link.limits.frame_bytes=3").env(env)).unwrap();
-    assert_eq!(
-        (link.listen.as_str(), link.window, link.limits.frame_bytes),
-        ("file", 2, 3)
-    );
+    assert_eq!((link.listen.as_str(), link.window, link.limits.frame_bytes), ("file", 2, 3));
 }
 
 #[test]
@@ -89,10 +80,7 @@ fn text_becomes_what_the_field_needs() {
         .flag("link.secret=123456")
         .flag("link.labels.zone=1");
     let link = link(builder).unwrap();
-    assert_eq!(
-        (link.listen.as_str(), link.share, link.tls),
-        ("7000", 2.0, true)
-    );
+    assert_eq!((link.listen.as_str(), link.share, link.tls), ("7000", 2.0, true));
     assert_eq!(link.origins, ["a", "b"]);
     assert_eq!(link.secret.as_deref(), Some("123456"));
     assert_eq!(link.labels["zone"], "1");
@@ -100,22 +88,14 @@ fn text_becomes_what_the_field_needs() {
 
 #[test]
 fn quotes_around_text_are_not_part_of_it() {
-    assert_eq!(
-        link(Config::builder().flag("link.listen=\"7000\""))
-            .unwrap()
-            .listen,
-        "7000"
-    );
+    assert_eq!(link(Config::builder().flag("link.listen=\"7000\"")).unwrap().listen, "7000");
 }
 
 #[test]
 fn free_form_tables_take_any_keys() {
     let (_dir, builder) = file("[link.labels]\nzone = 'eu'\n'rack.row' = 'b'");
     let labels = link(builder).unwrap().labels;
-    assert_eq!(
-        (labels["zone"].as_str(), labels["rack.row"].as_str()),
-        ("eu", "b")
-    );
+    assert_eq!((labels["zone"].as_str(), labels["rack.row"].as_str()), ("eu", "b"));
 }
 
 #[test]
@@ -123,19 +103,13 @@ fn an_unknown_key_in_a_file_names_the_nearest() {
     let (dir, builder) = file("[link]\nlisen = 'x'");
     let path = dir.path().join("guildhall.toml").display().to_string();
     let error = link(builder).unwrap_err();
-    assert_eq!(
-        error,
-        format!("unknown key `link.lisen` in {path}; did you mean `link.listen`?")
-    );
+    assert_eq!(error, format!("unknown key `link.lisen` in {path}; did you mean `link.listen`?"));
 }
 
 #[test]
 fn an_unknown_key_far_from_all_lists_the_known_ones() {
     let error = link(Config::builder().flag("link.colour_of_the_roof=red")).unwrap_err();
-    assert!(
-        error.contains("in the flag `--set link.colour_of_the_roof=..`; known are"),
-        "{error}"
-    );
+    assert!(error.contains("in the flag `--set link.colour_of_the_roof=..`; known are"), "{error}");
     assert!(error.contains("`link.limits.frame_bytes`"), "{error}");
 }
 
@@ -148,10 +122,7 @@ fn a_value_of_the_wrong_kind_names_key_origin_kind_and_value() {
         "`link.window` in the environment variable GUILDHALL__LINK__WINDOW must be an integer, not \"many\""
     );
     let error = link(Config::builder().set("link.listen", 7000)).unwrap_err();
-    assert_eq!(
-        error,
-        "`link.listen` set by the program must be a string, not 7000"
-    );
+    assert_eq!(error, "`link.listen` set by the program must be a string, not 7000");
     let error = link(Config::builder().flag("link.window.size=3")).unwrap_err();
     assert_eq!(
         error,
@@ -189,26 +160,18 @@ fn a_section_nobody_asked_for_is_refused() {
 
 #[test]
 fn sections_within_sections_are_claimed_each_for_itself() {
-    let builder = Config::builder()
-        .set("actor.player.window", 3)
-        .set("actor.palyer.window", 4);
+    let builder = Config::builder().set("actor.player.window", 3).set("actor.palyer.window", 4);
     let config = builder.build().unwrap();
     let player: Link = config.section("actor.player").unwrap();
     assert_eq!(player.window, 3);
     let error = config.check_unclaimed().unwrap_err().to_string();
-    assert!(
-        error.contains("`actor.palyer`") && error.contains("`actor.player`?"),
-        "{error}"
-    );
+    assert!(error.contains("`actor.palyer`") && error.contains("`actor.player`?"), "{error}");
 }
 
 #[test]
 fn the_program_may_choose_the_defaults() {
     let config = Config::builder().set("link.window", 3).build().unwrap();
-    let defaults = Link {
-        listen: "own".into(),
-        ..Link::default()
-    };
+    let defaults = Link { listen: "own".into(), ..Link::default() };
     let link = config.section_over("link", &defaults).unwrap();
     assert_eq!((link.listen.as_str(), link.window), ("own", 3));
 }
@@ -218,25 +181,15 @@ fn a_missing_file_is_an_error_unless_optional() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("none.toml");
     assert!(Config::builder().optional_file(&path).build().is_ok());
-    let error = Config::builder()
-        .file(&path)
-        .build()
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with(&format!("cannot read {}", path.display())),
-        "{error}"
-    );
+    let error = Config::builder().file(&path).build().unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot read {}", path.display())), "{error}");
 }
 
 #[test]
 fn a_broken_file_is_shown_by_line() {
     let (_dir, builder) = file("[link]\nwindow = = 3");
     let error = builder.build().unwrap_err().to_string();
-    assert!(
-        error.contains("guildhall.toml") && error.contains("line 2"),
-        "{error}"
-    );
+    assert!(error.contains("guildhall.toml") && error.contains("line 2"), "{error}");
 }
 
 #[test]
@@ -263,26 +216,18 @@ fn flags_are_taken_and_other_arguments_returned() {
     ];
     let (config, rest) = Config::load(args.map(String::from), []).unwrap();
     let link: Link = config.section("link").unwrap();
-    assert_eq!(
-        (link.window, link.tls, link.listen.as_str()),
-        (5, true, "a=b")
-    );
+    assert_eq!((link.window, link.tls, link.listen.as_str()), (5, true, "a=b"));
     assert_eq!(rest, ["run", "-v", "--set"]);
 }
 
 #[test]
 fn a_flag_without_its_value_is_refused() {
-    let error = Config::load(["--set".to_owned()], [])
-        .unwrap_err()
-        .to_string();
+    let error = Config::load(["--set".to_owned()], []).unwrap_err().to_string();
     assert_eq!(error, "a flag has no value; write `--set key=value`");
 }
 
 #[test]
 fn debug_output_shows_no_values() {
-    let config = Config::builder()
-        .set("link.secret", "hunter2")
-        .build()
-        .unwrap();
+    let config = Config::builder().set("link.secret", "hunter2").build().unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }

@@ -9,28 +9,12 @@ use guildhall_core::{Incarnation, Key};
 
 static ROLE: Table = Table {
     name: "role",
-    key: Column {
-        number: 1,
-        name: "id",
-        kind: Kind::Text,
-        unique: false,
-        index: false,
-    },
-    columns: &[Column {
-        number: 2,
-        name: "name",
-        kind: Kind::Text,
-        unique: false,
-        index: false,
-    }],
+    key: Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false },
+    columns: &[Column { number: 2, name: "name", kind: Kind::Text, unique: false, index: false }],
 };
 
 fn id() -> RowId {
-    RowId {
-        table: &ROLE,
-        key: Key::from("7"),
-        sub: None,
-    }
+    RowId { table: &ROLE, key: Key::from("7"), sub: None }
 }
 
 fn token(epoch: u64, app: u64, life: u64, activation: u64) -> Token {
@@ -50,30 +34,16 @@ fn name(text: &str) -> Vec<(u32, Value)> {
 }
 
 fn op(guard: Guard, write: Write) -> Op {
-    Op {
-        row: id(),
-        guard,
-        write,
-        records: None,
-    }
+    Op { row: id(), guard, write, records: None }
 }
 
 fn owned(by: &Token, version: u64, exists: bool) -> Row {
     let fields = if exists { name("a") } else { Vec::new() };
-    Row {
-        token: Some(by.clone()),
-        version,
-        exists,
-        fields,
-        records: Bytes::from_static(b"r"),
-    }
+    Row { token: Some(by.clone()), version, exists, fields, records: Bytes::from_static(b"r") }
 }
 
 fn free(version: u64, exists: bool) -> Row {
-    Row {
-        token: None,
-        ..owned(&token(0, 1, 1, 1), version, exists)
-    }
+    Row { token: None, ..owned(&token(0, 1, 1, 1), version, exists) }
 }
 
 fn kind(row: Option<Row>, guard: Guard, write: Write) -> StoreErrorKind {
@@ -94,10 +64,7 @@ fn refused(row_epoch: u64) -> StoreErrorKind {
 #[test]
 fn rule_7_a_claim_of_nothing_makes_a_tombstone() {
     let row = fence::claim(None, &id(), &token(4, 1, 1, 1)).unwrap();
-    assert_eq!(
-        (row.token, row.version, row.exists),
-        (Some(token(4, 1, 1, 1)), 1, false)
-    );
+    assert_eq!((row.token, row.version, row.exists), (Some(token(4, 1, 1, 1)), 1, false));
     assert!(row.fields.is_empty() && row.records.is_empty());
 }
 
@@ -106,29 +73,18 @@ fn rule_7_a_write_never_makes_a_row() {
     let guard = || Guard::Owner(token(4, 1, 1, 1), 0);
     assert_eq!(kind(None, guard(), Write::Create(name("a"))), refused(0));
     assert_eq!(kind(None, guard(), Write::Update(name("a"))), refused(0));
-    assert_eq!(
-        kind(None, Guard::Version(0), Write::Create(name("a"))),
-        StoreErrorKind::Missing
-    );
+    assert_eq!(kind(None, Guard::Version(0), Write::Create(name("a"))), StoreErrorKind::Missing);
 }
 
 #[test]
 fn rule_8_a_claim_keeps_fields_and_records_and_counts() {
-    let row = fence::claim(
-        Some(owned(&token(4, 1, 1, 1), 9, true)),
-        &id(),
-        &token(5, 2, 1, 1),
-    );
+    let row = fence::claim(Some(owned(&token(4, 1, 1, 1), 9, true)), &id(), &token(5, 2, 1, 1));
     assert_eq!(row.unwrap(), owned(&token(5, 2, 1, 1), 10, true));
 }
 
 #[test]
 fn rule_8_a_smaller_epoch_is_refused_with_the_rows() {
-    let error = fence::claim(
-        Some(owned(&token(5, 2, 1, 1), 9, true)),
-        &id(),
-        &token(4, 1, 1, 1),
-    );
+    let error = fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &id(), &token(4, 1, 1, 1));
     let error = error.unwrap_err();
     assert_eq!(error.kind, refused(5));
     let text = error.to_string();
@@ -141,27 +97,13 @@ fn rule_8_a_smaller_epoch_is_refused_with_the_rows() {
 #[test]
 fn rule_8_an_equal_epoch_of_another_app_or_life_is_refused() {
     let row = || Some(owned(&token(5, 2, 1, 1), 9, true));
-    assert_eq!(
-        fence::claim(row(), &id(), &token(5, 1, 1, 1))
-            .unwrap_err()
-            .kind,
-        refused(5)
-    );
-    assert_eq!(
-        fence::claim(row(), &id(), &token(5, 2, 2, 1))
-            .unwrap_err()
-            .kind,
-        refused(5)
-    );
+    assert_eq!(fence::claim(row(), &id(), &token(5, 1, 1, 1)).unwrap_err().kind, refused(5));
+    assert_eq!(fence::claim(row(), &id(), &token(5, 2, 2, 1)).unwrap_err().kind, refused(5));
 }
 
 #[test]
 fn rule_8_a_second_activation_of_the_same_holder_claims() {
-    let row = fence::claim(
-        Some(owned(&token(5, 2, 1, 1), 9, true)),
-        &id(),
-        &token(5, 2, 1, 2),
-    );
+    let row = fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &id(), &token(5, 2, 1, 2));
     assert_eq!(row.unwrap(), owned(&token(5, 2, 1, 2), 10, true));
 }
 
@@ -187,10 +129,7 @@ fn rule_9_a_write_needs_the_equal_token() {
         assert_eq!(got, refused(other.epoch), "{other:?}");
     }
     let row = Some(free(9, true));
-    assert_eq!(
-        kind(row, Guard::Owner(me, 9), Write::Update(name("b"))),
-        refused(0)
-    );
+    assert_eq!(kind(row, Guard::Owner(me, 9), Write::Update(name("b"))), refused(0));
 }
 
 #[test]
@@ -198,11 +137,7 @@ fn rule_9_a_write_needs_the_equal_version() {
     let me = token(5, 2, 1, 1);
     for expected in [0, 7, 10, u64::MAX] {
         let row = Some(owned(&me, 9, true));
-        let got = kind(
-            row,
-            Guard::Owner(me.clone(), expected),
-            Write::Update(name("b")),
-        );
+        let got = kind(row, Guard::Owner(me.clone(), expected), Write::Update(name("b")));
         assert_eq!(got, refused(5), "{expected}");
     }
 }
@@ -212,29 +147,16 @@ fn rule_9_an_allowed_write_counts_and_keeps_other_fields() {
     let me = token(5, 2, 1, 1);
     let mut row = owned(&me, 9, true);
     row.fields = vec![(1, Value::Text("7".into())), (9, Value::Int(3))];
-    let row = changed(
-        Some(row),
-        &op(Guard::Owner(me, 9), Write::Update(name("b"))),
-    );
-    let fields = vec![
-        (1, Value::Text("7".into())),
-        (2, Value::Text("b".into())),
-        (9, Value::Int(3)),
-    ];
-    assert_eq!(
-        (row.version, row.fields, row.records),
-        (10, fields, Bytes::from_static(b"r"))
-    );
+    let row = changed(Some(row), &op(Guard::Owner(me, 9), Write::Update(name("b"))));
+    let fields =
+        vec![(1, Value::Text("7".into())), (2, Value::Text("b".into())), (9, Value::Int(3))];
+    assert_eq!((row.version, row.fields, row.records), (10, fields, Bytes::from_static(b"r")));
 }
 
 #[test]
 fn rule_10_the_next_version_under_the_same_token_is_the_write_itself() {
     let me = token(5, 2, 1, 1);
-    for write in [
-        Write::Create(name("b")),
-        Write::Update(name("b")),
-        Write::Delete,
-    ] {
+    for write in [Write::Create(name("b")), Write::Update(name("b")), Write::Delete] {
         let row = Some(owned(&me, 10, true));
         let again = fence::write(row, &op(Guard::Owner(me.clone(), 9), write)).unwrap();
         assert_eq!(again, Written::Repeated(10));
@@ -245,11 +167,7 @@ fn rule_10_the_next_version_under_the_same_token_is_the_write_itself() {
 
 #[test]
 fn rule_10_stateless_writes_are_never_taken_for_repeated() {
-    let got = kind(
-        Some(free(10, true)),
-        Guard::Version(9),
-        Write::Update(name("b")),
-    );
+    let got = kind(Some(free(10, true)), Guard::Version(9), Write::Update(name("b")));
     assert_eq!(got, refused(0));
 }
 
@@ -265,18 +183,9 @@ fn rule_15_another_lease_is_refused_however_large_the_epoch() {
 #[test]
 fn rule_15_a_stateless_writer_is_refused_by_an_owned_row() {
     let row = |exists| Some(owned(&token(5, 2, 1, 1), 9, exists));
-    assert_eq!(
-        kind(row(true), Guard::Version(9), Write::Update(name("b"))),
-        refused(5)
-    );
-    assert_eq!(
-        kind(row(true), Guard::Version(9), Write::Delete),
-        refused(5)
-    );
-    assert_eq!(
-        kind(row(false), Guard::Absent, Write::Create(name("b"))),
-        refused(5)
-    );
+    assert_eq!(kind(row(true), Guard::Version(9), Write::Update(name("b"))), refused(5));
+    assert_eq!(kind(row(true), Guard::Version(9), Write::Delete), refused(5));
+    assert_eq!(kind(row(false), Guard::Absent, Write::Create(name("b"))), refused(5));
 }
 
 #[test]
@@ -300,26 +209,16 @@ fn creating_what_exists_and_changing_what_does_not_are_errors_for_owners_too() {
         StoreErrorKind::Exists
     );
     assert_eq!(
-        kind(
-            Some(owned(&me, 9, false)),
-            guard(),
-            Write::Update(name("b"))
-        ),
+        kind(Some(owned(&me, 9, false)), guard(), Write::Update(name("b"))),
         StoreErrorKind::Missing
     );
-    assert_eq!(
-        kind(Some(owned(&me, 9, false)), guard(), Write::Delete),
-        StoreErrorKind::Missing
-    );
+    assert_eq!(kind(Some(owned(&me, 9, false)), guard(), Write::Delete), StoreErrorKind::Missing);
 }
 
 #[test]
 fn a_delete_keeps_the_head_and_the_records() {
     let me = token(5, 2, 1, 1);
-    let row = changed(
-        Some(owned(&me, 9, true)),
-        &op(Guard::Owner(me.clone(), 9), Write::Delete),
-    );
+    let row = changed(Some(owned(&me, 9, true)), &op(Guard::Owner(me.clone(), 9), Write::Delete));
     assert_eq!(row, owned(&me, 10, false));
 }
 
@@ -328,8 +227,5 @@ fn records_are_replaced_when_the_write_names_them() {
     let me = token(5, 2, 1, 1);
     let mut write = op(Guard::Owner(me.clone(), 9), Write::Delete);
     write.records = Some(Bytes::from_static(b"new"));
-    assert_eq!(
-        changed(Some(owned(&me, 9, true)), &write).records,
-        Bytes::from_static(b"new")
-    );
+    assert_eq!(changed(Some(owned(&me, 9, true)), &write).records, Bytes::from_static(b"new"));
 }

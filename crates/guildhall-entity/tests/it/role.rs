@@ -29,13 +29,7 @@ pub(crate) static ROLE: Table = Table {
 };
 
 const fn column(number: u32, name: &'static str, kind: Kind) -> Column {
-    Column {
-        number,
-        name,
-        kind,
-        unique: false,
-        index: false,
-    }
+    Column { number, name, kind, unique: false, index: false }
 }
 
 #[derive(Debug)]
@@ -69,10 +63,7 @@ impl Role {
     }
 
     pub(crate) fn delete(&mut self) {
-        self.state = RoleState {
-            id: self.state.id,
-            ..Default::default()
-        };
+        self.state = RoleState { id: self.state.id, ..Default::default() };
         self.meta.delete();
     }
 }
@@ -89,10 +80,8 @@ impl Entity for Role {
     const TABLE: &'static Table = &ROLE;
 
     fn load(key: &Key, columns: Vec<(u32, Value)>, meta: EntityMeta) -> Result<Self, LoadError> {
-        let mut state = RoleState {
-            id: guildhall_entity::key_field(Self::TABLE, key)?,
-            ..Default::default()
-        };
+        let mut state =
+            RoleState { id: guildhall_entity::key_field(Self::TABLE, key)?, ..Default::default() };
         for (number, value) in columns {
             match number {
                 1 => state.name = guildhall_entity::load_scalar(Self::TABLE, key, 1, value)?,

@@ -7,13 +7,7 @@ use crate::role::Role;
 
 fn row(version: u64, fields: Option<Vec<(u32, Value)>>) -> Row {
     let exists = fields.is_some();
-    Row {
-        token: None,
-        version,
-        exists,
-        fields: fields.unwrap_or_default(),
-        records: Bytes::new(),
-    }
+    Row { token: None, version, exists, fields: fields.unwrap_or_default(), records: Bytes::new() }
 }
 
 fn missing() -> Role {
@@ -60,20 +54,14 @@ fn the_first_change_of_a_missing_entity_creates_it_with_key_and_non_defaults() {
 fn create_alone_writes_the_key() {
     let mut role = missing();
     role.create();
-    assert_eq!(
-        write(&mut role),
-        (1, Write::Create(vec![(2, Value::Uint(7))]))
-    );
+    assert_eq!(write(&mut role), (1, Write::Create(vec![(2, Value::Uint(7))])));
 }
 
 #[test]
 fn an_update_has_the_unsaved_fields_only() {
     let mut role = stored();
     role.set_level(6);
-    assert_eq!(
-        write(&mut role),
-        (4, Write::Update(vec![(3, Value::Int(6))]))
-    );
+    assert_eq!(write(&mut role), (4, Write::Update(vec![(3, Value::Int(6))])));
     role.saved(&[5]);
     role.set_name("");
     assert_eq!(write(&mut role), (5, Write::Update(vec![(1, text(""))])));
@@ -95,10 +83,7 @@ fn fields_changed_during_a_save_stay_dirty() {
     role.set_level(7);
     assert!(role.is_dirty());
     role.saved(&[5]);
-    assert_eq!(
-        write(&mut role),
-        (5, Write::Update(vec![(3, Value::Int(7))]))
-    );
+    assert_eq!(write(&mut role), (5, Write::Update(vec![(3, Value::Int(7))])));
 }
 
 #[test]
@@ -122,10 +107,7 @@ fn a_failed_create_is_a_create_again() {
     role.saved(&[2]);
     assert!(!role.is_dirty());
     role.set_level(2);
-    assert_eq!(
-        write(&mut role),
-        (2, Write::Update(vec![(3, Value::Int(2))]))
-    );
+    assert_eq!(write(&mut role), (2, Write::Update(vec![(3, Value::Int(2))])));
 }
 
 #[test]
@@ -173,11 +155,7 @@ fn create_after_an_unsaved_delete_resets_every_column() {
     let mut role = stored();
     role.delete();
     role.set_name("new");
-    let columns = vec![
-        (1, text("new")),
-        (3, Value::Int(0)),
-        (4, Value::Bytes(Bytes::new())),
-    ];
+    let columns = vec![(1, text("new")), (3, Value::Int(0)), (4, Value::Bytes(Bytes::new()))];
     assert_eq!(write(&mut role), (4, Write::Update(columns)));
 }
 
@@ -197,11 +175,7 @@ fn create_during_a_delete_follows_it_or_replaces_it() {
     write(&mut failed);
     failed.set_level(1);
     failed.not_saved();
-    let columns = vec![
-        (1, text("")),
-        (3, Value::Int(1)),
-        (4, Value::Bytes(Bytes::new())),
-    ];
+    let columns = vec![(1, text("")), (3, Value::Int(1)), (4, Value::Bytes(Bytes::new()))];
     assert_eq!(write(&mut failed), (4, Write::Update(columns)));
 }
 
@@ -220,9 +194,7 @@ fn maps_go_through_a_column_and_come_back() {
     let mut role = stored();
     role.items_mut().insert("potion".to_owned(), 3);
     role.items_mut().insert("sword".to_owned(), 1);
-    let (_, Write::Update(columns)) = write(&mut role) else {
-        panic!("not an update")
-    };
+    let (_, Write::Update(columns)) = write(&mut role) else { panic!("not an update") };
     assert_eq!(role.items.len(), 2, "encoding leaves the field in place");
     let back: Role = State::load(&Key::from("7"), vec![row(5, Some(columns))]).unwrap();
     assert_eq!(back.items, role.items);

@@ -7,13 +7,7 @@ use crate::role::Role;
 
 fn row(version: u64, fields: Vec<(u32, Value)>) -> Row {
     let exists = !fields.is_empty();
-    Row {
-        token: None,
-        version,
-        exists,
-        fields,
-        records: Bytes::new(),
-    }
+    Row { token: None, version, exists, fields, records: Bytes::new() }
 }
 
 fn load(key: &str, fields: Vec<(u32, Value)>) -> Result<Role, String> {
@@ -29,29 +23,17 @@ fn columns_that_the_proto_does_not_know_are_skipped() {
 #[test]
 fn a_column_of_another_type_is_an_error_that_names_it() {
     let error = load("7", vec![(3, Value::Bool(true))]).unwrap_err();
-    assert_eq!(
-        error,
-        "table role, row 7: column 3 `level` holds Bool(true), which does not fit"
-    );
+    assert_eq!(error, "table role, row 7: column 3 `level` holds Bool(true), which does not fit");
     let error = load("7", vec![(3, Value::Int(1 << 40))]).unwrap_err();
-    assert!(
-        error.ends_with("holds Int(1099511627776), which does not fit"),
-        "{error}"
-    );
+    assert!(error.ends_with("holds Int(1099511627776), which does not fit"), "{error}");
     let error = load("7", vec![(4, Value::Bytes(Bytes::from_static(&[0x22, 9])))]).unwrap_err();
-    assert!(
-        error.starts_with("table role, row 7: column 4 `items` "),
-        "{error}"
-    );
+    assert!(error.starts_with("table role, row 7: column 4 `items` "), "{error}");
 }
 
 #[test]
 fn a_key_of_another_type_is_an_error() {
     let error = load("seven", vec![]).unwrap_err();
-    assert!(
-        error.starts_with("table role, row seven: the key does not fit field `id`"),
-        "{error}"
-    );
+    assert!(error.starts_with("table role, row seven: the key does not fit field `id`"), "{error}");
 }
 
 #[test]
@@ -69,28 +51,15 @@ fn unit_has_no_rows_and_always_exists() {
 #[test]
 fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
     type Three = (Role, Role, Role);
-    let rows = vec![
-        row(1, vec![]),
-        row(2, vec![(3, Value::Int(2))]),
-        row(3, vec![]),
-    ];
+    let rows = vec![row(1, vec![]), row(2, vec![(3, Value::Int(2))]), row(3, vec![])];
     let mut state: Three = State::load(&Key::from("7"), rows).unwrap();
-    assert_eq!(
-        (Three::tables().len(), Three::rows(&Key::from("7")).len()),
-        (3, 3)
-    );
+    assert_eq!((Three::tables().len(), Three::rows(&Key::from("7")).len()), (3, 3));
     assert!(!State::exists(&state) && !state.is_dirty());
 
     state.1.set_level(3);
     state.2.create();
     let changes = state.begin_save();
-    assert_eq!(
-        changes
-            .iter()
-            .map(|change| change.version)
-            .collect::<Vec<_>>(),
-        [2, 3]
-    );
+    assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [2, 3]);
     assert!(matches!(changes[0].write, Write::Update(_)));
     assert!(matches!(changes[1].write, Write::Create(_)));
     assert_eq!(state.saving(), 2);
@@ -100,11 +69,7 @@ fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
     state.0.create();
     state.2.set_level(1);
     assert!(State::exists(&state));
-    let versions: Vec<_> = state
-        .begin_save()
-        .iter()
-        .map(|change| change.version)
-        .collect();
+    let versions: Vec<_> = state.begin_save().iter().map(|change| change.version).collect();
     assert_eq!(versions, [1, 13]);
     state.not_saved();
     assert!(state.is_dirty());

@@ -21,14 +21,8 @@ pub async fn a_batch_is_all_or_nothing<T: Store>(open: impl AsyncFn() -> T) {
             [row("1"), second]
         }
     };
-    store
-        .claim(&rows[..1], token(5))
-        .await
-        .expect("nobody has it");
-    store
-        .claim(&rows[1..], token(5))
-        .await
-        .expect("nobody has it");
+    store.claim(&rows[..1], token(5)).await.expect("nobody has it");
+    store.claim(&rows[1..], token(5)).await.expect("nobody has it");
     let batch = |second_version| {
         let versions = [1, second_version];
         let ops = rows.iter().zip(versions).map(|(row, version)| Op {
@@ -41,27 +35,15 @@ pub async fn a_batch_is_all_or_nothing<T: Store>(open: impl AsyncFn() -> T) {
     };
     if reach == BatchReach::Row {
         let done = store.commit(batch(1)).await.remove(0);
-        assert_eq!(
-            kind_of(done),
-            StoreErrorKind::Invalid,
-            "two rows are beyond its reach"
-        );
+        assert_eq!(kind_of(done), StoreErrorKind::Invalid, "two rows are beyond its reach");
         return;
     }
     let half = store.commit(batch(7)).await.remove(0);
     assert_eq!(kind_of(half), refused(5));
     let after = store.read(&rows).await.expect("the store is there");
-    assert!(
-        after
-            .iter()
-            .flatten()
-            .all(|row| row.version == 1 && !row.exists),
-        "{after:?}"
-    );
+    assert!(after.iter().flatten().all(|row| row.version == 1 && !row.exists), "{after:?}");
 
-    let both = Ok(Committed {
-        versions: vec![2, 2],
-    });
+    let both = Ok(Committed { versions: vec![2, 2] });
     for _ in 0..2 {
         let done = store.commit(batch(1)).await;
         assert_eq!(done, std::slice::from_ref(&both), "also when sent again");
@@ -85,11 +67,7 @@ fn misfits(two: &Batch, reach: BatchReach) -> Vec<Batch> {
     twice.ops[1].row = twice.ops[0].row.clone();
     let mut far = two.clone();
     far.ops[1].row = row("2");
-    if reach == BatchReach::Owner {
-        vec![empty, twice, far]
-    } else {
-        vec![empty, twice]
-    }
+    if reach == BatchReach::Owner { vec![empty, twice, far] } else { vec![empty, twice] }
 }
 
 /// Rule 10.
@@ -97,23 +75,13 @@ pub async fn batches_of_one_commit_succeed_and_fail_each_for_itself<T: Store>(
     open: impl AsyncFn() -> T,
 ) {
     let store = opened(&open).await;
-    store
-        .claim(&[row("1"), row("2"), row("3")], token(5))
-        .await
-        .expect("nobody has them");
+    store.claim(&[row("1"), row("2"), row("3")], token(5)).await.expect("nobody has them");
     let create = |key, epoch| {
         let write = Write::Create(vec![text(NAME, key)]);
-        Batch {
-            ops: vec![op(key, Guard::Owner(token(epoch), 1), write)],
-        }
+        Batch { ops: vec![op(key, Guard::Owner(token(epoch), 1), write)] }
     };
-    let done = store
-        .commit(vec![create("1", 5), create("2", 4), create("3", 5)])
-        .await;
-    let kinds: Vec<_> = done
-        .into_iter()
-        .map(|done| done.map_err(|e| e.kind))
-        .collect();
+    let done = store.commit(vec![create("1", 5), create("2", 4), create("3", 5)]).await;
+    let kinds: Vec<_> = done.into_iter().map(|done| done.map_err(|e| e.kind)).collect();
     let one = Ok(Committed { versions: vec![2] });
     assert_eq!(kinds, [one.clone(), Err(refused(5)), one]);
     assert_eq!(read(&store, "2").await.map(|row| row.exists), Some(false));
@@ -134,11 +102,7 @@ pub async fn committed_rows_survive_a_restart<T: Store>(open: impl AsyncFn() -> 
     let after = (read(&store, "1").await, read(&store, "2").await);
     if durable {
         assert_eq!(after, before);
-        assert_eq!(
-            kind_of(claim(&store, "2", &token(4)).await),
-            refused(5),
-            "fences too"
-        );
+        assert_eq!(kind_of(claim(&store, "2", &token(4)).await), refused(5), "fences too");
     } else {
         assert_eq!(after, (None, None), "the store says that it keeps nothing");
     }
@@ -154,23 +118,12 @@ pub async fn a_unique_value_is_taken_once<T: Store>(open: impl AsyncFn() -> T) {
     };
     let put = async |key, version, handle| {
         let field = vec![text(HANDLE, handle)];
-        let write = if version == 1 {
-            Write::Create(field)
-        } else {
-            Write::Update(field)
-        };
+        let write = if version == 1 { Write::Create(field) } else { Write::Update(field) };
         let done = commit(&store, op(key, Guard::Owner(token(5), version), write)).await;
         done.map_err(|error| error.kind)
     };
-    let version = |version| {
-        Ok(Committed {
-            versions: vec![version],
-        })
-    };
-    store
-        .claim(&[row("1"), row("2"), row("3")], token(5))
-        .await
-        .expect("nobody has them");
+    let version = |version| Ok(Committed { versions: vec![version] });
+    store.claim(&[row("1"), row("2"), row("3")], token(5)).await.expect("nobody has them");
     assert_eq!(put("1", 1, "ann").await, version(2));
     assert_eq!(put("2", 1, "ann").await, taken);
     if !store.capabilities().unique {
@@ -180,19 +133,8 @@ pub async fn a_unique_value_is_taken_once<T: Store>(open: impl AsyncFn() -> T) {
     assert_eq!(put("1", 3, "eve").await, version(4));
     assert_eq!(put("2", 1, "ann").await, version(2), "it is free again");
     let delete = op("2", Guard::Owner(token(5), 2), Write::Delete);
-    assert_eq!(
-        commit(&store, delete).await,
-        Ok(Committed { versions: vec![3] })
-    );
-    assert_eq!(
-        put("3", 1, "ann").await,
-        version(2),
-        "a deleted row has no values"
-    );
+    assert_eq!(commit(&store, delete).await, Ok(Committed { versions: vec![3] }));
+    assert_eq!(put("3", 1, "ann").await, version(2), "a deleted row has no values");
     assert_eq!(put("1", 4, "").await, version(5));
-    assert_eq!(
-        put("3", 2, "").await,
-        version(3),
-        "any number of rows may have no value"
-    );
+    assert_eq!(put("3", 2, "").await, version(3), "any number of rows may have no value");
 }

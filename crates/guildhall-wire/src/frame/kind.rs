@@ -20,9 +20,7 @@ pub trait Kind: Copy + PartialEq + std::fmt::Debug + 'static {
     /// Reads a kind of this set.
     #[inline]
     fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL
-            .get(usize::from(byte.checked_sub(Self::FIRST)?))
-            .copied()
+        Self::ALL.get(usize::from(byte.checked_sub(Self::FIRST)?)).copied()
     }
 }
 

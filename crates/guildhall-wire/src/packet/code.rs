@@ -43,9 +43,5 @@ pub fn effect_from_name(name: &str) -> Option<u8> {
 }
 
 fn position(names: &[&str], name: &str) -> Option<u8> {
-    names
-        .iter()
-        .zip(0..)
-        .find(|(known, _)| **known == name)
-        .map(|(_, number)| number)
+    names.iter().zip(0..).find(|(known, _)| **known == name).map(|(_, number)| number)
 }

@@ -75,7 +75,6 @@ pub fn push_json(
     text.write(max)
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm per packet")]
 pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> {
     let empty = Text::new(packet.kind());
     let text = match packet {
@@ -95,13 +94,7 @@ pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> 
             resumed: some(welcome.resumed),
             ..empty
         },
-        Packet::Call {
-            id,
-            method,
-            body,
-            answered,
-            resent,
-        } => Text {
+        Packet::Call { id, method, body, answered, resent } => Text {
             id: Some(*id),
             method: path(method)?,
             body: json(body)?,
@@ -109,23 +102,9 @@ pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> 
             resent: some(*resent),
             ..empty
         },
-        Packet::Cast { method, body } => Text {
-            method: path(method)?,
-            body: json(body)?,
-            ..empty
-        },
-        Packet::Reply { id, body } => Text {
-            id: Some(*id),
-            body: json(body)?,
-            ..empty
-        },
-        Packet::Error {
-            id,
-            code,
-            reason,
-            message,
-            effect,
-        } => Text {
+        Packet::Cast { method, body } => Text { method: path(method)?, body: json(body)?, ..empty },
+        Packet::Reply { id, body } => Text { id: Some(*id), body: json(body)?, ..empty },
+        Packet::Error { id, code, reason, message, effect } => Text {
             id: Some(*id),
             code: text(code_name(*code)),
             reason: some(*reason),
@@ -133,41 +112,22 @@ pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> 
             effect: text(effect_name(*effect)),
             ..empty
         },
-        Packet::Push { seq, method, body } => Text {
-            seq: Some(*seq),
-            method: path(method)?,
-            body: json(body)?,
-            ..empty
-        },
-        Packet::Ack { seq } => Text {
-            seq: Some(*seq),
-            ..empty
-        },
-        Packet::Ping { id } | Packet::Pong { id } => Text {
-            id: some(*id),
-            ..empty
-        },
-        Packet::Kick(kick) => Text {
-            reason: some(kick.reason),
-            message: text(&kick.message),
-            ..empty
-        },
-        Packet::Reset(reset) => Text {
-            message: text(&reset.message),
-            ..empty
-        },
+        Packet::Push { seq, method, body } => {
+            Text { seq: Some(*seq), method: path(method)?, body: json(body)?, ..empty }
+        }
+        Packet::Ack { seq } => Text { seq: Some(*seq), ..empty },
+        Packet::Ping { id } | Packet::Pong { id } => Text { id: some(*id), ..empty },
+        Packet::Kick(kick) => {
+            Text { reason: some(kick.reason), message: text(&kick.message), ..empty }
+        }
+        Packet::Reset(reset) => Text { message: text(&reset.message), ..empty },
     };
     text.write(max)
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm per packet")]
 pub(super) fn read(input: &str, max: usize) -> Result<Packet, PacketError> {
     if input.len() > max {
-        return Err(TooLarge {
-            size: input.len(),
-            max,
-        }
-        .into());
+        return Err(TooLarge { size: input.len(), max }.into());
     }
     let t: Text<'_> = serde_json::from_str(input)?;
     Ok(match t.kind {
@@ -192,46 +152,25 @@ pub(super) fn read(input: &str, max: usize) -> Result<Packet, PacketError> {
             resent: t.resent.unwrap_or_default(),
             method: t.method()?,
         },
-        ClientKind::Cast => Packet::Cast {
-            body: t.body(),
-            method: t.method()?,
-        },
-        ClientKind::Reply => Packet::Reply {
-            id: t.need("id", t.id)?,
-            body: t.body(),
-        },
+        ClientKind::Cast => Packet::Cast { body: t.body(), method: t.method()? },
+        ClientKind::Reply => Packet::Reply { id: t.need("id", t.id)?, body: t.body() },
         ClientKind::Error => Packet::Error {
             id: t.need("id", t.id)?,
             code: name("code", t.need("code", t.code.as_deref())?, code_from_name)?,
             reason: t.reason.unwrap_or_default(),
-            effect: name(
-                "effect",
-                t.need("effect", t.effect.as_deref())?,
-                effect_from_name,
-            )?,
+            effect: name("effect", t.need("effect", t.effect.as_deref())?, effect_from_name)?,
             message: owned(t.message),
         },
-        ClientKind::Push => Packet::Push {
-            seq: t.need("seq", t.seq)?,
-            body: t.body(),
-            method: t.method()?,
-        },
-        ClientKind::Ack => Packet::Ack {
-            seq: t.need("seq", t.seq)?,
-        },
-        ClientKind::Ping => Packet::Ping {
-            id: t.id.unwrap_or_default(),
-        },
-        ClientKind::Pong => Packet::Pong {
-            id: t.id.unwrap_or_default(),
-        },
-        ClientKind::Kick => Packet::Kick(Kick {
-            reason: t.reason.unwrap_or_default(),
-            message: owned(t.message),
-        }),
-        ClientKind::Reset => Packet::Reset(Reset {
-            message: owned(t.message),
-        }),
+        ClientKind::Push => {
+            Packet::Push { seq: t.need("seq", t.seq)?, body: t.body(), method: t.method()? }
+        }
+        ClientKind::Ack => Packet::Ack { seq: t.need("seq", t.seq)? },
+        ClientKind::Ping => Packet::Ping { id: t.id.unwrap_or_default() },
+        ClientKind::Pong => Packet::Pong { id: t.id.unwrap_or_default() },
+        ClientKind::Kick => {
+            Packet::Kick(Kick { reason: t.reason.unwrap_or_default(), message: owned(t.message) })
+        }
+        ClientKind::Reset => Packet::Reset(Reset { message: owned(t.message) }),
     })
 }
 
@@ -264,20 +203,13 @@ impl<'a> Text<'a> {
     fn write(&self, max: usize) -> Result<String, PacketError> {
         let text = serde_json::to_string(self)?;
         if text.len() > max {
-            return Err(TooLarge {
-                size: text.len(),
-                max,
-            }
-            .into());
+            return Err(TooLarge { size: text.len(), max }.into());
         }
         Ok(text)
     }
 
     fn need<T>(&self, field: &'static str, value: Option<T>) -> Result<T, PacketError> {
-        value.ok_or(PacketError::Missing {
-            kind: self.kind,
-            field,
-        })
+        value.ok_or(PacketError::Missing { kind: self.kind, field })
     }
 
     /// An absent body is an empty message.
@@ -290,10 +222,7 @@ impl<'a> Text<'a> {
 
     fn method(self) -> Result<Method, PacketError> {
         let kind = self.kind;
-        let path = self.method.ok_or(PacketError::Missing {
-            kind,
-            field: "method",
-        })?;
+        let path = self.method.ok_or(PacketError::Missing { kind, field: "method" })?;
         Ok(Method::Path(path.into_owned()))
     }
 }

@@ -67,13 +67,7 @@ fn a_hello_over_the_limit_allocates_nothing_of_its_size() {
     let mut acceptor = Handshake::acceptor(hello(2, &[1]), b"secret").unwrap();
     let mut input = BytesMut::from(&b"GHL1\x01\x00\x01\x00"[..]);
     let (peak, result) = peak_of(|| acceptor.read(&mut input));
-    assert_eq!(
-        result,
-        Err(HandshakeError::TooLong {
-            length: 65_537,
-            max: 65_536
-        })
-    );
+    assert_eq!(result, Err(HandshakeError::TooLong { length: 65_537, max: 65_536 }));
     assert!(peak < 64, "allocated {peak}");
 }
 

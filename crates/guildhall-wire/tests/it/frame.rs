@@ -28,12 +28,8 @@ fn any_header() -> impl Strategy<Value = Header<LinkKind>> {
 }
 
 fn any_head() -> impl Strategy<Value = Head> {
-    let trace =
-        (vec(any::<u8>(), 16), vec(any::<u8>(), 8), any::<u32>()).prop_map(|(t, s, flags)| Trace {
-            trace_id: t.into(),
-            span_id: s.into(),
-            flags,
-        });
+    let trace = (vec(any::<u8>(), 16), vec(any::<u8>(), 8), any::<u32>())
+        .prop_map(|(t, s, flags)| Trace { trace_id: t.into(), span_id: s.into(), flags });
     let session = (".{0,8}", any::<u64>(), any::<bool>()).prop_map(|(player, n, resent)| Session {
         player,
         session: "s".into(),
@@ -126,11 +122,7 @@ fn incomplete_frames_say_exactly_how_much_is_missing_once_the_length_is_there() 
     let mut out = BytesMut::new();
     put_raw(&mut out, MAX, Header::new(LinkKind::Call, 1), None, b"body").unwrap();
     for have in 0..out.len() {
-        let expected = if have < 4 {
-            20 - have
-        } else {
-            out.len() - have
-        };
+        let expected = if have < 4 { 20 - have } else { out.len() - have };
         assert_eq!(
             parse::<LinkKind>(&out[..have], MAX),
             Ok(Parsed::Incomplete { needed: expected })
@@ -140,16 +132,9 @@ fn incomplete_frames_say_exactly_how_much_is_missing_once_the_length_is_there() 
 
 #[test]
 fn messages_and_parts_are_written_like_the_bytes_they_encode_to() {
-    let body = StatusBody {
-        message: "no".into(),
-        reason: 3,
-        details: Vec::new(),
-    };
+    let body = StatusBody { message: "no".into(), reason: 3, details: Vec::new() };
     let bytes = prost::Message::encode_to_vec(&body);
-    let header = Header {
-        aux: error_aux(5, 2),
-        ..Header::new(LinkKind::Error, 9)
-    };
+    let header = Header { aux: error_aux(5, 2), ..Header::new(LinkKind::Error, 9) };
     let [mut message, mut raw, mut parts] = [BytesMut::new(), BytesMut::new(), BytesMut::new()];
     put_frame(&mut message, MAX, header, None, &body).unwrap();
     put_raw(&mut raw, MAX, header, None, &bytes).unwrap();
@@ -162,17 +147,8 @@ fn frames_over_the_limit_are_refused_by_the_sender_who_writes_nothing() {
     let header = Header::new(LinkKind::Call, 1);
     let mut out = BytesMut::from(&b"before"[..]);
     let refused = put_raw(&mut out, 100, header, None, &[0; 81]);
-    assert_eq!(
-        refused,
-        Err(TooLarge {
-            size: 101,
-            max: 100
-        })
-    );
-    let head = Head {
-        caller: "x".repeat(80),
-        ..Head::default()
-    };
+    assert_eq!(refused, Err(TooLarge { size: 101, max: 100 }));
+    let head = Head { caller: "x".repeat(80), ..Head::default() };
     assert!(put_raw(&mut out, 100, header, Some(&head), &[]).is_err());
     assert_eq!(&out[..], b"before");
     put_raw(&mut out, 100, header, None, &[0; 80]).unwrap();
@@ -181,18 +157,8 @@ fn frames_over_the_limit_are_refused_by_the_sender_who_writes_nothing() {
 #[test]
 fn frames_over_the_limit_are_refused_by_the_receiver_as_soon_as_their_length_is_there() {
     let mut out = BytesMut::new();
-    put_raw(
-        &mut out,
-        MAX,
-        Header::new(LinkKind::Call, 1),
-        None,
-        &[0; 81],
-    )
-    .unwrap();
-    let refused = Err(FrameError::TooLarge(TooLarge {
-        size: 101,
-        max: 100,
-    }));
+    put_raw(&mut out, MAX, Header::new(LinkKind::Call, 1), None, &[0; 81]).unwrap();
+    let refused = Err(FrameError::TooLarge(TooLarge { size: 101, max: 100 }));
     assert_eq!(parse::<LinkKind>(&out[..4], 100), refused);
     assert!(parse::<LinkKind>(&out, 101).is_ok());
 }
@@ -206,42 +172,21 @@ fn faulty_frames_are_refused_before_their_body_is_awaited() {
         out.put_bytes(0, 14);
         out
     };
-    assert_eq!(
-        parse::<LinkKind>(&header(15, 1, 0), MAX),
-        Err(FrameError::TooShort { length: 15 })
-    );
-    assert_eq!(
-        parse::<LinkKind>(&header(99, 9, 0), MAX),
-        Err(FrameError::UnknownKind(9))
-    );
-    assert_eq!(
-        parse::<LinkKind>(&header(99, 0, 0), MAX),
-        Err(FrameError::UnknownKind(0))
-    );
-    assert_eq!(
-        parse::<LinkKind>(&header(99, 1, 2), MAX),
-        Err(FrameError::UnknownFlags(2))
-    );
-    assert_eq!(
-        parse::<LinkKind>(&header(16, 1, 1), MAX),
-        Err(FrameError::BadHead { len: 20 })
-    );
+    assert_eq!(parse::<LinkKind>(&header(15, 1, 0), MAX), Err(FrameError::TooShort { length: 15 }));
+    assert_eq!(parse::<LinkKind>(&header(99, 9, 0), MAX), Err(FrameError::UnknownKind(9)));
+    assert_eq!(parse::<LinkKind>(&header(99, 0, 0), MAX), Err(FrameError::UnknownKind(0)));
+    assert_eq!(parse::<LinkKind>(&header(99, 1, 2), MAX), Err(FrameError::UnknownFlags(2)));
+    assert_eq!(parse::<LinkKind>(&header(16, 1, 1), MAX), Err(FrameError::BadHead { len: 20 }));
     let mut long_head = header(20, 1, 1);
     long_head.put_u32_le(1);
-    assert_eq!(
-        parse::<LinkKind>(&long_head, MAX),
-        Err(FrameError::BadHead { len: 24 })
-    );
+    assert_eq!(parse::<LinkKind>(&long_head, MAX), Err(FrameError::BadHead { len: 24 }));
 }
 
 #[test]
 fn no_client_kind_is_a_link_kind() {
     for byte in 0..=u8::MAX {
         let both = (LinkKind::from_byte(byte), ClientKind::from_byte(byte));
-        assert!(
-            !matches!(both, (Some(_), Some(_))),
-            "kind {byte} is in both sets"
-        );
+        assert!(!matches!(both, (Some(_), Some(_))), "kind {byte} is in both sets");
     }
     for kind in LinkKind::ALL {
         assert_eq!(LinkKind::from_byte(kind.byte()), Some(*kind));
@@ -250,10 +195,7 @@ fn no_client_kind_is_a_link_kind() {
         assert_eq!(ClientKind::from_byte(kind.byte()), Some(*kind));
         let mut out = BytesMut::new();
         put_raw(&mut out, MAX, Header::new(*kind, 1), None, &[]).unwrap();
-        assert_eq!(
-            parse::<LinkKind>(&out, MAX),
-            Err(FrameError::UnknownKind(kind.byte()))
-        );
+        assert_eq!(parse::<LinkKind>(&out, MAX), Err(FrameError::UnknownKind(kind.byte())));
     }
     assert_eq!((LinkKind::ALL.len(), ClientKind::ALL.len()), (8, 12));
 }

@@ -44,36 +44,18 @@ fn run(initiator: (Hello, &[u8]), acceptor: (Hello, &[u8])) -> Run {
 
 #[test]
 fn two_apps_that_know_the_secret_learn_each_others_hello_and_the_highest_common_version() {
-    let run = run(
-        (hello(1, &[1, 2, 3]), b"secret"),
-        (hello(2, &[2, 1]), b"secret"),
-    );
-    let theirs = Established {
-        peer: hello(2, &[2, 1]),
-        version: 2,
-    };
+    let run = run((hello(1, &[1, 2, 3]), b"secret"), (hello(2, &[2, 1]), b"secret"));
+    let theirs = Established { peer: hello(2, &[2, 1]), version: 2 };
     assert_eq!(run.initiator, Ok(Some(theirs)));
-    assert_eq!(
-        run.acceptor,
-        Ok(Some(Established {
-            peer: hello(1, &[1, 2, 3]),
-            version: 2
-        }))
-    );
+    assert_eq!(run.acceptor, Ok(Some(Established { peer: hello(1, &[1, 2, 3]), version: 2 })));
 }
 
 #[test]
 fn two_apps_without_a_secret_meet_but_one_with_a_secret_refuses_one_without() {
     let none = run((hello(1, &[1]), b""), (hello(2, &[1]), b""));
-    assert!(matches!(
-        (none.initiator, none.acceptor),
-        (Ok(Some(_)), Ok(Some(_)))
-    ));
+    assert!(matches!((none.initiator, none.acceptor), (Ok(Some(_)), Ok(Some(_)))));
     let one = run((hello(1, &[1]), b""), (hello(2, &[1]), b"secret"));
-    assert_eq!(
-        (one.initiator, one.acceptor),
-        (Ok(None), Err(HandshakeError::WrongSecret))
-    );
+    assert_eq!((one.initiator, one.acceptor), (Ok(None), Err(HandshakeError::WrongSecret)));
 }
 
 #[test]
@@ -122,24 +104,14 @@ fn bytes_moved_from_one_hello_to_the_other_break_the_proofs() {
     let extra = b"\x18\x09"; // methods_hash = 9, valid at the end of one hello and at the start of the other
     let resize = |hello: &[u8], extra: &[u8], front: bool| {
         let body = &hello[8..];
-        let body = if front {
-            [extra, body].concat()
-        } else {
-            [body, extra].concat()
-        };
+        let body = if front { [extra, body].concat() } else { [body, extra].concat() };
         let length = u32::try_from(body.len()).unwrap().to_le_bytes();
         [b"GHL1", &length[..], &body].concat()
     };
     let mut i = Handshake::initiator(hello(1, &[1]), b"secret").unwrap();
     let mut a = Handshake::acceptor(hello(2, &[1]), b"secret").unwrap();
-    a.read(&mut BytesMut::from(
-        &resize(&i.take_output(), extra, false)[..],
-    ))
-    .unwrap();
-    i.read(&mut BytesMut::from(
-        &resize(&a.take_output(), extra, true)[..],
-    ))
-    .unwrap();
+    a.read(&mut BytesMut::from(&resize(&i.take_output(), extra, false)[..])).unwrap();
+    i.read(&mut BytesMut::from(&resize(&a.take_output(), extra, true)[..])).unwrap();
     let refused = a.read(&mut BytesMut::from(i.take_output()));
     assert_eq!(refused, Err(HandshakeError::WrongSecret));
 }
@@ -148,13 +120,7 @@ fn bytes_moved_from_one_hello_to_the_other_break_the_proofs() {
 fn both_versions_are_named_when_none_is_common() {
     let run = run((hello(1, &[3, 4]), b"secret"), (hello(2, &[1]), b"secret"));
     let error = run.initiator.unwrap_err();
-    assert_eq!(
-        error,
-        HandshakeError::NoCommonVersion {
-            ours: vec![3, 4],
-            theirs: vec![1]
-        }
-    );
+    assert_eq!(error, HandshakeError::NoCommonVersion { ours: vec![3, 4], theirs: vec![1] });
     let text = "no common version: we speak [3, 4], the peer [1]; upgrade the older side";
     assert_eq!(error.to_string(), text);
 }
@@ -163,13 +129,8 @@ fn both_versions_are_named_when_none_is_common() {
 fn strangers_are_refused_by_their_first_wrong_byte() {
     let mut a = Handshake::acceptor(hello(2, &[1]), b"").unwrap();
     assert_eq!(a.read(&mut BytesMut::from(&b"GH"[..])), Ok(None));
-    let refused = a
-        .read(&mut BytesMut::from(&b"GET / HTTP/1.1"[..]))
-        .unwrap_err();
-    assert_eq!(
-        refused,
-        HandshakeError::BadMagic(Bytes::from_static(b"GET "))
-    );
+    let refused = a.read(&mut BytesMut::from(&b"GET / HTTP/1.1"[..])).unwrap_err();
+    assert_eq!(refused, HandshakeError::BadMagic(Bytes::from_static(b"GET ")));
     assert!(refused.to_string().contains("b\"GET \""), "{refused}");
     assert_eq!(a.read(&mut BytesMut::new()), Err(HandshakeError::Over));
 }
@@ -179,31 +140,16 @@ fn a_hello_that_lacks_something_is_refused_on_both_sides() {
     let mut short = hello(1, &[1]);
     short.nonce = Bytes::from_static(b"short");
     let refused = Handshake::initiator(short, b"").unwrap_err();
-    assert_eq!(
-        refused,
-        HandshakeError::BadHello("its nonce has 5 bytes, not 32".into())
-    );
-    let nobody = Hello {
-        record: None,
-        ..hello(1, &[1])
-    };
-    assert!(matches!(
-        Handshake::acceptor(nobody, b""),
-        Err(HandshakeError::BadHello(_))
-    ));
+    assert_eq!(refused, HandshakeError::BadHello("its nonce has 5 bytes, not 32".into()));
+    let nobody = Hello { record: None, ..hello(1, &[1]) };
+    assert!(matches!(Handshake::acceptor(nobody, b""), Err(HandshakeError::BadHello(_))));
     let mut long = hello(1, &[1]);
     long.record.as_mut().unwrap().version = "x".repeat(70_000);
-    assert!(matches!(
-        Handshake::initiator(long, b""),
-        Err(HandshakeError::TooLong { .. })
-    ));
+    assert!(matches!(Handshake::initiator(long, b""), Err(HandshakeError::TooLong { .. })));
 
     let mut i = Handshake::initiator(hello(1, &[1]), b"").unwrap();
     let mut garbage = BytesMut::from(&b"GHL1\x01\x00\x00\x00\xff"[..]);
-    assert!(matches!(
-        i.read(&mut garbage),
-        Err(HandshakeError::BadHello(_))
-    ));
+    assert!(matches!(i.read(&mut garbage), Err(HandshakeError::BadHello(_))));
 }
 
 #[test]
@@ -231,29 +177,15 @@ fn input_byte_by_byte_ends_the_same_and_following_bytes_stay() {
 #[test]
 fn a_closed_connection_is_explained_by_the_step_it_closed_at() {
     let mut i = Handshake::initiator(hello(1, &[1]), b"secret").unwrap();
-    assert!(
-        i.closed().to_string().contains("sent no hello"),
-        "{}",
-        i.closed()
-    );
+    assert!(i.closed().to_string().contains("sent no hello"), "{}", i.closed());
     let mut a = Handshake::acceptor(hello(2, &[1]), b"secret").unwrap();
     a.read(&mut BytesMut::from(i.take_output())).unwrap();
     i.read(&mut BytesMut::from(a.take_output())).unwrap();
-    assert!(
-        i.closed().to_string().contains("often the secret"),
-        "{}",
-        i.closed()
-    );
+    assert!(i.closed().to_string().contains("often the secret"), "{}", i.closed());
 }
 
 #[test]
 fn debug_output_keeps_the_secret() {
-    let text = format!(
-        "{:?}",
-        Handshake::initiator(hello(1, &[1]), b"hunter2").unwrap()
-    );
-    assert_eq!(
-        text,
-        "Handshake { side: \"initiator\", step: \"hello\", .. }"
-    );
+    let text = format!("{:?}", Handshake::initiator(hello(1, &[1]), b"hunter2").unwrap());
+    assert_eq!(text, "Handshake { side: \"initiator\", step: \"hello\", .. }");
 }

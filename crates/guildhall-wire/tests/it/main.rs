@@ -15,10 +15,7 @@ pub(crate) const MAX: usize = 1 << 20;
 
 pub(crate) fn hello(nonce: u8, versions: &[u32]) -> Hello {
     Hello {
-        record: Some(NodeRecord {
-            id: format!("dev.w1.role.{nonce}"),
-            ..NodeRecord::default()
-        }),
+        record: Some(NodeRecord { id: format!("dev.w1.role.{nonce}"), ..NodeRecord::default() }),
         versions: versions.to_vec(),
         methods_hash: 7,
         nonce: vec![nonce; 32].into(),

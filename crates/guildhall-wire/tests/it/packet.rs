@@ -15,11 +15,7 @@ pub(crate) fn json(text: &str) -> Body {
 }
 
 fn any_method_and_body(text: bool) -> impl Strategy<Value = (Method, Body)> {
-    (
-        "[a-z.]{1,20}/[A-Za-z]{1,9}",
-        any::<u32>(),
-        proptest::collection::vec(any::<u8>(), 0..50),
-    )
+    ("[a-z.]{1,20}/[A-Za-z]{1,9}", any::<u32>(), proptest::collection::vec(any::<u8>(), 0..50))
         .prop_map(move |(path, id, bytes)| {
             if text {
                 (
@@ -33,38 +29,15 @@ fn any_method_and_body(text: bool) -> impl Strategy<Value = (Method, Body)> {
 }
 
 fn any_packet(text: bool) -> impl Strategy<Value = Packet> {
-    let with_body = (
-        any_method_and_body(text),
-        any::<[u64; 2]>(),
-        any::<bool>(),
-        0..4,
-    )
-        .prop_map(
-            |((method, body), [id, answered], resent, kind)| match kind {
-                0 => Packet::Call {
-                    id,
-                    method,
-                    body,
-                    answered,
-                    resent,
-                },
-                1 => Packet::Cast { method, body },
-                2 => Packet::Reply { id, body },
-                _ => Packet::Push {
-                    seq: id,
-                    method,
-                    body,
-                },
-            },
-        );
-    let plain = (
-        ".{0,20}",
-        ".{0,20}",
-        any::<u64>(),
-        any::<u32>(),
-        0_u8..17,
-        0_u8..3,
+    let with_body = (any_method_and_body(text), any::<[u64; 2]>(), any::<bool>(), 0..4).prop_map(
+        |((method, body), [id, answered], resent, kind)| match kind {
+            0 => Packet::Call { id, method, body, answered, resent },
+            1 => Packet::Cast { method, body },
+            2 => Packet::Reply { id, body },
+            _ => Packet::Push { seq: id, method, body },
+        },
     );
+    let plain = (".{0,20}", ".{0,20}", any::<u64>(), any::<u32>(), 0_u8..17, 0_u8..3);
     let without = (plain, 0..8).prop_map(|((a, b, id, n, code, effect), kind)| match kind {
         0 => Packet::Hello(ClientHello {
             token: a,
@@ -80,20 +53,11 @@ fn any_packet(text: bool) -> impl Strategy<Value = Packet> {
             heartbeat_ms: n,
             resumed: code > 8,
         }),
-        2 => Packet::Error {
-            id,
-            code,
-            reason: n,
-            message: a,
-            effect,
-        },
+        2 => Packet::Error { id, code, reason: n, message: a, effect },
         3 => Packet::Ack { seq: id },
         4 => Packet::Ping { id },
         5 => Packet::Pong { id },
-        6 => Packet::Kick(Kick {
-            reason: n,
-            message: a,
-        }),
+        6 => Packet::Kick(Kick { reason: n, message: a }),
         _ => Packet::Reset(Reset { message: a }),
     });
     prop_oneof![with_body, without, Just(Packet::Ping { id: 0 })]
@@ -159,12 +123,7 @@ fn bodies_are_slices_of_what_was_received() {
     put_push(&mut out, MAX, 7, 5, b"body").unwrap();
     let message = out.freeze();
     let packet = Packet::from_frame(&message, MAX).unwrap();
-    let Packet::Push {
-        seq: 7,
-        method: Method::Id(5),
-        body: Body::Binary(body),
-    } = packet
-    else {
+    let Packet::Push { seq: 7, method: Method::Id(5), body: Body::Binary(body) } = packet else {
         panic!("{packet:?}")
     };
     assert_eq!(body.as_ptr(), message[20..].as_ptr());
@@ -185,72 +144,32 @@ fn the_fast_path_of_a_push_writes_what_the_packet_writes() {
 #[test]
 fn a_path_becomes_the_id_that_its_method_has() {
     let method = Method::Path("demo.role.Role/PowerUp".into());
-    assert_eq!(
-        method.id(),
-        guildhall_wire::method_id("/demo.role.Role/PowerUp")
-    );
+    assert_eq!(method.id(), guildhall_wire::method_id("/demo.role.Role/PowerUp"));
 }
 
 #[test]
 fn a_body_of_the_other_encoding_is_not_written() {
     let mut out = BytesMut::new();
-    let wrong = Packet::Reply {
-        id: 1,
-        body: json("{}"),
-    }
-    .put(&mut out, MAX);
-    assert!(
-        matches!(wrong, Err(PacketError::WrongEncoding(_))),
-        "{wrong:?}"
-    );
+    let wrong = Packet::Reply { id: 1, body: json("{}") }.put(&mut out, MAX);
+    assert!(matches!(wrong, Err(PacketError::WrongEncoding(_))), "{wrong:?}");
     assert!(out.is_empty());
-    let wrong = Packet::Reply {
-        id: 1,
-        body: Body::Binary(Bytes::new()),
-    }
-    .to_json(MAX);
-    assert!(
-        matches!(wrong, Err(PacketError::WrongEncoding(_))),
-        "{wrong:?}"
-    );
-    let wrong = Packet::Cast {
-        method: Method::Id(1),
-        body: json("{}"),
-    }
-    .to_json(MAX);
-    assert!(
-        matches!(wrong, Err(PacketError::WrongEncoding(_))),
-        "{wrong:?}"
-    );
+    let wrong = Packet::Reply { id: 1, body: Body::Binary(Bytes::new()) }.to_json(MAX);
+    assert!(matches!(wrong, Err(PacketError::WrongEncoding(_))), "{wrong:?}");
+    let wrong = Packet::Cast { method: Method::Id(1), body: json("{}") }.to_json(MAX);
+    assert!(matches!(wrong, Err(PacketError::WrongEncoding(_))), "{wrong:?}");
 }
 
 #[test]
 fn json_errors_name_the_kind_and_the_field() {
     let cases = [
-        (
-            r#"{"kind":"call","method":"a.B/C"}"#,
-            "the Call packet lacks `id`",
-        ),
-        (
-            r#"{"kind":"call","id":1}"#,
-            "the Call packet lacks `method`",
-        ),
+        (r#"{"kind":"call","method":"a.B/C"}"#, "the Call packet lacks `id`"),
+        (r#"{"kind":"call","id":1}"#, "the Call packet lacks `method`"),
         (r#"{"kind":"ack"}"#, "the Ack packet lacks `seq`"),
-        (
-            r#"{"kind":"error","id":1,"code":"NO","effect":"Ran"}"#,
-            "`code` has no such value",
-        ),
-        (
-            r#"{"kind":"error","id":1,"code":"OK","effect":"no"}"#,
-            "`effect` has no such value",
-        ),
+        (r#"{"kind":"error","id":1,"code":"NO","effect":"Ran"}"#, "`code` has no such value"),
+        (r#"{"kind":"error","id":1,"code":"OK","effect":"no"}"#, "`effect` has no such value"),
     ];
     for (text, message) in cases {
-        assert_eq!(
-            Packet::from_json(text, MAX).unwrap_err().to_string(),
-            message,
-            "{text}"
-        );
+        assert_eq!(Packet::from_json(text, MAX).unwrap_err().to_string(), message, "{text}");
     }
     for text in [
         "",
@@ -260,10 +179,7 @@ fn json_errors_name_the_kind_and_the_field() {
         r#"{"kind":"ping","id":-1}"#,
         r#"{"kind":"ping"} x"#,
     ] {
-        assert!(
-            matches!(Packet::from_json(text, MAX), Err(PacketError::Json(_))),
-            "{text}"
-        );
+        assert!(matches!(Packet::from_json(text, MAX), Err(PacketError::Json(_))), "{text}");
     }
 }
 
@@ -272,13 +188,7 @@ fn json_fields_may_be_absent_or_unknown_and_come_in_any_order() {
     let text = r#"{"later":[1],"method":"a.B/C","id":1,"kind":"call","body":null}"#;
     let packet = Packet::from_json(text, MAX).unwrap();
     let method = Method::Path("a.B/C".into());
-    let expected = Packet::Call {
-        id: 1,
-        method,
-        body: json("{}"),
-        answered: 0,
-        resent: false,
-    };
+    let expected = Packet::Call { id: 1, method, body: json("{}"), answered: 0, resent: false };
     assert_eq!(packet, expected);
 }
 

@@ -12,8 +12,7 @@ use crate::{MAX, hello};
 
 /// Lines of a vector file without comments.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -49,19 +48,12 @@ fn link_frames_are_pinned() {
         resent: true,
         answered: 6,
     };
-    let head = Head {
-        chain: vec!["role/7".into()],
-        session: Some(session),
-        ..Head::default()
-    };
+    let head = Head { chain: vec!["role/7".into()], session: Some(session), ..Head::default() };
     let frames = [
         (plain, None, &b"\x0a\x05World"[..]),
         (plain, Some(&head), &b"\x0a\x05World"[..]),
         (
-            Header {
-                aux: 0x0203,
-                ..Header::new(LinkKind::Error, plain.id)
-            },
+            Header { aux: 0x0203, ..Header::new(LinkKind::Error, plain.id) },
             None,
             &b"\x0a\x02no"[..],
         ),
@@ -130,21 +122,9 @@ fn packets(binary: bool) -> Vec<Packet> {
         }),
         call(0, false),
         call(1, true),
-        Packet::Cast {
-            method: method("demo.role.Role/Wave"),
-            body: body(b"", "{}"),
-        },
-        Packet::Reply {
-            id: 1,
-            body: body(b"\x08\x69", r#"{"power":"105"}"#),
-        },
-        Packet::Error {
-            id: 1,
-            code: 3,
-            reason: 1203,
-            message: "no".into(),
-            effect: 2,
-        },
+        Packet::Cast { method: method("demo.role.Role/Wave"), body: body(b"", "{}") },
+        Packet::Reply { id: 1, body: body(b"\x08\x69", r#"{"power":"105"}"#) },
+        Packet::Error { id: 1, code: 3, reason: 1203, message: "no".into(), effect: 2 },
         Packet::Push {
             seq: 7,
             method: method("demo.role.RoleEvents/Channel"),
@@ -153,13 +133,8 @@ fn packets(binary: bool) -> Vec<Packet> {
         Packet::Ack { seq: 7 },
         Packet::Ping { id: 9 },
         Packet::Pong { id: 9 },
-        Packet::Kick(Kick {
-            reason: 23,
-            message: "second login".into(),
-        }),
-        Packet::Reset(Reset {
-            message: "pushes lost".into(),
-        }),
+        Packet::Kick(Kick { reason: 23, message: "second login".into() }),
+        Packet::Reset(Reset { message: "pushes lost".into() }),
     ]
 }
 
@@ -179,18 +154,14 @@ fn packets_are_pinned_in_both_encodings() {
 #[test]
 fn pinned_packets_are_read_in_both_encodings() {
     let vectors: Vec<&str> = lines(include_str!("../../testdata/packets.txt")).collect();
-    for (pair, (text, binary)) in vectors
-        .chunks(2)
-        .zip(packets(false).into_iter().zip(packets(true)))
+    for (pair, (text, binary)) in
+        vectors.chunks(2).zip(packets(false).into_iter().zip(packets(true)))
     {
         assert_eq!(Packet::from_json(pair[0], MAX).unwrap(), text);
         let bytes: Vec<u8> = (0..pair[1].len())
             .step_by(2)
             .map(|at| u8::from_str_radix(&pair[1][at..at + 2], 16).unwrap())
             .collect();
-        assert_eq!(
-            Packet::from_frame(&Bytes::from(bytes), MAX).unwrap(),
-            binary
-        );
+        assert_eq!(Packet::from_frame(&Bytes::from(bytes), MAX).unwrap(), binary);
     }
 }

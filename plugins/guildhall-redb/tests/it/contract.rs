@@ -5,9 +5,5 @@ use guildhall_redb::{RedbStore, Settings};
 
 guildhall_testkit::store_contract!(|| {
     let dir = tempfile::tempdir().unwrap();
-    async move || {
-        RedbStore::open(&Env::real(), Settings::new(dir.path()))
-            .await
-            .unwrap()
-    }
+    async move || RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap()
 });

@@ -19,22 +19,15 @@ async fn the_directory_is_made() {
 async fn a_second_opener_learns_who_has_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings::new(dir.path());
-    let first = RedbStore::open(&Env::real(), settings.clone())
-        .await
-        .unwrap();
-    let error = RedbStore::open(&Env::real(), settings.clone())
-        .await
-        .unwrap_err();
+    let first = RedbStore::open(&Env::real(), settings.clone()).await.unwrap();
+    let error = RedbStore::open(&Env::real(), settings.clone()).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
     let message = error.to_string();
     assert!(
         message.contains(&dir.path().join("guildhall.redb").display().to_string()),
         "{message}"
     );
-    assert!(
-        message.contains("another process has this file open"),
-        "{message}"
-    );
+    assert!(message.contains("another process has this file open"), "{message}");
     drop(first);
     RedbStore::open(&Env::real(), settings).await.unwrap();
 }
@@ -43,9 +36,7 @@ async fn a_second_opener_learns_who_has_the_file() {
 async fn a_file_that_is_no_store_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("guildhall.redb"), vec![7; 10_000]).unwrap();
-    let error = RedbStore::open(&Env::real(), Settings::new(dir.path()))
-        .await
-        .unwrap_err();
+    let error = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Unavailable);
     assert!(error.to_string().contains("guildhall.redb"), "{error}");
 }
@@ -56,10 +47,7 @@ async fn a_directory_that_cannot_be_made_is_named() {
     std::fs::write(dir.path().join("data"), "a file").unwrap();
     let url = format!("redb:{}/data", dir.path().display());
     let error = Redb.open(&Env::real(), &url).await.unwrap_err();
-    assert!(
-        error.to_string().starts_with(&format!("backend `{url}`")),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&format!("backend `{url}`")), "{error}");
 }
 
 #[tokio::test]
@@ -75,18 +63,13 @@ async fn options_of_the_url_are_checked() {
         assert!(error.contains(part), "{url}: {error}");
     }
     let settings = Settings::parse("redb:./data?cache_mb=8&group=3").unwrap();
-    assert_eq!(
-        (settings.cache_mb, settings.group, settings.queue),
-        (8, 3, 1024)
-    );
+    assert_eq!((settings.cache_mb, settings.group, settings.queue), (8, 3, 1024));
 }
 
 #[tokio::test]
 async fn an_open_copy_of_a_file_that_was_never_closed_has_all_commits() {
     let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let store = RedbStore::open(&Env::real(), Settings::new(dir.path()))
-        .await
-        .unwrap();
+    let store = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
     store.prepare(&[&ROLE]).await.unwrap();
     let (rows, batches) = commits(0..50);
     store.claim(&rows, token()).await.unwrap();
@@ -95,9 +78,7 @@ async fn an_open_copy_of_a_file_that_was_never_closed_has_all_commits() {
     // What a killed process leaves behind.
     let file = "guildhall.redb";
     std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
-    let left = RedbStore::open(&Env::real(), Settings::new(copy.path()))
-        .await
-        .unwrap();
+    let left = RedbStore::open(&Env::real(), Settings::new(copy.path())).await.unwrap();
     assert_eq!(left.read(&rows).await, store.read(&rows).await);
 }
 
@@ -105,18 +86,13 @@ async fn an_open_copy_of_a_file_that_was_never_closed_has_all_commits() {
 async fn writes_after_the_writer_has_ended_are_unavailable() {
     let dir = tempfile::tempdir().unwrap();
     let env = Env::real();
-    let store = RedbStore::open(&env, Settings::new(dir.path()))
-        .await
-        .unwrap();
+    let store = RedbStore::open(&env, Settings::new(dir.path())).await.unwrap();
     env.kill();
     let (rows, batches) = commits(0..1);
     let claimed = store.claim(&rows, token()).await.unwrap_err();
     let done = store.commit(batches).await.remove(0).unwrap_err();
     for error in [claimed, done] {
-        let known = matches!(
-            error.kind,
-            StoreErrorKind::Unavailable | StoreErrorKind::Unknown
-        );
+        let known = matches!(error.kind, StoreErrorKind::Unavailable | StoreErrorKind::Unknown);
         assert!(known, "{error}");
     }
 }

@@ -1,0 +1,100 @@
+//! The runtime's sections of the configuration: every limit has its name here.
+
+use serde::{Deserialize, Serialize};
+
+/// `[app]`: who this is and whom it knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AppConfig {
+    /// `env.world.func.inst`.
+    pub id: String,
+    /// Version label, for people and for rules of routing.
+    pub version: String,
+    /// Share of work relative to other instances; 0 gets none.
+    pub weight: u32,
+    /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
+    pub discovery: String,
+    /// How long the app stays known after it was last heard of, in ms. Small: a pause looks like death.
+    pub discovery_ttl_ms: u64,
+    /// How long a draining app waits for the calls that run, in ms.
+    pub drain_ms: u64,
+    /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
+    pub slots: u32,
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self {
+            id: "dev.w1.app.1".into(),
+            version: "0".into(),
+            weight: 100,
+            discovery: "memory:".into(),
+            discovery_ttl_ms: 10_000,
+            drain_ms: 10_000,
+            slots: 1024,
+        }
+    }
+}
+
+/// `[link]`: connections between apps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinkConfig {
+    /// `host:port` to listen on; empty: nobody calls this app.
+    pub listen: String,
+    /// `host:port` that others dial, where it differs from `listen`.
+    pub advertise: String,
+    /// What all apps of a deployment know. Required outside loopback.
+    pub secret: String,
+    /// Largest frame, in bytes, both ways.
+    pub frame_max: usize,
+    /// Calls that wait for their reply on one link; one more is `OVERLOADED`.
+    pub pending_max: usize,
+    /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
+    pub queued_max: usize,
+    /// Calls of one link that may run at a time; one more is `OVERLOADED`.
+    pub running_max: usize,
+    /// Connections that others may open to this app.
+    pub accepted_max: usize,
+    /// How long a peer may take to connect and prove itself, in ms.
+    pub handshake_ms: u64,
+    /// First pause before dialling again, in ms; doubles up to `redial_max_ms`.
+    pub redial_ms: u64,
+    /// Longest pause before dialling again, in ms.
+    pub redial_max_ms: u64,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            advertise: String::new(),
+            secret: String::new(),
+            frame_max: 4 << 20,
+            pending_max: 65_536,
+            queued_max: 16 << 20,
+            running_max: 16_384,
+            accepted_max: 4096,
+            handshake_ms: 5_000,
+            redial_ms: 50,
+            redial_max_ms: 2_000,
+        }
+    }
+}
+
+/// `[call]`: deadlines and retries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallConfig {
+    /// Time limit of a call that names none, in ms.
+    pub timeout_ms: u64,
+    /// How often a call that did not run is sent again.
+    pub retries_max: u32,
+    /// Retries per hundred calls, over the whole app.
+    pub retry_percent: u32,
+    /// Pause before a retry, in ms.
+    pub retry_pause_ms: u64,
+}
+
+impl Default for CallConfig {
+    fn default() -> Self {
+        Self { timeout_ms: 5_000, retries_max: 3, retry_percent: 10, retry_pause_ms: 20 }
+    }
+}

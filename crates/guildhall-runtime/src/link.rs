@@ -1,0 +1,203 @@
+//! A link: one connection to another app, dialled by the caller; calls go one way, replies come back.
+
+mod connect;
+mod open;
+mod serve;
+mod socket;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
+use guildhall_wire::Head;
+use guildhall_wire::frame::{
+    FrameError, Header, LinkKind, Parsed, TIME_LEFT_IN_HEAD, parse, put_frame, put_raw,
+    time_left_to_aux,
+};
+use prost::Message;
+
+use crate::config::LinkConfig;
+use crate::out::{Out, Refused};
+use crate::pending::Pending;
+use crate::reply::status_from_frame;
+
+pub(crate) use connect::connect;
+pub(crate) use open::self_loop;
+pub(crate) use serve::listen;
+use socket::Socket;
+
+/// A connection to another app (or to this one, in memory) that calls are made on.
+#[derive(Debug)]
+pub(crate) struct Link {
+    peer: String,
+    out: Out,
+    pending: Pending,
+    frame_max: usize,
+}
+
+impl Link {
+    fn new(peer: String, config: &LinkConfig) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            out: Out::new(config.queued_max),
+            pending: Pending::new(config.pending_max),
+            frame_max: config.frame_max,
+        })
+    }
+
+    /// Sends a call and waits for the reply.
+    pub(crate) async fn call<Req: Message>(
+        &self,
+        method: &'static MethodDesc,
+        deadline: Instant,
+        left: Duration,
+        req: &Req,
+    ) -> Result<Bytes, Status> {
+        let open = std::future::poll_fn(|cx| self.pending.open(cx.waker(), deadline).into());
+        let waiting = Waiting { link: self, id: open.await? };
+        self.send(LinkKind::Call, waiting.id, method, left, req)?;
+        std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await
+    }
+
+    /// Sends a request that wants no reply.
+    pub(crate) fn cast<Req: Message>(
+        &self,
+        method: &'static MethodDesc,
+        left: Duration,
+        req: &Req,
+    ) -> Result<(), Status> {
+        self.send(LinkKind::Cast, 0, method, left, req)
+    }
+
+    fn send<Req: Message>(
+        &self,
+        kind: LinkKind,
+        id: u64,
+        method: &'static MethodDesc,
+        left: Duration,
+        req: &Req,
+    ) -> Result<(), Status> {
+        let header = Header { kind, aux: time_left_to_aux(left), method: method.id, id };
+        let head = (header.aux == TIME_LEFT_IN_HEAD).then(|| Head {
+            time_left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            ..Head::default()
+        });
+        let put = self.out.put(|out| put_frame(out, self.frame_max, header, head.as_ref(), req));
+        match put {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(too_large)) => {
+                let why = format!("the request of {}: {too_large}", method.path);
+                Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why))
+            }
+            Err(Refused::Full) => {
+                let why = format!("{} does not keep up (link.queued_max)", self.peer);
+                Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why))
+            }
+            Err(Refused::Closed) => Err(self.lost().with_effect(Effect::NotRun)),
+        }
+    }
+
+    /// Tells the peer that nobody waits for this reply any more.
+    fn cancel(&self, id: u64) {
+        let cancel = Header::new(LinkKind::Cancel, id);
+        let _closed = self.out.put(|out| put_raw(out, self.frame_max, cancel, None, &[]));
+    }
+
+    fn lost(&self) -> Status {
+        let why = format!("the connection to {} was lost", self.peer);
+        Status::new(Code::Unavailable, why).with_reason(reason::LOST)
+    }
+
+    /// Moves frames until the connection ends: the one task of the link. `away` is called when the peer takes no new calls.
+    pub(crate) async fn drive(&self, env: &Env, mut socket: Socket, mut away: impl FnMut()) {
+        let (mut replies, mut wakers) = (Vec::new(), Vec::new());
+        let mut writing = BytesMut::new();
+        loop {
+            let next = self.pending.earliest();
+            tokio::select! {
+                biased;
+                read = socket.read() => {
+                    let parsed = read.and_then(|()| self.take(&mut socket.input, &mut replies, &mut away));
+                    self.pending.answer(replies.drain(..), &mut wakers);
+                    if let Err(error) = parsed {
+                        tracing::debug!(peer = self.peer, %error, "a link ended");
+                        break;
+                    }
+                    // The callers that were just woken queue their next frames before these are written.
+                    tokio::task::yield_now().await;
+                }
+                () = self.out.ready() => tokio::task::yield_now().await,
+                () = self.pending.earlier.notified() => continue,
+                () = expiry(env, next) => {
+                    self.pending.expire(env.now()).into_iter().for_each(|id| self.cancel(id));
+                    continue;
+                }
+            }
+            self.out.take(&mut writing);
+            if socket.write(&mut writing).await.is_err() {
+                break;
+            }
+        }
+        self.out.close();
+        self.pending.close(&self.lost());
+    }
+
+    /// Takes all whole frames out of `input`.
+    fn take(
+        &self,
+        input: &mut BytesMut,
+        replies: &mut Vec<(u64, Result<Bytes, Status>)>,
+        away: &mut impl FnMut(),
+    ) -> std::io::Result<()> {
+        let mut at = 0;
+        while let Parsed::Frame(frame) =
+            parse::<LinkKind>(&input[at..], self.frame_max).map_err(bad)?
+        {
+            let Header { kind, aux, id, .. } = frame.header;
+            match kind {
+                LinkKind::Reply => replies.push((id, Ok(Bytes::copy_from_slice(frame.body)))),
+                LinkKind::Error => replies.push((id, Err(status_from_frame(aux, frame.body)))),
+                LinkKind::Goaway => away(),
+                LinkKind::Ping => {
+                    let pong = Header::new(LinkKind::Pong, id);
+                    let _full = self.out.put(|out| put_raw(out, self.frame_max, pong, None, &[]));
+                }
+                LinkKind::Pong => {}
+                LinkKind::Call | LinkKind::Cast | LinkKind::Cancel => {
+                    return Err(std::io::Error::other("a call came against the link's direction"));
+                }
+            }
+            at += frame.len;
+        }
+        bytes::Buf::advance(input, at);
+        Ok(())
+    }
+}
+
+/// A call that waits. Dropped before its reply it gives its slot back and tells the peer.
+struct Waiting<'a> {
+    link: &'a Link,
+    id: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.link.pending.forget(self.id) {
+            self.link.cancel(self.id);
+        }
+    }
+}
+
+async fn expiry(env: &Env, next: Option<Instant>) {
+    match next {
+        Some(deadline) => env.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn bad(error: FrameError) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, error)
+}

@@ -1,0 +1,152 @@
+//! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
+
+mod rendezvous;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use guildhall_core::discovery::{NodeRecord, NodeState};
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Env, KeyText, MethodDesc, Route, Status, slot_of};
+use parking_lot::Mutex;
+
+use crate::codegen::Target;
+use crate::link::Link;
+
+pub(crate) use watch::watch;
+
+/// Who serves what, as far as this app has a link to them.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    env: Env,
+    slots: u32,
+    nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
+    view: ArcSwap<View>,
+}
+
+/// An immutable snapshot.
+#[derive(Debug, Default)]
+struct View {
+    services: HashMap<String, Instances>,
+    nodes: BTreeMap<AppId, Arc<Link>>,
+}
+
+/// The ready instances of one service.
+#[derive(Debug)]
+struct Instances {
+    /// By ascending id.
+    links: Vec<(u32, Arc<Link>)>,
+    weight: u64,
+    /// Which of `links` each slot falls to.
+    slots: Vec<u16>,
+}
+
+impl Mesh {
+    pub(crate) fn new(env: Env, slots: u32) -> Self {
+        Self { env, slots, nodes: Mutex::default(), view: ArcSwap::default() }
+    }
+
+    /// A link to `record` is open. An earlier life of the same app is forgotten.
+    pub(crate) fn connected(&self, record: NodeRecord, link: Arc<Link>) {
+        let mut nodes = self.nodes.lock();
+        nodes.insert(record.id.clone(), (record, link));
+        self.publish(&nodes);
+    }
+
+    /// The link is closed or going away: nothing new goes there.
+    pub(crate) fn leave(&self, id: &AppId, link: &Arc<Link>) {
+        let mut nodes = self.nodes.lock();
+        if nodes.get(id).is_some_and(|(_, present)| Arc::ptr_eq(present, link)) {
+            nodes.remove(id);
+            self.publish(&nodes);
+        }
+    }
+
+    fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Arc<Link>)>) {
+        let mut members: BTreeMap<&str, Vec<(&NodeRecord, &Arc<Link>)>> = BTreeMap::new();
+        for (record, link) in nodes.values().filter(|(r, _)| r.state == NodeState::Ready) {
+            for service in &record.services {
+                members.entry(service).or_default().push((record, link));
+            }
+        }
+        let instances = |members: Vec<(&NodeRecord, &Arc<Link>)>| {
+            let ids: Vec<(&str, u32)> =
+                members.iter().map(|(r, _)| (r.id.as_str(), r.weight)).collect();
+            Instances {
+                slots: rendezvous::assign(&ids, self.slots),
+                weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
+                links: members.iter().map(|(r, link)| (r.weight, Arc::clone(link))).collect(),
+            }
+        };
+        let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(m)));
+        let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
+        self.view.store(Arc::new(View { services: services.collect(), nodes: links.collect() }));
+    }
+
+    /// The link that a call goes to.
+    pub(crate) fn route(
+        &self,
+        method: &MethodDesc,
+        target: &Target,
+        key: KeyText<'_>,
+    ) -> Result<Arc<Link>, Status> {
+        let view = self.view.load();
+        if let Target::App(id) = target {
+            return view.nodes.get(id).cloned().ok_or_else(|| no_route(&format!("app {id}")));
+        }
+        let instances = view.services.get(method.service).filter(|i| i.weight > 0);
+        let instances = instances.ok_or_else(|| no_route(method.service))?;
+        let by_key = |key: &str| {
+            if key.is_empty() || key == "0" {
+                let why = format!("{} has an empty key", method.path);
+                return Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why));
+            }
+            let slot = slot_of(key, self.slots);
+            Ok(usize::from(instances.slots[slot as usize]))
+        };
+        let at = match (target, key) {
+            (Target::Hash(key), _) => by_key(key.as_str())?,
+            (Target::Default, KeyText::Text(key)) => by_key(key)?,
+            (Target::Default, KeyText::Uint(key)) => by_key(&Digits::of(key).text)?,
+            (Target::Default, KeyText::Int(key)) => by_key(&Digits::of(key).text)?,
+            (Target::Default, KeyText::None) if method.route == Route::Single => 0,
+            _ => self.random(instances),
+        };
+        Ok(Arc::clone(&instances.links[at].1))
+    }
+
+    fn random(&self, instances: &Instances) -> usize {
+        if instances.links.len() == 1 {
+            return 0;
+        }
+        let mut left = self.env.random_below(instances.weight);
+        for (at, (weight, _)) in instances.links.iter().enumerate() {
+            match left.checked_sub(u64::from(*weight)) {
+                Some(rest) => left = rest,
+                None => return at,
+            }
+        }
+        0
+    }
+}
+
+/// An integer key in canonical text.
+struct Digits {
+    text: String,
+}
+
+impl Digits {
+    fn of(key: impl std::fmt::Display) -> Self {
+        let mut text = String::with_capacity(20);
+        write!(text, "{key}").expect("a String takes everything");
+        Self { text }
+    }
+}
+
+fn no_route(what: &str) -> Status {
+    let why = format!("no ready app for {what}: is one running, and does it list this service?");
+    Status::not_run(Code::Unavailable, reason::NO_ROUTE, why)
+}

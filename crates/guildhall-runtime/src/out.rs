@@ -1,0 +1,72 @@
+//! What waits for a socket: many producers encode into one buffer, one task writes all of it at once.
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Frames that wait for one socket.
+#[derive(Debug)]
+pub(crate) struct Out {
+    queued: Mutex<Queued>,
+    wake: Notify,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queued {
+    bytes: BytesMut,
+    closed: bool,
+}
+
+/// Why a frame was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The socket does not keep up.
+    Full,
+    /// The socket is gone.
+    Closed,
+}
+
+impl Out {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { queued: Mutex::default(), wake: Notify::new(), max }
+    }
+
+    /// Lets `write` append a frame. The writer is woken by the first frame only: by the time it runs, the frames of all
+    /// tasks that were ready are there.
+    #[inline]
+    pub(crate) fn put<R>(&self, write: impl FnOnce(&mut BytesMut) -> R) -> Result<R, Refused> {
+        let mut queued = self.queued.lock();
+        if queued.closed {
+            return Err(Refused::Closed);
+        }
+        if queued.bytes.len() >= self.max {
+            return Err(Refused::Full);
+        }
+        let first = queued.bytes.is_empty();
+        let result = write(&mut queued.bytes);
+        drop(queued);
+        if first {
+            self.wake.notify_one();
+        }
+        Ok(result)
+    }
+
+    /// Waits until something was queued. Cancel safe.
+    pub(crate) async fn ready(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes all that is queued by swapping it for `empty`.
+    pub(crate) fn take(&self, empty: &mut BytesMut) {
+        debug_assert!(empty.is_empty());
+        std::mem::swap(&mut self.queued.lock().bytes, empty);
+    }
+
+    /// From now on everything is refused.
+    pub(crate) fn close(&self) {
+        let mut queued = self.queued.lock();
+        queued.closed = true;
+        queued.bytes = BytesMut::new();
+    }
+}

@@ -1,0 +1,108 @@
+//! What an app serves: the table from method to service, and the first steps of every call that arrives.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use guildhall_core::status::reason;
+use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc, Status};
+
+use crate::cx::Cx;
+use crate::reply::ReplyPort;
+
+/// A call on its way to a handler.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// Deadline and caller.
+    pub cx: Cx,
+    /// Which method.
+    pub method: &'static MethodDesc,
+    /// The encoded request.
+    pub body: &'a [u8],
+    /// Where the reply goes.
+    pub reply: ReplyPort,
+}
+
+/// A handler that has begun, or is about to.
+pub type HandlerFuture = BoxFuture<'static, ()>;
+
+/// A service that an app serves: generated, `GreeterServer`.
+pub trait Service: Send + Sync + 'static {
+    /// What its proto declares.
+    fn desc(&self) -> &'static ServiceDesc;
+
+    /// Begins a call; `None` when it has been answered already.
+    fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture>;
+}
+
+/// Services by the ids of their methods.
+#[derive(Clone, Default)]
+pub(crate) struct ServiceTable {
+    methods: HashMap<u32, (Arc<dyn Service>, &'static MethodDesc), BuildHasherDefault<IdHasher>>,
+    pub(crate) names: Vec<String>,
+}
+
+impl ServiceTable {
+    /// Adds a service.
+    pub(crate) fn add(&mut self, service: &Arc<dyn Service>) -> Result<(), String> {
+        let desc = service.desc();
+        for method in desc.methods {
+            let before = self.methods.insert(method.id, (Arc::clone(service), method));
+            if let Some((_, other)) = before {
+                let (a, b) = (other.path, method.path);
+                let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
+                return Err(format!("method {b}: {a} {why}"));
+            }
+        }
+        self.names.push(desc.name.to_owned());
+        self.names.sort();
+        Ok(())
+    }
+
+    /// A hash over the method ids, which peers compare to see that they were built from the same protos.
+    pub(crate) fn methods_hash(&self) -> u64 {
+        let mut ids: Vec<u32> = self.methods.keys().copied().collect();
+        ids.sort_unstable();
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
+
+    /// Begins the call of `method`, unless it is unknown or late.
+    #[inline]
+    pub(crate) fn dispatch(
+        &self,
+        cx: Cx,
+        method: u32,
+        body: &[u8],
+        reply: ReplyPort,
+    ) -> Option<HandlerFuture> {
+        let Some((service, method)) = self.methods.get(&method) else {
+            let why = format!("this app serves no method {method:#010x}");
+            reply.send::<()>(Err(Status::not_run(
+                Code::Unimplemented,
+                reason::NO_SUCH_METHOD,
+                why,
+            )));
+            return None;
+        };
+        service.dispatch(Incoming { cx, method, body, reply })
+    }
+}
+
+/// Method ids are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl std::hash::Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        self.0 = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

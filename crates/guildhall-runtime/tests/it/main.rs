@@ -1,0 +1,6 @@
+//! Facts about calls and links, seen through the public interface over real sockets on loopback.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod calls;
+mod cost;
+mod world;
