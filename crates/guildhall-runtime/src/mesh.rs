@@ -65,6 +65,14 @@ impl Mesh {
         }
     }
 
+    /// The app is gone or going: nothing new goes there.
+    pub(crate) fn forget(&self, id: &AppId) {
+        let mut nodes = self.nodes.lock();
+        if nodes.remove(id).is_some() {
+            self.publish(&nodes);
+        }
+    }
+
     fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Arc<Link>)>) {
         let mut members: BTreeMap<&str, Vec<(&NodeRecord, &Arc<Link>)>> = BTreeMap::new();
         for (record, link) in nodes.values().filter(|(r, _)| r.state == NodeState::Ready) {

@@ -1,16 +1,17 @@
 //! Keeps a link to one address: dials, proves itself, drives, and dials again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Link;
 use super::open::{Side, open};
 use crate::app::AppInner;
 
-/// Keeps a link to `address` as long as the task lives.
-pub(crate) async fn connect(app: Arc<AppInner>, address: String) {
+/// Keeps a link to `address` until nobody lives there any more.
+pub(crate) async fn connect(app: Arc<AppInner>, address: String, gone: Arc<AtomicBool>) {
     let mut pause = app.links.redial_ms;
-    loop {
+    while !gone.load(Ordering::Relaxed) {
         match dial(&app, &address).await {
             Ok(Ended::Myself) => return,
             Ok(Ended::Lost) => pause = app.links.redial_ms,
