@@ -1,5 +1,5 @@
 //! Guildhall: backends of games, written once as protobuf services, run as one process or as a cluster.
-#![doc = ""]
+//!
 #![doc = include_str!("../../../README.md")]
 
 #[doc(hidden)]
