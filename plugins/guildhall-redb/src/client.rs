@@ -26,6 +26,9 @@ pub(crate) const SCHEMAS: TableDefinition<'static, &str, &[u8]> = TableDefinitio
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 const FORMAT: u64 = 1;
 
+/// What an opener is told while somebody else has the file.
+pub(crate) const ALREADY_OPEN: &str = "another process has this file open (or another store of this one); stop it, or give each its own directory";
+
 /// The file of one store.
 pub(crate) struct Client {
     path: PathBuf,
@@ -62,12 +65,7 @@ impl Client {
             .set_cache_size(self.cache_bytes)
             .create(&self.path)
             .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => unavailable(
-                    "open",
-                    file,
-                    "another process has this file open (or another store of this one); stop it, or give each its own \
-                     directory",
-                ),
+                DatabaseError::DatabaseAlreadyOpen => unavailable("open", file, ALREADY_OPEN),
                 error => unavailable("open", file, error),
             })?;
         self.lay_out(&database)?;

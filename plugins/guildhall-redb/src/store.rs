@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Compare, Page, Query, Row, RowId, Store,
@@ -13,7 +14,7 @@ use redb::{ReadTransaction, ReadableDatabase as _};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
-use crate::client::{Client, ROWS, UNIQUE};
+use crate::client::{ALREADY_OPEN, Client, ROWS, UNIQUE};
 use crate::writer::{self, Job, place_of, read_row};
 
 /// Rows in a file of this machine.
@@ -27,6 +28,9 @@ pub struct RedbStore {
     jobs: mpsc::Sender<Job>,
 }
 
+/// A store that was just dropped, or a process that was just killed, still closes its file: how long an opener waits for that.
+const CLOSING: Duration = Duration::from_secs(1);
+
 impl RedbStore {
     /// Opens the file, or makes it, and starts the writer on the runtime of the caller.
     ///
@@ -39,10 +43,21 @@ impl RedbStore {
         let (jobs, waiting) = mpsc::channel(settings.queue);
         let group = settings.group;
         let file = settings.file();
-        let client = env.blocking(move || Client::open(&settings)).await.unwrap_or_else(|| {
-            let message = "opening it failed; the file may be damaged, restore it from a backup";
-            Err(StoreError::new(StoreErrorKind::Unavailable, "open", file.display(), message))
-        })?;
+        let deadline = env.now() + CLOSING;
+        let client = loop {
+            let settings = settings.clone();
+            let opened = env.blocking(move || Client::open(&settings)).await.unwrap_or_else(|| {
+                let message =
+                    "opening it failed; the file may be damaged, restore it from a backup";
+                Err(StoreError::new(StoreErrorKind::Unavailable, "open", file.display(), message))
+            });
+            match opened {
+                Err(error) if error.message == ALREADY_OPEN && env.now() < deadline => {
+                    env.sleep(CLOSING / 50).await;
+                }
+                opened => break opened?,
+            }
+        };
         let client = Arc::new(client);
         // The writer holds no more than a weak reference: the file is closed when the store is dropped.
         let writer = writer::run(env.clone(), Arc::downgrade(&client), waiting, group);
