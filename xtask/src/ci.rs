@@ -1,48 +1,48 @@
-//! `test` and `ci`: the steps, in order, each timed.
+//! `ci`: the steps in order, each timed; the same commands that a person runs.
 
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::{codegen, examples, tidy};
+use crate::process::{cargo, run as run_command};
+use crate::suite::Reach;
+use crate::{codegen, deps, smoke, suite, tidy};
 
-/// All tests, doc tests and examples.
-pub(crate) fn test(root: &Path) -> Result<()> {
-    cargo(root, &["test", "--workspace", "--quiet"])?;
-    examples::run(root)
-}
+type Step<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
-/// What must pass for work to land.
+/// What must pass for work to land. Ends at the first step that fails.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let mut times: Vec<(&str, Duration)> = Vec::new();
-    let steps: [(&str, &dyn Fn() -> Result<()>); 5] = [
-        ("format", &|| cargo(root, &["fmt", "--all", "--check"])),
-        ("tidy", &|| tidy::run(root)),
+    let step = |args: &[&str]| run_command(&mut cargo(root, args));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    let steps: [Step<'_>; 7] = [
+        ("format", &|| step(&["fmt", "--all", "--check"])),
+        ("tidy", &|| tidy::run(root, false)),
         ("codegen", &|| codegen::run(root, true)),
-        ("clippy", &|| {
-            cargo(root, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-Dwarnings"])
-        }),
-        ("test", &|| test(root)),
+        ("deps", &|| deps::run(root)),
+        ("clippy", &|| step(&clippy)),
+        ("test", &|| suite::run(root, Reach::Default)),
+        ("smoke", &|| smoke::run(root)),
     ];
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut done = Ok(());
     for (name, step) in steps {
         println!("== {name}");
-        #[allow(clippy::disallowed_methods, reason = "times a build, not a game")]
-        let start = std::time::Instant::now();
-        step().with_context(|| format!("step `{name}`"))?;
+        let start = Instant::now();
+        done = step().with_context(|| format!("step `{name}`"));
         times.push((name, start.elapsed()));
+        if done.is_err() {
+            break;
+        }
     }
-    for (name, time) in times {
-        println!("{name:10} {:6.1} s", time.as_secs_f64());
-    }
-    Ok(())
+    println!("\n{}", table(&times));
+    done
 }
 
-fn cargo(root: &Path, args: &[&str]) -> Result<()> {
-    let status = Command::new("cargo").args(args).current_dir(root).status()?;
-    if !status.success() {
-        bail!("`cargo {}` failed", args.join(" "));
-    }
-    Ok(())
+/// One line per step that ran, and their sum.
+fn table(times: &[(&str, Duration)]) -> String {
+    let sum = ("total", times.iter().map(|(_, time)| *time).sum());
+    let rows = times.iter().chain([&sum]);
+    let rows = rows.map(|(name, time)| format!("{name:<8} {:7.1} s", time.as_secs_f64()));
+    rows.collect::<Vec<_>>().join("\n")
 }

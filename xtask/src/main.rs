@@ -1,31 +1,49 @@
 //! The project's commands: `cargo xtask {test, ci, tidy, codegen}`.
+
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
+#![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
 
 mod ci;
 mod codegen;
+mod deps;
 mod examples;
+mod process;
+mod smoke;
+mod suite;
 mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
-  test             all tests, and the examples with their expected output
-  ci               what must pass for work to land: format, tidy, codegen, clippy, test
-  tidy             the rules of CONTRIBUTING.md that a program can check
-  codegen [--check]  generate the framework's own protos, or check that they are";
+
+  test [--slow]      build, all tests, doc tests, and the examples with their expected output;
+                     --slow: the whole workspace, and more cases of each property
+  ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy,
+                     test, and a run of the demo
+  tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
+                     --fix: put the code of the examples into the pages that show it
+  codegen [--check]  generate the framework's own protos; --check: fail where the committed
+                     code differs";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace");
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
-        ["test"] => ci::test(root),
+        ["test"] => suite::run(root, suite::Reach::Default),
+        ["test", "--slow"] => suite::run(root, suite::Reach::Slow),
         ["ci"] => ci::run(root),
-        ["tidy"] => tidy::run(root),
+        ["tidy"] => tidy::run(root, false),
+        ["tidy", "--fix"] => tidy::run(root, true),
         ["codegen"] => codegen::run(root, false),
         ["codegen", "--check"] => codegen::run(root, true),
-        _ => Err(anyhow::anyhow!("{USAGE}")),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [] => Err(anyhow::anyhow!("which command?\n\n{USAGE}")),
+        _ => Err(anyhow::anyhow!("`{}` is not a command\n\n{USAGE}", args.join(" "))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

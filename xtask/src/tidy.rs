@@ -9,8 +9,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Checks everything and reports all that is wrong.
-pub(crate) fn run(root: &Path) -> Result<()> {
+/// Checks everything and reports all that is wrong; with `fix` the pages show the code of the examples first.
+pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
+    if fix {
+        readme::fix(root)?;
+    }
     let files = tracked(root)?;
     let mut wrong = Vec::new();
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {

@@ -5,20 +5,47 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
+    let (shown, wanted) = pages(root)?;
+    Ok(match shown == wanted {
+        true => Vec::new(),
+        false => {
+            let line = shown.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count() + 1;
+            let mend = "run `cargo xtask tidy --fix`";
+            vec![format!("README.md:{line}: differs from the file that it shows; {mend}")]
+        }
+    })
+}
+
+/// Writes what `check` wants.
+pub(super) fn fix(root: &Path) -> Result<()> {
+    let (shown, wanted) = pages(root)?;
+    if shown != wanted {
+        std::fs::write(root.join("README.md"), wanted).context("write README.md")?;
+    }
+    Ok(())
+}
+
+/// README.md as it is, and with each block behind `<!-- from: file#region -->` replaced by what stands there.
+fn pages(root: &Path) -> Result<(String, String)> {
     let readme = std::fs::read_to_string(root.join("README.md")).context("README.md")?;
-    let mut wrong = Vec::new();
-    for block in readme.split("<!-- from: ").skip(1) {
+    let mut blocks = readme.split("<!-- from: ");
+    let mut wanted = blocks.next().unwrap_or_default().to_owned();
+    for block in blocks {
         let (from, rest) =
             block.split_once(" -->").context("README.md: `<!-- from:` without end")?;
         let (path, region) = from.split_once('#').unwrap_or((from, ""));
         let file = std::fs::read_to_string(root.join(path)).with_context(|| path.to_owned())?;
-        let shown = rest.split("```").nth(1).and_then(|code| code.split_once('\n'));
-        let shown = shown.map_or("", |(_, code)| code);
-        if shown.trim_end() != cut(&file, region).trim_end() {
-            wrong.push(format!("README.md: the code from {from} differs from the file"));
-        }
+        let mut parts = rest.splitn(3, "```");
+        let (before, code, after) = (parts.next(), parts.next(), parts.next());
+        let (Some(before), Some(code), Some(after)) = (before, code, after) else {
+            anyhow::bail!("README.md: there is no block of code behind `<!-- from: {from} -->`");
+        };
+        let language = code.lines().next().unwrap_or_default();
+        let code = cut(&file, region);
+        let code = code.trim_end();
+        wanted += &format!("<!-- from: {from} -->{before}```{language}\n{code}\n```{after}");
     }
-    Ok(wrong)
+    Ok((readme, wanted))
 }
 
 /// The whole file, or the lines between `ANCHOR: region` and `ANCHOR_END: region`.

@@ -1,0 +1,57 @@
+//! What the tree may depend on: nothing that needs more than a C compiler, and not more than we chose to.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, output};
+
+/// Packages that a build of the default members may bring in, beside our own. A third above what it was when this was written;
+/// raise it in the commit that says what the new ones are for.
+const BUDGET: usize = 150;
+
+/// Packages that no build of ours may bring in.
+const REFUSED: &[(&str, &str)] = &[
+    ("aws-lc-sys", "it builds C with cmake; choose rustls with ring"),
+    ("openssl-sys", "it needs a system library; choose rustls with ring"),
+    ("cmake", "a Rust toolchain and a C compiler are all we ask for"),
+    ("bindgen", "it needs libclang; a Rust toolchain and a C compiler are all we ask for"),
+];
+
+/// Checks the whole workspace for what is refused, and the default members for their number.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let format = ["--prefix", "none", "--format", "{p}"];
+    let all = ["tree", "--workspace", "--edges", "normal,build,dev"];
+    let all = output(&mut cargo(root, all.iter().chain(&format)))?;
+    if let Some((name, why)) = refused(&packages(&all)) {
+        bail!("{name} is in the tree: {why}; `cargo tree --workspace -i {name}` says whose it is");
+    }
+    let default = ["tree", "--edges", "normal,build"];
+    let default = output(&mut cargo(root, default.iter().chain(&format)))?;
+    let count = packages(&default).len();
+    if count > BUDGET {
+        bail!(
+            "the default members bring in {count} packages; the budget in {} is {BUDGET}",
+            file!()
+        );
+    }
+    println!("{count} packages of at most {BUDGET}");
+    Ok(())
+}
+
+/// The packages of others, as `name vVERSION`.
+fn packages(tree: &str) -> BTreeSet<&str> {
+    let lines = tree.lines().map(|line| line.trim_end_matches(" (*)"));
+    // Our own are followed by their folder.
+    lines.filter(|line| !line.is_empty() && !line.contains("(/") && !line.contains(":\\")).collect()
+}
+
+fn refused(packages: &BTreeSet<&str>) -> Option<(&'static str, &'static str)> {
+    let name = |package: &str| package.split(' ').next().unwrap_or_default().to_owned();
+    let names: BTreeSet<String> = packages.iter().map(|package| name(package)).collect();
+    REFUSED.iter().find(|(refused, _)| names.contains(*refused)).copied()
+}
+
+#[cfg(test)]
+mod tests;

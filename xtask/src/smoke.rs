@@ -1,0 +1,80 @@
+//! The demo as people run it: start, a hundred players, SIGTERM, and an exit that says that all went well.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::process::{Program, cargo, output, run as run_command};
+
+/// The demo's package and folder.
+const DEMO: &str = "demo";
+
+/// Where the demo is told what to listen on: each gets a free port of loopback, and the bots are told the same.
+const LISTEN: &[&str] = &[
+    "GUILDHALL__LOGIN__LISTEN",
+    "GUILDHALL__GATE__TCP",
+    "GUILDHALL__GATE__WEBSOCKET",
+    "GUILDHALL__ADMIN__LISTEN",
+];
+
+/// The line that it prints once it serves.
+const READY: &str = "ready";
+
+const BOTS: &[&str] = &["bots", "--players", "100", "--seconds", "5"];
+
+const READY_MAX: Duration = Duration::from_secs(60);
+/// The seconds of `BOTS`, and a login of each player before them.
+const BOTS_MAX: Duration = Duration::from_secs(120);
+const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// Builds the demo and plays on it, with its data in a temporary folder.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    if !root.join(DEMO).join("Cargo.toml").exists() {
+        println!("NOT RUN: there is no {DEMO} yet");
+        return Ok(());
+    }
+    let demo = build(root)?;
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let listen = free_addresses(LISTEN)?;
+    let command = |args: &[&str]| {
+        let mut command = Command::new(&demo);
+        command.args(args).current_dir(folder.path()).envs(listen.iter().cloned());
+        command
+    };
+    let mut server = Program::start(&mut command(&[]))?;
+    server.wait_for(READY, READY_MAX)?;
+    let (status, printed) = Program::start(&mut command(BOTS))?.finish(BOTS_MAX)?;
+    print!("{printed}");
+    ensure!(status.success(), "the bots failed: {status}");
+    // The standard library sends no signals but SIGKILL.
+    run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
+    let (status, printed) = server.finish(DRAIN_MAX)?;
+    ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
+    Ok(())
+}
+
+/// Builds the demo as users do; returns the program, so that signals reach it and not cargo.
+fn build(root: &Path) -> Result<PathBuf> {
+    let args = ["build", "--release", "--quiet", "-p", DEMO, "--message-format=json"];
+    let messages = output(&mut cargo(root, args))?;
+    executable(&messages).with_context(|| format!("cargo named no program of {DEMO}"))
+}
+
+/// The program in cargo's messages.
+fn executable(messages: &str) -> Option<PathBuf> {
+    let (_, rest) = messages.rsplit_once("\"executable\":\"")?;
+    Some(PathBuf::from(rest.split_once('"')?.0))
+}
+
+/// A free port of loopback for each name. All are held until the last is found, so no two are the same.
+fn free_addresses(names: &[&'static str]) -> Result<Vec<(&'static str, String)>> {
+    let held = names.iter().map(|name| Ok((*name, TcpListener::bind("127.0.0.1:0")?)));
+    let held: Vec<(&str, TcpListener)> = held.collect::<Result<_>>()?;
+    held.iter().map(|(name, held)| Ok((*name, held.local_addr()?.to_string()))).collect()
+}
+
+#[cfg(test)]
+mod tests;

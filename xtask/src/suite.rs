@@ -1,0 +1,50 @@
+//! `test`: everything that shows that the project works, by the fastest runner that is installed.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::examples;
+use crate::process::{cargo, run as run_command};
+
+/// Cases of a property that one does not wait for every day; proptest's own default is 256.
+const SLOW_CASES: &str = "4096";
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Reach {
+    /// The default members.
+    Default,
+    /// Every member of the workspace, and more cases of each property.
+    Slow,
+}
+
+/// Builds and tests, then the doc tests, then the examples.
+pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
+    let members: &[&str] = match reach {
+        Reach::Default => &[],
+        Reach::Slow => &["--workspace"],
+    };
+    let step = |args: &[&str]| {
+        let mut command = cargo(root, args.iter().chain(members));
+        if reach == Reach::Slow {
+            command.env("PROPTEST_CASES", SLOW_CASES);
+        }
+        run_command(&mut command)
+    };
+    if has_nextest(root) {
+        step(&["nextest", "run"])?;
+    } else {
+        step(&["test", "--lib", "--bins", "--tests"])?;
+    }
+    step(&["test", "--doc"])?;
+    examples::run(root)
+}
+
+/// Whether `cargo nextest` is there: it runs tests of all binaries in parallel.
+fn has_nextest(root: &Path) -> bool {
+    let mut version: Command = cargo(root, ["nextest", "--version"]);
+    version.stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}
