@@ -155,7 +155,7 @@ impl App {
     ) -> Self {
         // What it returns is known by its type.
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
-        self.actors.push(Box::new(crate::actor::open::<A, S>));
+        self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
     }
 
@@ -234,12 +234,13 @@ impl App {
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |open: ActorType| open(&config, &actor, &env, workers.len());
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
