@@ -1,9 +1,9 @@
 //! [`Cluster`]: many apps in one process, on a simulated network, under paused time, from one seed.
 
+mod faults;
 mod linked;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,13 +178,15 @@ impl Cluster {
         let env = self.world(id.as_str(), &name);
         let app = App::with(config).env(env.clone()).discovery(Arc::clone(&self.discovery) as _);
         // The place where the shared store goes in: `.store(Arc::clone(&self.store))`, as soon as `App` takes one.
-        let started = build(app).start().await;
-        if started.is_err() {
-            self.net.kill(id.as_str());
-            env.kill();
-        }
-        let life = Life { app: started?, env };
-        self.members.get_mut(id).expect("it was put there").life = Some(life);
+        let app = match build(app).start().await {
+            Ok(app) => app,
+            Err(error) => {
+                self.net.kill(id.as_str());
+                env.kill();
+                return Err(error);
+            }
+        };
+        self.members.get_mut(id).expect("it was put there").life = Some(Life { app, env });
         Ok(())
     }
 
@@ -223,40 +225,6 @@ impl Cluster {
     pub async fn shutdown(&mut self, id: &str) {
         let life = self.member_mut(id).life.take();
         life.unwrap_or_else(|| panic!("{id} does not run")).app.shutdown().await;
-    }
-
-    /// Stalls all bytes and connects between two hosts, both ways, until they are healed. Nothing is lost and nothing fails
-    /// but by deadlines, as with packets that are sent again and again.
-    pub fn partition(&self, a: &str, b: &str) {
-        self.partition_one_way(a, b);
-        self.partition_one_way(b, a);
-    }
-
-    /// Stalls all that `from` sends to `to`, and nothing that comes back.
-    pub fn partition_one_way(&self, from: &str, to: &str) {
-        self.net.cut(from, to, true);
-    }
-
-    /// Ends the partition of two hosts: what was stalled arrives, in its order.
-    pub fn heal(&self, a: &str, b: &str) {
-        self.net.cut(a, b, false);
-        self.net.cut(b, a, false);
-    }
-
-    /// Ends all partitions.
-    pub fn heal_all(&self) {
-        self.net.heal_all();
-    }
-
-    /// Sets how long what is sent from now on travels between two hosts, each way: a random time of this range for each write.
-    pub fn delay(&self, a: &str, b: &str, each_way: Range<Duration>) {
-        self.delay_one_way(a, b, each_way.clone());
-        self.delay_one_way(b, a, each_way);
-    }
-
-    /// As [`Cluster::delay`], for what `from` sends to `to`.
-    pub fn delay_one_way(&self, from: &str, to: &str, delay: Range<Duration>) {
-        self.net.delay(from, to, delay);
     }
 
     /// Lets virtual time pass, and everything happen that is due in it.

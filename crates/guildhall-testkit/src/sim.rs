@@ -7,6 +7,7 @@ mod state;
 mod stream;
 mod trace;
 
+use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind, Result};
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,9 +80,9 @@ impl SimNet {
         });
     }
 
-    /// Whether both ends of a connection that `from` has dialled to `to` are open.
-    pub(crate) fn connected(&self, from: &str, to: &str) -> bool {
-        self.with(|state| state.connected(state.hosts.named(from), state.hosts.named(to)))
+    /// From which host to which there is a connection whose ends are both open.
+    pub(crate) fn connected(&self) -> BTreeSet<(Arc<str>, Arc<str>)> {
+        self.with(|state| state.connected())
     }
 
     /// What was delivered so far.

@@ -50,9 +50,11 @@ impl Cluster {
         let mut missing: Vec<_> = pairs.filter(|(from, to)| from != to).collect();
         let deadline = self.env.now() + WITHIN;
         loop {
-            let before = std::mem::take(&mut missing);
+            let (before, connected) = (std::mem::take(&mut missing), self.net.connected());
             for (from, to) in before {
-                if !self.has_link(from, to).await {
+                // A link counts when its connection leads to the present life of its peer, and it is routed to.
+                let way = (from.as_str().into(), to.as_str().into());
+                if !connected.contains(&way) || !self.routes(from, to).await {
                     missing.push((from, to));
                 }
             }
@@ -64,11 +66,7 @@ impl Cluster {
         }
     }
 
-    /// A link counts when it is routed to, and its connection leads to the present life of its peer.
-    async fn has_link(&self, from: &AppId, to: &AppId) -> bool {
-        if !self.net.connected(from.as_str(), to.as_str()) {
-            return false;
-        }
+    async fn routes(&self, from: &AppId, to: &AppId) -> bool {
         // Over its deadline when it arrives: no app does anything about it.
         let cx = self.cx(from.as_str()).within(Duration::ZERO);
         let to = Target::App(to.clone());

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
@@ -159,11 +160,13 @@ impl State {
         }
     }
 
-    /// Whether both ends of a stream from one host to the other are open.
-    pub(super) fn connected(&self, from: HostId, to: HostId) -> bool {
-        let open = |s: &Stream| [Side::Dialler, Side::Acceptor].map(|side| s.life(side));
-        let streams = self.streams.values().filter(|s| s.way(Side::Acceptor) == (from, to));
-        streams.map(open).any(|ends| ends == [Life::Open; 2])
+    /// From which host to which there is a stream whose ends are both open.
+    pub(super) fn connected(&self) -> BTreeSet<(Arc<str>, Arc<str>)> {
+        let open = |s: &&Stream| {
+            [Side::Dialler, Side::Acceptor].into_iter().all(|side| s.life(side) == Life::Open)
+        };
+        let ways = self.streams.values().filter(open).map(|stream| stream.way(Side::Acceptor));
+        ways.map(|(from, to)| (self.hosts.name(from), self.hosts.name(to))).collect()
     }
 
     pub(super) fn cut(&mut self, from: HostId, to: HostId, cut: bool) {
@@ -186,12 +189,11 @@ impl State {
                 if stream.way(to) != way || stream.end(to).flight.is_empty() {
                     continue;
                 }
-                let mut earliest = now + self.paths.latency(way, &self.env);
+                let again = now + self.paths.latency(way, &self.env);
                 for (at, _) in &mut stream.end(to).flight {
-                    earliest = earliest.max(*at);
-                    *at = earliest;
+                    *at = again;
                     self.sent += 1;
-                    self.due.insert(Due { at: earliest, sent: self.sent, stream: *id, to });
+                    self.due.insert(Due { at: again, sent: self.sent, stream: *id, to });
                 }
             }
         }

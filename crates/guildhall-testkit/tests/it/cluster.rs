@@ -117,6 +117,22 @@ async fn a_restarted_app_is_a_later_incarnation_and_is_called_again() {
     assert_eq!(built.load(Ordering::Relaxed), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn restarts_in_a_row_are_later_incarnations_each() {
+    let mut cluster = pair(1).await;
+    let mut before = record(&cluster).await.incarnation;
+    for _ in 0..8 {
+        cluster.restart(GREETER).await.unwrap();
+        // It registers, and no time passes.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let after = record(&cluster).await.incarnation;
+        assert!(after > before, "{after} after {before}");
+        before = after;
+    }
+}
+
 async fn record(cluster: &Cluster) -> guildhall::discovery::NodeRecord {
     let mut watch = cluster.discovery().watch().await.unwrap();
     loop {

@@ -1,11 +1,12 @@
 //! What calls see of partitions, delays and deaths.
 
+use std::io::{ErrorKind, IoSlice};
 use std::time::Duration;
 
 use guildhall::status::reason;
 use guildhall::{Code, Effect};
 
-use crate::world::{CALLER, GREETER, begin, pair, say};
+use crate::world::{CALLER, GREETER, begin, pair, say, spawn};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -107,6 +108,33 @@ async fn a_death_behind_a_partition_is_seen_when_it_heals() {
     assert!(!call.is_finished(), "nobody has told it");
     cluster.heal_all();
     assert_eq!(call.await.unwrap().unwrap_err().reason(), reason::LOST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_of_a_killed_app_are_reset_and_dead_also_after_its_restart() {
+    let mut cluster = pair(1).await;
+    let env = cluster.env(GREETER);
+    let listener = env.net().bind("localhost:80").await.unwrap();
+    let conn = env.net().connect("localhost:80").await.unwrap();
+    let peer = cluster.client_env().net().connect("dev.w1.greeter.1:80").await.unwrap();
+    let accepts = spawn(async move {
+        let _open = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
+        listener.accept().await.unwrap_err().kind()
+    });
+    cluster.advance(Duration::from_millis(1)).await;
+    cluster.kill(GREETER);
+    assert_eq!(accepts.await.unwrap(), ErrorKind::NetworkDown);
+    std::future::poll_fn(|cx| peer.poll_readable(cx)).await.unwrap();
+    let read = peer.try_read(&mut bytes::BytesMut::with_capacity(8)).unwrap_err();
+    assert_eq!(read.kind(), ErrorKind::ConnectionReset);
+    cluster.restart(GREETER).await.unwrap();
+    let written = conn.try_write_vectored(&[IoSlice::new(b"x")]).unwrap_err();
+    assert_eq!(written.kind(), ErrorKind::ConnectionReset);
+    let dialled = env.net().connect("localhost:80").await.err().unwrap();
+    assert_eq!(dialled.kind(), ErrorKind::NetworkDown);
+    let bound = env.net().bind("localhost:80").await.err().unwrap();
+    assert_eq!(bound.kind(), ErrorKind::NetworkDown);
+    cluster.env(GREETER).net().bind("localhost:80").await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
