@@ -13,7 +13,7 @@ use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, AnyRoom, Registered, Runner, Saver,
@@ -95,7 +95,8 @@ pub(crate) struct AppInner {
     rooms: Vec<Arc<dyn AnyRoom>>,
     pub(crate) mesh: Mesh,
     pub(crate) retries: RetryBudget,
-    pub(crate) draining: watch::Sender<bool>,
+    /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
+    pub(crate) draining: CancellationToken,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
@@ -254,7 +255,7 @@ impl App {
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
-            draining: watch::Sender::new(false),
+            draining: CancellationToken::new(),
             in_flight: Arc::default(),
             counters: Counters::default(),
             record: RwLock::new(record.clone()),
@@ -430,7 +431,7 @@ impl RunningApp {
     pub async fn shutdown(self) {
         let inner = &self.inner;
         inner.record.write().state = NodeState::Draining;
-        inner.draining.send_replace(true);
+        inner.draining.cancel();
         if let Err(error) = self.discovery.deregister(&inner.id, inner.incarnation).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }

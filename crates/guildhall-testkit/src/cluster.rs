@@ -176,8 +176,8 @@ impl Cluster {
         member.lives += 1;
         let (config, build) = (member.config.clone(), Arc::clone(&member.build));
         let env = self.world(id.as_str(), &name);
-        let app = App::with(config).env(env.clone()).discovery(Arc::clone(&self.discovery) as _);
-        // The place where the shared store goes in: `.store(Arc::clone(&self.store))`, as soon as `App` takes one.
+        let app = App::with(config).env(env.clone());
+        let app = app.discovery(Arc::clone(&self.discovery) as _).store(Arc::clone(&self.store));
         let app = match build(app).start().await {
             Ok(app) => app,
             Err(error) => {

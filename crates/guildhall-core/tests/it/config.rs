@@ -170,7 +170,8 @@ fn sections_within_sections_are_claimed_each_for_itself() {
 
 #[test]
 fn a_claimed_section_is_no_part_of_the_one_around_it() {
-    let config = Config::builder().flag("link.window=7").flag("link.east.window=8").build().unwrap();
+    let config =
+        Config::builder().flag("link.window=7").flag("link.east.window=8").build().unwrap();
     config.claim("link.east");
     let around: Link = config.section("link").unwrap();
     let east: Link = config.section_over("link.east", &around).unwrap();
