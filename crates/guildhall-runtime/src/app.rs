@@ -13,6 +13,7 @@ use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
@@ -87,7 +88,8 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
-    pub(crate) store: Option<Arc<dyn Store>>,
+    /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
+    store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -105,6 +107,10 @@ pub(crate) struct AppInner {
 impl AppInner {
     pub(crate) fn record(&self) -> NodeRecord {
         self.record.read().clone()
+    }
+
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.read().clone()
     }
 
     /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
@@ -262,7 +268,7 @@ impl App {
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             rooms: actors.into_iter().map(|actor| actor.room).collect(),
             saver: Saver::default(),
-            store: backends.store,
+            store: RwLock::new(backends.store),
             slots: app.slots,
             workers,
             id: record.id.clone(),
@@ -273,13 +279,13 @@ impl App {
             save,
             services,
         });
-        inner.begin_actors();
+        let mut tasks = inner.begin_actors();
         inner.mesh.connected(record, self_loop(&inner));
-        for component in &components {
-            Arc::clone(component).start(&config, Cx::outside(Arc::clone(&inner))).await?;
+        let started = inner.start_components(&components, &config).await;
+        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
+            inner.env.kill();
+            return Err(error);
         }
-        config.check_unclaimed()?;
-        let mut tasks = Vec::new();
         if let Some((listener, _)) = listener {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
@@ -295,8 +301,19 @@ impl App {
 }
 
 impl AppInner {
+    async fn start_components(
+        self: &Arc<Self>,
+        components: &[Arc<dyn Component>],
+        config: &Config,
+    ) -> Result<(), StartError> {
+        for component in components {
+            Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
+        }
+        Ok(())
+    }
+
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) {
+    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -304,20 +321,22 @@ impl AppInner {
                 self.0.rooms.iter().for_each(|room| room.abandon());
             }
         }
+        let mut tasks = Vec::new();
         for (at, runner) in self.runners.iter().enumerate() {
             let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
             let env = self.env.clone();
-            self.env.spawn_on(self.workers.get(at), "actors", async move {
+            tasks.push(self.env.spawn_on(self.workers.get(at), "actors", async move {
                 let _app = &app;
                 runner.drive(env).await;
-            });
+            }));
         }
-        if let Some(store) = self.store.clone() {
+        if let Some(store) = self.store() {
             let app = Arc::clone(self);
-            self.env.spawn("saver", async move {
+            tasks.push(self.env.spawn("saver", async move {
                 app.saver.drive(app.env.clone(), store, &app.counters, &app.save).await;
-            });
+            }));
         }
+        tasks
     }
 }
 
@@ -409,7 +428,7 @@ pub struct RunningApp {
     link_addr: Option<SocketAddr>,
     discovery: Arc<dyn Discovery>,
     drain: Duration,
-    tasks: Vec<tokio::task::JoinHandle<Option<()>>>,
+    tasks: Vec<JoinHandle<Option<()>>>,
 }
 
 impl RunningApp {
@@ -440,10 +459,11 @@ impl RunningApp {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
         inner.env.kill();
-        // Its address is free when this returns.
+        // Its address and its store are free when this returns.
         for task in self.tasks {
             let _killed = task.await;
         }
+        inner.store.write().take();
     }
 
     async fn drained(&self) {

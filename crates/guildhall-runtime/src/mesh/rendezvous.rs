@@ -104,7 +104,7 @@ mod tests {
         // Every way to go from one set of members to another, weights included.
         for step in 0..256u32 {
             let list: Vec<_> = (0..4)
-                .filter(|at| (step * 37 >> at) & 1 == 1)
+                .filter(|at| ((step * 37) >> at) & 1 == 1)
                 .map(|at| (ROLES[at].0, ROLES[at].1 + step % 3))
                 .collect();
             let now = Slots::assign(members(&list), 256, before.as_ref());
