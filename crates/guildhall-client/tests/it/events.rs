@@ -128,3 +128,22 @@ async fn a_packet_may_come_in_pieces() {
     }
     assert_eq!(shout(&mut pair.events).await, (1, "slowly".into()));
 }
+
+#[tokio::test]
+async fn many_pushes_in_one_read_all_come() {
+    for transport in BOTH {
+        let mut pair = pair(transport).await;
+        let pushes: Vec<Packet> = (1..=600).map(|seq| push(seq, "x")).collect();
+        pair.peer.send(&pushes).await;
+        for seq in 1..=600 {
+            assert_eq!(shout(&mut pair.events).await.0, seq);
+        }
+        while pair.peer.packet().await != (Packet::Ack { seq: 600 }) {}
+    }
+}
+
+#[tokio::test]
+async fn a_ping_of_the_websocket_itself_is_answered() {
+    let mut pair = pair(Transport::WebSocket).await;
+    assert_eq!(pair.peer.websocket_ping("are you there").await, "are you there");
+}
