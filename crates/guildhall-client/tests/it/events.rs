@@ -9,6 +9,7 @@ use proto::hello::GreeterClient;
 use crate::fake_gate::{
     BOTH, SHOUT, Transport, event, options, pair, pair_with, push, req, shout, welcome,
 };
+use crate::memory_net::MemoryNet;
 
 #[tokio::test]
 async fn pushes_come_in_order_and_are_acknowledged() {
@@ -129,10 +130,11 @@ async fn a_packet_may_come_in_pieces() {
     assert_eq!(shout(&mut pair.events).await, (1, "slowly".into()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn many_pushes_in_one_read_all_come() {
     for transport in BOTH {
-        let mut pair = pair(transport).await;
+        let (_net, env) = MemoryNet::world();
+        let mut pair = pair_with(&env, transport, options(), welcome()).await;
         let pushes: Vec<Packet> = (1..=600).map(|seq| push(seq, "x")).collect();
         pair.peer.send(&pushes).await;
         for seq in 1..=600 {
