@@ -136,3 +136,6 @@ fn text(value: Option<Value>) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
