@@ -1,5 +1,7 @@
 //! Generates the code of the protos beside it.
 
 fn main() -> guildhall_build::Result {
-    guildhall_build::compile(&["proto/hello.proto"], &["proto"])
+    let protos =
+        ["proto/hello.proto", "proto/counter.proto", "proto/bench.proto", "proto/room.proto"];
+    guildhall_build::compile(&protos, &["proto"])
 }

@@ -23,6 +23,11 @@ pub(crate) const GENERATED: &[Generated] = &[Generated {
     target: "crates/guildhall-wire/src/proto.rs",
 }];
 
+/// The framework's own services: generated as a game's are, into a folder.
+const SERVICES_INCLUDE: &str = "crates/guildhall-runtime/proto";
+const SERVICES_PROTO: &str = "guildhall/runtime.proto";
+const SERVICES_TARGET: &str = "crates/guildhall-runtime/src/generated";
+
 /// Before what prost writes: nobody reads a generated file for its style.
 const ALLOW: &str = "#![allow(clippy::all, missing_docs, reason = \"generated\")]";
 
@@ -30,6 +35,27 @@ const ALLOW: &str = "#![allow(clippy::all, missing_docs, reason = \"generated\")
 pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     for generated in GENERATED {
         bring_up_to_date(root, generated, check)?;
+    }
+    services(root, check)
+}
+
+fn services(root: &Path, check: bool) -> Result<()> {
+    let include = root.join(SERVICES_INCLUDE);
+    let out = tempfile::tempdir().context("make a temporary folder")?;
+    guildhall_build::compile_to(&[include.join(SERVICES_PROTO)], &[&include], out.path())
+        .with_context(|| format!("generate {SERVICES_PROTO}"))?;
+    for file in fs::read_dir(out.path())? {
+        let file = file?;
+        let name = format!("{SERVICES_TARGET}/{}", file.file_name().to_string_lossy());
+        let (generated, target) = (fs::read(file.path())?, root.join(&name));
+        if fs::read(&target).is_ok_and(|committed| committed == generated) {
+            continue;
+        }
+        if check {
+            bail!("{name} is not what {SERVICES_PROTO} says; run `cargo xtask codegen` and commit");
+        }
+        fs::write(&target, generated).with_context(|| format!("write {name}"))?;
+        println!("wrote {name}");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What generated code says about services and methods: the static tables that routing, dispatch and gates work from.
 
+use std::io::Write as _;
 use std::marker::PhantomData;
 
 /// How the calls of a service share state.
@@ -108,6 +109,25 @@ pub enum KeyText<'a> {
     Uint(u64),
     /// From a signed field.
     Int(i64),
+}
+
+impl KeyText<'_> {
+    /// Gives the canonical text to `take`, without allocating; `None` when there is no key, or an empty one: "" or 0.
+    pub fn with_text<R>(self, take: impl FnOnce(Option<&str>) -> R) -> R {
+        /// A sign and the digits of the largest 64-bit number.
+        const LONGEST: usize = 20;
+        let mut digits = [0; LONGEST];
+        let mut rest = &mut digits[..];
+        let written = match self {
+            Self::None => return take(None),
+            Self::Text(text) => return take(Some(text).filter(|text| !text.is_empty())),
+            Self::Uint(0) | Self::Int(0) => return take(None),
+            Self::Uint(number) => write!(rest, "{number}"),
+            Self::Int(number) => write!(rest, "{number}"),
+        };
+        let len = LONGEST - rest.len();
+        take(written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok()))
+    }
 }
 
 /// A method with the types of its request and response: what typed callers name (`RoleClient::POWER_UP`).

@@ -2,26 +2,37 @@
 
 mod in_flight;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use crate::actor::{
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, AnyRoom, Registered, Runner, Saver,
+};
+use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
-use crate::config::{AppConfig, CallConfig, LinkConfig};
+use crate::component::Component;
+use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
+use crate::counters::Counters;
 use crate::cx::Cx;
 use crate::link::{listen, self_loop};
 use crate::mesh::{self, Mesh};
+use crate::node::ThisNode;
+use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
-use in_flight::InFlight;
+use crate::worker::{Threads, Workers};
+
+pub(crate) use in_flight::InFlight;
 
 /// An app that does not run yet.
 ///
@@ -35,14 +46,23 @@ pub struct App {
     config: Config,
     env: Env,
     services: Vec<Arc<dyn Service>>,
+    actors: Vec<ActorType>,
+    components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
-    discovery: Option<Arc<dyn Discovery>>,
+    given: Given,
 }
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
+
+impl StartError {
+    /// Says what is wrong, where, and what to do.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
 
 /// `main` prints this, so it reads like the message.
 impl std::fmt::Debug for StartError {
@@ -60,20 +80,35 @@ impl From<ConfigError> for StartError {
 /// What all parts of a running app share.
 pub(crate) struct AppInner {
     pub(crate) id: AppId,
+    pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
+    pub(crate) slots: u32,
     pub(crate) links: LinkConfig,
     pub(crate) calls: CallConfig,
+    pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) saver: Saver,
+    pub(crate) workers: Workers,
+    /// One per worker.
+    pub(crate) runners: Vec<Arc<Runner>>,
+    rooms: Vec<Arc<dyn AnyRoom>>,
     pub(crate) mesh: Mesh,
     pub(crate) retries: RetryBudget,
     pub(crate) draining: watch::Sender<bool>,
-    pub(crate) in_flight: InFlight,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
 
 impl AppInner {
     pub(crate) fn record(&self) -> NodeRecord {
         self.record.read().clone()
+    }
+
+    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.incarnation.started_ms()
     }
 }
 
@@ -97,9 +132,11 @@ impl App {
         Self {
             config,
             env: Env::real(),
-            services: Vec::new(),
+            services: vec![Arc::new(NodeServer::new(ThisNode::default()))],
+            actors: Vec::new(),
+            components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
-            discovery: None,
+            given: Given::default(),
         }
     }
 
@@ -107,6 +144,27 @@ impl App {
     #[must_use]
     pub fn serve(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Serves services by actors: `.actor::<Player, _>(|a| a.serve(RoleServer))`. Several services share one mailbox.
+    #[must_use]
+    pub fn actor<A: Actor, S: ActorServices<A>>(
+        mut self,
+        services: impl FnOnce(ActorSetup<A, ()>) -> ActorSetup<A, S>,
+    ) -> Self {
+        // What it returns is known by its type.
+        let _named: ActorSetup<A, S> = services(ActorSetup::new());
+        self.actors.push(Box::new(crate::actor::open::<A, S>));
+        self
+    }
+
+    /// Adds a component: a gate, an HTTP server.
+    #[must_use]
+    pub fn component(mut self, component: impl Component) -> Self {
+        let component = Arc::new(component);
+        self.services.extend(Arc::clone(&component).services());
+        self.components.push(component);
         self
     }
 
@@ -127,19 +185,30 @@ impl App {
     /// Uses this discovery and not the one of `app.discovery`: for several apps in one process.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
-        self.discovery = Some(discovery);
+        self.given.discovery = Some(discovery);
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains. Owns its runtime.
+    /// Uses this store and not the one of `app.store`: for several apps in one process.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.given.store = Some(store);
+        self
+    }
+
+    /// Runs until SIGTERM or SIGINT, then drains. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
     pub fn run(self) -> Result<(), StartError> {
+        let no_runtime = |e| StartError(format!("no runtime: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| StartError(format!("no runtime: {e}")))?;
-        runtime.block_on(async {
-            let app = self.start().await?;
+        runtime.map_err(no_runtime)?.block_on(async {
+            let config: AppConfig = self.config.section("app")?;
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let count = if config.workers == 0 { cores } else { config.workers };
+            let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
+            let app = self.start_on(workers).await?;
             signals::shutdown().await;
             tokio::select! {
                 biased;
@@ -156,81 +225,133 @@ impl App {
     /// # Errors
     /// A wrong configuration, an address that cannot be bound, a backend that cannot be opened.
     pub async fn start(self) -> Result<RunningApp, StartError> {
-        let config: AppConfig = self.config.section("app")?;
-        let links: LinkConfig = self.config.section("link")?;
-        let calls: CallConfig = self.config.section("call")?;
-        self.config.check_unclaimed()?;
-        let id: AppId = config.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
-        if config.slots == 0 {
+        self.start_on(Workers::current()).await
+    }
+
+    async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
+        let Self { config, env, services, actors, components, plugins, given } = self;
+        let app: AppConfig = config.section("app")?;
+        let links: LinkConfig = config.section("link")?;
+        let calls: CallConfig = config.section("call")?;
+        let save: SaveConfig = config.section("save")?;
+        let actor: ActorConfig = config.section("actor")?;
+        let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
+        if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let mut services = ServiceTable::default();
-        for service in &self.services {
-            services.add(service).map_err(StartError)?;
+        let open = |open: ActorType| open(&config, &actor, &env, workers.len());
+        let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
+        for actor in &actors {
+            check_reach(backends.store.as_ref(), &actor.tables)?;
         }
-        let listener = bind(&self.env, &links).await?;
+        let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
-        let discovery = self.open_discovery(&config).await?;
-        let env = self.env;
-        let random = u16::try_from(env.random() & 0xffff).unwrap_or_default();
-        let record = NodeRecord {
-            id: id.clone(),
-            incarnation: Incarnation::new(env.wall(), random),
-            logic_addr: None,
-            endpoints: endpoints(&links, link_addr),
-            version: config.version,
-            weight: config.weight,
-            load: 0,
-            export: false,
-            state: NodeState::Ready,
-            services: services.names.clone(),
-            descriptors_hash: bytes::Bytes::new(),
-            labels: BTreeMap::new(),
-        };
+        let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let inner = Arc::new(AppInner {
-            mesh: Mesh::new(env.clone(), config.slots),
+            mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: watch::Sender::new(false),
-            in_flight: InFlight::default(),
+            in_flight: Arc::default(),
+            counters: Counters::default(),
             record: RwLock::new(record.clone()),
-            id,
+            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
+            rooms: actors.into_iter().map(|actor| actor.room).collect(),
+            saver: Saver::default(),
+            store: backends.store,
+            slots: app.slots,
+            workers,
+            id: record.id.clone(),
+            incarnation: record.incarnation,
             env,
             links,
             calls,
+            save,
             services,
         });
+        inner.begin_actors();
         inner.mesh.connected(record, self_loop(&inner));
+        for component in &components {
+            Arc::clone(component).start(&config, Cx::outside(Arc::clone(&inner))).await?;
+        }
+        config.check_unclaimed()?;
         let mut tasks = Vec::new();
         if let Some((listener, _)) = listener {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
-        let ttl = Duration::from_millis(config.discovery_ttl_ms);
-        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&discovery), ttl);
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&backends.discovery), ttl);
         tasks.push(inner.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&discovery));
+        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&backends.discovery));
         tasks.push(inner.env.spawn("discovery-watch", watching));
-        let drain = Duration::from_millis(config.drain_ms);
-        Ok(RunningApp { inner, link_addr, discovery, drain, tasks })
+        let drain = Duration::from_millis(app.drain_ms);
+        let discovery = backends.discovery;
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
     }
+}
 
-    async fn open_discovery(&self, config: &AppConfig) -> Result<Arc<dyn Discovery>, StartError> {
-        if let Some(discovery) = &self.discovery {
-            return Ok(Arc::clone(discovery));
+impl AppInner {
+    /// Starts what runs actors and saves them.
+    fn begin_actors(self: &Arc<Self>) {
+        /// Ends the actors when the app is killed.
+        struct Abandon(Arc<AppInner>);
+        impl Drop for Abandon {
+            fn drop(&mut self) {
+                self.0.rooms.iter().for_each(|room| room.abandon());
+            }
         }
-        let url = &config.discovery;
-        let scheme = url.split(':').next().unwrap_or_default();
-        let plugin = self.plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
-        let plugin = plugin.ok_or_else(|| {
-            let known: Vec<&str> = self.plugins.iter().flat_map(|p| p.schemes()).copied().collect();
-            let known = known.join(", ");
-            StartError(format!(
-                "app.discovery = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
-            ))
-        })?;
-        let backend = plugin.open(&self.env, url).await;
-        let backend = backend.map_err(|e| StartError(format!("app.discovery: {e}")))?;
-        backend.discovery.ok_or_else(|| StartError(format!("app.discovery: {url} is no discovery")))
+        for (at, runner) in self.runners.iter().enumerate() {
+            let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
+            let env = self.env.clone();
+            self.env.spawn_on(self.workers.get(at), "actors", async move {
+                let _app = &app;
+                runner.drive(env).await;
+            });
+        }
+        if let Some(store) = self.store.clone() {
+            let app = Arc::clone(self);
+            self.env.spawn("saver", async move {
+                app.saver.drive(app.env.clone(), store, &app.counters, &app.save).await;
+            });
+        }
     }
+}
+
+/// What the app tells the others about itself.
+fn record(
+    env: &Env,
+    id: AppId,
+    app: &AppConfig,
+    endpoints: std::collections::BTreeMap<String, String>,
+    services: &ServiceTable,
+) -> NodeRecord {
+    let random = u16::try_from(env.random() & 0xffff).unwrap_or_default();
+    NodeRecord {
+        id,
+        incarnation: Incarnation::new(env.wall(), random),
+        logic_addr: None,
+        endpoints,
+        version: app.version.clone(),
+        weight: app.weight,
+        load: 0,
+        export: false,
+        state: NodeState::Ready,
+        services: services.names.clone(),
+        descriptors_hash: services.descriptors_hash(),
+        labels: services.labels.clone(),
+    }
+}
+
+fn table<'a>(
+    services: impl Iterator<Item = &'a Arc<dyn Service>>,
+) -> Result<ServiceTable, StartError> {
+    let mut table = ServiceTable::default();
+    for service in services {
+        table.add(service).map_err(StartError)?;
+    }
+    Ok(table)
 }
 
 impl std::fmt::Debug for App {
@@ -257,13 +378,16 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     Ok(Some((listener, addr)))
 }
 
-fn endpoints(links: &LinkConfig, bound: Option<SocketAddr>) -> BTreeMap<String, String> {
+fn endpoints(
+    links: &LinkConfig,
+    bound: Option<SocketAddr>,
+) -> std::collections::BTreeMap<String, String> {
     let address = match (links.advertise.as_str(), bound) {
-        (_, None) => return BTreeMap::new(),
+        (_, None) => return [].into(),
         ("", Some(bound)) => bound.to_string(),
         (advertise, Some(_)) => advertise.to_owned(),
     };
-    BTreeMap::from([("link".to_owned(), address)])
+    [("link".to_owned(), address)].into()
 }
 
 /// Registers, again and again, until the app ends.
@@ -279,6 +403,7 @@ async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Durat
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
     inner: Arc<AppInner>,
+    components: Vec<Arc<dyn Component>>,
     link_addr: Option<SocketAddr>,
     discovery: Arc<dyn Discovery>,
     drain: Duration,
@@ -288,7 +413,7 @@ pub struct RunningApp {
 impl RunningApp {
     /// A context to make calls from, outside of any call.
     pub fn cx(&self) -> Cx {
-        Cx { app: Arc::clone(&self.inner), deadline: None, caller: None }
+        Cx::outside(Arc::clone(&self.inner))
     }
 
     /// Where the app listens for links, if it does.
@@ -296,7 +421,8 @@ impl RunningApp {
         self.link_addr
     }
 
-    /// Drains and stops: peers send no new calls, the calls that run end or `app.drain_ms` is over.
+    /// Drains and stops: peers send no new calls, components tell their clients, the calls that run end, actors are saved; or
+    /// `app.drain_ms` is over.
     ///
     /// # Cancel safety
     /// Dropped, it stops nothing that it has not stopped yet.
@@ -304,21 +430,28 @@ impl RunningApp {
         let inner = &self.inner;
         inner.record.write().state = NodeState::Draining;
         inner.draining.send_replace(true);
-        let incarnation = inner.record().incarnation;
-        if let Err(error) = self.discovery.deregister(&inner.id, incarnation).await {
+        if let Err(error) = self.discovery.deregister(&inner.id, inner.incarnation).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
         let deadline = inner.env.now() + self.drain;
-        if inner.env.until(deadline, inner.in_flight.wait_empty()).await.is_none() {
-            tracing::warn!("calls still ran at the end of app.drain_ms; they are dropped");
+        if inner.env.until(deadline, self.drained()).await.is_none() {
+            tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
-        // The last replies leave their sockets.
-        inner.env.sleep(Duration::from_millis(20)).await;
         inner.env.kill();
         // Its address is free when this returns.
         for task in self.tasks {
             let _killed = task.await;
         }
+    }
+
+    async fn drained(&self) {
+        let inner = &self.inner;
+        let cx = || Cx::outside(Arc::clone(inner));
+        join_all(self.components.iter().map(|part| Arc::clone(part).drain(cx()))).await;
+        inner.in_flight.wait_empty().await;
+        join_all(inner.rooms.iter().map(|room| room.drain())).await;
+        // The last replies leave their sockets.
+        inner.env.sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -2,18 +2,18 @@
 
 mod budget;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, KeyText, MethodDesc, Status};
+use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
+use guildhall_wire::Head;
 use prost::Message;
 
+use crate::actor::{Awaiting, actor_id};
 use crate::codegen::Target;
 use crate::cx::Cx;
-use crate::link::Link;
 
 pub(crate) use budget::RetryBudget;
 
@@ -25,19 +25,34 @@ pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
     key: fn(&Req) -> KeyText<'_>,
     req: Req,
 ) -> Result<Rsp, Status> {
+    let body = call_encoded(cx, method, &target, key(&req), &req).await?;
+    Rsp::decode(body).map_err(|error| {
+        let why = format!("the reply of {} does not decode: {error}", method.path);
+        let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
+        status.with_effect(Effect::Ran)
+    })
+}
+
+/// As [`call`]; the response stays encoded.
+pub(crate) async fn call_encoded<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<Bytes, Status> {
     let app = &*cx.app;
+    if cx.cancelled() {
+        let why = format!("nobody waits for the turn that calls {}", method.path);
+        return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
+    }
     let deadline = deadline(cx, method);
+    let head = cx.outgoing(true);
     app.retries.earn();
     let mut retries = 0;
     loop {
-        let status = match once(cx, method, &target, key(&req), deadline, &req).await {
-            Ok(body) => {
-                return Rsp::decode(body).map_err(|error| {
-                    let why = format!("the reply of {} does not decode: {error}", method.path);
-                    let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
-                    status.with_effect(Effect::Ran)
-                });
-            }
+        let status = match once(cx, method, target, key, deadline, head.as_ref(), req).await {
+            Ok(body) => return Ok(body),
             Err(status) => status,
         };
         // P2P names an app: another one will not do.
@@ -54,16 +69,28 @@ pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
     }
 }
 
-/// Queues a request that wants no reply.
+/// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
 pub(crate) fn cast<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
-    key: fn(&Req) -> KeyText<'_>,
+    key: KeyText<'_>,
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    cx.app.mesh.route(method, target, key(req))?.cast(method, left, req)
+    let head = cx.outgoing(false);
+    let everywhere = matches!(target, Target::All)
+        || (method.model == Model::Actor && matches!(key, KeyText::None));
+    if !everywhere {
+        let route = cx.app.mesh.route(method, target, key)?;
+        return route.link.cast(method, left, head.as_ref(), req);
+    }
+    let mut sent = Ok(());
+    for link in cx.app.mesh.all(method.service) {
+        // One app that does not keep up costs the others nothing.
+        sent = sent.and(link.cast(method, left, head.as_ref(), req));
+    }
+    sent
 }
 
 async fn once<Req: Message>(
@@ -72,6 +99,7 @@ async fn once<Req: Message>(
     target: &Target,
     key: KeyText<'_>,
     deadline: Instant,
+    head: Option<&Head>,
     req: &Req,
 ) -> Result<Bytes, Status> {
     let left = deadline.saturating_duration_since(cx.app.env.now());
@@ -79,8 +107,13 @@ async fn once<Req: Message>(
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
-    let link: Arc<Link> = cx.app.mesh.route(method, target, key)?;
-    link.call(method, deadline, left, req).await
+    let route = cx.app.mesh.route(method, target, key)?;
+    // What this turn waits for, so that a call which waits for this turn can be refused.
+    let _awaiting = match (&cx.turn, &route.actor) {
+        (Some(turn), Some(name)) => Some(Awaiting::new(turn, actor_id(name, key))),
+        _ => None,
+    };
+    route.link.call(method, deadline, left, head, req).await
 }
 
 /// The earliest of what the caller, the method and the app allow.

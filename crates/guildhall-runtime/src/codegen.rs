@@ -2,13 +2,23 @@
 
 use std::panic::AssertUnwindSafe;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
+use guildhall_core::Effect;
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Effect, Key, KeyText, Method, Status};
 use prost::Message;
 
+pub use guildhall_core::store::{Column, Kind, Table, Value};
+pub use guildhall_core::{AppId, Code, Key, KeyText, Method, Status};
+pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
+pub use guildhall_entity::{
+    Entity, EntityMeta, LoadError, Row, RowChange, RowId, Scalar, State, Write, key_field,
+    load_proto, load_scalar, proto_value, scalar_value,
+};
+
+pub use crate::actor::{Actor, ActorService};
 pub use crate::cx::Cx;
-pub use crate::reply::ReplyPort;
+pub use crate::push::Players;
 pub use crate::service::{HandlerFuture, Incoming, Service};
 
 /// Where a call goes.
@@ -21,6 +31,8 @@ pub enum Target {
     App(AppId),
     /// Any ready instance.
     Random,
+    /// Every ready instance: casts only.
+    All,
     /// The instance that the key falls to.
     Hash(Key),
 }
@@ -34,12 +46,10 @@ where
     Fut: Future<Output = Result<Rsp, Status>> + Send + 'static,
 {
     let Incoming { cx, method, body, reply } = call;
-    let req = match Req::decode(body) {
+    let req = match Req::decode(body.bytes) {
         Ok(req) => req,
         Err(error) => {
-            let why = format!("the request of {} does not decode: {error}", method.path);
-            let status = Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why);
-            reply.send::<Rsp>(Err(status));
+            reply.send::<Rsp>(Err(undecodable(&error)));
             return None;
         }
     };
@@ -59,10 +69,38 @@ where
 
 /// Answers a call of a method that the service does not have.
 pub fn no_such_method(call: Incoming<'_>) -> Option<HandlerFuture> {
-    let why = format!("{} has no handler", call.method.path);
-    let status = Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
-    call.reply.send::<()>(Err(status));
+    call.reply.send::<()>(Err(unknown_method(call.method.service, call.method.index)));
     None
+}
+
+/// Decodes the request of a turn.
+///
+/// # Errors
+/// It is no such message; the call has not run.
+pub fn decode<M: Message + Default>(body: Bytes) -> Result<M, Status> {
+    M::decode(body).map_err(|error| undecodable(&error))
+}
+
+/// Encodes what a turn has returned.
+///
+/// # Errors
+/// What the handler has returned, marked as `Ran`.
+pub fn reply<M: Message>(result: Result<M, Status>) -> Result<Bytes, Status> {
+    match result {
+        Ok(message) => Ok(message.encode_to_vec().into()),
+        Err(status) => Err(status.with_effect(Effect::Ran)),
+    }
+}
+
+/// The status of a call of a method that the service does not have.
+pub fn unknown_method(service: impl std::fmt::Display, method: usize) -> Status {
+    let why = format!("{service} has no method with the index {method}");
+    Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+}
+
+fn undecodable(error: &prost::DecodeError) -> Status {
+    let why = format!("the request does not decode: {error}");
+    Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
 }
 
 /// Calls a method.
@@ -92,5 +130,15 @@ pub fn cast<'a, Req>(
 where
     Req: Message + 'static,
 {
-    std::future::ready(crate::call::cast(cx, method.desc, &target, key, &req))
+    std::future::ready(crate::call::cast(cx, method.desc, &target, key(&req), &req))
+}
+
+/// Sends a message to players' clients; `Ok` says only that it was queued.
+pub fn push<'a, M: Message + 'static>(
+    cx: &'a Cx,
+    method: Method<M, ()>,
+    to: Players,
+    message: M,
+) -> impl Future<Output = Result<(), Status>> + Send + use<'a, M> {
+    crate::push::push(cx, method.desc, to, message)
 }

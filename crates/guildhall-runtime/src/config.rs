@@ -1,5 +1,7 @@
 //! The runtime's sections of the configuration: every limit has its name here.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// `[app]`: who this is and whom it knows.
@@ -13,6 +15,10 @@ pub struct AppConfig {
     pub weight: u32,
     /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
     pub discovery: String,
+    /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
+    pub store: String,
+    /// Threads of `run()`, each with its own runtime; 0 is one per core.
+    pub workers: usize,
     /// How long the app stays known after it was last heard of, in ms. Small: a pause looks like death.
     pub discovery_ttl_ms: u64,
     /// How long a draining app waits for the calls that run, in ms.
@@ -28,6 +34,8 @@ impl Default for AppConfig {
             version: "0".into(),
             weight: 100,
             discovery: "memory:".into(),
+            store: "memory:".into(),
+            workers: 0,
             discovery_ttl_ms: 10_000,
             drain_ms: 10_000,
             slots: 1024,
@@ -60,6 +68,8 @@ pub struct LinkConfig {
     pub redial_ms: u64,
     /// Longest pause before dialling again, in ms.
     pub redial_max_ms: u64,
+    /// A link on which nothing has come for this long is asked whether it lives, and after twice as long it is lost, in ms.
+    pub ping_ms: u64,
 }
 
 impl Default for LinkConfig {
@@ -76,7 +86,37 @@ impl Default for LinkConfig {
             handshake_ms: 5_000,
             redial_ms: 50,
             redial_max_ms: 2_000,
+            ping_ms: 5_000,
         }
+    }
+}
+
+/// `[save]`: how the changes of actors get to the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SaveConfig {
+    /// Saves of actors that share a trip to the store.
+    pub batch_max: usize,
+    /// How long a trip may take before it is made again, in ms.
+    pub timeout_ms: u64,
+    /// First pause before a save is tried again, in ms; doubles up to `retry_max_ms`.
+    pub retry_ms: u64,
+    /// Longest pause before a save is tried again, in ms.
+    pub retry_max_ms: u64,
+}
+
+impl Default for SaveConfig {
+    fn default() -> Self {
+        Self { batch_max: 256, timeout_ms: 10_000, retry_ms: 100, retry_max_ms: 5_000 }
+    }
+}
+
+impl SaveConfig {
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub(crate) fn retry(&self) -> Duration {
+        Duration::from_millis(self.retry_ms)
     }
 }
 

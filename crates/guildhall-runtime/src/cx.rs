@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
 use guildhall_core::{AppId, Env};
+use guildhall_wire::{Head, Session};
+use tokio::sync::watch;
 
+use crate::actor::Turn;
 use crate::app::AppInner;
+use crate::reply::Cancel;
 
-/// The context of a call: its deadline and its caller. Cheap to clone.
+/// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
 ///
 /// Calls made from it never outlive its deadline: one that is set at the edge bounds the whole tree.
 #[derive(Clone)]
@@ -16,9 +21,29 @@ pub struct Cx {
     pub(crate) app: Arc<AppInner>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) caller: Option<AppId>,
+    /// What travels with the call beyond its time: trace, chain, session, metadata. Absent on a plain call.
+    pub(crate) head: Option<Arc<Head>>,
+    /// The session's command number goes with the call that is the command, not with the calls that it makes.
+    pub(crate) is_command: bool,
+    /// The actor whose turn this is.
+    pub(crate) turn: Option<Arc<dyn Turn>>,
+    pub(crate) cancel: Option<Cancel>,
 }
 
 impl Cx {
+    /// A context outside of any call.
+    pub(crate) fn outside(app: Arc<AppInner>) -> Self {
+        Self {
+            app,
+            deadline: None,
+            caller: None,
+            head: None,
+            is_command: false,
+            turn: None,
+            cancel: None,
+        }
+    }
+
     /// When the call must have ended; `None` outside calls, where each call gets its own default.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -37,6 +62,50 @@ impl Cx {
         self.caller.as_ref()
     }
 
+    /// Whether nobody waits for the answer any more. A turn that has begun runs to its end all the same; calls that it makes
+    /// from then on fail.
+    pub fn cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
+    /// The session on whose behalf the call is made: set by gates alone.
+    pub fn session(&self) -> Option<&Session> {
+        self.head.as_ref()?.session.as_ref()
+    }
+
+    /// The player on whose behalf the call is made, as the session says.
+    pub fn player(&self) -> Option<&str> {
+        self.session().map(|session| session.player.as_str())
+    }
+
+    /// The same context on behalf of a session: for gates.
+    #[must_use]
+    pub fn with_session(&self, session: Session) -> Self {
+        let head = self.head.as_deref().cloned().unwrap_or_default();
+        let head = Head { session: Some(session), ..head };
+        Self { head: Some(Arc::new(head)), is_command: true, ..self.clone() }
+    }
+
+    /// What a caller up the tree has added with [`Cx::with_metadata`].
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        Some(self.head.as_ref()?.metadata.get(key)?.as_str())
+    }
+
+    /// The same context with an addition that travels with all calls made from it.
+    #[must_use]
+    pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let mut head = self.head.as_deref().cloned().unwrap_or_default();
+        head.metadata.insert(key.into(), value.into());
+        Self { head: Some(Arc::new(head)), ..self.clone() }
+    }
+
+    /// Inside a turn: deactivates this actor when the calls that wait for it are done. Elsewhere it does nothing.
+    pub fn deactivate(&self) {
+        if let Some(turn) = &self.turn {
+            turn.deactivate();
+        }
+    }
+
     /// The app this runs in.
     pub fn app_id(&self) -> &AppId {
         &self.app.id
@@ -46,6 +115,44 @@ impl Cx {
     pub fn env(&self) -> &Env {
         &self.app.env
     }
+
+    /// The apps that this one has a link to, itself included, by id.
+    pub fn nodes(&self) -> Vec<NodeRecord> {
+        self.app.mesh.nodes()
+    }
+
+    /// A number that grows with every change of [`Cx::nodes`].
+    pub fn mesh_changes(&self) -> watch::Receiver<u64> {
+        self.app.mesh.changes()
+    }
+
+    /// The next of the app's workers in turn: for tasks that stay where they begin, such as connections.
+    pub fn next_worker(&self) -> tokio::runtime::Handle {
+        self.app.workers.next()
+    }
+
+    /// What the app has counted, as Prometheus text.
+    pub fn metrics(&self) -> String {
+        self.app.counters.text()
+    }
+
+    /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.
+    pub(crate) fn outgoing(&self, waits: bool) -> Option<Head> {
+        let turn = self.turn.as_ref().filter(|_| waits);
+        if self.head.is_none() && turn.is_none() {
+            return None;
+        }
+        let mut head = self.head.as_deref().cloned().unwrap_or_default();
+        match turn {
+            Some(turn) => head.chain.push(turn.id().to_owned()),
+            None if waits => {}
+            None => head.chain.clear(),
+        }
+        if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
+            (session.number, session.resent, session.answered) = (0, false, 0);
+        }
+        Some(head)
+    }
 }
 
 impl std::fmt::Debug for Cx {
@@ -53,6 +160,7 @@ impl std::fmt::Debug for Cx {
         f.debug_struct("Cx")
             .field("app", &self.app.id)
             .field("caller", &self.caller)
+            .field("player", &self.player())
             .finish_non_exhaustive()
     }
 }

@@ -1,21 +1,43 @@
-//! The runtime: an app's life, calls between apps, and the links that carry them.
+//! The runtime: an app's life, calls between apps, the links that carry them, and actors.
 //!
 //! Reading order: [`App`] builds and starts; [`Cx`] is what a handler and a caller hold; `call` routes and retries; `mesh` is
-//! the view of who serves what; `link` moves frames; `service` dispatches what arrives. [`codegen`] is for generated code.
+//! the view of who serves what; `link` moves frames; `service` dispatches what arrives; `actor` runs it where it has a key.
+//! [`codegen`] is for generated code.
 
+// Generated code names `::guildhall`, also here.
+extern crate self as guildhall;
+
+mod actor;
 mod app;
+mod backends;
 mod call;
+#[doc(hidden)]
 pub mod codegen;
+mod component;
 mod config;
+mod counters;
 mod cx;
 mod link;
 mod mesh;
+mod node;
 mod out;
 mod pending;
+#[doc(hidden)]
+pub mod proto;
+mod push;
+pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod worker;
 
+pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, And, Why};
 pub use app::{App, RunningApp, StartError};
-pub use config::{AppConfig, CallConfig, LinkConfig};
+pub use component::Component;
+pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;
+#[doc(hidden)]
+pub use prost;
+#[doc(hidden)]
+pub use prost_types;
+pub use service::Service;

@@ -1,5 +1,6 @@
 //! A link: one connection to another app, dialled by the caller; calls go one way, replies come back.
 
+mod alive;
 mod connect;
 mod open;
 mod serve;
@@ -24,6 +25,7 @@ use crate::out::{Out, Refused};
 use crate::pending::Pending;
 use crate::reply::status_from_frame;
 
+use alive::{Alive, Heartbeat};
 pub(crate) use connect::connect;
 pub(crate) use open::self_loop;
 pub(crate) use serve::listen;
@@ -36,6 +38,7 @@ pub(crate) struct Link {
     out: Out,
     pending: Pending,
     frame_max: usize,
+    ping: Duration,
 }
 
 impl Link {
@@ -45,6 +48,7 @@ impl Link {
             out: Out::new(config.queued_max),
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
+            ping: Duration::from_millis(config.ping_ms),
         })
     }
 
@@ -54,11 +58,12 @@ impl Link {
         method: &'static MethodDesc,
         deadline: Instant,
         left: Duration,
+        head: Option<&Head>,
         req: &Req,
     ) -> Result<Bytes, Status> {
         let open = std::future::poll_fn(|cx| self.pending.open(cx.waker(), deadline).into());
         let waiting = Waiting { link: self, id: open.await? };
-        self.send(LinkKind::Call, waiting.id, method, left, req)?;
+        self.send(LinkKind::Call, waiting.id, method, left, head, req)?;
         std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await
     }
 
@@ -67,9 +72,10 @@ impl Link {
         &self,
         method: &'static MethodDesc,
         left: Duration,
+        head: Option<&Head>,
         req: &Req,
     ) -> Result<(), Status> {
-        self.send(LinkKind::Cast, 0, method, left, req)
+        self.send(LinkKind::Cast, 0, method, left, head, req)
     }
 
     fn send<Req: Message>(
@@ -78,14 +84,19 @@ impl Link {
         id: u64,
         method: &'static MethodDesc,
         left: Duration,
+        head: Option<&Head>,
         req: &Req,
     ) -> Result<(), Status> {
         let header = Header { kind, aux: time_left_to_aux(left), method: method.id, id };
-        let head = (header.aux == TIME_LEFT_IN_HEAD).then(|| Head {
-            time_left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            ..Head::default()
-        });
-        let put = self.out.put(|out| put_frame(out, self.frame_max, header, head.as_ref(), req));
+        let long;
+        let head = if header.aux == TIME_LEFT_IN_HEAD {
+            let time_left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            long = Head { time_left_ms, ..head.cloned().unwrap_or_default() };
+            Some(&long)
+        } else {
+            head
+        };
+        let put = self.out.put(|out| put_frame(out, self.frame_max, header, head, req));
         match put {
             Ok(Ok(())) => Ok(()),
             Ok(Err(too_large)) => {
@@ -106,6 +117,11 @@ impl Link {
         let _closed = self.out.put(|out| put_raw(out, self.frame_max, cancel, None, &[]));
     }
 
+    fn ping(&self) {
+        let ping = Header::new(LinkKind::Ping, 0);
+        let _full = self.out.put(|out| put_raw(out, self.frame_max, ping, None, &[]));
+    }
+
     fn lost(&self) -> Status {
         let why = format!("the connection to {} was lost", self.peer);
         Status::new(Code::Unavailable, why).with_reason(reason::LOST)
@@ -114,13 +130,16 @@ impl Link {
     /// Moves frames until the connection ends: the one task of the link. `away` is called when the peer takes no new calls.
     pub(crate) async fn drive(&self, env: &Env, mut socket: Socket, mut away: impl FnMut()) {
         let (mut replies, mut wakers) = (Vec::new(), Vec::new());
-        let mut writing = BytesMut::new();
+        let (mut writing, mut chunk) = (BytesMut::new(), BytesMut::new());
+        let mut alive = Alive::new(env, self.ping);
+        let mut look = std::pin::pin!(env.sleep_until(alive.next()));
         loop {
             let next = self.pending.earliest();
             tokio::select! {
                 biased;
                 read = socket.read() => {
-                    let parsed = read.and_then(|()| self.take(&mut socket.input, &mut replies, &mut away));
+                    alive.heard(env);
+                    let parsed = read.and_then(|()| self.take(&mut socket.input, &mut chunk, &mut replies, &mut away));
                     self.pending.answer(replies.drain(..), &mut wakers);
                     if let Err(error) = parsed {
                         tracing::debug!(peer = self.peer, %error, "a link ended");
@@ -130,6 +149,17 @@ impl Link {
                     tokio::task::yield_now().await;
                 }
                 () = self.out.ready() => tokio::task::yield_now().await,
+                () = look.as_mut() => {
+                    match alive.look(env) {
+                        Heartbeat::Fine => {}
+                        Heartbeat::Ask => self.ping(),
+                        Heartbeat::Lost => {
+                            tracing::warn!(peer = self.peer, "a link ended: nothing came (link.ping_ms)");
+                            break;
+                        }
+                    }
+                    look.set(env.sleep_until(alive.next()));
+                }
                 () = self.pending.earlier.notified() => continue,
                 () = expiry(env, next) => {
                     self.pending.expire(env.now()).into_iter().for_each(|id| self.cancel(id));
@@ -149,6 +179,7 @@ impl Link {
     fn take(
         &self,
         input: &mut BytesMut,
+        chunk: &mut BytesMut,
         replies: &mut Vec<(u64, Result<Bytes, Status>)>,
         away: &mut impl FnMut(),
     ) -> std::io::Result<()> {
@@ -158,7 +189,7 @@ impl Link {
         {
             let Header { kind, aux, id, .. } = frame.header;
             match kind {
-                LinkKind::Reply => replies.push((id, Ok(Bytes::copy_from_slice(frame.body)))),
+                LinkKind::Reply => replies.push((id, Ok(keep(frame.body, chunk)))),
                 LinkKind::Error => replies.push((id, Err(status_from_frame(aux, frame.body)))),
                 LinkKind::Goaway => away(),
                 LinkKind::Ping => {
@@ -189,6 +220,20 @@ impl Drop for Waiting<'_> {
             self.link.cancel(self.id);
         }
     }
+}
+
+/// Copies a body out of what was read. Small ones share a chunk, so that most cost no allocation; none holds more than it.
+pub(crate) fn keep(body: &[u8], chunk: &mut BytesMut) -> Bytes {
+    const CHUNK: usize = 4096;
+    const SMALL: usize = 256;
+    if body.len() > SMALL {
+        return Bytes::copy_from_slice(body);
+    }
+    if chunk.capacity() < body.len() {
+        chunk.reserve(CHUNK);
+    }
+    chunk.extend_from_slice(body);
+    chunk.split().freeze()
 }
 
 async fn expiry(env: &Env, next: Option<Instant>) {

@@ -4,14 +4,14 @@ mod rendezvous;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Env, KeyText, MethodDesc, Route, Status, slot_of};
+use guildhall_core::{AppId, Code, Env, KeyText, MethodDesc, Status, slot_of};
 use parking_lot::Mutex;
+use tokio::sync::watch::{Receiver, Sender};
 
 use crate::codegen::Target;
 use crate::link::Link;
@@ -25,6 +25,14 @@ pub(crate) struct Mesh {
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
     view: ArcSwap<View>,
+    changes: Sender<u64>,
+}
+
+/// Where a call goes.
+pub(crate) struct Route {
+    pub(crate) link: Arc<Link>,
+    /// The type of the actor there, where the service is served by actors.
+    pub(crate) actor: Option<Arc<str>>,
 }
 
 /// An immutable snapshot.
@@ -42,11 +50,18 @@ struct Instances {
     weight: u64,
     /// Which of `links` each slot falls to.
     slots: Vec<u16>,
+    actor: Option<Arc<str>>,
 }
 
 impl Mesh {
     pub(crate) fn new(env: Env, slots: u32) -> Self {
-        Self { env, slots, nodes: Mutex::default(), view: ArcSwap::default() }
+        Self {
+            env,
+            slots,
+            nodes: Mutex::default(),
+            view: ArcSwap::default(),
+            changes: Sender::new(0),
+        }
     }
 
     /// A link to `record` is open. An earlier life of the same app is forgotten.
@@ -80,18 +95,38 @@ impl Mesh {
                 members.entry(service).or_default().push((record, link));
             }
         }
-        let instances = |members: Vec<(&NodeRecord, &Arc<Link>)>| {
+        let instances = |service: &str, members: Vec<(&NodeRecord, &Arc<Link>)>| {
+            let label = actor_label(service);
+            let actor = members.iter().find_map(|(record, _)| record.labels.get(&label));
             let ids: Vec<(&str, u32)> =
                 members.iter().map(|(r, _)| (r.id.as_str(), r.weight)).collect();
             Instances {
                 slots: rendezvous::assign(&ids, self.slots),
                 weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
                 links: members.iter().map(|(r, link)| (r.weight, Arc::clone(link))).collect(),
+                actor: actor.map(|name| name.as_str().into()),
             }
         };
-        let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(m)));
+        let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
         let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
         self.view.store(Arc::new(View { services: services.collect(), nodes: links.collect() }));
+        self.changes.send_modify(|revision| *revision += 1);
+    }
+
+    /// The apps that there are links to.
+    pub(crate) fn nodes(&self) -> Vec<NodeRecord> {
+        self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
+    }
+
+    pub(crate) fn changes(&self) -> Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The links to all ready instances of a service.
+    pub(crate) fn all(&self, service: &str) -> Vec<Arc<Link>> {
+        let view = self.view.load();
+        let instances = view.services.get(service);
+        instances.into_iter().flat_map(|i| &i.links).map(|(_, link)| Arc::clone(link)).collect()
     }
 
     /// The link that a call goes to.
@@ -100,30 +135,31 @@ impl Mesh {
         method: &MethodDesc,
         target: &Target,
         key: KeyText<'_>,
-    ) -> Result<Arc<Link>, Status> {
+    ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::App(id) = target {
-            return view.nodes.get(id).cloned().ok_or_else(|| no_route(&format!("app {id}")));
+            let link = view.nodes.get(id).cloned();
+            let link = link.ok_or_else(|| no_route(&format!("app {id}")))?;
+            return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let instances = instances.ok_or_else(|| no_route(method.service))?;
-        let by_key = |key: &str| {
-            if key.is_empty() || key == "0" {
+        let by_key = |key: Option<&str>| {
+            let key = key.ok_or_else(|| {
                 let why = format!("{} has an empty key", method.path);
-                return Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why));
-            }
-            let slot = slot_of(key, self.slots);
-            Ok(usize::from(instances.slots[slot as usize]))
+                Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
+            })?;
+            Ok(usize::from(instances.slots[slot_of(key, self.slots) as usize]))
         };
         let at = match (target, key) {
-            (Target::Hash(key), _) => by_key(key.as_str())?,
-            (Target::Default, KeyText::Text(key)) => by_key(key)?,
-            (Target::Default, KeyText::Uint(key)) => by_key(&Digits::of(key).text)?,
-            (Target::Default, KeyText::Int(key)) => by_key(&Digits::of(key).text)?,
-            (Target::Default, KeyText::None) if method.route == Route::Single => 0,
+            (Target::Hash(key), _) => KeyText::Text(key.as_str()).with_text(by_key)?,
+            (Target::Default, KeyText::None) if method.route == guildhall_core::Route::Single => 0,
+            (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
+                key.with_text(by_key)?
+            }
             _ => self.random(instances),
         };
-        Ok(Arc::clone(&instances.links[at].1))
+        Ok(Route { link: Arc::clone(&instances.links[at].1), actor: instances.actor.clone() })
     }
 
     fn random(&self, instances: &Instances) -> usize {
@@ -141,17 +177,9 @@ impl Mesh {
     }
 }
 
-/// An integer key in canonical text.
-struct Digits {
-    text: String,
-}
-
-impl Digits {
-    fn of(key: impl std::fmt::Display) -> Self {
-        let mut text = String::with_capacity(20);
-        write!(text, "{key}").expect("a String takes everything");
-        Self { text }
-    }
+/// The label in an app's record that names the type of the actors behind a service.
+pub(crate) fn actor_label(service: &str) -> String {
+    format!("actor/{service}")
 }
 
 fn no_route(what: &str) -> Status {

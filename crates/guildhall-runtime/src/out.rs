@@ -63,6 +63,10 @@ impl Out {
         std::mem::swap(&mut self.queued.lock().bytes, empty);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queued.lock().closed
+    }
+
     /// From now on everything is refused.
     pub(crate) fn close(&self) {
         let mut queued = self.queued.lock();

@@ -1,14 +1,73 @@
 //! Where the reply to a call goes: exactly one, whatever becomes of the handler.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{Code, Effect, Status};
 use guildhall_wire::StatusBody;
-use guildhall_wire::frame::{Header, LinkKind, error_aux, error_from_aux, put_frame};
+use guildhall_wire::frame::{
+    Header, LinkKind, call_id_parts, error_aux, error_from_aux, put_frame,
+};
+use parking_lot::Mutex;
 use prost::Message;
 
+use crate::app::InFlight;
+use crate::config::LinkConfig;
 use crate::out::Out;
+use crate::raw::RawBody;
+use crate::service::IdHasher;
+
+/// The replies of one connection, and which of its calls nobody waits for any more.
+#[derive(Debug)]
+pub(crate) struct Replies {
+    pub(crate) out: Out,
+    frame_max: usize,
+    in_flight: Arc<InFlight>,
+    /// By slot of the call's id, so that there are never more than the caller has slots.
+    cancelled: Mutex<HashMap<u32, u32, BuildHasherDefault<IdHasher>>>,
+}
+
+impl Replies {
+    pub(crate) fn new(links: &LinkConfig, in_flight: Arc<InFlight>) -> Arc<Self> {
+        Arc::new(Self {
+            out: Out::new(links.queued_max),
+            frame_max: links.frame_max,
+            in_flight,
+            cancelled: Mutex::default(),
+        })
+    }
+
+    /// Notes that nobody waits for the reply of this call. At most `slots_max` are noted.
+    pub(crate) fn cancel(&self, id: u64, slots_max: usize) {
+        let (generation, slot) = call_id_parts(id);
+        let mut cancelled = self.cancelled.lock();
+        if cancelled.len() < slots_max || cancelled.contains_key(&slot) {
+            cancelled.insert(slot, generation);
+        }
+    }
+
+    fn is_cancelled(&self, id: u64) -> bool {
+        let (generation, slot) = call_id_parts(id);
+        self.out.is_closed() || self.cancelled.lock().get(&slot) == Some(&generation)
+    }
+}
+
+/// Tells whether anybody still waits for the reply to a call.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancel {
+    replies: Arc<Replies>,
+    id: u64,
+}
+
+impl Cancel {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.replies.is_cancelled(self.id)
+    }
+}
 
 /// Where the reply to a call goes. Dropped without one, the caller is told so.
 #[derive(Debug)]
@@ -16,9 +75,8 @@ pub struct ReplyPort(Option<Port>);
 
 #[derive(Debug)]
 struct Port {
-    out: Arc<Out>,
+    replies: Arc<Replies>,
     id: u64,
-    frame_max: usize,
 }
 
 impl ReplyPort {
@@ -27,8 +85,9 @@ impl ReplyPort {
         Self(None)
     }
 
-    pub(crate) fn link(out: Arc<Out>, id: u64, frame_max: usize) -> Self {
-        Self(Some(Port { out, id, frame_max }))
+    pub(crate) fn link(replies: &Arc<Replies>, id: u64) -> Self {
+        replies.in_flight.begin();
+        Self(Some(Port { replies: Arc::clone(replies), id }))
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
@@ -39,12 +98,43 @@ impl ReplyPort {
             Err(status) => port.fail(&status),
         }
     }
+
+    /// Sends a reply that is encoded already.
+    pub(crate) fn send_encoded(self, result: Result<Bytes, Status>) {
+        match result {
+            Ok(body) => self.send(Ok(RawBody::new(&body))),
+            Err(status) => self.send::<()>(Err(status)),
+        }
+    }
+
+    /// Refuses the call: it has not run.
+    pub(crate) fn refuse(self, code: Code, reason: u32, why: impl Into<Cow<'static, str>>) {
+        self.send::<()>(Err(Status::not_run(code, reason, why)));
+    }
+
+    pub(crate) fn cancel(&self) -> Option<Cancel> {
+        let port = self.0.as_ref()?;
+        Some(Cancel { replies: Arc::clone(&port.replies), id: port.id })
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|port| port.replies.is_cancelled(port.id))
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.replies.in_flight.end();
+    }
 }
 
 impl Port {
     fn send<M: Message>(&self, message: &M) {
         let header = Header::new(LinkKind::Reply, self.id);
-        let put = self.out.put(|out| put_frame(out, self.frame_max, header, None, message));
+        let put = self
+            .replies
+            .out
+            .put(|out| put_frame(out, self.replies.frame_max, header, None, message));
         if let Ok(Err(too_large)) = put {
             let status = Status::new(Code::ResourceExhausted, format!("the reply: {too_large}"));
             self.fail(&status.with_reason(reason::TOO_LARGE).with_effect(Effect::Ran));
@@ -56,10 +146,14 @@ impl Port {
         let aux = error_aux(status.code() as u8, status.effect() as u8);
         let header = Header { aux, ..Header::new(LinkKind::Error, self.id) };
         let body = status_body(status);
-        let put = self.out.put(|out| put_frame(out, self.frame_max, header, None, &body));
+        let put =
+            self.replies.out.put(|out| put_frame(out, self.replies.frame_max, header, None, &body));
         if let Ok(Err(_)) = put {
             let short = StatusBody { reason: body.reason, ..StatusBody::default() };
-            let _closed = self.out.put(|out| put_frame(out, self.frame_max, header, None, &short));
+            let _closed = self
+                .replies
+                .out
+                .put(|out| put_frame(out, self.replies.frame_max, header, None, &short));
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What an app serves: the table from method to service, and the first steps of every call that arrives.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
 use guildhall_core::status::reason;
-use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc, Status};
+use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc};
 
 use crate::cx::Cx;
+use crate::link::keep;
+use crate::mesh::actor_label;
 use crate::reply::ReplyPort;
 
 /// A call on its way to a handler.
@@ -18,9 +21,24 @@ pub struct Incoming<'a> {
     /// Which method.
     pub method: &'static MethodDesc,
     /// The encoded request.
-    pub body: &'a [u8],
+    pub(crate) body: Body<'a>,
     /// Where the reply goes.
     pub reply: ReplyPort,
+}
+
+/// An encoded request among the bytes that were read.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where it is copied to when it has to wait.
+    pub(crate) chunk: &'a mut BytesMut,
+}
+
+impl Body<'_> {
+    /// The request on its own.
+    pub(crate) fn keep(self) -> Bytes {
+        keep(self.bytes, self.chunk)
+    }
 }
 
 /// A handler that has begun, or is about to.
@@ -31,6 +49,11 @@ pub trait Service: Send + Sync + 'static {
     /// What its proto declares.
     fn desc(&self) -> &'static ServiceDesc;
 
+    /// The type of the actors behind it, if there are any.
+    fn actor(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Begins a call; `None` when it has been answered already.
     fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture>;
 }
@@ -40,6 +63,8 @@ pub trait Service: Send + Sync + 'static {
 pub(crate) struct ServiceTable {
     methods: HashMap<u32, (Arc<dyn Service>, &'static MethodDesc), BuildHasherDefault<IdHasher>>,
     pub(crate) names: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) descs: Vec<&'static ServiceDesc>,
 }
 
 impl ServiceTable {
@@ -54,6 +79,10 @@ impl ServiceTable {
                 return Err(format!("method {b}: {a} {why}"));
             }
         }
+        if let Some(actor) = service.actor() {
+            self.labels.insert(actor_label(desc.name), actor.to_owned());
+        }
+        self.descs.push(desc);
         self.names.push(desc.name.to_owned());
         self.names.sort();
         Ok(())
@@ -67,22 +96,27 @@ impl ServiceTable {
         xxhash_rust::xxh3::xxh3_64(&bytes)
     }
 
+    /// A hash over all descriptors, so that they are fetched once and not per app.
+    pub(crate) fn descriptors_hash(&self) -> Bytes {
+        let mut hash = self.methods_hash();
+        for desc in &self.descs {
+            hash = xxhash_rust::xxh3::xxh3_64_with_seed(desc.descriptors, hash);
+        }
+        Bytes::copy_from_slice(&hash.to_le_bytes())
+    }
+
     /// Begins the call of `method`, unless it is unknown or late.
     #[inline]
     pub(crate) fn dispatch(
         &self,
         cx: Cx,
         method: u32,
-        body: &[u8],
+        body: Body<'_>,
         reply: ReplyPort,
     ) -> Option<HandlerFuture> {
         let Some((service, method)) = self.methods.get(&method) else {
             let why = format!("this app serves no method {method:#010x}");
-            reply.send::<()>(Err(Status::not_run(
-                Code::Unimplemented,
-                reason::NO_SUCH_METHOD,
-                why,
-            )));
+            reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
             return None;
         };
         service.dispatch(Incoming { cx, method, body, reply })
@@ -92,6 +126,18 @@ impl ServiceTable {
 /// Method ids are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IdHasher(u64);
+
+/// Hashes text that strangers choose: nobody knows the seed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl std::hash::BuildHasher for Seeded {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher(self.0)
+    }
+}
 
 impl std::hash::Hasher for IdHasher {
     fn finish(&self) -> u64 {

@@ -9,7 +9,9 @@ pub use guildhall_core::config::Config;
 pub use guildhall_core::{AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Plugin, Status};
 pub use guildhall_core::{discovery, env, status, store};
 pub use guildhall_entity as entity;
-pub use guildhall_runtime::{App, Cx, RunningApp, StartError};
+pub use guildhall_runtime::{
+    Actor, ActorServices, ActorSetup, App, Component, Cx, RunningApp, Service, StartError, Why,
+};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

@@ -4,3 +4,18 @@
 pub mod hello {
     guildhall::include_proto!("hello");
 }
+
+/// Counters that survive restarts: the smallest actor.
+pub mod counter {
+    guildhall::include_proto!("counter");
+}
+
+/// What benchmarks call.
+pub mod bench {
+    guildhall::include_proto!("bench");
+}
+
+/// Rooms and members: every option, and everything that can go wrong.
+pub mod room {
+    guildhall::include_proto!("room");
+}

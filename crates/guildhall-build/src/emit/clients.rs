@@ -55,6 +55,12 @@ const TARGETS: &str = "
         Self { cx: self.cx, target: ::guildhall::codegen::Target::Random }
     }
 
+    /// Casts to every app that serves it; calls go to any one.
+    #[must_use]
+    pub fn all(self) -> Self {
+        Self { cx: self.cx, target: ::guildhall::codegen::Target::All }
+    }
+
     /// Calls the app that `key` falls to, the same one for one key.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {

@@ -69,6 +69,14 @@ pub(crate) fn pushes(service: &Service) -> String {
             pub fn all(cx: &'a ::guildhall::codegen::Cx) -> Self {{
                 Self {{ cx, to: ::guildhall::codegen::Players::All }}
             }}
+
+            /// Pushes to every player with a session but one.
+            pub fn others(
+                cx: &'a ::guildhall::codegen::Cx,
+                except: impl ::core::convert::Into<::std::string::String>,
+            ) -> Self {{
+                Self {{ cx, to: ::guildhall::codegen::Players::Others(except.into()) }}
+            }}
             {pushes}
         }}\n"
     )

@@ -186,7 +186,7 @@ pub(crate) fn actor(service: &Service) -> String {
                     match method {{
                         {arms}
                         _ => ::core::result::Result::Err(
-                            ::guildhall::codegen::unknown_method(&{table}, method),
+                            ::guildhall::codegen::unknown_method({table}.name, method),
                         ),
                     }}
                 }}

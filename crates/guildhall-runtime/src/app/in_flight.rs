@@ -1,30 +1,39 @@
-//! Counts the calls that run, so that draining can wait for the last one.
+//! Counts the calls that wait for this app's reply, so that draining can wait for the last one.
 
-use tokio::sync::watch;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many calls run.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct InFlight(watch::Sender<usize>);
+use tokio::sync::Notify;
 
-/// One call that runs.
-pub(crate) struct Token(InFlight);
-
-impl InFlight {
-    pub(crate) fn token(&self) -> Token {
-        self.0.send_modify(|running| *running += 1);
-        Token(self.clone())
-    }
-
-    /// Waits until no call runs. Cancel safe.
-    pub(crate) async fn wait_empty(&self) {
-        let mut running = self.0.subscribe();
-        // Fails only without a sender, and this is one.
-        let _closed = running.wait_for(|running| *running == 0).await;
-    }
+/// How many calls were accepted and not answered.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    calls: AtomicUsize,
+    ended: Notify,
 }
 
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|running| *running -= 1);
+impl InFlight {
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn end(&self) {
+        if self.calls.fetch_sub(1, Ordering::Release) == 1 {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Waits until all calls are answered. Cancel safe.
+    pub(crate) async fn wait_empty(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // Before the look at the number, so that an end between the two is not missed.
+            ended.as_mut().enable();
+            if self.calls.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 }

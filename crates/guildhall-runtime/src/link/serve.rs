@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall_core::AppId;
+use guildhall_core::Code;
 use guildhall_core::env::{Instant, Listener};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
 use guildhall_wire::frame::{Frame, Header, LinkKind, Parsed, parse, put_raw, time_left_from_aux};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
+use super::alive::{Alive, Heartbeat};
 use super::open::accept;
 use super::socket::Socket;
 use crate::app::AppInner;
 use crate::cx::Cx;
-use crate::out::Out;
-use crate::reply::ReplyPort;
-use crate::service::HandlerFuture;
+use crate::reply::{Replies, ReplyPort};
+use crate::service::{Body, HandlerFuture};
 
 /// Accepts links until the app ends.
 pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
@@ -33,7 +33,8 @@ pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
                     continue;
                 };
                 let (app, peer) = (Arc::clone(&app), accepted.peer);
-                app.env.clone().spawn("link-serve", async move {
+                let worker = app.workers.next();
+                app.env.clone().spawn_on(&worker, "link-serve", async move {
                     if let Err(error) = accept(app, accepted).await {
                         tracing::warn!(%peer, %error, "a link was refused");
                     }
@@ -53,7 +54,7 @@ pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
 struct Serving {
     app: Arc<AppInner>,
     caller: Option<AppId>,
-    out: Arc<Out>,
+    replies: Arc<Replies>,
     running: Arc<Running>,
 }
 
@@ -63,7 +64,7 @@ struct Running(Mutex<BTreeMap<u64, AbortHandle>>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.out.close();
+        self.replies.out.close();
         for handler in std::mem::take(&mut *self.running.0.lock()).into_values() {
             handler.abort();
         }
@@ -72,11 +73,16 @@ impl Drop for Serving {
 
 /// Serves the calls of one link until it ends.
 pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option<AppId>) {
-    let out = Arc::new(Out::new(app.links.queued_max));
-    let serving = Serving { out: Arc::clone(&out), running: Arc::default(), app, caller };
+    let replies = Replies::new(&app.links, Arc::clone(&app.in_flight));
+    let out = &replies.out;
+    let serving = Serving { replies: Arc::clone(&replies), running: Arc::default(), app, caller };
     let mut draining = serving.app.draining.subscribe();
     let mut told = false;
-    let mut writing = BytesMut::new();
+    // The caller asks when it hears nothing, so silence means that it is gone.
+    let mut alive =
+        Alive::new(&serving.app.env, Duration::from_millis(serving.app.links.ping_ms * 2));
+    let mut look = std::pin::pin!(serving.app.env.sleep_until(alive.next()));
+    let (mut writing, mut chunk) = (BytesMut::new(), BytesMut::new());
     loop {
         tokio::select! {
             biased;
@@ -84,13 +90,20 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 if read.is_err() {
                     return;
                 }
-                let taken = serving.take(&mut socket.input).await;
+                alive.heard(&serving.app.env);
+                let taken = serving.take(&mut socket.input, &mut chunk).await;
                 if let Err(error) = taken {
                     tracing::warn!(peer = ?serving.caller, error, "a link broke the protocol");
                     return;
                 }
             }
             () = out.ready() => tokio::task::yield_now().await,
+            () = look.as_mut() => {
+                if alive.look(&serving.app.env) == Heartbeat::Lost {
+                    return;
+                }
+                look.set(serving.app.env.sleep_until(alive.next()));
+            }
             () = begins(&mut draining), if !told => {
                 told = true;
                 let goaway = Header::new(LinkKind::Goaway, 0);
@@ -115,7 +128,7 @@ async fn begins(draining: &mut watch::Receiver<bool>) {
 
 impl Serving {
     /// Begins all calls that have arrived whole.
-    async fn take(&self, input: &mut BytesMut) -> Result<(), String> {
+    async fn take(&self, input: &mut BytesMut, chunk: &mut BytesMut) -> Result<(), String> {
         let (max, now) = (self.app.links.frame_max, self.app.env.now());
         let mut at = 0;
         while let Parsed::Frame(frame) =
@@ -123,15 +136,18 @@ impl Serving {
         {
             let Header { kind, id, .. } = frame.header;
             let begun = match kind {
-                LinkKind::Call => self.begin(&frame, now, true)?,
-                LinkKind::Cast => self.begin(&frame, now, false)?,
+                LinkKind::Call => self.begin(&frame, now, true, chunk)?,
+                LinkKind::Cast => self.begin(&frame, now, false, chunk)?,
                 LinkKind::Cancel => {
-                    self.running.0.lock().remove(&id).inspect(AbortHandle::abort);
+                    match self.running.0.lock().remove(&id) {
+                        Some(handler) => handler.abort(),
+                        None => self.replies.cancel(id, self.app.links.running_max),
+                    }
                     None
                 }
                 LinkKind::Ping => {
                     let pong = Header::new(LinkKind::Pong, id);
-                    let _full = self.out.put(|out| put_raw(out, max, pong, None, &[]));
+                    let _full = self.replies.out.put(|out| put_raw(out, max, pong, None, &[]));
                     None
                 }
                 LinkKind::Pong => None,
@@ -153,41 +169,37 @@ impl Serving {
         frame: &Frame<'_, LinkKind>,
         now: Instant,
         wants_reply: bool,
+        chunk: &mut BytesMut,
     ) -> Result<Option<HandlerFuture>, String> {
         let Header { aux, method, id, .. } = frame.header;
-        let left = match time_left_from_aux(aux) {
-            Some(left) => left,
-            None => {
-                let head = frame.decode_head().map_err(|e| format!("a head: {e}"))?;
-                Duration::from_millis(head.time_left_ms)
-            }
+        let head = match frame.head {
+            [] => None,
+            _ => Some(frame.decode_head().map_err(|e| format!("a head: {e}"))?),
         };
-        let reply = if wants_reply {
-            ReplyPort::link(Arc::clone(&self.out), id, self.app.links.frame_max)
-        } else {
-            ReplyPort::none()
-        };
+        let left = time_left_from_aux(aux).unwrap_or_else(|| {
+            Duration::from_millis(head.as_ref().map_or(0, |head| head.time_left_ms))
+        });
+        let reply =
+            if wants_reply { ReplyPort::link(&self.replies, id) } else { ReplyPort::none() };
         if left.is_zero() {
             let why = "the deadline was over when the request arrived";
-            reply.send::<()>(Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why)));
+            reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
             return Ok(None);
         }
         if self.running.0.lock().len() >= self.app.links.running_max {
             let why = "this link has too many calls running (link.running_max)";
-            reply.send::<()>(Err(Status::not_run(
-                Code::ResourceExhausted,
-                reason::OVERLOADED,
-                why,
-            )));
+            reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
             return Ok(None);
         }
-        // A deadline past the end of time is no deadline.
         let cx = Cx {
-            app: Arc::clone(&self.app),
+            // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
             caller: self.caller.clone(),
+            head: head.map(Arc::new),
+            cancel: reply.cancel(),
+            ..Cx::outside(Arc::clone(&self.app))
         };
-        Ok(self.app.services.dispatch(cx, method, frame.body, reply))
+        Ok(self.app.services.dispatch(cx, method, Body { bytes: frame.body, chunk }, reply))
     }
 
     /// Polls the handler in place; only one that has to wait gets a task.
@@ -197,14 +209,11 @@ impl Serving {
             return;
         }
         let running = Arc::clone(&self.running);
-        let in_flight = self.app.in_flight.clone();
         // Held while the table is filled, so that a handler that ends at once does not end before it is in there.
         let mut table = self.running.0.lock();
-        let token = in_flight.token();
         let task = self.app.env.spawn("handler", async move {
             handler.await;
             running.0.lock().remove(&id);
-            drop(token);
         });
         table.insert(id, task.abort_handle());
     }

@@ -1,0 +1,139 @@
+//! Actors: one mailbox and one activation per key, serial within, parallel across; their state claimed before, saved after.
+//!
+//! | module | what |
+//! |---|---|
+//! | `room` | the actors of one type: by key, how many, and how they all end |
+//! | `cell` | one actor: its mailbox, its place in the worker's queue, its clock |
+//! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
+//! | `activate` | claim the rows, read them, begin |
+//! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `runner` | one per worker: polls the cells that have work, keeps their time |
+
+mod activate;
+mod cell;
+mod config;
+mod key;
+mod room;
+mod runner;
+mod saver;
+mod services;
+mod work;
+
+use bytes::Bytes;
+use guildhall_core::{ActorKey, KeyText, ServiceDesc, Status};
+use guildhall_entity::State;
+
+use crate::cx::Cx;
+
+pub use config::ActorConfig;
+pub use key::find_key;
+pub(crate) use room::{ActorType, AnyRoom, Registered, open};
+pub(crate) use runner::Runner;
+pub(crate) use saver::Saver;
+pub use services::{ActorServices, ActorSetup, And};
+
+/// An entity with a mailbox: its calls run one at a time, awaits included, and calls of different keys in parallel.
+///
+/// The runtime claims the rows of [`Actor::State`] before [`Actor::activate`] and saves what changed: after the save interval,
+/// and before the actor leaves memory. An idle actor has no task and no timer.
+///
+/// A turn that has begun runs to its end, whatever becomes of its caller. A turn that panics, or takes longer than
+/// `turn_limit_ms`, costs the activation: changes that were not saved yet are lost, counted and logged by key.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not an actor: implement `guildhall::Actor`")]
+pub trait Actor: Sized + Send + 'static {
+    /// Name of the type, of its leases, knobs (`[actor.NAME]`) and metrics; never changed once rows exist.
+    const NAME: &'static str;
+    /// Its key: `String`, `u64` or `i64`.
+    type Key: ActorKey;
+    /// What it keeps in the store: `()`, an entity, or a tuple of entities.
+    type State: State;
+
+    /// Makes the actor from its state. An error is the answer to the call that wanted it, which has not run.
+    fn activate(
+        cx: &Cx,
+        key: Self::Key,
+        state: Self::State,
+    ) -> impl Future<Output = Result<Self, Status>> + Send;
+
+    /// Lends the state to the runtime, which saves it.
+    fn state(&mut self) -> &mut Self::State;
+
+    /// Runs every `tick_ms`, as a turn of its own. An error is logged.
+    fn tick(&mut self, _cx: &Cx) -> impl Future<Output = Result<(), Status>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The last turn, before the last save.
+    fn deactivate(&mut self, _cx: &Cx, _why: Why) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// What the next owner gets beside the rows when the actor moves; nobody gets it when there is no move.
+    fn move_out(&mut self) -> Bytes {
+        Bytes::new()
+    }
+
+    /// Takes what [`Actor::move_out`] of the owner before has given.
+    fn move_in(&mut self, _payload: Bytes) {}
+}
+
+/// Why an actor leaves memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody has called it for `idle_ms`.
+    Idle,
+    /// Its own turn has asked for it with `Cx::deactivate`.
+    Asked,
+    /// Its entity does not exist: it was deleted, or the call that should have made it did not.
+    Missing,
+    /// The app drains.
+    Drain,
+}
+
+/// What generated servers of ACTOR services are: `RoleServer`.
+pub trait ActorService<A: Actor>: Send + Sync + 'static {
+    /// What its proto declares.
+    const DESC: &'static ServiceDesc;
+
+    /// Runs one call.
+    fn dispatch(
+        actor: &mut A,
+        cx: &Cx,
+        method: usize,
+        body: Bytes,
+    ) -> impl Future<Output = Result<Bytes, Status>> + Send;
+}
+
+/// The actor whose turn a [`Cx`] belongs to.
+pub(crate) trait Turn: Send + Sync {
+    /// `NAME/key`.
+    fn id(&self) -> &str;
+    fn deactivate(&self);
+    /// The turn waits for another actor.
+    fn begin_await(&self, other: String);
+    fn end_await(&self, other: &str);
+}
+
+/// How an actor is named in chains of calls.
+pub(crate) fn actor_id(name: &str, key: KeyText<'_>) -> String {
+    key.with_text(|key| format!("{name}/{}", key.unwrap_or_default()))
+}
+
+/// A turn waits for another actor as long as this lives.
+pub(crate) struct Awaiting<'a> {
+    turn: &'a dyn Turn,
+    other: String,
+}
+
+impl<'a> Awaiting<'a> {
+    pub(crate) fn new(turn: &'a std::sync::Arc<dyn Turn>, other: String) -> Self {
+        turn.begin_await(other.clone());
+        Self { turn: &**turn, other }
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.turn.end_await(&self.other);
+    }
+}

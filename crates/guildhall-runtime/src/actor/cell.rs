@@ -1,0 +1,409 @@
+//! One actor: its mailbox, its place in the worker's queue, and its clock.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::store::{StoreError, Token};
+use guildhall_core::{Code, Key, MethodDesc};
+use parking_lot::Mutex;
+
+use super::room::{Room, TurnBox};
+use super::runner::{Runnable, Runner};
+use super::saver::Saved;
+use super::services::ActorServices;
+use super::{Actor, Turn, Why};
+use crate::app::AppInner;
+use crate::cx::Cx;
+use crate::reply::ReplyPort;
+
+/// A run that keeps its worker busy for longer is counted and logged.
+const SLOW: Duration = Duration::from_millis(50);
+
+/// One actor, active or about to be.
+pub(super) struct Cell<A: Actor, S> {
+    pub(super) room: Arc<Room<A, S>>,
+    pub(super) app: Arc<AppInner>,
+    pub(super) key: Key,
+    id: String,
+    pub(super) worker: usize,
+    phase: AtomicU8,
+    mail: Mutex<Mail>,
+    /// Used by the runner alone.
+    task: Mutex<Task<A>>,
+    /// The turn takes longer than it may.
+    pub(super) over_limit: AtomicBool,
+}
+
+/// An actor in memory, and what it writes under.
+pub(super) struct Active<A> {
+    pub(super) actor: A,
+    pub(super) token: Token,
+}
+
+struct Task<A: Actor> {
+    idle: Option<Box<Active<A>>>,
+    running: Option<TurnBox<A>>,
+}
+
+/// A call that waits for its turn.
+pub(super) struct Call {
+    pub(super) service: usize,
+    pub(super) method: &'static MethodDesc,
+    pub(super) cx: Cx,
+    pub(super) body: Bytes,
+    pub(super) reply: ReplyPort,
+}
+
+/// What the actor does next.
+pub(super) enum Job {
+    Call(Call),
+    Saved(u64, SaveResult),
+    Save,
+    Tick,
+    Close(Why),
+}
+
+pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
+
+#[derive(Default)]
+struct Mail {
+    calls: VecDeque<Call>,
+    saved: Option<(u64, SaveResult)>,
+    save_due: bool,
+    tick_due: bool,
+    close: Option<Why>,
+    /// The actors that the turn waits for.
+    awaiting: Vec<String>,
+    /// The method whose turn this is, for the log.
+    method: &'static str,
+    active: bool,
+    last_used: Option<Instant>,
+    suspended: Option<Instant>,
+    save_at: Option<Instant>,
+    tick_at: Option<Instant>,
+    armed: Option<Instant>,
+}
+
+impl Call {
+    pub(super) fn overloaded(self, why: String) {
+        self.cx.app.counters.overloaded.add(1);
+        self.reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
+    }
+}
+
+// The phases of a cell in its worker's queue.
+const WAITS: u8 = 0;
+const QUEUED: u8 = 1;
+const RUNS: u8 = 2;
+const RUNS_AGAIN: u8 = 3;
+
+impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
+    pub(super) fn new(
+        room: &Arc<Room<A, S>>,
+        app: &Arc<AppInner>,
+        key: Key,
+        worker: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            room: Arc::clone(room),
+            app: Arc::clone(app),
+            id: format!("{}/{key}", A::NAME),
+            key,
+            worker,
+            phase: AtomicU8::new(WAITS),
+            mail: Mutex::default(),
+            task: Mutex::new(Task { idle: None, running: None }),
+            over_limit: AtomicBool::new(false),
+        })
+    }
+
+    /// Puts a call into the mailbox, or refuses it; whether to `schedule`.
+    pub(super) fn post(&self, call: Call) -> bool {
+        let mut mail = self.mail.lock();
+        if mail.calls.len() >= self.room.config.mailbox {
+            drop(mail);
+            let max = self.room.config.mailbox;
+            call.overloaded(format!(
+                "{max} calls wait for {} (actor.{}.mailbox)",
+                self.id,
+                A::NAME
+            ));
+            return false;
+        }
+        let chain = call.cx.head.as_ref().map_or(&[][..], |head| &head.chain);
+        if let Some(other) = mail.awaiting.iter().find(|other| chain.contains(other)) {
+            let why = format!("{other} waits for {0}, whose turn waits for {other}", self.id);
+            drop(mail);
+            call.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, why);
+            return false;
+        }
+        mail.calls.push_back(call);
+        true
+    }
+
+    /// Deactivates the actor when nothing waits for it any more.
+    pub(super) fn close(self: &Arc<Self>, why: Why) {
+        self.mail.lock().close.get_or_insert(why);
+        self.schedule();
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        self.mail.lock().has_work()
+    }
+
+    /// What to do next; also the end of what was done before.
+    pub(super) fn next_job(&self) -> Option<Job> {
+        let mut mail = self.mail.lock();
+        mail.suspended = None;
+        self.over_limit.store(false, Ordering::Relaxed);
+        mail.next()
+    }
+
+    pub(super) fn used(&self, active: bool) {
+        let now = self.app.env.now();
+        let mut mail = self.mail.lock();
+        if active && !mail.active {
+            mail.tick_at = self.room.config.tick().map(|tick| now + tick);
+        }
+        if !active {
+            (mail.save_at, mail.tick_at, mail.close) = (None, None, None);
+            (mail.save_due, mail.tick_due) = (false, false);
+        } else if matches!(mail.close, Some(Why::Idle | Why::Missing)) {
+            mail.close = None;
+        }
+        mail.active = active;
+        mail.last_used = Some(now);
+    }
+
+    /// There is something to save: not later than the save interval from now.
+    pub(super) fn save_later(&self) {
+        let mut mail = self.mail.lock();
+        if mail.save_at.is_none() && !mail.save_due {
+            mail.save_at = Some(self.room.config.save_at(&self.app.env, self.app.env.now()));
+        }
+    }
+
+    /// Inside a turn: the result of the save in flight, when it is there.
+    pub(super) fn poll_saved(&self) -> Poll<(u64, SaveResult)> {
+        self.mail.lock().saved.take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Queues the cell at its worker, unless it is there already.
+    pub(super) fn schedule(self: &Arc<Self>) {
+        let next = |phase| match phase {
+            WAITS => Some(QUEUED),
+            RUNS => Some(RUNS_AGAIN),
+            _ => None,
+        };
+        let queued = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        if queued == Ok(WAITS) {
+            self.runner().push(Arc::clone(self) as Arc<dyn Runnable>);
+        }
+    }
+
+    fn runner(&self) -> &Runner {
+        &self.app.runners[self.worker]
+    }
+
+    /// Works off what waits; whether the actor is still in memory afterwards.
+    fn poll_turns(self: &Arc<Self>, task: &mut Task<A>) -> bool {
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            let mut turn = match task.running.take() {
+                Some(turn) => turn,
+                None if self.has_work() => self.room.begin(self, task.idle.take()),
+                None => return task.idle.is_some(),
+            };
+            match catch_unwind(AssertUnwindSafe(|| turn.poll(&mut cx))) {
+                Ok(Poll::Ready(active)) => {
+                    self.room.recycle(turn);
+                    task.idle = active;
+                }
+                Ok(Poll::Pending) => {
+                    task.running = Some(turn);
+                    return true;
+                }
+                Err(_) => {
+                    // Handlers' panics are caught around them: this one came from a destructor of the game's.
+                    tracing::error!(actor = self.id, "an actor panicked outside of its turn");
+                    self.app.counters.dropped.add(1);
+                    self.used(false);
+                }
+            }
+        }
+    }
+
+    /// Asks the runner to look at this cell when something is due.
+    fn arm(self: &Arc<Self>) {
+        let mut mail = self.mail.lock();
+        let config = &self.room.config;
+        let limit = Duration::from_millis(config.turn_limit_ms);
+        let idle = || Some(mail.last_used? + config.idle()?);
+        let idle = if mail.active && mail.suspended.is_none() { idle() } else { None };
+        let limit = mail.suspended.map(|since| since + limit);
+        let due = [mail.save_at, mail.tick_at, limit, idle].into_iter().flatten().min();
+        let Some(due) = due.filter(|due| mail.armed.is_none_or(|armed| *due < armed)) else {
+            return;
+        };
+        mail.armed = Some(due);
+        drop(mail);
+        let weak: Weak<Self> = Arc::downgrade(self);
+        self.runner().arm(due, weak);
+    }
+
+    /// Drops the actor as it is.
+    pub(super) fn abandon(&self) {
+        let (idle, running) = {
+            let mut task = self.task.lock();
+            (task.idle.take(), task.running.take())
+        };
+        drop((idle, running));
+        let calls = std::mem::take(&mut self.mail.lock().calls);
+        drop(calls);
+    }
+}
+
+impl Mail {
+    fn has_work(&self) -> bool {
+        let due = self.save_due || self.tick_due || self.close.is_some();
+        due || !self.calls.is_empty() || self.saved.is_some()
+    }
+
+    /// Calls go before the end, so that all that were taken are run.
+    fn next(&mut self) -> Option<Job> {
+        if let Some((activation, result)) = self.saved.take() {
+            return Some(Job::Saved(activation, result));
+        }
+        if std::mem::take(&mut self.save_due) {
+            return Some(Job::Save);
+        }
+        if std::mem::take(&mut self.tick_due) {
+            self.method = "tick";
+            return Some(Job::Tick);
+        }
+        if let Some(call) = self.calls.pop_front() {
+            self.method = call.method.path;
+            return Some(Job::Call(call));
+        }
+        self.method = "deactivate";
+        self.close.take().map(Job::Close)
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
+    fn run(self: Arc<Self>) {
+        self.phase.store(RUNS, Ordering::Release);
+        let began = self.app.env.now();
+        let mut task = self.task.lock();
+        let in_memory = self.poll_turns(&mut task);
+        let suspended = task.running.is_some();
+        drop(task);
+        let now = self.app.env.now();
+        if suspended {
+            self.mail.lock().suspended.get_or_insert(now);
+        }
+        if now.duration_since(began) >= SLOW {
+            self.app.counters.slow_turns.add(1);
+            let (method, ms) = (self.mail.lock().method, (now - began).as_millis());
+            tracing::warn!(actor = self.id, method, ms, "a turn kept its worker busy");
+        }
+        if !in_memory && self.room.forget(&self) {
+            return;
+        }
+        self.arm();
+        let again = |phase| Some(if phase == RUNS_AGAIN { QUEUED } else { WAITS });
+        let before = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, again);
+        if before == Ok(RUNS_AGAIN) {
+            self.runner().push(Arc::clone(&self) as Arc<dyn Runnable>);
+        } else if !suspended && self.has_work() {
+            self.schedule();
+        }
+    }
+
+    fn on_time(self: Arc<Self>, now: Instant, armed: Instant) {
+        let mut mail = self.mail.lock();
+        if mail.armed != Some(armed) {
+            return;
+        }
+        mail.armed = None;
+        let config = &self.room.config;
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let limit = Duration::from_millis(config.turn_limit_ms);
+        let mut work = false;
+        if is_due(mail.suspended.map(|since| since + limit)) {
+            self.over_limit.store(true, Ordering::Relaxed);
+            // It ends at the next poll; until then it is not looked at again.
+            mail.suspended = None;
+            work = true;
+        }
+        if is_due(mail.save_at) {
+            (mail.save_at, mail.save_due, work) = (None, true, true);
+        }
+        if is_due(mail.tick_at) {
+            mail.tick_at = config.tick().map(|tick| now + tick);
+            (mail.tick_due, work) = (true, true);
+        }
+        let idle_at = mail.last_used.zip(config.idle()).map(|(used, idle)| used + idle);
+        if mail.active && mail.suspended.is_none() && mail.calls.is_empty() && is_due(idle_at) {
+            mail.close.get_or_insert(Why::Idle);
+            work = true;
+        }
+        drop(mail);
+        if work {
+            self.schedule();
+        }
+        self.arm();
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Wake for Cell<A, S> {
+    fn wake(self: Arc<Self>) {
+        self.schedule();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.schedule();
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Turn for Cell<A, S> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn deactivate(&self) {
+        // Its turn runs, so it is looked at again when that ends.
+        self.mail.lock().close.get_or_insert(Why::Asked);
+    }
+
+    fn begin_await(&self, other: String) {
+        self.mail.lock().awaiting.push(other);
+    }
+
+    fn end_await(&self, other: &str) {
+        let mut mail = self.mail.lock();
+        if let Some(at) = mail.awaiting.iter().position(|id| id == other) {
+            mail.awaiting.swap_remove(at);
+        }
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Saved for Cell<A, S> {
+    fn on_saved(self: Arc<Self>, activation: u64, result: SaveResult) {
+        let mut mail = self.mail.lock();
+        // A late answer to an earlier activation is of no use to anybody.
+        if mail.saved.as_ref().is_none_or(|(present, _)| *present <= activation) {
+            mail.saved = Some((activation, result));
+        }
+        drop(mail);
+        self.schedule();
+    }
+}

@@ -1,0 +1,74 @@
+//! The knobs of an actor type: `[actor.NAME]`, and `[actor]` for all that say nothing else.
+
+use std::time::Duration;
+
+use guildhall_core::Env;
+use guildhall_core::config::{Config, ConfigError};
+use guildhall_core::env::Instant;
+use serde::{Deserialize, Serialize};
+
+/// `[actor]` and `[actor.NAME]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ActorConfig {
+    /// Calls that may wait for one actor; one more is `OVERLOADED`.
+    pub mailbox: usize,
+    /// Actors of the type in memory; the call of one more is `OVERLOADED`.
+    pub actors_max: usize,
+    /// How long an actor that nobody calls stays in memory, in ms; 0 is for ever.
+    pub idle_ms: u64,
+    /// Changes are saved after at most this time, and at least three quarters of it, in ms.
+    pub save_ms: u64,
+    /// Time between ticks, in ms, at least 50; 0 is never.
+    pub tick_ms: u64,
+    /// A turn that takes longer is ended and its activation dropped, in ms.
+    pub turn_limit_ms: u64,
+    /// How long an activation may take with its claim, in ms.
+    pub activate_ms: u64,
+}
+
+impl Default for ActorConfig {
+    fn default() -> Self {
+        Self {
+            mailbox: 256,
+            actors_max: 100_000,
+            idle_ms: 300_000,
+            save_ms: 5_000,
+            tick_ms: 0,
+            turn_limit_ms: 30_000,
+            activate_ms: 10_000,
+        }
+    }
+}
+
+impl ActorConfig {
+    pub(super) fn of(name: &str, all: &Self, config: &Config) -> Result<Self, ConfigError> {
+        config.section_over(&format!("actor.{name}"), all)
+    }
+
+    /// What is wrong with the values, if anything.
+    pub(super) fn check(&self, name: &str) -> Result<(), String> {
+        let wrong = |knob, value: u64, want| {
+            Err(format!("actor.{name}.{knob} is {value}; it must be {want}"))
+        };
+        match self {
+            Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
+            Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
+            Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
+            Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),
+            _ => Ok(()),
+        }
+    }
+
+    /// When changes that were made now are saved: spread, so that actors which began together do not save together.
+    pub(super) fn save_at(&self, env: &Env, now: Instant) -> Instant {
+        now + Duration::from_millis(self.save_ms - env.random_below(self.save_ms / 4 + 1))
+    }
+
+    pub(super) fn idle(&self) -> Option<Duration> {
+        (self.idle_ms > 0).then(|| Duration::from_millis(self.idle_ms))
+    }
+
+    pub(super) fn tick(&self) -> Option<Duration> {
+        (self.tick_ms > 0).then(|| Duration::from_millis(self.tick_ms))
+    }
+}

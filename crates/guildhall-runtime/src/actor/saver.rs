@@ -1,0 +1,109 @@
+//! The saver: groups the saves of many actors into few trips to the store, and repeats what may not have arrived.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::Env;
+use guildhall_core::store::{Batch, Store, StoreError, StoreErrorKind};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::cell::SaveResult;
+use crate::config::SaveConfig;
+use crate::counters::Counters;
+
+/// The changes of one actor. It has one save in flight, so there are never more than actors.
+pub(super) struct Save {
+    pub(super) batch: Batch,
+    pub(super) activation: u64,
+    pub(super) saved: Arc<dyn Saved>,
+}
+
+/// Who is told what became of a save.
+pub(super) trait Saved: Send + Sync {
+    fn on_saved(self: Arc<Self>, activation: u64, result: SaveResult);
+}
+
+/// Saves that wait for the store.
+#[derive(Default)]
+pub(crate) struct Saver {
+    waiting: Mutex<Vec<Save>>,
+    wake: Notify,
+}
+
+impl Saver {
+    pub(super) fn submit(&self, save: Save) {
+        self.waiting.lock().push(save);
+        self.wake.notify_one();
+    }
+
+    /// Commits what waits, until the app ends. While one trip is under way the next one fills.
+    pub(crate) async fn drive(
+        &self,
+        env: Env,
+        store: Arc<dyn Store>,
+        counters: &Counters,
+        config: &SaveConfig,
+    ) {
+        let mut pause = config.retry();
+        loop {
+            let saves = self.take(config.batch_max);
+            if saves.is_empty() {
+                self.wake.notified().await;
+                continue;
+            }
+            let again = commit(&env, &*store, counters, config, saves).await;
+            if again.is_empty() {
+                pause = config.retry();
+                continue;
+            }
+            counters.save_retries.add(again.len() as u64);
+            // Before those that came later: they are of other actors.
+            self.waiting.lock().splice(0..0, again);
+            env.sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(config.retry_max_ms));
+        }
+    }
+
+    fn take(&self, max: usize) -> Vec<Save> {
+        let mut waiting = self.waiting.lock();
+        let count = waiting.len().min(max);
+        waiting.drain(..count).collect()
+    }
+}
+
+/// One trip; returns what has to be sent again, with the same bytes: the store may have it already.
+async fn commit(
+    env: &Env,
+    store: &dyn Store,
+    counters: &Counters,
+    config: &SaveConfig,
+    saves: Vec<Save>,
+) -> Vec<Save> {
+    let batches = saves.iter().map(|save| save.batch.clone()).collect();
+    let deadline = env.now() + config.timeout();
+    let results = env.until(deadline, store.commit(batches)).await.unwrap_or_else(|| {
+        let why = format!("no answer within {} ms (save.timeout_ms)", config.timeout_ms);
+        vec![Err(StoreError::new(StoreErrorKind::Unknown, "commit", "a batch", why)); saves.len()]
+    });
+    let mut again = Vec::new();
+    for (save, result) in saves.into_iter().zip(results) {
+        match result {
+            Ok(committed) => {
+                counters.saves.add(1);
+                save.saved.on_saved(save.activation, Ok(committed.versions));
+            }
+            Err(error) => match error.kind {
+                StoreErrorKind::Unavailable | StoreErrorKind::Unknown => {
+                    tracing::warn!(%error, "not saved yet; trying again");
+                    again.push(save);
+                }
+                _ => {
+                    counters.save_failures.add(1);
+                    save.saved.on_saved(save.activation, Err(error));
+                }
+            },
+        }
+    }
+    again
+}

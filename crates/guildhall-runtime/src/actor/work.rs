@@ -1,0 +1,342 @@
+//! What an actor does in its turns: activate, run calls, tick, save, deactivate.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use futures_util::FutureExt as _;
+use guildhall_core::status::reason;
+use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
+use guildhall_core::{Code, Effect, Status};
+use guildhall_entity::State as _;
+
+use super::activate::activate;
+use super::cell::{Active, Call, Cell, Job, SaveResult};
+use super::saver::Save;
+use super::services::ActorServices;
+use super::{Actor, Turn, Why};
+use crate::cx::Cx;
+
+/// Turns in a row before other actors of the worker get theirs.
+const TURNS_IN_A_ROW: usize = 64;
+
+/// Does all that waits for the actor. Returns it, or nothing when it has left memory.
+pub(super) async fn work<A: Actor, S: ActorServices<A>>(
+    cell: Arc<Cell<A, S>>,
+    mut active: Option<Box<Active<A>>>,
+) -> Option<Box<Active<A>>> {
+    let mut turns = 0;
+    while let Some(job) = cell.next_job() {
+        active = match job {
+            Job::Call(call) => run(&cell, active, call).await,
+            Job::Saved(activation, result) => match active {
+                Some(mut active) => {
+                    apply_saved(&cell, &mut active, activation, result).then_some(active)
+                }
+                None => None,
+            },
+            Job::Save => {
+                if let Some(active) = &mut active {
+                    begin_save(&cell, active);
+                }
+                active
+            }
+            Job::Tick => match active {
+                Some(active) => tick(&cell, active).await,
+                None => None,
+            },
+            Job::Close(why) => match active {
+                Some(active) => Box::pin(deactivate(&cell, active, why)).await,
+                None => None,
+            },
+        };
+        turns += 1;
+        if turns % TURNS_IN_A_ROW == 0 {
+            give_way().await;
+        }
+    }
+    active
+}
+
+/// Runs one call.
+async fn run<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: Option<Box<Active<A>>>,
+    call: Call,
+) -> Option<Box<Active<A>>> {
+    let Call { service, method, cx, body, reply } = call;
+    if reply.is_cancelled() {
+        return active;
+    }
+    if cx.deadline.is_some_and(|deadline| deadline <= cell.app.env.now()) {
+        let why = format!("the deadline was over before the turn of {} came", method.path);
+        reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
+        return active;
+    }
+    let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Turn>), ..cx };
+    let mut active = match active {
+        Some(active) => active,
+        None => match Box::pin(activate(cell, &cx, method)).await {
+            Ok(active) => active,
+            Err(status) => {
+                reply.send::<()>(Err(status));
+                return None;
+            }
+        },
+    };
+    if !method.create && !active.actor.state().exists() {
+        reply.refuse(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        return keep(cell, active);
+    }
+    cell.app.counters.turns.add(1);
+    let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+    let result = match guarded(cell, turn).await {
+        Ok(result) => result,
+        Err(ended) => {
+            reply.send::<()>(Err(drop_activation(cell, active, ended, method.path)));
+            return None;
+        }
+    };
+    if method.durable && active.actor.state().is_dirty() {
+        let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
+        match cell.app.env.until(limit, save_all(cell, &mut active)).await {
+            Some(true) => {}
+            Some(false) => {
+                reply.send::<()>(Err(not_the_owner(method.path)));
+                return None;
+            }
+            None => {
+                let why = format!("{}: not saved within the deadline", method.path);
+                let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
+                reply.send::<()>(Err(status));
+                return keep(cell, active);
+            }
+        }
+    }
+    reply.send_encoded(result);
+    keep(cell, active)
+}
+
+async fn tick<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+) -> Option<Box<Active<A>>> {
+    let cx = turn_cx(cell);
+    match guarded(cell, active.actor.tick(&cx)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(status)) => tracing::warn!(actor = cell.id(), %status, "a tick failed"),
+        Err(ended) => {
+            drop_activation(cell, active, ended, "tick");
+            return None;
+        }
+    }
+    if active.actor.state().is_dirty() {
+        cell.save_later();
+    }
+    Some(active)
+}
+
+/// The end of a turn: what changed is saved in time, and an actor without entity leaves.
+fn keep<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+) -> Option<Box<Active<A>>> {
+    cell.used(true);
+    let state = active.actor.state();
+    if state.is_dirty() {
+        cell.save_later();
+    } else if !state.exists() && state.saving() == 0 {
+        cell.close(Why::Missing);
+    }
+    Some(active)
+}
+
+/// Saves, runs the last turn, saves again. An actor whose changes the store does not take stays in memory.
+async fn deactivate<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    why: Why,
+) -> Option<Box<Active<A>>> {
+    let cx = turn_cx(cell);
+    for last in [false, true] {
+        match save_within(cell, &mut active, why).await {
+            Some(true) => {}
+            Some(false) => return None,
+            None => return keep(cell, active),
+        }
+        if !last && let Err(ended) = guarded(cell, active.actor.deactivate(&cx, why)).await {
+            drop_activation(cell, active, ended, "deactivate");
+            return None;
+        }
+    }
+    cell.app.counters.deactivations.add(1);
+    cell.used(false);
+    None
+}
+
+/// As [`save_all`]; `None` when the store does not answer. A draining app waits for it, or ends.
+async fn save_within<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+    why: Why,
+) -> Option<bool> {
+    if why == Why::Drain {
+        return Some(save_all(cell, active).await);
+    }
+    let limit = cell.app.env.now() + cell.app.save.timeout();
+    cell.app.env.until(limit, save_all(cell, active)).await
+}
+
+fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
+    let turn = Some(Arc::clone(cell) as Arc<dyn Turn>);
+    Cx { turn, ..Cx::outside(Arc::clone(&cell.app)) }
+}
+
+/// How a turn ended that did not return.
+#[derive(Clone, Copy)]
+enum Ended {
+    Panicked,
+    OverLimit,
+}
+
+/// Runs a turn: a panic and the limit are its own end and nobody else's.
+async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
+    cell: &Cell<A, S>,
+    turn: F,
+) -> Result<F::Output, Ended> {
+    let mut turn = std::pin::pin!(AssertUnwindSafe(turn).catch_unwind());
+    std::future::poll_fn(|cx| {
+        if cell.over_limit.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(Ended::OverLimit));
+        }
+        turn.as_mut().poll(cx).map_err(|_| Ended::Panicked)
+    })
+    .await
+}
+
+/// Drops the activation with what it has not saved; the status for who waits.
+fn drop_activation<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: Box<Active<A>>,
+    ended: Ended,
+    method: &str,
+) -> Status {
+    let counters = &cell.app.counters;
+    let (counter, reason, what) = match ended {
+        Ended::Panicked => (&counters.panics, reason::PANICKED, "panicked"),
+        Ended::OverLimit => (&counters.turn_limits, reason::TURN_LIMIT, "took too long"),
+    };
+    counter.add(1);
+    counters.dropped.add(1);
+    tracing::error!(actor = cell.id(), method, "a turn {what}; unsaved changes are lost");
+    cell.used(false);
+    drop(active);
+    let why = format!("the turn of {method} {what}");
+    Status::new(Code::Internal, why).with_reason(reason)
+}
+
+/// Hands the unsaved changes to the saver, unless a save is in flight: then they are for the next one.
+fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+    let state = active.actor.state();
+    if state.saving() > 0 {
+        return;
+    }
+    let token = &active.token;
+    let op = |change: guildhall_entity::RowChange| Op {
+        row: change.row,
+        guard: Guard::Owner(token.clone(), change.version),
+        write: change.write,
+        records: None,
+    };
+    let ops: Vec<Op> = state.begin_save().into_iter().map(op).collect();
+    if !ops.is_empty() {
+        let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
+        cell.app.saver.submit(Save { batch: Batch { ops }, activation: token.activation, saved });
+    }
+}
+
+/// Waits until all changes are saved; false when the rows belong to somebody else.
+async fn save_all<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) -> bool {
+    loop {
+        begin_save(cell, active);
+        if active.actor.state().saving() == 0 {
+            return true;
+        }
+        let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
+        let failed = result.is_err();
+        if !apply_saved(cell, active, activation, result) {
+            return false;
+        }
+        if failed {
+            // It was said in the log, and is tried again with what has changed since.
+            cell.app.env.sleep(cell.app.save.retry()).await;
+        }
+    }
+}
+
+/// Tells the state what became of its save; false when the activation is over.
+fn apply_saved<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+    activation: u64,
+    result: SaveResult,
+) -> bool {
+    if activation != active.token.activation {
+        return true;
+    }
+    let state = active.actor.state();
+    match result {
+        Ok(versions) => {
+            state.saved(&versions);
+            if !state.is_dirty() && !state.exists() {
+                cell.close(Why::Missing);
+            }
+        }
+        Err(error) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
+            let id = cell.id();
+            tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
+            cell.app.counters.dropped.add(1);
+            cell.used(false);
+            return false;
+        }
+        Err(error) => {
+            tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
+            state.not_saved();
+        }
+    }
+    if state.is_dirty() {
+        cell.save_later();
+    }
+    true
+}
+
+fn not_the_owner(method: &str) -> Status {
+    let why = format!("{method}: another owner has the rows");
+    Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER)
+}
+
+pub(super) fn no_such(id: &str) -> String {
+    format!("there is no {id}")
+}
+
+/// Lets the worker's other actors run.
+async fn give_way() {
+    let mut given = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// A status of the runtime's own, before the turn: it has not run.
+pub(super) fn refused(code: Code, reason: u32, why: String) -> Status {
+    Status::new(code, why).with_reason(reason).with_effect(Effect::NotRun)
+}

@@ -1,0 +1,68 @@
+//! Workers: the threads of an app, one runtime each; what begins on a worker stays there.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+
+/// The workers of an app that runs.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    handles: Vec<Handle>,
+    next: AtomicUsize,
+}
+
+impl Workers {
+    /// The caller's runtime alone.
+    pub(crate) fn current() -> Self {
+        Self { handles: vec![Handle::current()], next: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.handles.len()
+    }
+
+    pub(crate) fn get(&self, worker: usize) -> &Handle {
+        &self.handles[worker]
+    }
+
+    /// One after the other, so that each gets as many connections as the others.
+    pub(crate) fn next(&self) -> Handle {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
+        self.handles[at].clone()
+    }
+}
+
+/// Threads that run workers until this is dropped.
+pub(crate) struct Threads {
+    stop: CancellationToken,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Threads {
+    /// Starts all workers but the first, which is the caller's.
+    #[allow(clippy::disallowed_methods, reason = "these threads are the workers")]
+    pub(crate) fn start(count: usize) -> std::io::Result<(Self, Workers)> {
+        let stop = CancellationToken::new();
+        let mut workers = Workers::current();
+        let mut threads = Vec::new();
+        for at in 1..count {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            workers.handles.push(runtime.handle().clone());
+            let stop = stop.clone();
+            let thread = std::thread::Builder::new().name(format!("worker-{at}"));
+            threads.push(thread.spawn(move || runtime.block_on(stop.cancelled()))?);
+        }
+        Ok((Self { stop, threads }, workers))
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for thread in self.threads.drain(..) {
+            // It has nothing to say: its tasks' panics were logged where they happened.
+            let _panicked = thread.join();
+        }
+    }
+}
