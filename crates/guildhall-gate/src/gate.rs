@@ -104,7 +104,7 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Component for Gate {
-    fn services(self: &Arc<Self>) -> Vec<Arc<dyn Service>> {
+    fn services(self: Arc<Self>) -> Vec<Arc<dyn Service>> {
         vec![Arc::new(GateServer::new(Deliveries(Arc::clone(&self.shared))))]
     }
 

@@ -49,7 +49,8 @@ impl Session for SessionActor {
         })?;
         // The wall clock puts it above those of earlier activations, wherever they were.
         let wall = u64::try_from(cx.env().wall().as_micros()).unwrap_or(u64::MAX);
-        let earlier = std::mem::replace(&mut self.generation, wall.max(self.generation + 1));
+        let earlier = self.generation;
+        self.generation = wall.max(earlier + 1);
         let next = Present { session: req.session, gate, pushes: 0 };
         if let Some(before) = self.present.replace(next) {
             let kick = SessionReq {

@@ -12,7 +12,8 @@ use crate::world::{FIND, find, world, world_with};
 async fn packets_before_hello_are_dropped_and_counted() {
     let world = world().await;
     let stats = world.gate.stats();
-    let (dropped, calls) = (stats.dropped.load(Ordering::Relaxed), stats.calls.load(Ordering::Relaxed));
+    let (dropped, calls) =
+        (stats.dropped.load(Ordering::Relaxed), stats.calls.load(Ordering::Relaxed));
     let mut client = Tcp::connect(world.tcp()).await;
     client.send(&call(1, FIND, &find("early"))).await;
     client.send(&Packet::Ping { id: 5 }).await;

@@ -45,7 +45,10 @@ async fn a_broadcast_reaches_everybody_and_is_encoded_once_per_form() {
     for client in &mut text {
         let push = client.hear().await.unwrap();
         let body = serde_json::json!({"room": "7", "player": "speaker", "text": "hello"});
-        assert_eq!((&push["kind"], &push["seq"], &push["body"]), (&"push".into(), &0.into(), &body));
+        assert_eq!(
+            (&push["kind"], &push["seq"], &push["body"]),
+            (&"push".into(), &0.into(), &body)
+        );
         assert_eq!(push["method"], "room.RoomEvents/Said");
     }
     assert_eq!(world.gate.stats().encodes.load(Ordering::Relaxed), encodes + 2);

@@ -117,7 +117,15 @@ async fn a_key_from_the_body_is_the_last_one_in_it() {
     let mut twice = say(1).encode_to_vec();
     twice.extend(say(2).encode_to_vec());
     let body = Body::Binary(twice.into());
-    client.send(&Packet::Call { id: 1, method: Method::Id(method_id(SAY)), body, answered: 0, resent: false }).await;
+    client
+        .send(&Packet::Call {
+            id: 1,
+            method: Method::Id(method_id(SAY)),
+            body,
+            answered: 0,
+            resent: false,
+        })
+        .await;
     assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
     let second: SayRsp = client.call(2, SAY, &say(2)).await.unwrap();
     let first: SayRsp = client.call(3, SAY, &say(1)).await.unwrap();

@@ -194,7 +194,8 @@ impl Ws {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
-        let start = ClientHandshake::start(env::ConnTry::new(conn), request.body(()).unwrap(), None);
+        let start =
+            ClientHandshake::start(env::ConnTry::new(conn), request.body(()).unwrap(), None);
         let mut step = start.unwrap().handshake();
         loop {
             match step {

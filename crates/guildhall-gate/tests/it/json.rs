@@ -2,8 +2,8 @@
 
 use guildhall::status::reason;
 use guildhall_wire::Packet;
-use proto::room::{FindRsp, SayReq};
 use prost::Message as _;
+use proto::room::{FindRsp, SayReq};
 use serde_json::json;
 
 use crate::clients::{Ws, call, hello};
@@ -33,7 +33,8 @@ async fn a_whole_conversation_in_json() {
         match packet["kind"].as_str() {
             Some("push") => {
                 let body = json!({"room":"3","player":"bob","text":"psst"});
-                let want = json!({"kind":"push","seq":1,"method":"room.RoomEvents/Said","body":body});
+                let want =
+                    json!({"kind":"push","seq":1,"method":"room.RoomEvents/Said","body":body});
                 assert_eq!(packet, want);
                 pushed = true;
             }
@@ -71,7 +72,10 @@ async fn a_body_that_does_not_fit_is_a_bad_request() {
         let method = "room.Directory/Find";
         let text = format!(r#"{{"kind":"call","id":{id},"method":"{method}","body":{body}}}"#);
         let refused = client.ask(&text).await;
-        let (got, want) = ((&refused["reason"], &refused["effect"]), (json!(reason::BAD_REQUEST), json!("NotRun")));
+        let (got, want) = (
+            (&refused["reason"], &refused["effect"]),
+            (json!(reason::BAD_REQUEST), json!("NotRun")),
+        );
         assert_eq!(got, (&want.0, &want.1), "{body}: {refused}");
     }
 }

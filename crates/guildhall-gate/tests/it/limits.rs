@@ -86,7 +86,10 @@ async fn a_ping_is_answered() {
 #[tokio::test]
 async fn a_slow_client_is_cut() {
     let mut world = world_with(|config| {
-        config.set("gate.queued_max", 400_000).set("gate.close_ms", 100).set("gate.call_burst", 1000)
+        config
+            .set("gate.queued_max", 400_000)
+            .set("gate.close_ms", 100)
+            .set("gate.call_burst", 1000)
     })
     .await;
     let stats = world.gate.stats();
@@ -102,7 +105,9 @@ async fn a_slow_client_is_cut() {
             client.send(&call(id, FIND, &find("big"))).await;
             client.send(&cast(NOTE, &find("sent"))).await;
             let env = guildhall::Env::real();
-            let _noted = env.until(env.now() + std::time::Duration::from_millis(50), world.events.recv()).await;
+            let _noted = env
+                .until(env.now() + std::time::Duration::from_millis(50), world.events.recv())
+                .await;
         }
     })
     .await;

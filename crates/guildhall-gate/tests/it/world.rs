@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall::config::ConfigBuilder;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::{App, Code, Config, Cx, Env, RunningApp, Status};
+use guildhall_core::config::ConfigBuilder;
 use guildhall_gate::{Authenticate, Gate, Identity, SessionActor};
 use guildhall_runtime::proto::SessionServer;
 use proto::room::{

@@ -140,7 +140,10 @@ fn a_wrong_setting_says_what_to_set() {
         (why(load("{\"keys\":[]}", |_| {})), "no key in it"),
         (why(load(&jwks(&[0, 0]), |_| {})), "two keys have the kid `k0`"),
         (why(load(&jwks(&[0]), |c| c.algorithms = vec!["RS0".into()])), "there is no `RS0`"),
-        (why(load(&jwks(&[0]), |config| config.algorithms.clear())), "gate.jwt.algorithms is empty"),
+        (
+            why(load(&jwks(&[0]), |config| config.algorithms.clear())),
+            "gate.jwt.algorithms is empty",
+        ),
         (why(load("{}", |config| config.keys = "/nowhere".into())), "/nowhere"),
     ];
     for (got, want) in cases {
