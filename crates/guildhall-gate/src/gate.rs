@@ -1,10 +1,11 @@
 //! [`Gate`]: the component that lets clients in.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use guildhall_core::BoxFuture;
 use guildhall_core::config::Config;
+use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_runtime::codegen::Service;
 use guildhall_runtime::proto::GateServer;
 use guildhall_runtime::{Component, Cx, StartError};
@@ -51,6 +52,18 @@ pub(crate) struct Edge {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) places: Arc<Places>,
+}
+
+impl Edge {
+    /// What a client reads: what went wrong inside is nothing for clients, who get an id, and the log the text.
+    pub(crate) fn public_text<'s>(&self, status: &'s Status) -> Cow<'s, str> {
+        if !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
+            return Cow::Borrowed(status.message());
+        }
+        let trace = format!("{:016x}", self.cx.env().random());
+        tracing::error!(trace, %status, "a client is told of an internal error");
+        Cow::Owned(format!("internal error, trace {trace}"))
+    }
 }
 
 impl Gate {

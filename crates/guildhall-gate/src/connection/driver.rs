@@ -165,10 +165,7 @@ impl<'a> Driver<'a> {
 
     fn send(&self, packet: &Packet) {
         let client = &self.entered.client;
-        client.out.put(|out| {
-            let put = client.form.put(out, packet, self.edge.config.queued_max);
-            debug_assert!(put.is_ok(), "a packet of a few bytes");
-        });
+        client.out.put(|out| client.form.put_small(out, packet));
     }
 
     fn session(&self, reason: u32) -> SessionReq {

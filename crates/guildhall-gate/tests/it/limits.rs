@@ -147,7 +147,7 @@ async fn an_idle_connection_is_one_task() {
     let stats = world.gate.stats();
     until("the scout goes", || stats.connections.load(Ordering::Relaxed) == 0).await;
     // The first session makes what sessions share.
-    let mut clients = vec![Tcp::login(world.tcp(), "0").await];
+    let mut clients = vec![Tcp::login(world.tcp(), "first").await];
     let before = tasks();
     for n in 1..=20 {
         clients.push(Tcp::login(world.tcp(), &n.to_string()).await);
