@@ -23,8 +23,18 @@ use crate::transport::{Admission, Protocol};
 
 /// Lets clients in, and carries their calls to the services that they may call: `App::load()?.component(Gate::new())`.
 ///
-/// Sessions live in any app with `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, this one or another. Configured by
-/// `[gate]` ([`GateConfig`]). Clones are the same gate.
+/// Sessions live in any app that serves them, this one or another. Configured by `[gate]` ([`GateConfig`]). Clones are the same
+/// gate.
+///
+/// ```no_run
+/// use guildhall_gate::{Gate, SessionActor, SessionServer};
+/// use guildhall_runtime::{App, StartError};
+///
+/// fn main() -> Result<(), StartError> {
+///     let app = App::load()?.component(Gate::new());
+///     app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).run()
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Gate {
     authenticate: Option<Arc<dyn Authenticate>>,
