@@ -1,5 +1,6 @@
 //! [`Env`]: the only door to the clock, random numbers, tasks and sockets, so that a whole cluster can run simulated.
 
+mod blocking_io;
 mod io;
 mod net;
 mod tokio_net;
@@ -16,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use blocking_io::ConnTry;
 pub use io::ConnIo;
 pub use net::{Accepted, Conn, Listener, Net};
 pub use tokio::time::Instant;

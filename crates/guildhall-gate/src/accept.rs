@@ -1,0 +1,164 @@
+//! Accepting connections, as many as there are places.
+
+use std::collections::BTreeMap;
+use std::io::IoSlice;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use guildhall_core::Code;
+use guildhall_core::env::{Accepted, Listener};
+use guildhall_core::status::reason;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::connection::drive;
+use crate::form::Form;
+use crate::gate::Edge;
+use crate::out::End;
+use crate::stats::{GateStats, count};
+use crate::transport::Protocol;
+
+/// Longest that a refusal may hold up the next connection.
+const REFUSAL: Duration = Duration::from_millis(20);
+
+/// Accepts clients until the gate drains. Each becomes one task, on the next worker.
+pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protocol: Protocol) {
+    let mut draining = edge.shared.draining.subscribe();
+    let env = edge.cx.env();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = draining.wait_for(|draining| *draining) => return,
+            accepted = listener.accept() => accepted,
+        };
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, say: wait for better times.
+                tracing::warn!(%error, "cannot accept");
+                env.sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        match Places::take(&edge.places, accepted.peer.ip()) {
+            Ok(place) => {
+                let (edge, protocol) = (Arc::clone(&edge), protocol.clone());
+                env.clone().spawn_on(&edge.cx.next_worker(), "gate-client", async move {
+                    if let Ok(conn) = (accepted.attach)() {
+                        drive(edge, conn, protocol).await;
+                    }
+                    drop(place);
+                });
+            }
+            Err(limit) => refuse(&edge, accepted, &protocol, limit).await,
+        }
+    }
+}
+
+/// Says why, as far as one try goes: a connection that is refused costs no task.
+async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
+    count(&edge.shared.stats.cut);
+    tracing::debug!(peer = %accepted.peer, limit, "a connection was refused");
+    let Ok(conn) = (accepted.attach)() else { return };
+    let mut why = BytesMut::new();
+    match protocol {
+        Protocol::Tcp => {
+            let message = format!("too many connections ({limit})");
+            let end = End::Error(Code::ResourceExhausted, reason::LIMITED, message.into());
+            Form::Stream.put_end(&mut why, end);
+        }
+        Protocol::WebSocket(_) => why.extend_from_slice(
+            b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        ),
+    }
+    // A new socket has room; it only has to learn that.
+    let env = edge.cx.env();
+    let writable = std::future::poll_fn(|cx| conn.poll_writable(cx));
+    if env.until(env.now() + REFUSAL, writable).await.is_some() {
+        let _best_effort = conn.try_write_vectored(&[IoSlice::new(&why)]);
+    }
+}
+
+/// How many connections there may be, and are.
+#[derive(Debug)]
+pub(crate) struct Places {
+    taken: Mutex<Taken>,
+    emptied: Notify,
+    stats: Arc<GateStats>,
+    max: usize,
+    max_per_address: usize,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_address: BTreeMap<IpAddr, usize>,
+}
+
+impl Places {
+    pub(crate) fn new(stats: Arc<GateStats>, max: usize, max_per_address: usize) -> Arc<Self> {
+        let (taken, emptied) = (Mutex::default(), Notify::new());
+        Arc::new(Self { taken, emptied, stats, max, max_per_address })
+    }
+
+    /// Takes a place for a connection from `address`, or names the limit that is reached.
+    fn take(places: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
+        let address = network(address);
+        let mut taken = places.taken.lock();
+        if taken.all >= places.max {
+            return Err("gate.connections_max");
+        }
+        if taken.by_address.get(&address).is_some_and(|n| *n >= places.max_per_address) {
+            return Err("gate.connections_per_address");
+        }
+        taken.all += 1;
+        *taken.by_address.entry(address).or_default() += 1;
+        places.stats.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(Place { places: Arc::clone(places), address })
+    }
+
+    /// Waits until there is no connection.
+    pub(crate) async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.taken.lock().all == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+/// The place of one connection.
+struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        taken.all -= 1;
+        if let Some(n) = taken.by_address.get_mut(&self.address) {
+            *n -= 1;
+            if *n == 0 {
+                taken.by_address.remove(&self.address);
+            }
+        }
+        self.places.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        if taken.all == 0 {
+            self.places.emptied.notify_waiters();
+        }
+    }
+}
+
+/// Whoever has an IPv6 address has a /64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

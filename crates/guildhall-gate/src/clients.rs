@@ -1,0 +1,159 @@
+//! Who is connected to this gate, by player.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::BytesMut;
+use guildhall_core::status::reason;
+use guildhall_wire::{Packet, Reset};
+use parking_lot::Mutex;
+
+use crate::form::Form;
+use crate::out::{End, Outbox};
+
+/// One connection with a session, as others in the process see it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) player: String,
+    /// Random id of the session.
+    pub(crate) session: String,
+    pub(crate) form: Form,
+    pub(crate) out: Arc<Outbox>,
+    /// 0 until the session is open.
+    generation: AtomicU64,
+    pushes: Mutex<Pushes>,
+}
+
+#[derive(Debug, Default)]
+struct Pushes {
+    /// Those that overtake WELCOME, each with the generation that it is for and its number.
+    early: Vec<(u64, u64, BytesMut)>,
+    /// Number of the last one.
+    last: u64,
+}
+
+/// Pushes that may overtake one WELCOME.
+const EARLY_MAX: usize = 16;
+
+impl Client {
+    pub(crate) fn new(player: String, session: String, form: Form, out: Arc<Outbox>) -> Self {
+        let (generation, pushes) = (AtomicU64::new(0), Mutex::default());
+        Self { player, session, form, out, generation, pushes }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Queues `welcome` and what overtook it.
+    pub(crate) fn welcome(&self, generation: u64, welcome: &[u8]) {
+        let mut pushes = self.pushes.lock();
+        self.generation.store(generation, Ordering::Release);
+        let early = std::mem::take(&mut pushes.early);
+        self.out.put(|out| {
+            out.extend_from_slice(welcome);
+            for (_, seq, push) in early.into_iter().filter(|(of, ..)| *of == generation) {
+                out.extend_from_slice(&push);
+                pushes.last = seq;
+            }
+        });
+    }
+
+    /// Queues a numbered push for the session of this generation. `false` when it is not the session's, or the client is cut.
+    fn push(&self, generation: u64, seq: u64, push: impl FnOnce(&mut BytesMut)) -> bool {
+        let mut pushes = self.pushes.lock();
+        match self.generation() {
+            0 if pushes.early.len() < EARLY_MAX => {
+                let mut bytes = BytesMut::new();
+                push(&mut bytes);
+                pushes.early.push((generation, seq, bytes));
+                true
+            }
+            own if own == generation => {
+                // Numbers begin anew when the session has another owner, who does not know what the earlier one has sent.
+                let is_anew = seq <= std::mem::replace(&mut pushes.last, seq);
+                self.out.put(|out| {
+                    if is_anew {
+                        let message = "the session has moved, and pushes were lost".to_owned();
+                        self.form.put_small(out, &Packet::Reset(Reset { message }));
+                    }
+                    push(out);
+                })
+            }
+            _ => false,
+        }
+    }
+}
+
+/// All clients of a gate. A player has one, and a moment ago perhaps others that are being kicked.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(Mutex<BTreeMap<String, Vec<Arc<Client>>>>);
+
+impl Clients {
+    /// Adds a client whose session is about to be opened, so that a kick finds it from the first moment.
+    pub(crate) fn enter(&self, client: Arc<Client>) {
+        self.0.lock().entry(client.player.clone()).or_default().push(client);
+    }
+
+    /// The session is open: earlier ones of the player are kicked, and so is this one when a later one is here.
+    pub(crate) fn opened(&self, client: &Client, generation: u64, welcome: &[u8]) {
+        let clients = self.0.lock();
+        client.welcome(generation, welcome);
+        let all = clients.get(&client.player).map(Vec::as_slice).unwrap_or_default();
+        let latest = all.iter().map(|c| c.generation()).max().unwrap_or_default();
+        for earlier in all.iter().filter(|c| (1..latest).contains(&c.generation())) {
+            earlier.out.end(kicked());
+        }
+    }
+
+    /// Removes a client; others of the player stay.
+    pub(crate) fn leave(&self, client: &Arc<Client>) {
+        let mut clients = self.0.lock();
+        if let Some(all) = clients.get_mut(&client.player) {
+            all.retain(|other| !Arc::ptr_eq(other, client));
+            if all.is_empty() {
+                clients.remove(&client.player);
+            }
+        }
+    }
+
+    /// The session is over: another login of the player has come.
+    pub(crate) fn kick(&self, player: &str, session: &str) {
+        for client in self.of(player).iter().filter(|client| client.session == session) {
+            client.out.end(kicked());
+        }
+    }
+
+    /// Queues a numbered push for one session. `false` when there is no such client.
+    pub(crate) fn push(
+        &self,
+        player: &str,
+        generation: u64,
+        seq: u64,
+        push: impl Fn(&Client, &mut BytesMut),
+    ) -> bool {
+        let clients = self.of(player);
+        // The one it is for; failing that, one that does not know its generation yet.
+        let mut candidates: Vec<_> = clients.iter().collect();
+        candidates.sort_by_key(|client| client.generation() != generation);
+        candidates.iter().any(|client| client.push(generation, seq, |out| push(client, out)))
+    }
+
+    /// All clients with an open session.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        let clients = self.0.lock();
+        clients.values().flatten().filter(|client| client.generation() != 0).cloned().collect()
+    }
+
+    fn of(&self, player: &str) -> Vec<Arc<Client>> {
+        self.0.lock().get(player).cloned().unwrap_or_default()
+    }
+}
+
+fn kicked() -> End {
+    End::Kick(reason::KICKED, "the player has logged in elsewhere".into())
+}
+
+#[cfg(test)]
+mod tests;

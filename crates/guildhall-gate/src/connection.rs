@@ -1,0 +1,142 @@
+//! One client's connection, from its first byte to its last, in one task.
+
+mod calls;
+mod driver;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use guildhall_core::env::Conn;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Status};
+use guildhall_runtime::proto::{OpenReq, SessionClient};
+use guildhall_wire::{ClientHello, Packet, Welcome};
+
+use crate::clients::Client;
+use crate::gate::Edge;
+use crate::out::{End, Outbox};
+use crate::stats::count;
+use crate::transport::{Protocol, Transport};
+use driver::Driver;
+
+/// The version of the packet format that this build speaks; 0 means 1.
+const PACKET_VERSION: u32 = 1;
+
+/// Serves a client until it goes, or is told to.
+pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protocol) {
+    let (config, env) = (&edge.config, edge.cx.env());
+    let mut transport = Transport::new(conn, protocol, config.packet_max);
+    let out = Arc::new(Outbox::new(config.queued_max));
+    let end = match begin(&edge, &mut transport, &out).await {
+        Ok(entered) => Driver::new(&edge, &mut transport, entered).run().await,
+        Err(end) => end,
+    };
+    if end != End::Gone {
+        count(&edge.shared.stats.cut);
+        tracing::debug!(?end, "a connection is ended");
+    }
+    let deadline = env.now() + config.close();
+    let finish = transport.finish(&out, end);
+    let _in_time = env.until(deadline, finish).await;
+}
+
+/// Gets the client to a session, in time.
+async fn begin(
+    edge: &Arc<Edge>,
+    transport: &mut Transport,
+    out: &Arc<Outbox>,
+) -> Result<Entered, End> {
+    let env = edge.cx.env();
+    let mut draining = edge.shared.draining.subscribe();
+    let deadline = env.now() + edge.config.handshake();
+    tokio::select! {
+        biased;
+        _ = draining.wait_for(|draining| *draining) => Err(End::going_away()),
+        begun = env.until(deadline, handshake(edge, transport, out)) => begun.unwrap_or_else(|| {
+            let ms = edge.config.handshake_ms;
+            let why = format!("no session within {ms} ms (gate.handshake_ms): begin with HELLO");
+            Err(End::Error(Code::DeadlineExceeded, reason::EXPIRED, why.into()))
+        }),
+    }
+}
+
+async fn handshake(
+    edge: &Arc<Edge>,
+    transport: &mut Transport,
+    out: &Arc<Outbox>,
+) -> Result<Entered, End> {
+    let hello = loop {
+        match transport.next_packet(out).await? {
+            Packet::Hello(hello) => break hello,
+            _ => count(&edge.shared.stats.dropped),
+        }
+    };
+    let player = identify(edge, &hello)?;
+    let session = random_id(edge);
+    let client = Client::new(player, session, transport.form(), Arc::clone(out));
+    let entered = Entered::new(edge, client);
+    let client = &entered.client;
+    let open = OpenReq {
+        player: client.player.clone(),
+        session: client.session.clone(),
+        gate: edge.cx.app_id().to_string(),
+    };
+    let opened = SessionClient::new(&edge.cx).open(open).await;
+    let opened = opened.map_err(|status| refusal(edge, &status))?;
+    let welcome = Packet::Welcome(Welcome {
+        player: client.player.clone(),
+        session: client.session.clone(),
+        resume: random_id(edge),
+        heartbeat_ms: edge.config.heartbeat_ms,
+        resumed: false,
+    });
+    let mut bytes = BytesMut::new();
+    client.form.put_small(&mut bytes, &welcome);
+    edge.shared.clients.opened(client, opened.generation, &bytes);
+    Ok(entered)
+}
+
+/// The player who says HELLO.
+fn identify(edge: &Edge, hello: &ClientHello) -> Result<String, End> {
+    if hello.version > PACKET_VERSION {
+        let why = format!("packets of version {} are not known here; use 1", hello.version);
+        return Err(End::Error(Code::FailedPrecondition, reason::BAD_REQUEST, why.into()));
+    }
+    let identity = edge.authenticate.authenticate(&hello.token, edge.cx.env().wall());
+    let identity = identity.map_err(|status| refusal(edge, &status))?;
+    identity.into_player().ok_or_else(|| {
+        let why = "the token names no player: an id has 1 to 128 bytes and is not 0";
+        End::Error(Code::Unauthenticated, reason::UNAUTHENTICATED, why.into())
+    })
+}
+
+/// What a client reads about a login that failed.
+fn refusal(edge: &Edge, status: &Status) -> End {
+    let why = edge.public_text(status).into_owned();
+    End::Error(status.code(), status.reason(), why.into())
+}
+
+/// 128 random bits, in hex.
+fn random_id(edge: &Edge) -> String {
+    format!("{:032x}", u128::from_be_bytes(edge.cx.env().random_bytes()))
+}
+
+/// A client in the gate's table; it leaves with this.
+struct Entered {
+    edge: Arc<Edge>,
+    client: Arc<Client>,
+}
+
+impl Entered {
+    fn new(edge: &Arc<Edge>, client: Client) -> Self {
+        let (edge, client) = (Arc::clone(edge), Arc::new(client));
+        edge.shared.clients.enter(Arc::clone(&client));
+        Self { edge, client }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.edge.shared.clients.leave(&self.client);
+    }
+}

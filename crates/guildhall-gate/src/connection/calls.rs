@@ -1,0 +1,241 @@
+//! The calls of one connection: checked, handed over in the order they came, and answered as their replies come.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Status};
+use guildhall_runtime::Cx;
+use guildhall_runtime::raw::{self, RawBody};
+use guildhall_wire::{Body, Method, Session};
+
+use crate::clients::Client;
+use crate::form;
+use crate::gate::Edge;
+use crate::json;
+use crate::key::{self, OwnedKey};
+use crate::limit::Rate;
+use crate::methods::Learnt;
+use crate::stats::count;
+
+pub(super) struct Calls {
+    edge: Arc<Edge>,
+    client: Arc<Client>,
+    rate: Rate,
+    /// Of the methods that have one of their own.
+    rates: Vec<(u32, Rate)>,
+    running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
+}
+
+/// A call that has its answer.
+pub(super) struct Done {
+    id: u64,
+    method: Arc<Learnt>,
+    is_json: bool,
+    result: Result<Bytes, Status>,
+}
+
+/// A call that may be made.
+struct Ready {
+    method: Arc<Learnt>,
+    key: OwnedKey,
+    body: Bytes,
+    tail: Vec<u8>,
+}
+
+impl Calls {
+    pub(super) fn new(edge: Arc<Edge>, client: Arc<Client>) -> Self {
+        let config = &edge.config;
+        let rate = Rate::new(config.calls_per_s, config.call_burst);
+        let rates = edge.rates.iter().map(|(id, per_s)| (*id, Rate::new(*per_s, *per_s)));
+        Self { rate, rates: rates.collect(), running: FuturesUnordered::new(), edge, client }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Hands a call over; what refuses it is the answer.
+    pub(super) async fn call(
+        &mut self,
+        id: u64,
+        method: &Method,
+        body: &Body,
+        answered: u64,
+        resent: bool,
+    ) {
+        let ready = match self.prepare(method, body).and_then(|ready| self.may_wait(ready)) {
+            Ok(ready) => ready,
+            Err(status) => return self.fail(id, &status),
+        };
+        count(&self.edge.shared.stats.calls);
+        let cx = self.cx(id, answered, resent);
+        let is_json = matches!(body, Body::Json(_));
+        let mut call = Box::pin(make(cx, id, ready, is_json));
+        // The first poll hands it over, before that of the next packet.
+        let first = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx)));
+        match first.await {
+            std::task::Poll::Ready(done) => self.finish(done),
+            std::task::Poll::Pending => self.running.push(call),
+        }
+    }
+
+    /// Hands a cast over; nobody hears of one that is refused.
+    pub(super) fn cast(&mut self, method: &Method, body: &Body) {
+        let cast = self.prepare(method, body).and_then(|ready| {
+            let Ready { method, key, body, tail } = &ready;
+            let body = RawBody { body, tail };
+            raw::cast(&self.cx(0, 0, false), method.desc, key.borrow(), body)
+        });
+        match cast {
+            Ok(()) => count(&self.edge.shared.stats.calls),
+            Err(status) => {
+                tracing::debug!(%status, "a cast of a client is dropped");
+                count(&self.edge.shared.stats.dropped);
+            }
+        }
+    }
+
+    /// Pings count as calls: each makes the gate write.
+    pub(super) fn may_ping(&mut self) -> bool {
+        self.rate.pass(self.edge.cx.env().now())
+    }
+
+    /// The next call that has its answer. Cancel safe.
+    pub(super) async fn next(&mut self) -> Done {
+        match self.running.next().await {
+            Some(done) => done,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Queues the answer.
+    pub(super) fn finish(&self, done: Done) {
+        let Done { id, method, is_json, result } = done;
+        let body = result.and_then(|body| match is_json {
+            true => json::from_protobuf(&method.response, &body).map(Body::Json),
+            false => Ok(Body::Binary(body)),
+        });
+        match body {
+            Ok(body) => {
+                let (form, max) = (self.client.form, self.edge.config.queued_max);
+                self.client.out.put(|out| form.put_reply(out, id, body, max));
+            }
+            Err(status) => self.fail(id, &status),
+        }
+    }
+
+    fn fail(&self, id: u64, status: &Status) {
+        count(&self.edge.shared.stats.errors);
+        let message = self.edge.public_text(status);
+        let (code, effect) = (status.code(), status.effect() as u8);
+        let error = form::error(id, code, status.reason(), &message, effect);
+        let (form, max) = (self.client.form, self.edge.config.queued_max);
+        self.client.out.put(|out| {
+            let put = form.put(out, &error, max);
+            if put.is_err() {
+                // Only its text can be too long.
+                let short = form::error(id, code, status.reason(), "", effect);
+                let _even_that = form.put(out, &short, max);
+            }
+        });
+    }
+
+    /// Checks everything that the gate can, cheapest first.
+    fn prepare(&mut self, method: &Method, body: &Body) -> Result<Ready, Status> {
+        if *self.edge.shared.draining.borrow() {
+            let why = "this gate is going away; connect again";
+            return Err(Status::not_run(Code::Unavailable, reason::GOING_AWAY, why));
+        }
+        let (id, now) = (method.id(), self.edge.cx.env().now());
+        if !self.rate.pass(now) {
+            return Err(limited("this connection (gate.calls_per_s)"));
+        }
+        let own = self.rates.iter_mut().find(|(limited, _)| *limited == id);
+        if own.is_some_and(|(_, rate)| !rate.pass(now)) {
+            return Err(limited("this method (gate.rates)"));
+        }
+        let method = self.find(method, id)?;
+        let body = match body {
+            Body::Binary(body) => body.clone(),
+            Body::Json(json) => json::to_protobuf(&method.request, json)?.into(),
+        };
+        let narrow = method.narrow_key;
+        let (key, tail) = match method.desc.key {
+            None => (OwnedKey::None, Vec::new()),
+            Some(field) if method.desc.key_from_player => {
+                key::of_player(field, narrow, &self.client.player)?
+            }
+            Some(field) => (key::in_body(field, narrow, &body)?, Vec::new()),
+        };
+        Ok(Ready { method, key, body, tail })
+    }
+
+    fn find(&self, method: &Method, id: u32) -> Result<Arc<Learnt>, Status> {
+        let known = self.edge.shared.methods.known();
+        let named = |learnt: &&Arc<Learnt>| match method {
+            Method::Id(_) => true,
+            // Another name may have the same hash.
+            Method::Path(path) => learnt.short_path() == path,
+        };
+        match known.methods.get(&id).filter(named) {
+            Some(learnt) if learnt.desc.client => Ok(Arc::clone(learnt)),
+            Some(learnt) => {
+                let why = format!("{} is not for clients", learnt.short_path());
+                Err(Status::not_run(Code::PermissionDenied, reason::NOT_FOR_CLIENTS, why))
+            }
+            None if !known.complete => {
+                let why = "the gate is still learning what there is to call; try again";
+                Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why))
+            }
+            None => {
+                let why = match method {
+                    Method::Id(id) => format!("there is no method {id:#010x}"),
+                    Method::Path(path) => format!("there is no method {path}"),
+                };
+                Err(Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why))
+            }
+        }
+    }
+
+    /// Whether there is room for one more that waits for its reply.
+    fn may_wait(&self, ready: Ready) -> Result<Ready, Status> {
+        if ready.method.desc.oneway {
+            let why = format!("{} has no reply: send a CAST", ready.method.short_path());
+            return Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why));
+        }
+        let window = self.edge.config.window;
+        if self.running.len() >= window {
+            let why = format!("{window} calls wait for their reply already (gate.window)");
+            return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
+        }
+        Ok(ready)
+    }
+
+    /// On behalf of the player, as command `number` of the session.
+    fn cx(&self, number: u64, answered: u64, resent: bool) -> Cx {
+        self.edge.cx.with_session(Session {
+            player: self.client.player.clone(),
+            session: self.client.session.clone(),
+            generation: self.client.generation(),
+            number,
+            gate: self.edge.cx.app_id().to_string(),
+            resent,
+            answered,
+        })
+    }
+}
+
+async fn make(cx: Cx, id: u64, ready: Ready, is_json: bool) -> Done {
+    let Ready { method, key, body, tail } = ready;
+    let raw = RawBody { body: &body, tail: &tail };
+    let result = raw::call(&cx, method.desc, key.borrow(), raw).await;
+    Done { id, method, is_json, result }
+}
+
+fn limited(what: &str) -> Status {
+    let why = format!("too many calls of {what}; slow down");
+    Status::not_run(Code::ResourceExhausted, reason::LIMITED, why)
+}

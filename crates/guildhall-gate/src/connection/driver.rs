@@ -1,0 +1,204 @@
+//! A connection with a session: packets in, calls on, replies and pushes out, and an eye on the time.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::Code;
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_runtime::proto::{SessionClient, SessionReq};
+use guildhall_wire::Packet;
+use tokio::sync::watch;
+
+use super::Entered;
+use super::calls::{Calls, Done};
+use crate::gate::Edge;
+use crate::out::End;
+use crate::transport::Transport;
+
+/// How often the session hears that its client is still there.
+const TOUCH: Duration = Duration::from_secs(30);
+
+/// Least time between two touches, and how far those of all connections are spread, when the mesh changes.
+const TOUCH_AGAIN: Duration = Duration::from_secs(2);
+
+/// What a connection's task wakes up for.
+enum Event {
+    Beat,
+    MeshChanged,
+    Draining,
+    Queued,
+    Writable,
+    Answered(Done),
+    Readable,
+}
+
+pub(super) struct Driver<'a> {
+    edge: &'a Arc<Edge>,
+    transport: &'a mut Transport,
+    entered: Entered,
+    calls: Calls,
+    draining: watch::Receiver<bool>,
+    is_draining: bool,
+    /// When the client was last heard.
+    heard: Instant,
+    touched: Instant,
+    touch_at: Instant,
+    mesh: watch::Receiver<u64>,
+    pings: u64,
+    beat: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(edge: &'a Arc<Edge>, transport: &'a mut Transport, entered: Entered) -> Self {
+        let now = edge.cx.env().now();
+        Self {
+            calls: Calls::new(Arc::clone(edge), Arc::clone(&entered.client)),
+            draining: edge.shared.draining.subscribe(),
+            is_draining: false,
+            heard: now,
+            touched: now,
+            touch_at: now + TOUCH,
+            mesh: edge.cx.mesh_changes(),
+            pings: 0,
+            beat: Box::pin(std::future::ready(())),
+            edge,
+            transport,
+            entered,
+        }
+    }
+
+    /// Serves until the connection ends, and tells the session.
+    pub(super) async fn run(mut self) -> End {
+        let end = loop {
+            if let Err(end) = self.step().await {
+                break end;
+            }
+        };
+        let reason = match &end {
+            End::Gone => reason::LOST,
+            End::Error(_, reason, _) | End::Kick(reason, _) => *reason,
+        };
+        let close = self.session(reason);
+        if let Err(error) = SessionClient::new(&self.edge.cx).close(close).await {
+            tracing::debug!(%error, "a session will end by its idle time");
+        }
+        end
+    }
+
+    async fn step(&mut self) -> Result<(), End> {
+        self.transport.write(&self.entered.client.out)?;
+        match self.event().await {
+            Event::Beat => self.beat().await?,
+            Event::MeshChanged => self.mesh_changed(),
+            Event::Draining => self.is_draining = true,
+            // What other tasks that are ready have to say goes out with the same write.
+            Event::Queued => tokio::task::yield_now().await,
+            Event::Writable => {}
+            Event::Answered(done) => self.calls.finish(done),
+            Event::Readable => self.read().await?,
+        }
+        if self.is_draining && self.calls.is_empty() {
+            return Err(End::going_away());
+        }
+        Ok(())
+    }
+
+    async fn event(&mut self) -> Event {
+        let Self { transport, entered, calls, draining, is_draining, beat, mesh, .. } = self;
+        tokio::select! {
+            biased;
+            () = beat => Event::Beat,
+            // The sender lives as long as the app.
+            Ok(()) = mesh.changed() => Event::MeshChanged,
+            _ = draining.wait_for(|draining| *draining), if !*is_draining => Event::Draining,
+            () = entered.client.out.ready() => Event::Queued,
+            () = transport.writable(), if transport.is_writing() => Event::Writable,
+            done = calls.next(), if !calls.is_empty() => Event::Answered(done),
+            () = transport.readable() => Event::Readable,
+        }
+    }
+
+    /// Looks at what is due, and says when to look again.
+    async fn beat(&mut self) -> Result<(), End> {
+        let (env, config) = (self.edge.cx.env(), &self.edge.config);
+        let now = env.now();
+        let silent = now.saturating_duration_since(self.heard);
+        if silent >= config.idle() {
+            let why = format!("nothing was heard for {} ms (gate.idle_ms)", config.idle_ms);
+            return Err(End::Error(Code::DeadlineExceeded, reason::EXPIRED, why.into()));
+        }
+        if silent >= config.heartbeat() {
+            self.pings += 1;
+            self.send(&Packet::Ping { id: self.pings });
+        }
+        if now >= self.touch_at {
+            (self.touched, self.touch_at) = (now, now + TOUCH);
+            // One that is lost is made up for by the next: a session waits for three.
+            let _lost = SessionClient::new(&self.edge.cx).touch(self.session(0)).await;
+        }
+        let next = (now + config.heartbeat()).min(self.heard + config.idle());
+        self.beat = Box::pin(env.sleep_until(next.min(self.touch_at)));
+        Ok(())
+    }
+
+    /// The session may have another owner, who has to hear of it: soon, but not from all connections at once.
+    fn mesh_changed(&mut self) {
+        let env = self.edge.cx.env();
+        let spread = u64::try_from(TOUCH_AGAIN.as_millis()).unwrap_or_default();
+        let soon = env.now().max(self.touched + TOUCH_AGAIN);
+        let soon = soon + Duration::from_millis(env.random_below(spread));
+        if soon < self.touch_at {
+            self.touch_at = soon;
+            // Looks at what is due, and finds this.
+            self.beat = Box::pin(std::future::ready(()));
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), End> {
+        self.transport.read()?;
+        self.heard = self.edge.cx.env().now();
+        while let Some(packet) = self.transport.packet(&self.entered.client.out)? {
+            self.handle(packet).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, packet: Packet) -> Result<(), End> {
+        match packet {
+            Packet::Call { id: 0, .. } => return Err(End::bad("numbers of calls begin at 1")),
+            Packet::Call { id, method, body, answered, resent } => {
+                self.calls.call(id, &method, &body, answered, resent).await;
+            }
+            Packet::Cast { method, body } => self.calls.cast(&method, &body),
+            Packet::Ping { id } if self.calls.may_ping() => self.send(&Packet::Pong { id }),
+            Packet::Ping { .. } | Packet::Pong { .. } | Packet::Ack { .. } => {}
+            Packet::Hello(_)
+            | Packet::Welcome(_)
+            | Packet::Reply { .. }
+            | Packet::Error { .. }
+            | Packet::Push { .. }
+            | Packet::Kick(_)
+            | Packet::Reset(_) => {
+                return Err(End::bad(format!("a client does not send {:?} now", packet.kind())));
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, packet: &Packet) {
+        let client = &self.entered.client;
+        client.out.put(|out| client.form.put_small(out, packet));
+    }
+
+    fn session(&self, reason: u32) -> SessionReq {
+        let client = &self.entered.client;
+        SessionReq {
+            player: client.player.clone(),
+            session: client.session.clone(),
+            generation: client.generation(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The gate: clients' connections over TCP and WebSocket, their sessions, and the way of their calls and pushes.
+//!
+//! Reading order: [`Gate`] is the component that an app runs; `accept` lets connections in, `connection` drives each in one
+//! task, `transport` is its bytes and `form` their shape; `methods` is what clients may call, `key` and `json` what happens to
+//! a body on the way; `clients`, `push` and `deliver` are the way back; [`SessionActor`] says which login of a player counts.
+//!
+//! | promise | where |
+//! |---|---|
+//! | no packet before HELLO gets further than a counter | `connection` |
+//! | a player's key comes from the session, whatever the body says | `key` |
+//! | binary bodies are not decoded | `connection/calls` |
+//! | a push is encoded once for all clients of a form | `push` |
+//! | one task per connection | `connection` |
+
+mod accept;
+mod auth;
+mod clients;
+mod config;
+mod connection;
+mod deliver;
+mod form;
+mod gate;
+mod json;
+mod key;
+mod limit;
+mod methods;
+mod out;
+mod push;
+mod session;
+mod stats;
+mod transport;
+
+pub use auth::{Authenticate, Identity};
+pub use config::{GateConfig, JwtConfig};
+pub use gate::Gate;
+#[doc(inline)]
+pub use guildhall_runtime::proto::SessionServer;
+pub use session::SessionActor;
+pub use stats::GateStats;

@@ -1,0 +1,70 @@
+//! What clients may call and hear: learnt from the apps of the mesh, so that a new RPC needs no new gate.
+
+mod intern;
+mod learn;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use guildhall_core::MethodDesc;
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+
+pub(crate) use learn::learn;
+
+/// A method that some app serves.
+#[derive(Debug)]
+pub(crate) struct Learnt {
+    pub(crate) desc: &'static MethodDesc,
+    pub(crate) request: MessageDescriptor,
+    pub(crate) response: MessageDescriptor,
+    /// The key field has 32 bits.
+    pub(crate) narrow_key: bool,
+}
+
+impl Learnt {
+    /// Joins what the app says of the method with the types in its descriptors; `None` when these do not fit.
+    fn new(desc: &'static MethodDesc, types: &MethodDescriptor) -> Option<Self> {
+        let (request, response) = (types.input(), types.output());
+        let narrow_key = match desc.key {
+            Some(key) => {
+                let kind = request.get_field(key.number)?.kind();
+                matches!(kind, Kind::Uint32 | Kind::Int32)
+            }
+            None => false,
+        };
+        Some(Self { desc, request, response, narrow_key })
+    }
+
+    /// `package.Service/Method`, as JSON spells it.
+    pub(crate) fn short_path(&self) -> &str {
+        self.desc.path.trim_start_matches('/')
+    }
+}
+
+/// A method of a client's own service: a push.
+#[derive(Debug)]
+pub(crate) struct PushMethod {
+    /// `package.Service/Method`.
+    pub(crate) path: String,
+    pub(crate) message: MessageDescriptor,
+}
+
+/// What is known now.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) methods: BTreeMap<u32, Arc<Learnt>>,
+    pub(crate) pushes: BTreeMap<u32, Arc<PushMethod>>,
+    /// All apps of the mesh have told.
+    pub(crate) complete: bool,
+}
+
+/// The table of methods; readers take no lock.
+#[derive(Debug, Default)]
+pub(crate) struct Methods(ArcSwap<Known>);
+
+impl Methods {
+    pub(crate) fn known(&self) -> Arc<Known> {
+        self.0.load_full()
+    }
+}

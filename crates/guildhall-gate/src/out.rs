@@ -1,0 +1,118 @@
+//! What waits for one client: many tasks append, the connection's task writes all of it at once.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use guildhall_core::Code;
+use guildhall_core::status::reason;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Why a connection ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The client has closed it, or the network has.
+    Gone,
+    /// The client gets an ERROR with id 0: it may connect again.
+    Error(Code, u32, Cow<'static, str>),
+    /// The client gets a KICK.
+    Kick(u32, Cow<'static, str>),
+}
+
+impl End {
+    /// The client broke the protocol.
+    pub(crate) fn bad(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::Error(Code::InvalidArgument, reason::BAD_REQUEST, why.into())
+    }
+
+    pub(crate) fn going_away() -> Self {
+        Self::Kick(reason::GOING_AWAY, "this gate is going away; connect again".into())
+    }
+
+    fn too_slow(max: usize) -> Self {
+        let why = format!("the client does not read: more than {max} bytes wait (gate.queued_max)");
+        Self::Error(Code::ResourceExhausted, reason::OVERLOADED, why.into())
+    }
+}
+
+/// Bytes that wait for one client, each append a whole packet.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    wake: Notify,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queued: BytesMut,
+    /// Bytes that were taken and not written yet, at most.
+    writing: usize,
+    end: Option<End>,
+}
+
+impl Outbox {
+    /// At most `max` bytes wait.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { state: Mutex::default(), wake: Notify::new(), max }
+    }
+
+    /// How many bytes may wait.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Lets `write` append packets. `false` when the connection ends, which it does here when it is too slow.
+    pub(crate) fn put(&self, write: impl FnOnce(&mut BytesMut)) -> bool {
+        let mut state = self.state.lock();
+        if state.end.is_some() {
+            return false;
+        }
+        let before = state.queued.len();
+        write(&mut state.queued);
+        let fits = state.queued.len() + state.writing <= self.max;
+        if !fits {
+            state.end = Some(End::too_slow(self.max));
+        }
+        drop(state);
+        if before == 0 || !fits {
+            self.wake.notify_one();
+        }
+        fits
+    }
+
+    /// Ends the connection; the first reason counts.
+    pub(crate) fn end(&self, end: End) {
+        self.state.lock().end.get_or_insert(end);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there is something to take, or the end. Cancel safe.
+    pub(crate) async fn ready(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Moves what is queued into `writing`, which was written as far as it is empty.
+    pub(crate) fn take(&self, writing: &mut BytesMut) -> Option<End> {
+        let mut state = self.state.lock();
+        if state.end.is_some() {
+            // What still waits is not worth waiting for: the reason is.
+            return state.end.clone();
+        }
+        if writing.is_empty() {
+            std::mem::swap(&mut state.queued, writing);
+        }
+        state.writing = writing.len();
+        None
+    }
+
+    /// Moves what is queued behind what is being written, unless the client is being cut; nothing is queued after it.
+    pub(crate) fn close(&self, writing: &mut BytesMut) {
+        let mut state = self.state.lock();
+        if state.end.is_none() {
+            writing.extend_from_slice(&state.queued);
+            state.end = Some(End::Gone);
+        }
+        state.queued = BytesMut::new();
+    }
+}

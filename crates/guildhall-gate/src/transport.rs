@@ -1,0 +1,217 @@
+//! One client's socket: bytes in, packets out, over TCP or WebSocket; sans-io up to the socket's own tries.
+
+mod websocket;
+
+use std::io::{self, ErrorKind, IoSlice};
+
+use bytes::{Buf as _, BytesMut};
+use guildhall_core::Code;
+use guildhall_core::env::Conn;
+use guildhall_core::status::reason;
+use guildhall_wire::frame::FrameError;
+use guildhall_wire::{Packet, PacketError};
+
+use crate::form::Form;
+use crate::out::{End, Outbox};
+pub(crate) use websocket::Admission;
+use websocket::Messages;
+
+/// How much is read at a time: small, because most connections are idle.
+const READ: usize = 4 * 1024;
+
+/// Buffers above this are given back when they are empty.
+const KEEP: usize = 16 * 1024;
+
+/// What a listener's clients speak.
+#[derive(Clone, Debug)]
+pub(crate) enum Protocol {
+    Tcp,
+    WebSocket(Admission),
+}
+
+/// A socket and what its bytes mean.
+pub(crate) struct Transport {
+    conn: Box<dyn Conn>,
+    codec: Codec,
+    writing: BytesMut,
+    packet_max: usize,
+}
+
+enum Codec {
+    Frames(BytesMut),
+    Messages(Box<Messages>),
+}
+
+impl Transport {
+    pub(crate) fn new(conn: Box<dyn Conn>, protocol: Protocol, packet_max: usize) -> Self {
+        let codec = match protocol {
+            Protocol::Tcp => Codec::Frames(BytesMut::new()),
+            Protocol::WebSocket(admission) => {
+                Codec::Messages(Box::new(Messages::new(admission, packet_max)))
+            }
+        };
+        Self { conn, codec, writing: BytesMut::new(), packet_max }
+    }
+
+    /// How this client gets its packets.
+    pub(crate) fn form(&self) -> Form {
+        match &self.codec {
+            Codec::Frames(_) => Form::Stream,
+            Codec::Messages(messages) => messages.form(),
+        }
+    }
+
+    /// Waits until [`Transport::read`] may find something. Cancel safe.
+    pub(crate) async fn readable(&self) {
+        // An error is found by the read.
+        let _ready = std::future::poll_fn(|cx| self.conn.poll_readable(cx)).await;
+    }
+
+    /// Takes what the socket has, if anything.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub(crate) fn read(&mut self) -> Result<(), End> {
+        let input = match &mut self.codec {
+            Codec::Frames(input) => input,
+            Codec::Messages(messages) => messages.input(),
+        };
+        if input.is_empty() && input.capacity() > KEEP {
+            *input = BytesMut::new();
+        }
+        input.reserve(READ);
+        match self.conn.try_read(input) {
+            Ok(0) => Err(End::Gone),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(End::Gone),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The next packet of what was read. What the protocol itself wants to answer goes to `out`.
+    ///
+    /// # Errors
+    /// The client broke the protocol, or closed.
+    pub(crate) fn packet(&mut self, out: &Outbox) -> Result<Option<Packet>, End> {
+        match &mut self.codec {
+            Codec::Frames(input) => Packet::take(input, self.packet_max).map_err(refuse),
+            Codec::Messages(messages) => messages.packet(out),
+        }
+    }
+
+    /// Reads until there is a packet. Cancel safe.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub(crate) async fn next_packet(&mut self, out: &Outbox) -> Result<Packet, End> {
+        loop {
+            if let Some(packet) = self.packet(out)? {
+                return Ok(packet);
+            }
+            self.flush(out).await?;
+            self.readable().await;
+            self.read()?;
+        }
+    }
+
+    /// Whether something waits for the socket.
+    pub(crate) fn is_writing(&self) -> bool {
+        !self.writing.is_empty()
+    }
+
+    /// Waits until [`Transport::write`] may get on. Cancel safe.
+    pub(crate) async fn writable(&self) {
+        let _ready = std::future::poll_fn(|cx| self.conn.poll_writable(cx)).await;
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    ///
+    /// # Errors
+    /// The connection ends.
+    pub(crate) fn write(&mut self, out: &Outbox) -> Result<(), End> {
+        loop {
+            if let Some(end) = out.take(&mut self.writing) {
+                return Err(end);
+            }
+            if self.writing.is_empty() {
+                if self.writing.capacity() > KEEP {
+                    self.writing = BytesMut::new();
+                }
+                return Ok(());
+            }
+            if !self.try_write().map_err(|_| End::Gone)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes all that waits. Cancel safe.
+    async fn flush(&mut self, out: &Outbox) -> Result<(), End> {
+        loop {
+            self.write(out)?;
+            if !self.is_writing() {
+                return Ok(());
+            }
+            self.writable().await;
+        }
+    }
+
+    /// Tells the client why its connection ends, and waits until it has closed its side, so that the reason is not lost with
+    /// the socket. The caller limits the time.
+    pub(crate) async fn finish(mut self, out: &Outbox, end: End) {
+        out.close(&mut self.writing);
+        if self.may_speak() {
+            self.form().put_end(&mut self.writing, end);
+        }
+        loop {
+            match self.try_write() {
+                Ok(true) => break,
+                Ok(false) => self.writable().await,
+                Err(_) => return,
+            }
+        }
+        let mut ignored = BytesMut::new();
+        loop {
+            self.readable().await;
+            ignored.clear();
+            ignored.reserve(READ);
+            match self.conn.try_read(&mut ignored) {
+                Ok(0) => return,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether the client understands packets: not before a WebSocket is open.
+    fn may_speak(&self) -> bool {
+        match &self.codec {
+            Codec::Frames(_) => true,
+            Codec::Messages(messages) => messages.is_open(),
+        }
+    }
+
+    /// `true` when all of `writing` is gone.
+    fn try_write(&mut self) -> io::Result<bool> {
+        while !self.writing.is_empty() {
+            match self.conn.try_write_vectored(&[IoSlice::new(&self.writing)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => self.writing.advance(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        self.writing.clear();
+        Ok(true)
+    }
+}
+
+/// What a client reads about bytes that are no packet.
+fn refuse(error: PacketError) -> End {
+    match error {
+        PacketError::TooLarge(_) | PacketError::Frame(FrameError::TooLarge(_)) => {
+            let why = format!("{error} (gate.packet_max)");
+            End::Error(Code::ResourceExhausted, reason::TOO_LARGE, why.into())
+        }
+        error => End::bad(error.to_string()),
+    }
+}

@@ -1,0 +1,202 @@
+//! WebSocket over buffers: the library reads what has arrived and writes to memory, and never meets a socket.
+
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use bytes::{Buf as _, BytesMut};
+use guildhall_core::Code;
+use guildhall_core::status::reason;
+use guildhall_wire::Packet;
+use tungstenite::error::{CapacityError, Error, ProtocolError};
+use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response, ServerHandshake};
+use tungstenite::handshake::{HandshakeError, MidHandshake};
+use tungstenite::http::StatusCode;
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Message, WebSocket, accept_hdr_with_config};
+
+use super::refuse;
+use crate::form::Form;
+use crate::out::{End, Outbox};
+
+/// The library's own buffer: small, because most connections are idle.
+const BUFFER: usize = 4 * 1024;
+
+/// Which WebSocket requests are let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Admission {
+    pub(crate) path: Arc<str>,
+    pub(crate) origins: Arc<[String]>,
+}
+
+impl Callback for Admission {
+    #[allow(clippy::result_large_err, reason = "the library's signature")]
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let refuse = |status, why: &str| {
+            let mut response = ErrorResponse::new(Some(why.to_owned()));
+            *response.status_mut() = status;
+            Err(response)
+        };
+        if request.uri().path() != &*self.path {
+            return refuse(StatusCode::NOT_FOUND, "no such path (gate.websocket_path)");
+        }
+        // Browsers always say where the page is from, and other clients could say anything.
+        let origin = request.headers().get("origin");
+        let known = |origin: &[u8]| self.origins.iter().any(|known| known.as_bytes() == origin);
+        if !self.origins.is_empty() && origin.is_some_and(|origin| !known(origin.as_bytes())) {
+            return refuse(StatusCode::FORBIDDEN, "this origin may not connect (gate.origins)");
+        }
+        Ok(response)
+    }
+}
+
+/// What has arrived and what is to be sent.
+#[derive(Debug, Default)]
+struct Pipe {
+    input: BytesMut,
+    output: BytesMut,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let n = self.input.len().min(buf.len());
+        self.input.copy_to_slice(buf.get_mut(..n).unwrap_or_default());
+        Ok(n)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.output.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The messages of one WebSocket.
+pub(super) struct Messages {
+    state: State,
+    form: Option<Form>,
+    packet_max: usize,
+}
+
+enum State {
+    Opening(MidHandshake<ServerHandshake<Pipe, Admission>>),
+    Open(WebSocket<Pipe>),
+    Failed(BytesMut),
+}
+
+impl Messages {
+    pub(super) fn new(admission: Admission, packet_max: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(packet_max))
+            .max_frame_size(Some(packet_max));
+        let state = match accept_hdr_with_config(Pipe::default(), admission, Some(config)) {
+            Ok(open) => State::Open(open),
+            Err(HandshakeError::Interrupted(opening)) => State::Opening(opening),
+            Err(HandshakeError::Failure(_)) => State::Failed(BytesMut::new()),
+        };
+        Self { state, form: None, packet_max }
+    }
+
+    /// That of the first message; text until then.
+    pub(super) fn form(&self) -> Form {
+        self.form.unwrap_or(Form::Text)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    pub(super) fn input(&mut self) -> &mut BytesMut {
+        match &mut self.state {
+            State::Opening(opening) => &mut opening.get_mut().get_mut().input,
+            State::Open(open) => &mut open.get_mut().input,
+            State::Failed(ignored) => ignored,
+        }
+    }
+
+    pub(super) fn packet(&mut self, out: &Outbox) -> Result<Option<Packet>, End> {
+        self.open(out)?;
+        let State::Open(socket) = &mut self.state else { return Ok(None) };
+        loop {
+            let message = socket.read();
+            if matches!(message, Ok(Message::Close(_))) {
+                // The answer to it; the library has it ready, and memory takes it.
+                let _written = socket.flush();
+            }
+            // Pongs, and that answer.
+            let answers = std::mem::take(&mut socket.get_mut().output);
+            if !answers.is_empty() {
+                out.put(|out| out.extend_from_slice(&answers));
+            }
+            let (form, packet) = match message {
+                Ok(Message::Binary(frame)) => {
+                    (Form::Binary, Packet::from_frame(&frame, self.packet_max))
+                }
+                Ok(Message::Text(text)) => (Form::Text, Packet::from_json(&text, self.packet_max)),
+                Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+                Ok(Message::Close(_) | Message::Frame(_)) => return Err(End::Gone),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(refuse_message(&error)),
+            };
+            if *self.form.get_or_insert(form) != form {
+                let why = "the first message decides whether a connection is binary or text";
+                return Err(End::bad(why));
+            }
+            return packet.map(Some).map_err(refuse);
+        }
+    }
+
+    /// Goes on with the handshake.
+    fn open(&mut self, out: &Outbox) -> Result<(), End> {
+        let failed = State::Failed(BytesMut::new());
+        match std::mem::replace(&mut self.state, failed) {
+            State::Opening(opening) => match opening.handshake() {
+                Ok(open) => self.state = State::Open(open),
+                Err(HandshakeError::Interrupted(opening)) => self.state = State::Opening(opening),
+                Err(HandshakeError::Failure(error)) => {
+                    out.put(|out| put_refusal(out, &error));
+                    return Err(End::bad(format!("no WebSocket: {error}")));
+                }
+            },
+            state => self.state = state,
+        }
+        Ok(())
+    }
+}
+
+/// The HTTP response to a request that was not let in. The library has written it to a buffer that it does not give back.
+fn put_refusal(out: &mut BytesMut, error: &Error) {
+    let (status, body) = match error {
+        Error::Http(response) => (response.status(), response.body().as_deref()),
+        _ => (StatusCode::BAD_REQUEST, None),
+    };
+    let body = body.map_or(Cow::from("this is a WebSocket"), String::from_utf8_lossy);
+    let len = body.len();
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\nconnection: close\r\n\r\n");
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(body.as_bytes());
+}
+
+fn refuse_message(error: &Error) -> End {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_) => End::Gone,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            let why = format!("a message of {size} bytes is over {max_size} (gate.packet_max)");
+            End::Error(Code::ResourceExhausted, reason::TOO_LARGE, why.into())
+        }
+        error => End::bad(format!("no WebSocket message: {error}")),
+    }
+}

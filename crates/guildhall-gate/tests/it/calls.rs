@@ -1,0 +1,204 @@
+//! What becomes of a client's call.
+
+use guildhall::status::reason;
+use guildhall::{Code, Effect};
+use guildhall_wire::{Body, Method, Packet, method_id};
+use prost::Message as _;
+use proto::room::{FindRsp, InfoReq, JoinReq, MemberRsp, SayReq, SayRsp};
+
+use crate::clients::{Refused, Tcp, call, cast};
+use crate::world::{COUNT, FIND, NOTE, find, world, world_with};
+
+const SAY: &str = "/room.Room/Say";
+const JOIN: &str = "/room.Member/Join";
+const INFO: &str = "/room.Member/Info";
+
+async fn found(client: &mut Tcp, id: u64, name: &str) -> Result<String, Refused> {
+    let rsp: Result<FindRsp, _> = client.call(id, FIND, &find(name)).await;
+    rsp.map(|rsp| rsp.app)
+}
+
+#[tokio::test]
+async fn a_call_is_answered() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    assert_eq!(found(&mut client, 1, "you").await.unwrap(), "you");
+}
+
+#[tokio::test]
+async fn an_error_keeps_code_reason_text_and_effect() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let refused = found(&mut client, 1, "missing").await.unwrap_err();
+    let want = Refused {
+        code: Code::NotFound as u8,
+        reason: 1234,
+        message: "nobody".into(),
+        effect: Effect::Ran as u8,
+    };
+    assert_eq!(refused, want);
+}
+
+#[tokio::test]
+async fn texts_of_internal_errors_stay_inside() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    for (id, name) in [(1, "internal"), (2, "panic")] {
+        let refused = found(&mut client, id, name).await.unwrap_err();
+        assert_eq!(refused.code, Code::Internal as u8);
+        let trace = refused.message.strip_prefix("internal error, trace ").unwrap();
+        assert!(u64::from_str_radix(trace, 16).is_ok(), "{trace}");
+    }
+}
+
+#[tokio::test]
+async fn only_methods_for_clients_can_be_called() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let methods = [
+        (COUNT, reason::NOT_FOR_CLIENTS),
+        ("/room.Member/Kick", reason::NOT_FOR_CLIENTS),
+        ("/guildhall.runtime.Gate/DeliverAll", reason::NOT_FOR_CLIENTS),
+        ("/guildhall.runtime.Session/Open", reason::NOT_FOR_CLIENTS),
+        ("/room.Directory/Nothing", reason::NO_SUCH_METHOD),
+        (NOTE, reason::BAD_REQUEST),
+    ];
+    for (id, (method, reason)) in (1..).zip(methods) {
+        let refused = client.call::<_, FindRsp>(id, method, &find("x")).await.unwrap_err();
+        assert_eq!((refused.reason, refused.effect), (reason, Effect::NotRun as u8), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_cast_runs_and_has_no_answer() {
+    let mut world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    client.send(&cast(COUNT, &find("not for clients"))).await;
+    client.send(&cast(NOTE, &find("noted"))).await;
+    assert_eq!(world.events.recv().await.unwrap(), "noted");
+    assert_eq!(found(&mut client, 1, "next").await.unwrap(), "next");
+}
+
+#[tokio::test]
+async fn a_call_carries_the_session_and_its_number() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    assert_eq!(found(&mut client, 1, "session").await.unwrap(), "bob 1 0 false dev.w1.home.1");
+    let body = Body::Binary(find("session").encode_to_vec().into());
+    let method = Method::Id(method_id(FIND));
+    client.send(&Packet::Call { id: 9, method, body, answered: 7, resent: true }).await;
+    match client.answer().await {
+        Packet::Reply { id: 9, body: Body::Binary(body) } => {
+            let said = FindRsp::decode(body).unwrap().app;
+            assert_eq!(said, "bob 9 7 true dev.w1.home.1");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_forged_player_key_is_void() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let join = JoinReq { player: "alice".into(), name: String::new() };
+    let rsp: MemberRsp = client.call(1, JOIN, &join).await.unwrap();
+    let member = rsp.member.unwrap();
+    assert_eq!((member.player.as_str(), member.name.as_str()), ("bob", "bob"));
+    let info = InfoReq { player: "alice".into() };
+    let rsp: MemberRsp = client.call(2, INFO, &info).await.unwrap();
+    assert_eq!(rsp.member.unwrap().name, "bob");
+}
+
+#[tokio::test]
+async fn a_key_from_the_body_is_the_last_one_in_it() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let say = |id: i64| SayReq { id, text: "hi".into() };
+    let mut twice = say(1).encode_to_vec();
+    twice.extend(say(2).encode_to_vec());
+    let body = Body::Binary(twice.into());
+    client
+        .send(&Packet::Call {
+            id: 1,
+            method: Method::Id(method_id(SAY)),
+            body,
+            answered: 0,
+            resent: false,
+        })
+        .await;
+    assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
+    let second: SayRsp = client.call(2, SAY, &say(2)).await.unwrap();
+    let first: SayRsp = client.call(3, SAY, &say(1)).await.unwrap();
+    assert_eq!((second.number, first.number), (1, 0));
+}
+
+#[tokio::test]
+async fn a_missing_or_broken_key_is_refused() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let nowhere = SayReq { id: 0, text: "hi".into() };
+    let refused = client.call::<_, SayRsp>(1, SAY, &nowhere).await.unwrap_err();
+    assert_eq!((refused.reason, refused.effect), (reason::BAD_KEY, Effect::NotRun as u8));
+    let body = Body::Binary(vec![0xff; 9].into());
+    let method = Method::Id(method_id(SAY));
+    client.send(&Packet::Call { id: 2, method, body, answered: 0, resent: false }).await;
+    match client.answer().await {
+        Packet::Error { id: 2, reason: reason::BAD_REQUEST, .. } => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn calls_to_one_actor_run_in_the_order_they_came() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let say = SayReq { id: 5, text: "hi".into() };
+    for id in 1..=30 {
+        client.send(&call(id, SAY, &say)).await;
+    }
+    for _ in 1..=30 {
+        match client.answer().await {
+            Packet::Reply { id, body: Body::Binary(body) } => {
+                assert_eq!(SayRsp::decode(body).unwrap().number + 1, id);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_call_delays_no_other() {
+    let mut world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    client.send(&call(1, FIND, &find("wait"))).await;
+    assert_eq!(world.events.recv().await.unwrap(), "waits");
+    assert_eq!(found(&mut client, 2, "quick").await.unwrap(), "quick");
+    world.go.add_permits(1);
+    assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
+}
+
+#[tokio::test]
+async fn one_call_over_the_window_is_refused_at_once() {
+    let mut world = world_with(|config| config.set("gate.window", 2)).await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    for id in [1, 2] {
+        client.send(&call(id, FIND, &find("wait"))).await;
+        assert_eq!(world.events.recv().await.unwrap(), "waits");
+    }
+    let refused = found(&mut client, 3, "more").await.unwrap_err();
+    assert_eq!((refused.reason, refused.effect), (reason::OVERLOADED, Effect::NotRun as u8));
+    world.go.add_permits(2);
+    for _ in [1, 2] {
+        assert!(matches!(client.answer().await, Packet::Reply { .. }));
+    }
+    assert_eq!(found(&mut client, 4, "again").await.unwrap(), "again");
+}
+
+#[tokio::test]
+async fn a_reply_over_the_limit_is_an_error_that_ran() {
+    let world = world_with(|config| config.set("gate.queued_max", 100_000)).await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let refused = found(&mut client, 1, "big").await.unwrap_err();
+    assert_eq!((refused.reason, refused.effect), (reason::TOO_LARGE, Effect::Ran as u8));
+    assert_eq!(found(&mut client, 2, "small").await.unwrap(), "small");
+}

@@ -1,0 +1,135 @@
+//! JSON over WebSocket, as the design's listing has it.
+
+use guildhall::status::reason;
+use guildhall_wire::Packet;
+use prost::Message as _;
+use proto::room::{FindRsp, SayReq};
+use serde_json::json;
+
+use crate::clients::{Ws, call, hello};
+use crate::world::{FIND, find, world};
+
+#[tokio::test]
+async fn a_whole_conversation_in_json() {
+    let world = world().await;
+    let mut client = Ws::open(world.ws(), "/", None).await.unwrap();
+    let welcome = client.ask(r#"{"kind":"hello","token":"bob"}"#).await;
+    assert_eq!((&welcome["kind"], &welcome["heartbeat_ms"]), (&json!("welcome"), &json!(15_000)));
+    let said = client
+        .ask(r#"{"kind":"call","id":1,"method":"room.Room/Say","body":{"id":"3","text":"hi"}}"#)
+        .await;
+    assert_eq!(said, json!({"kind":"reply","id":1,"body":{}}));
+    let again = r#"{"kind":"call","id":2,"method":"room.Room/Say","body":{"id":3}}"#;
+    assert_eq!(client.ask(again).await, json!({"kind":"reply","id":2,"body":{"number":"1"}}));
+    let refused = client
+        .ask(r#"{"kind":"call","id":3,"method":"room.Directory/Find","body":{"name":"missing"}}"#)
+        .await;
+    let want = json!({"kind":"error","id":3,"code":"NOT_FOUND","reason":1234,"message":"nobody","effect":"Ran"});
+    assert_eq!(refused, want);
+    client.say(r#"{"kind":"call","id":4,"method":"room.Room/Say","body":{"id":3,"text":"to bob: psst"}}"#).await;
+    let mut pushed = false;
+    for _ in 0..2 {
+        let packet = client.hear().await.unwrap();
+        match packet["kind"].as_str() {
+            Some("push") => {
+                let body = json!({"room":"3","player":"bob","text":"psst"});
+                let want =
+                    json!({"kind":"push","seq":1,"method":"room.RoomEvents/Said","body":body});
+                assert_eq!(packet, want);
+                pushed = true;
+            }
+            _ => assert_eq!(packet, json!({"kind":"reply","id":4,"body":{"number":"2"}})),
+        }
+    }
+    assert!(pushed);
+    client.say(r#"{"kind":"ack","seq":1}"#).await;
+    assert_eq!(client.ask(r#"{"kind":"ping","id":9}"#).await, json!({"kind":"pong","id":9}));
+}
+
+#[tokio::test]
+async fn the_players_key_is_the_sessions_in_json_too() {
+    let world = world().await;
+    let mut client = Ws::login(world.ws(), "bob").await;
+    let join = client
+        .ask(r#"{"kind":"call","id":1,"method":"room.Member/Join","body":{"player":"alice"}}"#)
+        .await;
+    assert_eq!(join["body"]["member"]["player"], "bob");
+    assert_eq!(join["body"]["member"]["name"], "bob");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_is_a_bad_request() {
+    let world = world().await;
+    let mut client = Ws::login(world.ws(), "bob").await;
+    let bodies = [
+        r#"{"nme":"misspelt"}"#,
+        r#"{"name":7}"#,
+        r#""text""#,
+        r#"[]"#,
+        r#"{"name":"x","name":"y","z":0}"#,
+    ];
+    for (id, body) in (1..).zip(bodies) {
+        let method = "room.Directory/Find";
+        let text = format!(r#"{{"kind":"call","id":{id},"method":"{method}","body":{body}}}"#);
+        let refused = client.ask(&text).await;
+        let (got, want) = (
+            (&refused["reason"], &refused["effect"]),
+            (json!(reason::BAD_REQUEST), json!("NotRun")),
+        );
+        assert_eq!(got, (&want.0, &want.1), "{body}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_methods_and_methods_not_for_clients_are_refused() {
+    let world = world().await;
+    let mut client = Ws::login(world.ws(), "bob").await;
+    let methods = [
+        ("room.Directory/Count", reason::NOT_FOR_CLIENTS),
+        ("/room.Directory/Find", reason::NO_SUCH_METHOD),
+        ("room.Directory/Nothing", reason::NO_SUCH_METHOD),
+        ("", reason::NO_SUCH_METHOD),
+    ];
+    for (id, (method, reason)) in (1..).zip(methods) {
+        let text = format!(r#"{{"kind":"call","id":{id},"method":"{method}"}}"#);
+        assert_eq!(client.ask(&text).await["reason"], reason, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_no_packet_ends_the_connection() {
+    let world = world().await;
+    for text in ["", "hello", "{}", r#"{"kind":"no"}"#, r#"{"kind":"call"}"#] {
+        let mut client = Ws::login(world.ws(), "bob").await;
+        let end = client.ask(text).await;
+        assert_eq!((&end["kind"], &end["id"]), (&json!("error"), &json!(0)), "{text}: {end}");
+        assert_eq!(end["reason"], reason::BAD_REQUEST);
+        assert_eq!(client.hear().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_carries_frames_as_well() {
+    let world = world().await;
+    let mut client = Ws::open(world.ws(), "/", None).await.unwrap();
+    client.send_packet(&hello("bob")).await;
+    assert!(matches!(client.packet().await, Some(Packet::Welcome(_))));
+    client.send_packet(&call(1, FIND, &find("framed"))).await;
+    match client.packet().await {
+        Some(Packet::Reply { id: 1, body: guildhall_wire::Body::Binary(body) }) => {
+            assert_eq!(FindRsp::decode(body).unwrap().app, "framed");
+        }
+        other => panic!("{other:?}"),
+    }
+    // A long one, whose header has another form.
+    let long = "x".repeat(40_000);
+    client.send_packet(&call(2, FIND, &find(&long))).await;
+    match client.packet().await {
+        Some(Packet::Reply { id: 2, body: guildhall_wire::Body::Binary(body) }) => {
+            assert_eq!(FindRsp::decode(body).unwrap().app, long);
+        }
+        other => panic!("{other:?}"),
+    }
+    client.send_packet(&call(3, "/room.Room/Say", &SayReq { id: 1, text: String::new() })).await;
+    assert!(matches!(client.packet().await, Some(Packet::Reply { id: 3, .. })));
+}

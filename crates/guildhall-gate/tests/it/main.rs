@@ -1,0 +1,15 @@
+//! Facts about gates, seen by clients over real sockets on loopback.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod bad_clients;
+mod broadcast;
+mod calls;
+mod client;
+mod clients;
+mod drain;
+mod json;
+mod limits;
+mod rooms;
+mod sessions;
+mod start;
+mod world;

@@ -1,0 +1,117 @@
+//! Rooms, whose key is what the client sends, and members, whose key is the session's player.
+
+use guildhall::{Actor, Cx, Status};
+use proto::room::{
+    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberState,
+    RelayReq, RelayRsp, Room, RoomEvents, RoomReq, SaidMsg, SayReq, SayRsp, WaitReq, WaitRsp,
+};
+
+/// Tells everybody what is said, and the speaker how many spoke before.
+pub(crate) struct Hall {
+    id: i64,
+    said: u64,
+    state: (),
+}
+
+impl Actor for Hall {
+    const NAME: &'static str = "hall";
+    type Key = i64;
+    type State = ();
+
+    async fn activate(_cx: &Cx, id: i64, state: ()) -> Result<Self, Status> {
+        Ok(Self { id, said: 0, state })
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.state
+    }
+}
+
+impl Room for Hall {
+    /// `all: x` goes to everybody, `others: x` to all but the speaker, `to bob: x` to bob.
+    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+        let player = cx.player().unwrap_or_default().to_owned();
+        if let Some((to, text)) = req.text.split_once(": ") {
+            let said = SaidMsg { room: self.id, player: player.clone(), text: text.to_owned() };
+            match to.strip_prefix("to ") {
+                Some(other) => RoomEvents::to(cx, other).said(said).await?,
+                None if to == "others" => RoomEvents::others(cx, player).said(said).await?,
+                None => RoomEvents::all(cx).said(said).await?,
+            }
+        }
+        self.said += 1;
+        Ok(SayRsp { number: self.said - 1 })
+    }
+
+    async fn shout(&mut self, _cx: &Cx, _req: SayReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn announce(&mut self, _cx: &Cx, _req: AnnounceReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn wait(&mut self, _cx: &Cx, _req: WaitReq) -> Result<WaitRsp, Status> {
+        Ok(WaitRsp::default())
+    }
+
+    async fn panic(&mut self, _cx: &Cx, _req: RoomReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn fail(&mut self, _cx: &Cx, _req: FailReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn relay(&mut self, _cx: &Cx, _req: RelayReq) -> Result<RelayRsp, Status> {
+        Ok(RelayRsp::default())
+    }
+
+    async fn count(&mut self, _cx: &Cx, _req: RoomReq) -> Result<CountRsp, Status> {
+        Ok(CountRsp { count: self.said })
+    }
+}
+
+/// Says who it is: its own key, and what the request says.
+pub(crate) struct Guest {
+    player: String,
+    state: (),
+}
+
+impl Actor for Guest {
+    const NAME: &'static str = "guest";
+    type Key = String;
+    type State = ();
+
+    async fn activate(_cx: &Cx, player: String, state: ()) -> Result<Self, Status> {
+        Ok(Self { player, state })
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.state
+    }
+}
+
+impl Member for Guest {
+    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+        let (player, name) = (self.player.clone(), req.player);
+        Ok(MemberRsp { member: Some(MemberState { player, name, ..MemberState::default() }) })
+    }
+
+    async fn info(&mut self, _cx: &Cx, req: InfoReq) -> Result<MemberRsp, Status> {
+        let (player, name) = (self.player.clone(), req.player);
+        Ok(MemberRsp { member: Some(MemberState { player, name, ..MemberState::default() }) })
+    }
+
+    async fn earn(&mut self, _cx: &Cx, _req: EarnReq) -> Result<MemberRsp, Status> {
+        Ok(MemberRsp::default())
+    }
+
+    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        Ok(())
+    }
+}
