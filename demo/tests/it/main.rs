@@ -1,0 +1,5 @@
+//! The demo, through its own protocols: calls between apps, HTTP, gates, and the program itself.
+
+#![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
+
+mod roles;
