@@ -1,0 +1,147 @@
+//! What comes from the gate unasked: a bounded queue with one reader.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Method, Status};
+use guildhall_wire::Kick;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::sync::Notify;
+
+use crate::error::{ConnectError, Lost};
+
+/// Something that nobody called for.
+#[derive(Debug)]
+pub enum Event {
+    /// A message from the game.
+    Push(Push),
+    /// So many events were dropped here, because they were not read fast enough: load the state again, as after `Reset`.
+    Missed(u64),
+    /// The connection ended. All calls that waited have failed; new ones fail until `Back`.
+    Lost(Lost),
+    /// There is a connection again.
+    Back {
+        /// The session goes on. Otherwise it is a new one: the gate knows nothing of the old one's commands and pushes.
+        resumed: bool,
+    },
+    /// The gate lost pushes: load the state again.
+    Reset,
+    /// The gate ended the session, and the client does not come back. The last event.
+    Kicked(Kick),
+    /// There will be no further attempt to connect. The last event.
+    GaveUp(ConnectError),
+}
+
+/// A message of a service that clients implement, not yet decoded.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// Its number in the session, from 1; 0 for what is sent to everybody and comes at most once.
+    pub seq: u64,
+    /// Id of the method: [`MethodDesc::id`](guildhall_core::MethodDesc).
+    pub method: u32,
+    /// The encoded message.
+    pub body: Bytes,
+}
+
+impl Push {
+    /// The message, if this is a push of `method`: `push.decode(RoleEvents::CHANNEL)?`.
+    ///
+    /// # Errors
+    /// It is one, and does not decode: `BAD_REQUEST`.
+    pub fn decode<Msg: Message + Default, Rsp>(
+        &self,
+        method: Method<Msg, Rsp>,
+    ) -> Result<Option<Msg>, Status> {
+        if self.method != method.desc.id {
+            return Ok(None);
+        }
+        Msg::decode(self.body.clone()).map(Some).map_err(|error| {
+            let why = format!("push {} of {} does not decode: {error}", self.seq, method.desc.path);
+            Status::not_run(Code::Internal, reason::BAD_REQUEST, why)
+        })
+    }
+}
+
+/// Where a client's events are read. Pushes are acknowledged when they arrive here, not when they are read; beyond
+/// [`Options::events_max`](crate::Options::events_max) the oldest events are dropped. Dropping it drops all that come.
+#[derive(Debug)]
+pub struct Events(pub(crate) Arc<EventQueue>);
+
+impl Events {
+    /// The next event; `None` when the client is over and all events were read.
+    ///
+    /// # Cancel safety
+    /// No event is lost when it is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.0.take() {
+                return Some(event);
+            }
+            if self.0.queue.lock().is_over {
+                // The last event may have come between the two looks.
+                return self.0.take();
+            }
+            self.0.wake.notified().await;
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue.lock();
+        queue.is_deaf = true;
+        queue.events = VecDeque::new();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    queue: Mutex<Queue>,
+    wake: Notify,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    missed: u64,
+    is_over: bool,
+    is_deaf: bool,
+}
+
+impl EventQueue {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { queue: Mutex::default(), wake: Notify::new(), max: max.max(1) }
+    }
+
+    pub(crate) fn put(&self, event: Event) {
+        let mut queue = self.queue.lock();
+        if queue.is_deaf {
+            return;
+        }
+        if queue.events.len() >= self.max {
+            queue.events.pop_front();
+            queue.missed += 1;
+        }
+        queue.events.push_back(event);
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Nothing comes any more.
+    pub(crate) fn end(&self) {
+        self.queue.lock().is_over = true;
+        self.wake.notify_one();
+    }
+
+    fn take(&self) -> Option<Event> {
+        let mut queue = self.queue.lock();
+        match std::mem::take(&mut queue.missed) {
+            0 => queue.events.pop_front(),
+            missed => Some(Event::Missed(missed)),
+        }
+    }
+}
