@@ -21,6 +21,9 @@ use crate::out::End;
 use crate::stats::{GateStats, count};
 use crate::transport::Protocol;
 
+/// Longest that a refusal may hold up the next connection.
+const REFUSAL: Duration = Duration::from_millis(20);
+
 /// Accepts clients until the gate drains. Each becomes one task, on the next worker.
 pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protocol: Protocol) {
     let mut draining = edge.shared.draining.subscribe();
@@ -50,13 +53,13 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
                     drop(place);
                 });
             }
-            Err(limit) => refuse(&edge, accepted, &protocol, limit),
+            Err(limit) => refuse(&edge, accepted, &protocol, limit).await,
         }
     }
 }
 
 /// Says why, as far as one try goes: a connection that is refused costs no task.
-fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
+async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
     count(&edge.shared.stats.cut);
     tracing::debug!(peer = %accepted.peer, limit, "a connection was refused");
     let Ok(conn) = (accepted.attach)() else { return };
@@ -65,13 +68,18 @@ fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
         Protocol::Tcp => {
             let message = format!("too many connections ({limit})");
             let end = End::Error(Code::ResourceExhausted, reason::LIMITED, message.into());
-            Form::Stream.put_end(&mut why, end, edge.config.queued_max);
+            Form::Stream.put_end(&mut why, end);
         }
         Protocol::WebSocket(_) => why.extend_from_slice(
             b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
         ),
     }
-    let _best_effort = conn.try_write_vectored(&[IoSlice::new(&why)]);
+    // A new socket has room; it only has to learn that.
+    let env = edge.cx.env();
+    let writable = std::future::poll_fn(|cx| conn.poll_writable(cx));
+    if env.until(env.now() + REFUSAL, writable).await.is_some() {
+        let _best_effort = conn.try_write_vectored(&[IoSlice::new(&why)]);
+    }
 }
 
 /// How many connections there may be, and are.
@@ -151,6 +159,6 @@ impl Drop for Place {
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }

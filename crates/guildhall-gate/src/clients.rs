@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::BytesMut;
 use guildhall_core::status::reason;
+use guildhall_wire::{Packet, Reset};
 use parking_lot::Mutex;
 
 use crate::form::Form;
@@ -21,8 +22,15 @@ pub(crate) struct Client {
     pub(crate) out: Arc<Outbox>,
     /// 0 until the session is open.
     generation: AtomicU64,
-    /// Pushes that overtake WELCOME, each with the generation it is for.
-    early: Mutex<Vec<(u64, BytesMut)>>,
+    pushes: Mutex<Pushes>,
+}
+
+#[derive(Debug, Default)]
+struct Pushes {
+    /// Those that overtake WELCOME, each with the generation it is for.
+    early: Vec<(u64, BytesMut)>,
+    /// Number of the last one.
+    last: u64,
 }
 
 /// Pushes that may overtake one WELCOME.
@@ -30,8 +38,8 @@ const EARLY_MAX: usize = 16;
 
 impl Client {
     pub(crate) fn new(player: String, session: String, form: Form, out: Arc<Outbox>) -> Self {
-        let (generation, early) = (AtomicU64::new(0), Mutex::default());
-        Self { player, session, form, out, generation, early }
+        let (generation, pushes) = (AtomicU64::new(0), Mutex::default());
+        Self { player, session, form, out, generation, pushes }
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -40,27 +48,37 @@ impl Client {
 
     /// Queues `welcome` and what overtook it.
     pub(crate) fn welcome(&self, generation: u64, welcome: &[u8]) {
-        let mut early = self.early.lock();
+        let mut pushes = self.pushes.lock();
         self.generation.store(generation, Ordering::Release);
         self.out.put(|out| {
             out.extend_from_slice(welcome);
-            for (_, push) in early.drain(..).filter(|(of, _)| *of == generation) {
+            for (_, push) in pushes.early.drain(..).filter(|(of, _)| *of == generation) {
                 out.extend_from_slice(&push);
             }
         });
     }
 
     /// Queues a numbered push for the session of this generation. `false` when it is not the session's, or the client is cut.
-    fn push(&self, generation: u64, push: impl FnOnce(&mut BytesMut)) -> bool {
-        let mut early = self.early.lock();
+    fn push(&self, generation: u64, seq: u64, push: impl FnOnce(&mut BytesMut)) -> bool {
+        let mut pushes = self.pushes.lock();
         match self.generation() {
-            0 if early.len() < EARLY_MAX => {
+            0 if pushes.early.len() < EARLY_MAX => {
                 let mut bytes = BytesMut::new();
                 push(&mut bytes);
-                early.push((generation, bytes));
+                pushes.early.push((generation, bytes));
                 true
             }
-            own if own == generation => self.out.put(push),
+            own if own == generation => {
+                // Numbers begin anew when the session has another owner, who does not know what the earlier one has sent.
+                let is_anew = seq <= std::mem::replace(&mut pushes.last, seq);
+                self.out.put(|out| {
+                    if is_anew {
+                        let message = "the session has moved, and pushes were lost".to_owned();
+                        self.form.put_small(out, &Packet::Reset(Reset { message }));
+                    }
+                    push(out);
+                })
+            }
             _ => false,
         }
     }
@@ -110,13 +128,14 @@ impl Clients {
         &self,
         player: &str,
         generation: u64,
+        seq: u64,
         push: impl Fn(&Client, &mut BytesMut),
     ) -> bool {
         let clients = self.of(player);
         // The one it is for; failing that, one that does not know its generation yet.
         let mut candidates: Vec<_> = clients.iter().collect();
         candidates.sort_by_key(|client| client.generation() != generation);
-        candidates.iter().any(|client| client.push(generation, |out| push(client, out)))
+        candidates.iter().any(|client| client.push(generation, seq, |out| push(client, out)))
     }
 
     /// All clients with an open session.

@@ -6,9 +6,9 @@ mod driver;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use guildhall_core::Code;
 use guildhall_core::env::Conn;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, Status};
 use guildhall_runtime::proto::{OpenReq, SessionClient};
 use guildhall_wire::{ClientHello, Packet, Welcome};
 
@@ -36,7 +36,7 @@ pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protoc
         tracing::debug!(?end, "a connection is ended");
     }
     let deadline = env.now() + config.close();
-    let finish = transport.finish(&out, end, config.queued_max);
+    let finish = transport.finish(&out, end);
     let _in_time = env.until(deadline, finish).await;
 }
 
@@ -81,7 +81,8 @@ async fn handshake(
         session: client.session.clone(),
         gate: edge.cx.app_id().to_string(),
     };
-    let opened = SessionClient::new(&edge.cx).open(open).await?;
+    let opened = SessionClient::new(&edge.cx).open(open).await;
+    let opened = opened.map_err(|status| refusal(edge, &status))?;
     let welcome = Packet::Welcome(Welcome {
         player: client.player.clone(),
         session: client.session.clone(),
@@ -90,8 +91,7 @@ async fn handshake(
         resumed: false,
     });
     let mut bytes = BytesMut::new();
-    let put = client.form.put(&mut bytes, &welcome, edge.config.queued_max);
-    put.map_err(|error| End::bad(format!("the session does not fit WELCOME: {error}")))?;
+    client.form.put_small(&mut bytes, &welcome);
     edge.shared.clients.opened(client, opened.generation, &bytes);
     Ok(entered)
 }
@@ -102,11 +102,18 @@ fn identify(edge: &Edge, hello: &ClientHello) -> Result<String, End> {
         let why = format!("packets of version {} are not known here; use 1", hello.version);
         return Err(End::Error(Code::FailedPrecondition, reason::BAD_REQUEST, why.into()));
     }
-    let identity = edge.authenticate.authenticate(&hello.token, edge.cx.env().wall())?;
+    let identity = edge.authenticate.authenticate(&hello.token, edge.cx.env().wall());
+    let identity = identity.map_err(|status| refusal(edge, &status))?;
     identity.into_player().ok_or_else(|| {
         let why = "the token names no player: an id has 1 to 128 bytes and is not 0";
         End::Error(Code::Unauthenticated, reason::UNAUTHENTICATED, why.into())
     })
+}
+
+/// What a client reads about a login that failed.
+fn refusal(edge: &Edge, status: &Status) -> End {
+    let why = edge.public_text(status).into_owned();
+    End::Error(status.code(), status.reason(), why.into())
 }
 
 /// 128 random bits, in hex.

@@ -16,7 +16,7 @@ impl Gate for Deliveries {
     async fn deliver(&self, _cx: &Cx, req: DeliverReq) -> Result<(), Status> {
         let push = Push::new(&self.0, req.seq, req.method, &req.body);
         let put = |client: &_, out: &mut _| push.put(client, out);
-        if !self.0.clients.push(&req.player, req.generation, put) {
+        if !self.0.clients.push(&req.player, req.generation, req.seq, put) {
             push.dropped();
         }
         Ok(())

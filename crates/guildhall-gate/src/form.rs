@@ -60,7 +60,7 @@ impl Form {
     }
 
     /// Appends the last packet of a connection that ends.
-    pub(crate) fn put_end(self, out: &mut BytesMut, end: End, max: usize) {
+    pub(crate) fn put_end(self, out: &mut BytesMut, end: End) {
         let packet = match end {
             End::Gone => return,
             End::Error(code, reason, message) => error(0, code, reason, &message, 0),
@@ -68,8 +68,7 @@ impl Form {
                 Packet::Kick(Kick { reason, message: message.into_owned() })
             }
         };
-        let put = self.put(out, &packet, max);
-        debug_assert!(put.is_ok(), "a packet of a few bytes");
+        self.put_small(out, &packet);
         if self != Self::Stream {
             let written = Frame::close(None).format(&mut out.writer());
             debug_assert!(written.is_ok(), "a buffer takes everything");
@@ -81,9 +80,14 @@ impl Form {
         if let Err(why) = self.put(out, &Packet::Reply { id, body }, max) {
             let why = format!("the reply: {why}");
             let error = error(id, Code::ResourceExhausted, reason::TOO_LARGE, &why, 2);
-            let put = self.put(out, &error, max);
-            debug_assert!(put.is_ok(), "a packet of a few bytes");
+            self.put_small(out, &error);
         }
+    }
+
+    /// Appends a packet of ours that is small and has no body.
+    pub(crate) fn put_small(self, out: &mut BytesMut, packet: &Packet) {
+        let put = self.put(out, packet, usize::MAX);
+        debug_assert!(put.is_ok(), "there is nothing in it that has a wrong form");
     }
 }
 

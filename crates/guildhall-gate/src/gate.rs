@@ -1,10 +1,11 @@
 //! [`Gate`]: the component that lets clients in.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use guildhall_core::BoxFuture;
 use guildhall_core::config::Config;
+use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_runtime::codegen::Service;
 use guildhall_runtime::proto::GateServer;
 use guildhall_runtime::{Component, Cx, StartError};
@@ -22,8 +23,18 @@ use crate::transport::{Admission, Protocol};
 
 /// Lets clients in, and carries their calls to the services that they may call: `App::load()?.component(Gate::new())`.
 ///
-/// Sessions live in any app with `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, this one or another. Configured by
-/// `[gate]` ([`GateConfig`]). Clones are the same gate.
+/// Sessions live in any app that serves them, this one or another. Configured by `[gate]` ([`GateConfig`]). Clones are the same
+/// gate.
+///
+/// ```no_run
+/// use guildhall_gate::{Gate, SessionActor, SessionServer};
+/// use guildhall_runtime::{App, StartError};
+///
+/// fn main() -> Result<(), StartError> {
+///     let app = App::load()?.component(Gate::new());
+///     app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).run()
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Gate {
     authenticate: Option<Arc<dyn Authenticate>>,
@@ -51,6 +62,18 @@ pub(crate) struct Edge {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) places: Arc<Places>,
+}
+
+impl Edge {
+    /// What a client reads: what went wrong inside is nothing for clients, who get an id, and the log the text.
+    pub(crate) fn public_text<'s>(&self, status: &'s Status) -> Cow<'s, str> {
+        if !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
+            return Cow::Borrowed(status.message());
+        }
+        let trace = format!("{:016x}", self.cx.env().random());
+        tracing::error!(trace, %status, "a client is told of an internal error");
+        Cow::Owned(format!("internal error, trace {trace}"))
+    }
 }
 
 impl Gate {

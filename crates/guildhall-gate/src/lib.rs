@@ -33,5 +33,7 @@ mod transport;
 pub use auth::{Authenticate, Identity};
 pub use config::{GateConfig, JwtConfig};
 pub use gate::Gate;
+#[doc(inline)]
+pub use guildhall_runtime::proto::SessionServer;
 pub use session::SessionActor;
 pub use stats::GateStats;

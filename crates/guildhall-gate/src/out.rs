@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::BytesMut;
+use guildhall_core::Code;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -32,12 +32,6 @@ impl End {
     fn too_slow(max: usize) -> Self {
         let why = format!("the client does not read: more than {max} bytes wait (gate.queued_max)");
         Self::Error(Code::ResourceExhausted, reason::OVERLOADED, why.into())
-    }
-}
-
-impl From<Status> for End {
-    fn from(status: Status) -> Self {
-        Self::Error(status.code(), status.reason(), status.message().to_owned().into())
     }
 }
 

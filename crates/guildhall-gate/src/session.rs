@@ -9,8 +9,9 @@ use guildhall_runtime::{Actor, Cx};
 
 /// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
 ///
-/// Kept in memory alone: when its owner dies the next login begins anew. Gates touch it every 30 s, so an `idle_ms` of its
-/// `[actor.session]` below 90 s ends sessions whose clients are still there.
+/// Kept in memory alone. When its owner changes, the gate's next touch makes it known to the new one, which numbers pushes
+/// afresh; those in between are lost, and the client is told by RESET. Gates touch it every 30 s and soon after the mesh has
+/// changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
 #[derive(Debug)]
 pub struct SessionActor {
     present: Option<Present>,
@@ -65,8 +66,17 @@ impl Session for SessionActor {
         Ok(OpenRsp { generation: self.generation })
     }
 
-    /// That it was called is enough.
-    async fn touch(&mut self, _cx: &Cx, _req: SessionReq) -> Result<(), Status> {
+    async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+        // Only the gate that holds the connection sends it.
+        let gate = cx.caller().unwrap_or(cx.app_id()).clone();
+        if req.generation < self.generation {
+            let kick = SessionReq { reason: reason::KICKED, ..req };
+            return GateClient::new(cx).at(&gate).kick(kick).await;
+        }
+        if req.generation > self.generation {
+            self.generation = req.generation;
+            self.present = Some(Present { session: req.session, gate, pushes: 0 });
+        }
         Ok(())
     }
 

@@ -157,10 +157,10 @@ impl Transport {
 
     /// Tells the client why its connection ends, and waits until it has closed its side, so that the reason is not lost with
     /// the socket. The caller limits the time.
-    pub(crate) async fn finish(mut self, out: &Outbox, end: End, max: usize) {
+    pub(crate) async fn finish(mut self, out: &Outbox, end: End) {
         out.close(&mut self.writing);
         if self.may_speak() {
-            self.form().put_end(&mut self.writing, end, max);
+            self.form().put_end(&mut self.writing, end);
         }
         loop {
             match self.try_write() {

@@ -1,6 +1,5 @@
 //! The calls of one connection: checked, handed over in the order they came, and answered as their replies come.
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -130,7 +129,7 @@ impl Calls {
 
     fn fail(&self, id: u64, status: &Status) {
         count(&self.edge.shared.stats.errors);
-        let message = self.public_text(status);
+        let message = self.edge.public_text(status);
         let (code, effect) = (status.code(), status.effect() as u8);
         let error = form::error(id, code, status.reason(), &message, effect);
         let (form, max) = (self.client.form, self.edge.config.queued_max);
@@ -142,16 +141,6 @@ impl Calls {
                 let _even_that = form.put(out, &short, max);
             }
         });
-    }
-
-    /// What went wrong inside is nothing for clients: they get an id, and the log the text.
-    fn public_text<'s>(&self, status: &'s Status) -> Cow<'s, str> {
-        if !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
-            return Cow::Borrowed(status.message());
-        }
-        let trace = format!("{:016x}", self.edge.cx.env().random());
-        tracing::error!(trace, player = self.client.player, %status, "a call of a client failed");
-        Cow::Owned(format!("internal error, trace {trace}"))
     }
 
     /// Checks everything that the gate can, cheapest first.

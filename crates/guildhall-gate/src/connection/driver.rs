@@ -20,9 +20,13 @@ use crate::transport::Transport;
 /// How often the session hears that its client is still there.
 const TOUCH: Duration = Duration::from_secs(30);
 
+/// Least time between two touches, and how far those of all connections are spread, when the mesh changes.
+const TOUCH_AGAIN: Duration = Duration::from_secs(2);
+
 /// What a connection's task wakes up for.
 enum Event {
     Beat,
+    MeshChanged,
     Draining,
     Queued,
     Writable,
@@ -40,6 +44,8 @@ pub(super) struct Driver<'a> {
     /// When the client was last heard.
     heard: Instant,
     touched: Instant,
+    touch_at: Instant,
+    mesh: watch::Receiver<u64>,
     pings: u64,
     beat: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
@@ -53,6 +59,8 @@ impl<'a> Driver<'a> {
             is_draining: false,
             heard: now,
             touched: now,
+            touch_at: now + TOUCH,
+            mesh: edge.cx.mesh_changes(),
             pings: 0,
             beat: Box::pin(std::future::ready(())),
             edge,
@@ -83,6 +91,7 @@ impl<'a> Driver<'a> {
         self.transport.write(&self.entered.client.out)?;
         match self.event().await {
             Event::Beat => self.beat().await?,
+            Event::MeshChanged => self.mesh_changed(),
             Event::Draining => self.is_draining = true,
             // What other tasks that are ready have to say goes out with the same write.
             Event::Queued => tokio::task::yield_now().await,
@@ -97,10 +106,12 @@ impl<'a> Driver<'a> {
     }
 
     async fn event(&mut self) -> Event {
-        let Self { transport, entered, calls, draining, is_draining, beat, .. } = self;
+        let Self { transport, entered, calls, draining, is_draining, beat, mesh, .. } = self;
         tokio::select! {
             biased;
             () = beat => Event::Beat,
+            // The sender lives as long as the app.
+            Ok(()) = mesh.changed() => Event::MeshChanged,
             _ = draining.wait_for(|draining| *draining), if !*is_draining => Event::Draining,
             () = entered.client.out.ready() => Event::Queued,
             () = transport.writable(), if transport.is_writing() => Event::Writable,
@@ -122,14 +133,27 @@ impl<'a> Driver<'a> {
             self.pings += 1;
             self.send(&Packet::Ping { id: self.pings });
         }
-        if now.saturating_duration_since(self.touched) >= TOUCH {
-            self.touched = now;
+        if now >= self.touch_at {
+            (self.touched, self.touch_at) = (now, now + TOUCH);
             // One that is lost is made up for by the next: a session waits for three.
             let _lost = SessionClient::new(&self.edge.cx).touch(self.session(0)).await;
         }
         let next = (now + config.heartbeat()).min(self.heard + config.idle());
-        self.beat = Box::pin(env.sleep_until(next.min(self.touched + TOUCH)));
+        self.beat = Box::pin(env.sleep_until(next.min(self.touch_at)));
         Ok(())
+    }
+
+    /// The session may have another owner, who has to hear of it: soon, but not from all connections at once.
+    fn mesh_changed(&mut self) {
+        let env = self.edge.cx.env();
+        let spread = u64::try_from(TOUCH_AGAIN.as_millis()).unwrap_or_default();
+        let soon = env.now().max(self.touched + TOUCH_AGAIN);
+        let soon = soon + Duration::from_millis(env.random_below(spread));
+        if soon < self.touch_at {
+            self.touch_at = soon;
+            // Looks at what is due, and finds this.
+            self.beat = Box::pin(std::future::ready(()));
+        }
     }
 
     async fn read(&mut self) -> Result<(), End> {
@@ -165,10 +189,7 @@ impl<'a> Driver<'a> {
 
     fn send(&self, packet: &Packet) {
         let client = &self.entered.client;
-        client.out.put(|out| {
-            let put = client.form.put(out, packet, self.edge.config.queued_max);
-            debug_assert!(put.is_ok(), "a packet of a few bytes");
-        });
+        client.out.put(|out| client.form.put_small(out, packet));
     }
 
     fn session(&self, reason: u32) -> SessionReq {

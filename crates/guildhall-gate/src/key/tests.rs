@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{KeyField, KeyKind};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{OwnedKey, in_body, of_player};
 
@@ -92,5 +95,57 @@ fn bytes_that_are_no_message_are_refused() {
             _ => in_body(ID, false, &body),
         };
         assert_eq!(status.unwrap_err().reason(), reason::BAD_REQUEST, "{bytes:?}");
+    }
+}
+
+/// Fields as a hostile client may write them: any number, wire type and order, and cut off anywhere.
+fn hostile_body() -> impl Strategy<Value = Vec<u8>> {
+    let field = (1..6u32, 0..4u8, any::<u64>(), vec(any::<u8>(), 0..6));
+    (vec(field, 0..6), 0..8usize).prop_map(|(fields, cut)| {
+        let mut body = Vec::new();
+        for (number, wire, bits, bytes) in fields {
+            let (wire, value) = match wire {
+                0 => (WireType::Varint, varint(bits)),
+                1 => (WireType::SixtyFourBit, bits.to_le_bytes().to_vec()),
+                2 => (WireType::LengthDelimited, [varint(bytes.len() as u64), bytes].concat()),
+                _ => (WireType::ThirtyTwoBit, bits.to_le_bytes()[..4].to_vec()),
+            };
+            encode_key(number, wire, &mut body);
+            body.extend(value);
+        }
+        // Mostly whole ones.
+        body.truncate(body.len() - cut.saturating_sub(5).min(body.len()));
+        body
+    })
+}
+
+fn varint(bits: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_varint(bits, &mut bytes);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    /// The gate routes by what it sees, and the callee acts on what it decodes: they must not differ.
+    #[test]
+    fn the_gate_sees_the_key_that_the_callee_decodes(body in hostile_body()) {
+        let decoded = Req::decode(&*body);
+        let body = Bytes::from(body);
+        let seen = [in_body(ID, false, &body), in_body(NAME, false, &body), in_body(SMALL, true, &body)];
+        if let (Ok(req), [Ok(id), Ok(name), Ok(small)]) = (&decoded, &seen) {
+            prop_assert_eq!(id, &OwnedKey::Int(req.id));
+            prop_assert_eq!(name, &OwnedKey::Text(req.name.clone().into()));
+            prop_assert_eq!(small, &OwnedKey::Uint(req.small.into()));
+        }
+        // What the callee can decode, the gate does not refuse.
+        prop_assert!(decoded.is_err() || seen.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn no_bytes_make_the_scan_panic(body in vec(any::<u8>(), 0..40)) {
+        let body = Bytes::from(body);
+        let _refused = (in_body(ID, false, &body), in_body(NAME, false, &body));
     }
 }

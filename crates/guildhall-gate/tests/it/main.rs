@@ -4,6 +4,7 @@
 mod bad_clients;
 mod broadcast;
 mod calls;
+mod client;
 mod clients;
 mod drain;
 mod json;

@@ -3,6 +3,7 @@
 use guildhall::status::reason;
 use guildhall::{App, Config};
 use guildhall_gate::Gate;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 
 use crate::clients::{Tcp, Ws, hello};
 use crate::world::{Trusting, config, world, world_with};
@@ -66,6 +67,20 @@ async fn tokens_are_checked_with_the_keys_of_a_file() {
     let mut client = Tcp::connect(gate.tcp_addr().unwrap()).await;
     client.send(&hello("not a token")).await;
     assert_eq!(client.end().await, reason::UNAUTHENTICATED);
+    // A good one gets as far as the session, which nobody serves here.
+    let mut client = Tcp::connect(gate.tcp_addr().unwrap()).await;
+    client.send(&hello(&token())).await;
+    assert_eq!(client.end().await, reason::NO_ROUTE);
+}
+
+/// Signed with the secret half of the key in the test above: 32 ones.
+fn token() -> String {
+    let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
+    pkcs8.extend_from_slice(&[1; 32]);
+    let expires = guildhall::Env::real().wall().as_secs() + 600;
+    let claims = serde_json::json!({"sub": "account", "player": "bob", "exp": expires});
+    let (header, key) = (Header::new(Algorithm::EdDSA), EncodingKey::from_ed_der(&pkcs8));
+    jsonwebtoken::encode(&header, &claims, &key).unwrap()
 }
 
 #[tokio::test]

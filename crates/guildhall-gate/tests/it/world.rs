@@ -7,8 +7,7 @@ use std::time::Duration;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::{App, Code, Config, Cx, Env, RunningApp, Status};
 use guildhall_core::config::ConfigBuilder;
-use guildhall_gate::{Authenticate, Gate, Identity, SessionActor};
-use guildhall_runtime::proto::SessionServer;
+use guildhall_gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
 use proto::room::{
     CountRsp, Directory, DirectoryServer, FindReq, FindRsp, MemberServer, RoomServer, WaitReq,
     WaitRsp,
@@ -145,6 +144,7 @@ pub(crate) async fn edge(id: &str, discovery: &Arc<MemoryDiscovery>) -> (Gate, R
 pub(crate) fn config(id: &str) -> ConfigBuilder {
     let config = Config::builder().set("app.id", id).set("link.listen", "127.0.0.1:0");
     let config = config.set("link.secret", "secret").set("link.redial_ms", 5);
+    let config = config.set("gate.close_ms", 200);
     config.set("gate.tcp", "127.0.0.1:0").set("gate.websocket", "127.0.0.1:0")
 }
 

@@ -474,7 +474,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             client: false,
             durable: false,
             idempotent: false,
-            create: false,
+            create: true,
             timeout_ms: 0,
         },
         ::guildhall::codegen::MethodDesc {
@@ -536,7 +536,7 @@ pub trait Session: ::guildhall::codegen::Actor {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<OpenRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
-    /// The connection still stands: keeps the session from idling.
+    /// The connection still stands: keeps the session from idling, and makes it known to an owner that has not met it.
     fn touch(
         &mut self,
         cx: &::guildhall::codegen::Cx,
@@ -657,7 +657,7 @@ impl<'a> SessionClient<'a> {
             req,
         )
     }
-    /// The connection still stands: keeps the session from idling.
+    /// The connection still stands: keeps the session from idling, and makes it known to an owner that has not met it.
     pub fn touch(
         &self,
         req: SessionReq,
