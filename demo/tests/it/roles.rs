@@ -143,7 +143,10 @@ async fn a_claim_that_a_crash_left_behind_keeps_nobody_away() {
     register(&cx, "p2", "Ada").await.unwrap();
     refused(register(&cx, "p1", "Ada").await, RoleError::NameTaken);
     // A claim of its own it can make again.
-    NamesClient::new(&cx).claim(NameReq { name: "bob".into(), role_id: "p1".into() }).await.unwrap();
+    NamesClient::new(&cx)
+        .claim(NameReq { name: "bob".into(), role_id: "p1".into() })
+        .await
+        .unwrap();
     register(&cx, "p1", "Bob").await.unwrap();
 }
 
