@@ -26,9 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use futures_util::future::join_all;
 use guildhall::{Config, Env, StartError};
 use guildhall_gate::GateConfig;
-use tokio::task::JoinHandle;
 
 use crate::login::LoginConfig;
 use bot::{Bot, World};
@@ -121,16 +121,19 @@ async fn play(world: Arc<World>) -> ExitCode {
     progress.end();
     let progress = Progress::new("play", world.args.seconds);
     let end = env.now() + Duration::from_secs(world.args.seconds);
-    let playing: Vec<JoinHandle<Option<Score>>> =
-        connected.into_iter().map(|bot| env.spawn("bot", bot.play(end))).collect();
-    for _ in 0..world.args.seconds {
-        env.sleep(Duration::from_secs(1)).await;
-        progress.add(1);
-    }
+    let playing = connected.into_iter().map(|bot| env.spawn("bot", bot.play(end)));
+    let mut playing = std::pin::pin!(join_all(playing));
+    let scores = loop {
+        let second = env.now() + Duration::from_secs(1);
+        match env.until(second, playing.as_mut()).await {
+            Some(scores) => break scores,
+            None => progress.add(1),
+        }
+    };
     progress.end();
     let mut score = Score::default();
-    for bot in playing {
-        match bot.await.ok().flatten() {
+    for of_bot in scores {
+        match of_bot.ok().flatten() {
             Some(of_bot) => score.add(of_bot),
             None => score.wrong("a bot panicked".into()),
         }

@@ -1,7 +1,6 @@
 //! From the configuration to an app: which parts run here, and what it tells about itself.
 
-#![allow(clippy::print_stdout, reason = "says where it listens, and when players can come")]
-
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -115,7 +114,7 @@ impl Places {
     fn print(&self) {
         let line = |what: &str, prefix: &str, addr: Option<SocketAddr>| {
             if let Some(addr) = addr {
-                println!("{what:<22}{prefix}{addr}");
+                say(&format!("{what:<25}{prefix}{addr}"));
             }
         };
         let gate = self.gate.as_ref();
@@ -123,8 +122,13 @@ impl Places {
         line("gate (TCP)", "tcp://", gate.and_then(Gate::tcp_addr));
         line("gate (WebSocket)", "ws://", gate.and_then(Gate::websocket_addr));
         line("admin (health, metrics)", "http://", self.admin.addr());
-        println!("{:<22}{}", "store", self.store);
+        say(&format!("{:<25}{}", "store", self.store));
     }
+}
+
+/// Prints a line. Nobody has to read it.
+fn say(line: &str) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
 /// How often it is looked whether all is there.
@@ -139,7 +143,7 @@ async fn ready(cx: Cx, needs: Needs) {
     loop {
         let missing = needs.missing(&cx);
         if missing.is_empty() {
-            println!("ready");
+            say("ready");
             return;
         }
         if patience.is_some_and(|end| env.now() > end) {

@@ -2,6 +2,7 @@
 
 mod conn;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -49,7 +50,13 @@ impl Web {
         limits: Limits,
         router: Router,
     ) -> Result<(), StartError> {
-        let wrong = |e: std::io::Error| StartError::new(format!("{key} = \"{address}\": {e}"));
+        let wrong = |e: std::io::Error| {
+            let hint = match e.kind() {
+                ErrorKind::AddrInUse => "; stop the program that has it, or set another address",
+                _ => "",
+            };
+            StartError::new(format!("{key} = \"{address}\": {e}{hint}"))
+        };
         let listener = env.net().bind(address).await.map_err(wrong)?;
         let addr = listener.local_addr().map_err(wrong)?;
         self.addr.get_or_init(|| addr);

@@ -2,4 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
+mod game;
+mod logins;
+mod processes;
+mod program;
 mod roles;
