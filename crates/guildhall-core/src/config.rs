@@ -74,11 +74,17 @@ impl Config {
     where
         T: Serialize + DeserializeOwned,
     {
-        self.0.claimed.lock().insert(name.to_owned());
         let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        self.claim(name);
+        let claimed = self.0.claimed.lock();
         let mut settings = self.0.presets.clone();
         merge(&mut settings, self.0.given.clone());
-        section::read(&path, find(&settings, &path), defaults)
+        section::read(&path, find(&settings, &path), defaults, &claimed)
+    }
+
+    /// Says that `name` is a section of its own, read later, and no part of the section around it.
+    pub fn claim(&self, name: &str) {
+        self.0.claimed.lock().insert(name.to_owned());
     }
 
     /// Checks that everything that was set belongs to a section that somebody asked for. To be called when all have asked.

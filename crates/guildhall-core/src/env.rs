@@ -174,11 +174,15 @@ impl Env {
         async move {
             // A task that panics must not vanish without a word.
             let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(future));
-            match killed.run_until_cancelled(caught).await? {
-                Ok(output) => Some(output),
-                Err(_) => {
-                    tracing::error!(task = name, "a task panicked");
-                    None
+            tokio::select! {
+                // First: a task that is ready when the app is killed must not take another step.
+                biased;
+                () = killed.cancelled() => None,
+                result = caught => {
+                    if result.is_err() {
+                        tracing::error!(task = name, "a task panicked");
+                    }
+                    result.ok()
                 }
             }
         }

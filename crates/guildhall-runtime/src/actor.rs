@@ -63,7 +63,8 @@ pub trait Actor: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// The last turn, before the last save.
+    /// The last turn, before the last save. An actor that is called while the store takes its time stays; then there will be
+    /// another last turn.
     fn deactivate(&mut self, _cx: &Cx, _why: Why) -> impl Future<Output = ()> + Send {
         async {}
     }

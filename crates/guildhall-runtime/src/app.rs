@@ -13,7 +13,8 @@ use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, AnyRoom, Registered, Runner, Saver,
@@ -90,7 +91,8 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
-    pub(crate) store: Option<Arc<dyn Store>>,
+    /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
+    store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -98,7 +100,8 @@ pub(crate) struct AppInner {
     rooms: Vec<Arc<dyn AnyRoom>>,
     pub(crate) mesh: Mesh,
     pub(crate) retries: RetryBudget,
-    pub(crate) draining: watch::Sender<bool>,
+    /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
+    pub(crate) draining: CancellationToken,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
@@ -107,6 +110,10 @@ pub(crate) struct AppInner {
 impl AppInner {
     pub(crate) fn record(&self) -> NodeRecord {
         self.record.read().clone()
+    }
+
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.read().clone()
     }
 
     /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
@@ -159,7 +166,7 @@ impl App {
     ) -> Self {
         // What it returns is known by its type.
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
-        self.actors.push(Box::new(crate::actor::open::<A, S>));
+        self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
     }
 
@@ -245,12 +252,13 @@ impl App {
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |open: ActorType| open(&config, &actor, &env, workers.len());
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
@@ -264,14 +272,14 @@ impl App {
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
-            draining: watch::Sender::new(false),
+            draining: CancellationToken::new(),
             in_flight: Arc::default(),
             counters: Counters::default(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             rooms: actors.into_iter().map(|actor| actor.room).collect(),
             saver: Saver::default(),
-            store: backends.store,
+            store: RwLock::new(backends.store),
             slots: app.slots,
             workers,
             id: record.id.clone(),
@@ -282,13 +290,13 @@ impl App {
             save,
             services,
         });
-        inner.begin_actors();
+        let mut tasks = inner.begin_actors();
         inner.mesh.connected(record, self_loop(&inner));
-        for component in &components {
-            Arc::clone(component).start(&config, Cx::outside(Arc::clone(&inner))).await?;
+        let started = inner.start_components(&components, &config).await;
+        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
+            inner.env.kill();
+            return Err(error);
         }
-        config.check_unclaimed()?;
-        let mut tasks = Vec::new();
         if let Some((listener, _)) = listener {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
@@ -305,8 +313,19 @@ impl App {
 }
 
 impl AppInner {
+    async fn start_components(
+        self: &Arc<Self>,
+        components: &[Arc<dyn Component>],
+        config: &Config,
+    ) -> Result<(), StartError> {
+        for component in components {
+            Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
+        }
+        Ok(())
+    }
+
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) {
+    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -314,20 +333,22 @@ impl AppInner {
                 self.0.rooms.iter().for_each(|room| room.abandon());
             }
         }
+        let mut tasks = Vec::new();
         for (at, runner) in self.runners.iter().enumerate() {
             let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
             let env = self.env.clone();
-            self.env.spawn_on(self.workers.get(at), "actors", async move {
+            tasks.push(self.env.spawn_on(self.workers.get(at), "actors", async move {
                 let _app = &app;
                 runner.drive(env).await;
-            });
+            }));
         }
-        if let Some(store) = self.store.clone() {
+        if let Some(store) = self.store() {
             let app = Arc::clone(self);
-            self.env.spawn("saver", async move {
+            tasks.push(self.env.spawn("saver", async move {
                 app.saver.drive(app.env.clone(), store, &app.counters, &app.save).await;
-            });
+            }));
         }
+        tasks
     }
 }
 
@@ -419,7 +440,7 @@ pub struct RunningApp {
     link_addr: Option<SocketAddr>,
     discovery: Arc<dyn Discovery>,
     drain: Duration,
-    tasks: Vec<tokio::task::JoinHandle<Option<()>>>,
+    tasks: Vec<JoinHandle<Option<()>>>,
 }
 
 impl RunningApp {
@@ -441,7 +462,7 @@ impl RunningApp {
     pub async fn shutdown(self) {
         let inner = &self.inner;
         inner.record.write().state = NodeState::Draining;
-        inner.draining.send_replace(true);
+        inner.draining.cancel();
         if let Err(error) = self.discovery.deregister(&inner.id, inner.incarnation).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
@@ -450,10 +471,11 @@ impl RunningApp {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
         inner.env.kill();
-        // Its address is free when this returns.
+        // Its address and its store are free when this returns.
         for task in self.tasks {
             let _killed = task.await;
         }
+        inner.store.write().take();
     }
 
     async fn drained(&self) {

@@ -171,6 +171,11 @@ impl Link {
                 break;
             }
         }
+        self.close();
+    }
+
+    /// Fails all calls, now and from now on.
+    fn close(&self) {
         self.out.close();
         self.pending.close(&self.lost());
     }
@@ -205,6 +210,15 @@ impl Link {
         }
         bytes::Buf::advance(input, at);
         Ok(())
+    }
+}
+
+/// Closes a link when the task that drives it ends, also when it is aborted or killed.
+struct CloseOnDrop(Arc<Link>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use crate::codegen::Target;
 use crate::link::Link;
+use rendezvous::Slots;
 
 pub(crate) use watch::watch;
 
@@ -49,7 +50,7 @@ struct Instances {
     links: Vec<(u32, Arc<Link>)>,
     weight: u64,
     /// Which of `links` each slot falls to.
-    slots: Vec<u16>,
+    slots: Slots,
     actor: Option<Arc<str>>,
 }
 
@@ -95,16 +96,17 @@ impl Mesh {
                 members.entry(service).or_default().push((record, link));
             }
         }
+        let before = self.view.load();
         let instances = |service: &str, members: Vec<(&NodeRecord, &Arc<Link>)>| {
             let label = actor_label(service);
             let actor = members.iter().find_map(|(record, _)| record.labels.get(&label));
-            let ids: Vec<(&str, u32)> =
-                members.iter().map(|(r, _)| (r.id.as_str(), r.weight)).collect();
+            let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
+            let before = before.services.get(service).map(|before| &before.slots);
             Instances {
-                slots: rendezvous::assign(&ids, self.slots),
                 weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
                 links: members.iter().map(|(r, link)| (r.weight, Arc::clone(link))).collect(),
                 actor: actor.map(|name| name.as_str().into()),
+                slots: Slots::assign(ids, self.slots, before),
             }
         };
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
@@ -149,7 +151,7 @@ impl Mesh {
                 let why = format!("{} has an empty key", method.path);
                 Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
             })?;
-            Ok(usize::from(instances.slots[slot_of(key, self.slots) as usize]))
+            Ok(instances.slots.owner(slot_of(key, self.slots)))
         };
         let at = match (target, key) {
             (Target::Hash(key), _) => KeyText::Text(key.as_str()).with_text(by_key)?,

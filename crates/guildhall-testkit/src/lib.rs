@@ -1,4 +1,10 @@
-//! What tests of games and of plugins stand on: the contract suites of the seams.
+//! What tests of games and of plugins stand on: [`Cluster`], which runs many apps in one process on a simulated network, and
+//! the contract suites of the seams.
 
+mod cluster;
 pub mod discovery;
+mod sim;
 pub mod store;
+
+pub use cluster::Cluster;
+pub use sim::Trace;

@@ -1,5 +1,7 @@
 //! Lays what was set over the defaults of a section, and says exactly what does not fit.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
@@ -17,7 +19,14 @@ struct Given<'a> {
 
 /// Reads the section at `path`. The defaults show which keys there are and what kinds of values they take: `null` and empty
 /// maps take anything.
-pub(super) fn read<T>(path: &[String], node: Option<&Node>, defaults: &T) -> Result<T, ConfigError>
+///
+/// Tables in it that are sections of their own are left to whoever claimed them.
+pub(super) fn read<T>(
+    path: &[String],
+    node: Option<&Node>,
+    defaults: &T,
+    claimed: &BTreeSet<String>,
+) -> Result<T, ConfigError>
 where
     T: Serialize + DeserializeOwned,
 {
@@ -25,7 +34,7 @@ where
     let wrong = |why: String| ConfigError { key: key.clone(), message: format!("`{key}`: {why}") };
     let shape = serde_json::to_value(defaults)
         .map_err(|e| wrong(format!("the defaults cannot be read as a table: {e}")))?;
-    let mut section = Section { name: path, shape: &shape, given: Vec::new() };
+    let mut section = Section { name: path, shape: &shape, given: Vec::new(), claimed };
     if let Some(node) = node {
         section.collect(node, &shape, path.to_vec())?;
     }
@@ -60,6 +69,7 @@ struct Section<'a> {
     name: &'a [String],
     shape: &'a Json,
     given: Vec<Given<'a>>,
+    claimed: &'a BTreeSet<String>,
 }
 
 impl<'a> Section<'a> {
@@ -104,8 +114,14 @@ impl<'a> Section<'a> {
             let path = below(path, key);
             let Some(shape) = known.get(key) else {
                 let key = path.join(".");
+                if self.claimed.contains(&key) {
+                    continue;
+                }
                 let mut all = Vec::new();
-                list(self.shape, &self.name.join("."), &mut all);
+                let name = self.name.join(".");
+                list(self.shape, &name, &mut all);
+                let within = format!("{name}.");
+                all.extend(self.claimed.iter().filter(|c| c.starts_with(&within)).cloned());
                 let hint = nearest::hint(&key, all.iter().map(String::as_str));
                 let message = format!("unknown key `{key}` {}; {hint}", node.origin());
                 return Err(ConfigError { key, message });

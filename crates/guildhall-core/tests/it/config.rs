@@ -169,6 +169,21 @@ fn sections_within_sections_are_claimed_each_for_itself() {
 }
 
 #[test]
+fn a_claimed_section_is_no_part_of_the_one_around_it() {
+    let config =
+        Config::builder().flag("link.window=7").flag("link.east.window=8").build().unwrap();
+    config.claim("link.east");
+    let around: Link = config.section("link").unwrap();
+    let east: Link = config.section_over("link.east", &around).unwrap();
+    assert_eq!((around.window, east.window), (7, 8));
+    config.check_unclaimed().unwrap();
+    let config = Config::builder().flag("link.eats.window=8").build().unwrap();
+    config.claim("link.east");
+    let error = config.section::<Link>("link").unwrap_err().to_string();
+    assert!(error.contains("`link.eats`") && error.contains("`link.east`"), "{error}");
+}
+
+#[test]
 fn the_program_may_choose_the_defaults() {
     let config = Config::builder().set("link.window", 3).build().unwrap();
     let defaults = Link { listen: "own".into(), ..Link::default() };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod config;
+mod env;
 mod fence;
 mod schema;
 mod static_list;

@@ -45,14 +45,14 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     };
     let missing = || refused(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
     let rows = A::State::rows(&cell.key);
-    let (token, rows) = match (&cell.app.store, rows.is_empty()) {
+    let (token, rows) = match (cell.app.store(), rows.is_empty()) {
         (_, true) if !method.create => return Err(missing()),
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
-            if !method.create && !exists(&**store, &rows).await.map_err(|e| unavailable(&e))? {
+            if !method.create && !exists(&*store, &rows).await.map_err(|e| unavailable(&e))? {
                 return Err(missing());
             }
-            claim(cell, &**store, &rows).await.map_err(|e| unavailable(&e))?
+            claim(cell, &*store, &rows).await.map_err(|e| unavailable(&e))?
         }
         _ => (token(cell, cell.app.epoch()), Vec::new()),
     };

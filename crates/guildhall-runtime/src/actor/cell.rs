@@ -158,6 +158,10 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.mail.lock().has_work()
     }
 
+    pub(super) fn has_calls(&self) -> bool {
+        !self.mail.lock().calls.is_empty()
+    }
+
     /// What to do next; also the end of what was done before.
     pub(super) fn next_job(&self) -> Option<Job> {
         let mut mail = self.mail.lock();
@@ -247,7 +251,9 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let config = &self.room.config;
         let limit = Duration::from_millis(config.turn_limit_ms);
         let idle = || Some(mail.last_used? + config.idle()?);
-        let idle = if mail.active && mail.suspended.is_none() { idle() } else { None };
+        // One that is to be closed has nothing left to wait for.
+        let idles = mail.active && mail.suspended.is_none() && mail.close.is_none();
+        let idle = if idles { idle() } else { None };
         let limit = mail.suspended.map(|since| since + limit);
         let due = [mail.save_at, mail.tick_at, limit, idle].into_iter().flatten().min();
         let Some(due) = due.filter(|due| mail.armed.is_none_or(|armed| *due < armed)) else {

@@ -31,8 +31,12 @@ const POOLED: usize = 64;
 const CHAIN_MAX: usize = 16;
 
 /// An actor type of an app, before it runs.
-pub(crate) type ActorType =
-    Box<dyn FnOnce(&Config, &ActorConfig, &Env, usize) -> Result<Registered, StartError> + Send>;
+pub(crate) struct ActorType {
+    pub(crate) name: &'static str,
+    pub(crate) open: OpenRoom,
+}
+
+type OpenRoom = fn(&Config, &ActorConfig, &Env, usize) -> Result<Registered, StartError>;
 
 /// An actor type of an app.
 pub(crate) struct Registered {

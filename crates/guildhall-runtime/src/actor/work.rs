@@ -175,7 +175,8 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
     None
 }
 
-/// As [`save_all`]; `None` when the store does not answer. A draining app waits for it, or ends.
+/// As [`save_all`]; `None` when the store does not answer, or somebody calls the actor meanwhile. A draining app waits for the
+/// store, or ends.
 async fn save_within<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
@@ -185,7 +186,15 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
         return Some(save_all(cell, active).await);
     }
     let limit = cell.app.env.now() + cell.app.save.timeout();
-    cell.app.env.until(limit, save_all(cell, active)).await
+    let called = std::future::poll_fn(|_| match cell.has_calls() {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    });
+    tokio::select! {
+        biased;
+        saved = cell.app.env.until(limit, save_all(cell, active)) => saved,
+        () = called => None,
+    }
 }
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {

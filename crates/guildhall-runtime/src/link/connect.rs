@@ -57,7 +57,6 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.app.mesh.leave(&self.id, self.link);
-        self.link.out.close();
-        self.link.pending.close(&self.link.lost());
+        self.link.close();
     }
 }

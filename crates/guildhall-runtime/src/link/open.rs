@@ -9,9 +9,9 @@ use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::{Accepted, Conn};
 use guildhall_wire::{Handshake, Hello};
 
-use super::Link;
 use super::serve::serve;
 use super::socket::Socket;
+use super::{CloseOnDrop, Link};
 use crate::app::AppInner;
 
 /// The version of the link protocol that this build speaks.
@@ -81,7 +81,8 @@ pub(crate) fn self_loop(app: &Arc<AppInner>) -> Arc<Link> {
     let (near, far) = pipe::pair();
     let link = Link::new(app.id.to_string(), &app.links);
     let (driven, env) = (Arc::clone(&link), app.env.clone());
-    app.env.spawn("link-self", async move { driven.drive(&env, Socket::new(near), || {}).await });
+    let end = CloseOnDrop(driven);
+    app.env.spawn("link-self", async move { end.0.drive(&env, Socket::new(near), || {}).await });
     app.env.spawn("link-self-serve", serve(Arc::clone(app), Socket::new(far), None));
     link
 }

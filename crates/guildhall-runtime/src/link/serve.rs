@@ -11,7 +11,7 @@ use guildhall_core::env::{Instant, Listener};
 use guildhall_core::status::reason;
 use guildhall_wire::frame::{Frame, Header, LinkKind, Parsed, parse, put_raw, time_left_from_aux};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::alive::{Alive, Heartbeat};
@@ -76,7 +76,6 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
     let replies = Replies::new(&app.links, Arc::clone(&app.in_flight));
     let out = &replies.out;
     let serving = Serving { replies: Arc::clone(&replies), running: Arc::default(), app, caller };
-    let mut draining = serving.app.draining.subscribe();
     let mut told = false;
     // The caller asks when it hears nothing, so silence means that it is gone.
     let mut alive =
@@ -104,7 +103,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 }
                 look.set(serving.app.env.sleep_until(alive.next()));
             }
-            () = begins(&mut draining), if !told => {
+            () = serving.app.draining.cancelled(), if !told => {
                 told = true;
                 let goaway = Header::new(LinkKind::Goaway, 0);
                 let max = serving.app.links.frame_max;
@@ -115,14 +114,6 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
         if socket.write(&mut writing).await.is_err() {
             return;
         }
-    }
-}
-
-/// Waits until draining begins.
-async fn begins(draining: &mut watch::Receiver<bool>) {
-    if draining.wait_for(|draining| *draining).await.is_err() {
-        // The app is gone, and this task goes with it.
-        std::future::pending::<()>().await;
     }
 }
 

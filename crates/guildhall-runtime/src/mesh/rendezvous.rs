@@ -1,37 +1,82 @@
 //! Weighted rendezvous: every app computes the same owner of each slot, and a change of members moves few slots.
 
+use guildhall_core::AppId;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Which member each slot falls to. Members are (id, weight) by ascending id; a weight of 0 gets nothing.
-pub(super) fn assign(members: &[(&str, u32)], slots: u32) -> Vec<u16> {
-    (0..slots).map(|slot| owner(members, slot)).collect()
+/// Which member each slot falls to, and with which score.
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// (id, weight) by ascending id; a weight of 0 gets nothing.
+    members: Vec<(AppId, u32)>,
+    owners: Vec<(u16, f64)>,
 }
 
-fn owner(members: &[(&str, u32)], slot: u32) -> u16 {
-    let mut best = (f64::NEG_INFINITY, 0);
-    for (at, (id, weight)) in members.iter().enumerate() {
-        let score = score(id, *weight, slot);
-        if score > best.0 {
-            best = (score, at);
-        }
+impl Slots {
+    /// Gives the slots to `members`. What is known of the members `before` is used again: a change of one member costs one
+    /// score per slot, not one per slot and member.
+    pub(super) fn assign(members: Vec<(AppId, u32)>, slots: u32, before: Option<&Self>) -> Self {
+        let old = before.map_or(&[][..], |before| &before.members);
+        // Where each old member is now, unless it is gone or has another weight.
+        let moved: Vec<Option<usize>> =
+            old.iter().map(|member| members.iter().position(|it| it == member)).collect();
+        let is_new = |at: &usize| !moved.contains(&Some(*at));
+        let added: Vec<usize> = (0..members.len()).filter(is_new).collect();
+        let all: Vec<usize> = (0..members.len()).collect();
+        let mut name = Vec::new();
+        let owners = (0..slots).map(|slot| {
+            let known = before.and_then(|before| {
+                let (owner, score) = before.owners[slot as usize];
+                Some((moved.get(usize::from(owner)).copied()??, score))
+            });
+            let (candidates, mut best) = match known {
+                Some(known) => (&added, known),
+                None => (&all, (0, f64::NEG_INFINITY)),
+            };
+            for at in candidates {
+                let (id, weight) = &members[*at];
+                let score = score(&mut name, id.as_str(), *weight, slot);
+                if score > best.1 {
+                    best = (*at, score);
+                }
+            }
+            (u16::try_from(best.0).unwrap_or(u16::MAX), best.1)
+        });
+        let owners = owners.collect();
+        Self { members, owners }
     }
-    u16::try_from(best.1).unwrap_or(u16::MAX)
+
+    pub(super) fn owner(&self, slot: u32) -> usize {
+        usize::from(self.owners[slot as usize].0)
+    }
 }
 
 /// -w / ln h, where h in (0, 1) is a hash of the member and the slot.
-fn score(id: &str, weight: u32, slot: u32) -> f64 {
-    let mut name = id.as_bytes().to_vec();
+fn score(name: &mut Vec<u8>, id: &str, weight: u32, slot: u32) -> f64 {
+    name.clear();
+    name.extend_from_slice(id.as_bytes());
     name.push(b'#');
     name.extend_from_slice(&slot.to_le_bytes());
     // 52 bits, shifted off both ends of the open interval.
     #[allow(clippy::cast_precision_loss, reason = "52 bits fit a f64 exactly")]
-    let h = ((xxh3_64(&name) >> 12) as f64 + 0.5) / (1u64 << 52) as f64;
+    let h = ((xxh3_64(name) >> 12) as f64 + 0.5) / (1u64 << 52) as f64;
     -f64::from(weight) / h.ln()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::assign;
+    use super::Slots;
+
+    fn members(members: &[(&str, u32)]) -> Vec<(guildhall_core::AppId, u32)> {
+        members.iter().map(|(id, weight)| (id.parse().unwrap(), *weight)).collect()
+    }
+
+    fn owners(slots: &Slots) -> Vec<u16> {
+        slots.owners.iter().map(|(owner, _)| *owner).collect()
+    }
+
+    fn assign(list: &[(&str, u32)], slots: u32) -> Vec<u16> {
+        owners(&Slots::assign(members(list), slots, None))
+    }
 
     fn share(slots: &[u16], member: u16) -> usize {
         slots.iter().filter(|owner| **owner == member).count()
@@ -49,6 +94,23 @@ mod tests {
         let two = assign(&[("dev.w.role.1", 1), ("dev.w.role.2", 1)], 1024);
         let three = assign(&[("dev.w.role.1", 1), ("dev.w.role.2", 1), ("dev.w.role.3", 1)], 1024);
         assert!(two.iter().zip(&three).all(|(before, after)| *after == 2 || before == after));
+    }
+
+    #[test]
+    fn slots_after_any_change_are_those_of_a_fresh_start() {
+        const ROLES: [(&str, u32); 4] =
+            [("dev.w.role.1", 100), ("dev.w.role.2", 50), ("dev.w.role.3", 0), ("dev.w.role.4", 7)];
+        let mut before: Option<Slots> = None;
+        // Every way to go from one set of members to another, weights included.
+        for step in 0..256u32 {
+            let list: Vec<_> = (0..4)
+                .filter(|at| ((step * 37) >> at) & 1 == 1)
+                .map(|at| (ROLES[at].0, ROLES[at].1 + step % 3))
+                .collect();
+            let now = Slots::assign(members(&list), 256, before.as_ref());
+            assert_eq!(owners(&now), assign(&list, 256), "step {step}");
+            before = Some(now);
+        }
     }
 
     #[test]

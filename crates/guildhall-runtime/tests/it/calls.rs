@@ -232,3 +232,12 @@ async fn a_misspelt_key_names_the_one_that_was_meant() {
     let error = App::with(config).start().await.unwrap_err().to_string();
     assert!(error.contains("link.listen"), "{error}");
 }
+
+#[tokio::test]
+async fn metadata_travels_with_the_call() {
+    let pair = pair().await;
+    let cx = pair.caller.cx();
+    assert_eq!(say(&cx, "colour").await.unwrap(), "none");
+    let cx = cx.with_metadata("colour", "red");
+    assert_eq!(say(&cx, "colour").await.unwrap(), "red");
+}

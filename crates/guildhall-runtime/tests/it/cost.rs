@@ -3,17 +3,22 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::{IoSlice, Result};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use guildhall::Env;
+use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::env::{Accepted, Conn, Listener, Net, TokioNet};
+use guildhall::{Actor, App, Cx, Env, Status};
+use proto::bench::{
+    Echo, EchoActor, EchoActorClient, EchoActorServer, EchoClient, EchoMsg, EchoServer, KeyedMsg,
+    ScalarMsg,
+};
 
-use crate::world::{pair, pair_in, say, spawn};
+use crate::world::{config, pair_in, say, spawn};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -38,22 +43,87 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Both sides run on this test's one thread. The sample's strings cost three on top of the framework's: the request's name on
-/// the caller, the same decoded, and the reply's text twice; scalars would cost none.
-#[tokio::test]
-async fn a_call_allocates_at_most_four_times_on_each_side() {
-    const STRINGS: usize = 5;
-    let pair = pair().await;
-    let cx = pair.caller.cx();
-    for _ in 0..100 {
-        say(&cx, "you").await.unwrap();
+/// Answers with what it was sent.
+struct Echoes;
+
+impl Echo for Echoes {
+    async fn echo(&self, _cx: &Cx, req: EchoMsg) -> Result<EchoMsg, Status> {
+        Ok(req)
+    }
+
+    async fn echo_scalar(&self, _cx: &Cx, req: ScalarMsg) -> Result<ScalarMsg, Status> {
+        Ok(req)
+    }
+}
+
+struct EchoOfKey {
+    nothing: (),
+}
+
+impl Actor for EchoOfKey {
+    const NAME: &'static str = "echo";
+    type Key = u64;
+    type State = ();
+
+    async fn activate(_cx: &Cx, _key: u64, (): ()) -> Result<Self, Status> {
+        Ok(Self { nothing: () })
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.nothing
+    }
+}
+
+impl EchoActor for EchoOfKey {
+    async fn echo_keyed(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
+        Ok(ScalarMsg { value: req.value })
+    }
+}
+
+fn echoes(app: App) -> App {
+    app.serve(EchoServer::new(Echoes)).actor::<EchoOfKey, _>(|a| a.serve(EchoActorServer))
+}
+
+/// Allocations per call, of all that runs on this test's one thread: caller, callee and what is between them.
+async fn allocations<F: Future<Output = Result<ScalarMsg, Status>>>(call: impl Fn() -> F) -> f64 {
+    const CALLS: u16 = 4000;
+    for _ in 0..200 {
+        call().await.unwrap();
     }
     let before = ALLOCATIONS.get();
-    for _ in 0..1000 {
-        say(&cx, "you").await.unwrap();
+    for _ in 0..CALLS {
+        call().await.unwrap();
     }
-    let per_call = (ALLOCATIONS.get() - before).div_ceil(1000);
-    assert!(per_call <= 8 + STRINGS, "{per_call} allocations per call");
+    let counted = u32::try_from(ALLOCATIONS.get() - before).unwrap();
+    f64::from(counted) / f64::from(CALLS)
+}
+
+#[tokio::test]
+async fn a_remote_call_allocates_at_most_four_times_on_each_side() {
+    let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
+    let server = App::with(config("dev.w1.echo.1", "127.0.0.1:0", "secret"));
+    let _server = echoes(server).discovery(discovery.clone()).start().await.unwrap();
+    let caller = App::with(config("dev.w1.caller.1", "", "secret")).discovery(discovery);
+    let cx = caller.start().await.unwrap().cx();
+    let mut nodes = cx.mesh_changes();
+    while cx.nodes().len() < 2 {
+        nodes.changed().await.unwrap();
+    }
+    let echo = EchoClient::new(&cx);
+    let concurrent = allocations(|| echo.echo_scalar(ScalarMsg { value: 7 })).await;
+    let actor = EchoActorClient::new(&cx);
+    let keyed = allocations(|| actor.echo_keyed(KeyedMsg { id: 7, value: 7 })).await;
+    // Both sides together.
+    assert!(concurrent <= 8.0 && keyed <= 8.0, "concurrent {concurrent}, actor {keyed}");
+}
+
+#[tokio::test]
+async fn a_local_actor_call_allocates_at_most_twice() {
+    let app = App::with(config("dev.w1.echo.1", "", "")).env(Env::real());
+    let cx = echoes(app).start().await.unwrap().cx();
+    let actor = EchoActorClient::new(&cx);
+    let keyed = allocations(|| actor.echo_keyed(KeyedMsg { id: 7, value: 7 })).await;
+    assert!(keyed <= 2.0, "{keyed} allocations per call");
 }
 
 #[tokio::test]
@@ -85,11 +155,14 @@ async fn sixteen_replies_or_more_share_a_write() {
 struct CountingNet(Arc<AtomicUsize>);
 
 impl Net for CountingNet {
-    fn connect<'a>(&'a self, addr: &'a str) -> guildhall::BoxFuture<'a, Result<Box<dyn Conn>>> {
+    fn connect<'a>(&'a self, addr: &'a str) -> guildhall::BoxFuture<'a, io::Result<Box<dyn Conn>>> {
         TokioNet.connect(addr)
     }
 
-    fn bind<'a>(&'a self, addr: &'a str) -> guildhall::BoxFuture<'a, Result<Box<dyn Listener>>> {
+    fn bind<'a>(
+        &'a self,
+        addr: &'a str,
+    ) -> guildhall::BoxFuture<'a, io::Result<Box<dyn Listener>>> {
         Box::pin(async move {
             let listener = TokioNet.bind(addr).await?;
             Ok(Box::new(CountingListener(listener, Arc::clone(&self.0))) as Box<dyn Listener>)
@@ -100,11 +173,11 @@ impl Net for CountingNet {
 struct CountingListener(Box<dyn Listener>, Arc<AtomicUsize>);
 
 impl Listener for CountingListener {
-    fn local_addr(&self) -> Result<SocketAddr> {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 
-    fn accept(&self) -> guildhall::BoxFuture<'_, Result<Accepted>> {
+    fn accept(&self) -> guildhall::BoxFuture<'_, io::Result<Accepted>> {
         Box::pin(async {
             let Accepted { peer, attach } = self.0.accept().await?;
             let writes = Arc::clone(&self.1);
@@ -117,24 +190,24 @@ impl Listener for CountingListener {
 struct CountingConn(Box<dyn Conn>, Arc<AtomicUsize>);
 
 impl Conn for CountingConn {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_readable(cx)
     }
 
-    fn try_read(&self, buf: &mut BytesMut) -> Result<usize> {
+    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
         self.0.try_read(buf)
     }
 
-    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_writable(cx)
     }
 
-    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.try_write_vectored(bufs)
     }
 
-    fn peer_addr(&self) -> Result<SocketAddr> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 }

@@ -1,6 +1,9 @@
 //! Facts about calls and links, seen through the public interface over real sockets on loopback.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod actors;
 mod calls;
 mod cost;
+mod entities;
+mod rooms;
 mod world;

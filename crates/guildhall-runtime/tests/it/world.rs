@@ -33,6 +33,7 @@ impl Greeter for Tricky {
                 let left = cx.deadline().unwrap().saturating_duration_since(cx.env().now());
                 Ok(HelloRsp { text: left.as_millis().to_string() })
             }
+            "colour" => Ok(HelloRsp { text: cx.metadata("colour").unwrap_or("none").to_owned() }),
             "caller" => {
                 Ok(HelloRsp { text: cx.caller().map(ToString::to_string).unwrap_or_default() })
             }

@@ -1,3 +1,9 @@
-//! The suites, run for what the core has in memory.
+//! The suites, run for what the core has in memory; and facts about clusters, seen as their tests see them.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod cluster;
+mod faults;
 mod memory;
+mod net;
+mod replay;
+mod world;

@@ -1,0 +1,274 @@
+//! Rooms without state and members with state, which do what a test asks for, and a store that can be told to fail.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use guildhall::store::memory::MemoryStore;
+use guildhall::store::{
+    Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
+    Table, Token,
+};
+use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, RunningApp, Status, Why};
+use parking_lot::Mutex;
+use proto::room::{
+    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer,
+    MemberStateEntity, RelayReq, RelayRsp, Room, RoomClient, RoomReq, RoomServer, SayReq, SayRsp,
+    WaitReq, WaitRsp,
+};
+
+/// Counts what is said in it.
+pub(crate) struct TestRoom {
+    id: i64,
+    said: u64,
+    nothing: (),
+    inside: Arc<AtomicUsize>,
+}
+
+impl Actor for TestRoom {
+    const NAME: &'static str = "room";
+    type Key = i64;
+    type State = ();
+
+    async fn activate(_cx: &Cx, id: i64, _state: ()) -> Result<Self, Status> {
+        Ok(Self { id, said: 0, nothing: (), inside: Arc::default() })
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.nothing
+    }
+
+    async fn tick(&mut self, _cx: &Cx) -> Result<(), Status> {
+        self.said += 1000;
+        Ok(())
+    }
+}
+
+impl Room for TestRoom {
+    async fn say(&mut self, _cx: &Cx, _req: SayReq) -> Result<SayRsp, Status> {
+        self.said += 1;
+        Ok(SayRsp { number: self.said - 1 })
+    }
+
+    async fn shout(&mut self, _cx: &Cx, _req: SayReq) -> Result<(), Status> {
+        self.said += 1;
+        Ok(())
+    }
+
+    async fn announce(&mut self, _cx: &Cx, _req: AnnounceReq) -> Result<(), Status> {
+        self.said += 100;
+        Ok(())
+    }
+
+    async fn wait(&mut self, cx: &Cx, req: WaitReq) -> Result<WaitRsp, Status> {
+        assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "two turns at a time");
+        cx.env().sleep(Duration::from_millis(req.ms.into())).await;
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.said += 1;
+        Ok(WaitRsp { calls: self.said })
+    }
+
+    async fn panic(&mut self, _cx: &Cx, _req: RoomReq) -> Result<(), Status> {
+        panic!("asked to")
+    }
+
+    async fn fail(&mut self, _cx: &Cx, req: FailReq) -> Result<(), Status> {
+        Err(req.error().into())
+    }
+
+    async fn relay(&mut self, cx: &Cx, req: RelayReq) -> Result<RelayRsp, Status> {
+        cx.env().sleep(Duration::from_millis(req.wait_ms.into())).await;
+        let mut passed = match req.to.split_first() {
+            None => Vec::new(),
+            Some((next, rest)) => {
+                let req = RelayReq { id: *next, to: rest.to_vec(), wait_ms: req.wait_ms };
+                RoomClient::new(cx).relay(req).await?.passed
+            }
+        };
+        passed.push(self.id);
+        Ok(RelayRsp { passed })
+    }
+
+    async fn count(&mut self, _cx: &Cx, _req: RoomReq) -> Result<CountRsp, Status> {
+        Ok(CountRsp { count: self.said })
+    }
+}
+
+/// A member that lives in the store.
+pub(crate) struct TestMember {
+    state: MemberStateEntity,
+}
+
+impl Actor for TestMember {
+    const NAME: &'static str = "member";
+    type Key = String;
+    type State = MemberStateEntity;
+
+    async fn activate(_cx: &Cx, key: String, state: MemberStateEntity) -> Result<Self, Status> {
+        if key == "cursed" {
+            return Err(Status::new(Code::PermissionDenied, "nobody may be cursed"));
+        }
+        Ok(Self { state })
+    }
+
+    fn state(&mut self) -> &mut MemberStateEntity {
+        &mut self.state
+    }
+
+    async fn deactivate(&mut self, _cx: &Cx, why: Why) {
+        if why == Why::Idle && self.state.exists() {
+            *self.state.visits_mut() += 1;
+        }
+    }
+}
+
+impl TestMember {
+    fn answer(&self) -> Result<MemberRsp, Status> {
+        Ok(MemberRsp { member: Some((*self.state).clone()) })
+    }
+}
+
+impl Member for TestMember {
+    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+        if req.name.is_empty() {
+            return Err(Status::new(Code::InvalidArgument, "a member needs a name"));
+        }
+        self.state.set_name(req.name);
+        self.answer()
+    }
+
+    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+        self.answer()
+    }
+
+    async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
+        *self.state.points_mut() += req.points;
+        self.answer()
+    }
+
+    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        self.state.delete();
+        Ok(())
+    }
+
+    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        panic!("asked to")
+    }
+}
+
+/// One app with rooms and members.
+pub(crate) async fn app(settings: &[(&str, &str)], store: &TestStore) -> RunningApp {
+    app_named("dev.w1.room.1", settings, store).await
+}
+
+pub(crate) async fn app_named(
+    id: &str,
+    settings: &[(&str, &str)],
+    store: &TestStore,
+) -> RunningApp {
+    let mut config = Config::builder().set("app.id", id);
+    for (key, value) in settings {
+        config = config.flag(&format!("{key}={value}"));
+    }
+    let app = App::with(config.build().unwrap()).store(Arc::new(store.clone()));
+    let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
+    app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start().await.unwrap()
+}
+
+/// A memory store that counts, and fails when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct TestStore(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    store: MemoryStore,
+    claims: AtomicU64,
+    commits: AtomicU64,
+    /// What the next commits fail with.
+    failures: Mutex<VecDeque<Failure>>,
+}
+
+/// How a commit fails.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Failure {
+    /// Nothing was written.
+    Unavailable,
+    /// It was written, but the answer is lost.
+    AnswerLost,
+}
+
+impl TestStore {
+    pub(crate) fn claims(&self) -> u64 {
+        self.0.claims.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn commits(&self) -> u64 {
+        self.0.commits.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn fail_next(&self, failures: &[Failure]) {
+        self.0.failures.lock().extend(failures);
+    }
+
+    /// The member as it stands in the store.
+    pub(crate) async fn member(&self, player: &str) -> Option<Row> {
+        let table = <MemberStateEntity as guildhall::entity::Entity>::TABLE;
+        let row = RowId { table, key: player.into(), sub: None };
+        self.0.store.read(&[row]).await.unwrap().remove(0)
+    }
+}
+
+impl Store for TestStore {
+    fn capabilities(&self) -> Capabilities {
+        self.0.store.capabilities()
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'static Table],
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.store.prepare(tables)
+    }
+
+    fn claim<'a>(
+        &'a self,
+        rows: &'a [RowId],
+        by: Token,
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        self.0.claims.fetch_add(1, Ordering::SeqCst);
+        self.0.store.claim(rows, by)
+    }
+
+    fn read<'a>(
+        &'a self,
+        rows: &'a [RowId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
+        self.0.store.read(rows)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        batches: Vec<Batch>,
+    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+        Box::pin(async move {
+            self.0.commits.fetch_add(1, Ordering::SeqCst);
+            let failure = self.0.failures.lock().pop_front();
+            let lost = |kind| StoreError::new(kind, "commit", "a batch", "as the test wants");
+            match failure {
+                None => self.0.store.commit(batches).await,
+                Some(Failure::Unavailable) => {
+                    vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
+                }
+                Some(Failure::AnswerLost) => {
+                    let results = self.0.store.commit(batches).await;
+                    results.iter().map(|_| Err(lost(StoreErrorKind::Unknown))).collect()
+                }
+            }
+        })
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
+        self.0.store.query(query)
+    }
+}

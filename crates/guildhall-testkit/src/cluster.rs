@@ -1,0 +1,317 @@
+//! [`Cluster`]: many apps in one process, on a simulated network, under paused time, from one seed.
+
+mod faults;
+mod linked;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::config::{Config, ConfigError};
+use guildhall_core::discovery::Discovery;
+use guildhall_core::discovery::memory::MemoryDiscovery;
+use guildhall_core::env::Instant;
+use guildhall_core::store::Store;
+use guildhall_core::store::memory::MemoryStore;
+use guildhall_core::{AppId, Env};
+use guildhall_runtime::{App, Cx, RunningApp, StartError};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::sim::{NoNet, SimNet, Trace};
+
+/// What wall clocks show when a cluster begins, since the Unix epoch.
+const WALL: Duration = Duration::from_secs(1_800_000_000);
+
+/// Where apps listen for links, each on its own host.
+const LINK_PORT: u16 = 7000;
+
+/// How long a process takes to start again. A wall clock that counts ms tells the lives apart.
+const RESTART: Duration = Duration::from_millis(1);
+
+/// Apps of one process on a simulated network, under virtual time.
+///
+/// Each app has a host of its own, whose name is the app's id, and a world of its own: its random numbers, its clock (see
+/// `Env::set_skew`), its tasks. All share one discovery and one store, which no partition cuts off. Every random number, of the
+/// apps and of the network, comes from the seed: a run that failed fails again.
+///
+/// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, of tokio's feature `test-util`), and
+/// one cluster per test: tokio's timers count from the start of its runtime. They count whole milliseconds; shorter latencies
+/// decide the order only. Between two awaits of the test nothing happens and no time passes; whoever waits makes it pass.
+///
+/// Methods panic where the test is wrong: an unknown app, an app that does not run.
+///
+/// ```
+/// # use guildhall::{Cx, Status};
+/// # use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
+/// # struct Hello;
+/// # impl Greeter for Hello {
+/// #     async fn say(&self, _cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
+/// #         Ok(HelloRsp { text: format!("hello, {}", req.name) })
+/// #     }
+/// # }
+/// # let time = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+/// # time.block_on(async {
+/// use guildhall_testkit::Cluster;
+///
+/// let mut cluster = Cluster::new(42);
+/// cluster.start("dev.w1.greeter.1", |app| app.serve(GreeterServer::new(Hello))).await?;
+/// cluster.start("dev.w1.caller.1", |app| app).await?;
+/// cluster.linked().await;
+///
+/// let cx = cluster.cx("dev.w1.caller.1");
+/// cluster.partition("dev.w1.caller.1", "dev.w1.greeter.1");
+/// let cut_off = GreeterClient::new(&cx).say(HelloReq { name: "you".into() }).await;
+/// assert!(cut_off.is_err());
+/// cluster.heal_all();
+/// let reply = GreeterClient::new(&cx).say(HelloReq { name: "you".into() }).await?;
+/// assert_eq!(reply.text, "hello, you");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Cluster {
+    seed: u64,
+    /// The simulator's own world.
+    env: Env,
+    begun: Instant,
+    net: SimNet,
+    discovery: Arc<MemoryDiscovery>,
+    store: Arc<dyn Store>,
+    members: BTreeMap<AppId, Member>,
+    clients: BTreeMap<String, Env>,
+}
+
+/// An app, and how to build it anew.
+struct Member {
+    config: Config,
+    build: Build,
+    lives: u64,
+    life: Option<Life>,
+}
+
+type Build = Arc<dyn Fn(App) -> App + Send + Sync>;
+
+/// An app that runs.
+struct Life {
+    app: RunningApp,
+    env: Env,
+}
+
+impl Cluster {
+    /// Makes a cluster without apps, and with an empty store in memory.
+    ///
+    /// # Panics
+    /// Where time is not paused.
+    pub fn new(seed: u64) -> Self {
+        Self::with_store(seed, Arc::new(MemoryStore::new()))
+    }
+
+    /// As [`Cluster::new`], with another store.
+    ///
+    /// # Panics
+    /// Where time is not paused.
+    pub fn with_store(seed: u64, store: Arc<dyn Store>) -> Self {
+        let env = Env::simulated(seed, Arc::new(NoNet), WALL);
+        assert!(
+            is_paused(&env),
+            "time runs by itself here; write #[tokio::test(start_paused = true)]"
+        );
+        Self {
+            seed,
+            begun: env.now(),
+            net: SimNet::new(&env),
+            discovery: Arc::new(MemoryDiscovery::new(env.clone())),
+            store,
+            members: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            env,
+        }
+    }
+
+    /// Starts an app on a new host. `build` adds its services; it is kept, so that [`Cluster::restart`] can call it again.
+    ///
+    /// # Errors
+    /// As `App::start`.
+    pub async fn start<F>(&mut self, id: &str, build: F) -> Result<(), StartError>
+    where
+        F: Fn(App) -> App + Send + Sync + 'static,
+    {
+        self.start_with(id, &[], build).await
+    }
+
+    /// As [`Cluster::start`], with settings beside those of the cluster: `&[("call.timeout_ms", "500")]`.
+    ///
+    /// # Errors
+    /// As `App::start`.
+    pub async fn start_with<F>(
+        &mut self,
+        id: &str,
+        settings: &[(&str, &str)],
+        build: F,
+    ) -> Result<(), StartError>
+    where
+        F: Fn(App) -> App + Send + Sync + 'static,
+    {
+        self.net.add(id);
+        let config = self.config(id, settings)?;
+        let id = parse(id);
+        let member = Member { config, build: Arc::new(build), lives: 0, life: None };
+        self.members.insert(id.clone(), member);
+        self.live(&id).await
+    }
+
+    fn config(&self, id: &str, settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let config = Config::builder()
+            .set("app.id", id)
+            .set("link.listen", self.net.address(id, LINK_PORT))
+            .set("link.secret", "simulated");
+        let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        flags.fold(config, |config, flag| config.flag(&flag)).build()
+    }
+
+    /// Begins the next life of an app.
+    async fn live(&mut self, id: &AppId) -> Result<(), StartError> {
+        let member = self.members.get_mut(id).expect("it was put there");
+        let name = format!("{id}/{}", member.lives);
+        member.lives += 1;
+        let (config, build) = (member.config.clone(), Arc::clone(&member.build));
+        let env = self.world(id.as_str(), &name);
+        let app = App::with(config).env(env.clone());
+        let app = app.discovery(Arc::clone(&self.discovery) as _).store(Arc::clone(&self.store));
+        let app = match build(app).start().await {
+            Ok(app) => app,
+            Err(error) => {
+                self.net.kill(id.as_str());
+                env.kill();
+                return Err(error);
+            }
+        };
+        self.members.get_mut(id).expect("it was put there").life = Some(Life { app, env });
+        Ok(())
+    }
+
+    /// A world on a host. Its random numbers depend on the seed and on `name`, and not on what else there is.
+    fn world(&self, host: &str, name: &str) -> Env {
+        let seed = xxh3_64_with_seed(name.as_bytes(), self.seed);
+        Env::simulated(seed, Arc::new(self.net.net_of(host)), self.env.wall())
+    }
+
+    /// Ends an app as SIGKILL does: its tasks are gone at the next await, nothing is saved, its peers see their connections
+    /// reset one latency later (when the partition heals, if there is one), and whoever dials it is refused. Its record stays in
+    /// discovery until its TTL is over.
+    pub fn kill(&mut self, id: &str) {
+        let life = self.member_mut(id).life.take();
+        let life = life.unwrap_or_else(|| panic!("{id} does not run"));
+        self.net.kill(id);
+        life.env.kill();
+    }
+
+    /// Starts an app again: a later incarnation at the same address. One that still runs is killed first.
+    ///
+    /// # Errors
+    /// As `App::start`.
+    pub async fn restart(&mut self, id: &str) -> Result<(), StartError> {
+        if self.member(id).life.is_some() {
+            self.kill(id);
+        }
+        self.env.sleep(RESTART).await;
+        self.live(&parse(id)).await
+    }
+
+    /// Drains an app and stops it, as SIGTERM does. [`Cluster::restart`] starts it again.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves an app that is neither running nor killed.
+    pub async fn shutdown(&mut self, id: &str) {
+        let life = self.member_mut(id).life.take();
+        life.unwrap_or_else(|| panic!("{id} does not run")).app.shutdown().await;
+    }
+
+    /// Lets virtual time pass, and everything happen that is due in it.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn advance(&self, duration: Duration) {
+        self.env.sleep(duration).await;
+    }
+
+    /// A context to make calls from, in a running app.
+    pub fn cx(&self, id: &str) -> Cx {
+        self.life(id).app.cx()
+    }
+
+    /// The world of a running app, in its present life.
+    pub fn env(&self, id: &str) -> Env {
+        self.life(id).env.clone()
+    }
+
+    /// A world on a host of its own, for a client. Hosts of clients are named `client-1`, `client-2`, and so on, for
+    /// partitions and delays. Apps are reached by their id as a host's name: `dev.w1.gate.1:7100`.
+    pub fn client_env(&mut self) -> Env {
+        let host = format!("client-{}", self.clients.len() + 1);
+        self.net.add(&host);
+        let env = self.world(&host, &host);
+        self.clients.insert(host, env.clone());
+        env
+    }
+
+    /// Where all apps are registered.
+    pub fn discovery(&self) -> Arc<dyn Discovery> {
+        Arc::clone(&self.discovery) as _
+    }
+
+    /// Where all apps keep their entities.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// What the network has delivered, to compare with another run of the same seed.
+    pub fn trace(&self) -> Trace {
+        self.net.trace()
+    }
+
+    fn member(&self, id: &str) -> &Member {
+        self.members.get(&parse(id)).unwrap_or_else(|| panic!("there is no app {id}: {self:?}"))
+    }
+
+    fn member_mut(&mut self, id: &str) -> &mut Member {
+        self.member(id);
+        self.members.get_mut(&parse(id)).expect("it was there a line ago")
+    }
+
+    fn life(&self, id: &str) -> &Life {
+        let life = self.member(id).life.as_ref();
+        life.unwrap_or_else(|| panic!("{id} does not run"))
+    }
+}
+
+/// Whatever runs ends with the cluster.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let lives = self.members.values().filter_map(|member| member.life.as_ref());
+        let envs = lives.map(|life| &life.env).chain(self.clients.values());
+        envs.chain([&self.env]).for_each(Env::kill);
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let runs = self.members.iter().map(|(id, member)| (id, member.life.is_some()));
+        f.debug_struct("Cluster")
+            .field("seed", &self.seed)
+            .field("now", &(self.env.now() - self.begun))
+            .field("runs", &runs.collect::<BTreeMap<_, _>>())
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse(id: &str) -> AppId {
+    id.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A clock that runs is seen to run within as many looks, on any machine.
+fn is_paused(env: &Env) -> bool {
+    const LOOKS: usize = 10_000;
+    let begun = env.now();
+    (0..LOOKS).all(|_| env.now() == begun)
+}

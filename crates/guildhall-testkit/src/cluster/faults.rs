@@ -1,0 +1,43 @@
+//! What a test does to the network of a cluster: partitions and delays.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Cluster;
+
+/// Hosts are named by the ids of their apps; those of clients are `client-1`, `client-2`, and so on.
+impl Cluster {
+    /// Stalls all bytes and connects between two hosts, both ways, until they are healed. Nothing is lost and nothing fails
+    /// but by deadlines, as with packets that are sent again and again.
+    pub fn partition(&self, a: &str, b: &str) {
+        self.partition_one_way(a, b);
+        self.partition_one_way(b, a);
+    }
+
+    /// Stalls all that `from` sends to `to`, and nothing that comes back.
+    pub fn partition_one_way(&self, from: &str, to: &str) {
+        self.net.cut(from, to, true);
+    }
+
+    /// Ends the partition of two hosts: what was stalled arrives, in its order.
+    pub fn heal(&self, a: &str, b: &str) {
+        self.net.cut(a, b, false);
+        self.net.cut(b, a, false);
+    }
+
+    /// Ends all partitions.
+    pub fn heal_all(&self) {
+        self.net.heal_all();
+    }
+
+    /// Sets how long what is sent from now on travels between two hosts, each way: a random time of this range for each write.
+    pub fn delay(&self, a: &str, b: &str, each_way: Range<Duration>) {
+        self.delay_one_way(a, b, each_way.clone());
+        self.delay_one_way(b, a, each_way);
+    }
+
+    /// As [`Cluster::delay`], for what `from` sends to `to`.
+    pub fn delay_one_way(&self, from: &str, to: &str, delay: Range<Duration>) {
+        self.net.delay(from, to, delay);
+    }
+}
