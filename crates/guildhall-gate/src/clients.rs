@@ -27,8 +27,8 @@ pub(crate) struct Client {
 
 #[derive(Debug, Default)]
 struct Pushes {
-    /// Those that overtake WELCOME, each with the generation it is for.
-    early: Vec<(u64, BytesMut)>,
+    /// Those that overtake WELCOME, each with the generation that it is for and its number.
+    early: Vec<(u64, u64, BytesMut)>,
     /// Number of the last one.
     last: u64,
 }
@@ -50,10 +50,12 @@ impl Client {
     pub(crate) fn welcome(&self, generation: u64, welcome: &[u8]) {
         let mut pushes = self.pushes.lock();
         self.generation.store(generation, Ordering::Release);
+        let early = std::mem::take(&mut pushes.early);
         self.out.put(|out| {
             out.extend_from_slice(welcome);
-            for (_, push) in pushes.early.drain(..).filter(|(of, _)| *of == generation) {
+            for (_, seq, push) in early.into_iter().filter(|(of, ..)| *of == generation) {
                 out.extend_from_slice(&push);
+                pushes.last = seq;
             }
         });
     }
@@ -65,7 +67,7 @@ impl Client {
             0 if pushes.early.len() < EARLY_MAX => {
                 let mut bytes = BytesMut::new();
                 push(&mut bytes);
-                pushes.early.push((generation, bytes));
+                pushes.early.push((generation, seq, bytes));
                 true
             }
             own if own == generation => {
@@ -152,3 +154,6 @@ impl Clients {
 fn kicked() -> End {
     End::Kick(reason::KICKED, "the player has logged in elsewhere".into())
 }
+
+#[cfg(test)]
+mod tests;
