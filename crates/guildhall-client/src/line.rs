@@ -88,12 +88,11 @@ impl<'a> Line<'a> {
 
     /// Moves packets until the connection ends.
     pub(crate) async fn drive(&mut self) -> Over {
-        // Packets may have come together with WELCOME.
-        let mut result = self.read();
-        while result.is_ok() {
-            result = self.turn().await;
+        loop {
+            if let Err(over) = self.turn().await {
+                return over;
+            }
         }
-        result.err().unwrap_or(Over::Closed)
     }
 
     /// Writes what is queued, as far as the socket takes it at once, and closes the connection.

@@ -75,7 +75,7 @@ impl Socket {
     pub(crate) fn packet(&mut self) -> Result<Option<Packet>, Lost> {
         let packet = match &mut self.stream {
             Stream::Tcp { conn, input } => take(&**conn, input, self.packet_max),
-            Stream::WebSocket { ws, held } => message(ws, held, self.packet_max),
+            Stream::WebSocket { ws, .. } => message(ws, self.packet_max),
         };
         self.more = matches!(packet, Ok(Next::Packet(_) | Next::Again));
         match packet? {
@@ -154,19 +154,15 @@ fn take(conn: &dyn Conn, input: &mut BytesMut, packet_max: usize) -> Result<Next
     }
 }
 
-fn message(ws: &mut WebSocket<ConnTry>, held: &mut bool, max: usize) -> Result<Next, Lost> {
+fn message(ws: &mut WebSocket<ConnTry>, max: usize) -> Result<Next, Lost> {
     match ws.read() {
         Ok(Message::Binary(frame)) => Ok(Next::Packet(Packet::from_frame(&frame, max)?)),
         Ok(Message::Text(_)) => {
             let why = "text came over a WebSocket that speaks binary";
             Err(io::Error::new(ErrorKind::InvalidData, why).into())
         }
-        Ok(Message::Ping(_)) => {
-            // The library has an answer to write.
-            *held = true;
-            Ok(Next::Again)
-        }
-        Ok(Message::Pong(_) | Message::Frame(_)) => Ok(Next::Again),
+        // The library answers a ping when it is called again.
+        Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(Next::Again),
         Ok(Message::Close(frame)) => {
             Err(Lost::Closed(frame.map(|frame| frame.reason.to_string()).unwrap_or_default()))
         }

@@ -1,13 +1,17 @@
 //! Calls and casts: numbers, replies, errors.
 
+use guildhall_client::Options;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect};
+use guildhall_core::{Code, Effect, Env};
 use guildhall_wire::packet::Method as PacketMethod;
 use guildhall_wire::{Body, Packet};
 use prost::Message as _;
 use proto::hello::GreeterClient;
 
-use crate::fake_gate::{BOTH, SHOUT, Transport, error, name, pair, parts, reply, req, say, spawn};
+use crate::fake_gate::{
+    BOTH, SHOUT, Transport, error, name, options, pair, pair_with, parts, reply, req, say, spawn,
+    welcome,
+};
 
 #[tokio::test]
 async fn a_call_gets_its_reply() {
@@ -123,11 +127,9 @@ async fn a_method_without_reply_is_not_called() {
 #[tokio::test]
 async fn a_dropped_call_gives_its_place_back_and_its_late_reply_is_ignored() {
     for transport in BOTH {
-        let options = guildhall_client::Options { pending_max: 1, ..crate::fake_gate::options() };
-        let env = guildhall_core::Env::real();
-        let mut pair =
-            crate::fake_gate::pair_with(&env, transport, options, crate::fake_gate::welcome())
-                .await;
+        let options = Options { pending_max: 1, ..options() };
+        let env = Env::real();
+        let mut pair = pair_with(&env, transport, options, welcome()).await;
         tokio::select! {
             biased;
             said = say(&pair.client, "first") => panic!("got {said:?}"),

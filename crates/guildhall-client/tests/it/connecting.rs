@@ -6,7 +6,8 @@ use guildhall_core::{Code, Effect, Env, Status};
 use guildhall_wire::{ClientKind, Packet};
 
 use crate::fake_gate::{
-    BOTH, Gate, Transport, answered, error, options, pair, push, reply, say, shout, soon, welcome,
+    BOTH, Gate, SHOUT, Transport, answered, error, name, options, pair, push, reply, req, say,
+    shout, soon, spawn, welcome,
 };
 
 #[tokio::test]
@@ -131,7 +132,7 @@ async fn a_closed_client_is_over_and_the_gate_sees_it() {
     for transport in BOTH {
         let mut pair = pair(transport).await;
         let other = pair.client.clone();
-        let waiting = crate::fake_gate::spawn(async move { say(&other, "Ada").await });
+        let waiting = spawn(async move { say(&other, "Ada").await });
         pair.peer.call().await;
         soon("end", pair.client.close()).await;
         let failed = waiting.await.unwrap().unwrap_err();
@@ -148,10 +149,12 @@ async fn a_closed_client_is_over_and_the_gate_sees_it() {
 async fn what_was_queued_before_the_end_is_sent() {
     for transport in BOTH {
         let mut pair = pair(transport).await;
-        pair.client.cast(crate::fake_gate::SHOUT, crate::fake_gate::req("bye")).unwrap();
+        pair.peer.send(&[Packet::Ping { id: 1 }]).await;
+        assert_eq!(pair.peer.packet().await, Packet::Pong { id: 1 });
+        pair.client.cast(SHOUT, req("bye")).unwrap();
         soon("end", pair.client.close()).await;
         match pair.peer.packet().await {
-            Packet::Cast { body, .. } => assert_eq!(crate::fake_gate::name(&body), "bye"),
+            Packet::Cast { body, .. } => assert_eq!(name(&body), "bye"),
             other => panic!("got {other:?}"),
         }
         assert!(pair.peer.maybe_packet().await.is_none());
@@ -163,7 +166,7 @@ async fn the_last_handle_dropped_closes_the_client() {
     let mut pair = pair(Transport::Tcp).await;
     let clone = pair.client.clone();
     drop(pair.client);
-    clone.cast(crate::fake_gate::SHOUT, crate::fake_gate::req("still here")).unwrap();
+    clone.cast(SHOUT, req("still here")).unwrap();
     assert!(matches!(pair.peer.packet().await, Packet::Cast { .. }));
     drop(clone);
     assert!(soon("end", pair.events.next()).await.is_none());

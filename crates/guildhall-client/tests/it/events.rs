@@ -9,6 +9,7 @@ use proto::hello::GreeterClient;
 use crate::fake_gate::{
     BOTH, SHOUT, Transport, event, options, pair, pair_with, push, req, shout, welcome,
 };
+use crate::memory_net::MemoryNet;
 
 #[tokio::test]
 async fn pushes_come_in_order_and_are_acknowledged() {
@@ -127,4 +128,24 @@ async fn a_packet_may_come_in_pieces() {
         tokio::task::yield_now().await;
     }
     assert_eq!(shout(&mut pair.events).await, (1, "slowly".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_pushes_in_one_read_all_come() {
+    for transport in BOTH {
+        let (_net, env) = MemoryNet::world();
+        let mut pair = pair_with(&env, transport, options(), welcome()).await;
+        let pushes: Vec<Packet> = (1..=600).map(|seq| push(seq, "x")).collect();
+        pair.peer.send(&pushes).await;
+        for seq in 1..=600 {
+            assert_eq!(shout(&mut pair.events).await.0, seq);
+        }
+        while pair.peer.packet().await != (Packet::Ack { seq: 600 }) {}
+    }
+}
+
+#[tokio::test]
+async fn a_ping_of_the_websocket_itself_is_answered() {
+    let mut pair = pair(Transport::WebSocket).await;
+    assert_eq!(pair.peer.websocket_ping("are you there").await, "are you there");
 }

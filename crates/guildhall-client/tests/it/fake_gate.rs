@@ -224,6 +224,23 @@ impl Peer {
         }
     }
 
+    /// Pings below the packets, and says what the answer carries.
+    pub(crate) async fn websocket_ping(&mut self, text: &'static str) -> Bytes {
+        let Self::WebSocket(ws) = self else { panic!("no WebSocket") };
+        ws.send(WsMessage::Ping(Bytes::from_static(text.as_bytes()))).unwrap();
+        loop {
+            match ws.read() {
+                Ok(WsMessage::Pong(answer)) => return answer,
+                Ok(other) => panic!("got {other:?}"),
+                Err(tungstenite::Error::Io(error)) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    soon("answer", ws.get_ref().readable()).await.unwrap();
+                }
+                Err(error) => panic!("got {error}"),
+            }
+        }
+    }
+
     /// Closes the connection without a word.
     pub(crate) fn hang_up(&mut self) {
         *self = Self::Gone;

@@ -1,5 +1,7 @@
 //! What is too much: an error at once.
 
+use std::time::Duration;
+
 use guildhall_client::{Event, Lost, Options};
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env};
@@ -9,6 +11,7 @@ use crate::fake_gate::{
     BOTH, Pair, SHOUT, Transport, event, options, pair_with, parts, push, reply, req, say, spawn,
     welcome,
 };
+use crate::memory_net::{MemoryNet, PIPE_MAX};
 
 async fn limited(transport: Transport, options: Options) -> Pair {
     pair_with(&Env::real(), transport, options, welcome()).await
@@ -92,4 +95,19 @@ async fn what_the_socket_does_not_take_waits_and_loses_nothing() {
         pair.peer.send(&[Packet::Ping { id: 1 }]).await;
         assert_eq!(pair.peer.packet().await, Packet::Pong { id: 1 });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_pings_and_does_not_read_piles_up_no_answers() {
+    let (_net, env) = MemoryNet::world();
+    let options = Options { queued_max: PIPE_MAX, ..options() };
+    let mut pair = pair_with(&env, Transport::Tcp, options, welcome()).await;
+    pair.client.cast(SHOUT, req(&"x".repeat(2 * PIPE_MAX))).unwrap();
+    env.sleep(Duration::from_millis(1)).await;
+    let pings: Vec<Packet> = (1..=100).map(|id| Packet::Ping { id }).collect();
+    pair.peer.send(&pings).await;
+    env.sleep(Duration::from_millis(1)).await;
+    assert!(matches!(pair.peer.packet().await, Packet::Cast { .. }));
+    pair.peer.send(&[Packet::Ping { id: 101 }]).await;
+    assert_eq!(pair.peer.packet().await, Packet::Pong { id: 101 });
 }

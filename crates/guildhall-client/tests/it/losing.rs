@@ -1,5 +1,7 @@
 //! How a connection ends, and what its calls are told.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use guildhall_client::{Event, Kick, Lost, Options};
 use guildhall_core::status::reason;
@@ -7,9 +9,10 @@ use guildhall_core::{Code, Effect, Env};
 use guildhall_wire::{Body, ClientHello, Packet};
 
 use crate::fake_gate::{
-    BOTH, SHOUT, Transport, error, event, options, pair, pair_with, parts, reply, req, say, soon,
-    spawn, welcome,
+    BOTH, SHOUT, Transport, error, event, name, options, pair, pair_with, parts, reply, req, say,
+    soon, spawn, welcome,
 };
+use crate::memory_net::{MemoryNet, PIPE_MAX};
 
 #[tokio::test]
 async fn a_lost_connection_fails_the_calls_that_wait_at_once() {
@@ -51,7 +54,7 @@ async fn a_call_that_was_not_handed_to_the_socket_has_not_run() {
 
 #[tokio::test]
 async fn while_there_is_no_connection_calls_fail_at_once() {
-    let options = Options { backoff_min: std::time::Duration::from_secs(3600), ..options() };
+    let options = Options { backoff_min: Duration::from_secs(3600), ..options() };
     let mut pair = pair_with(&Env::real(), Transport::Tcp, options, welcome()).await;
     drop(pair.peer);
     assert!(matches!(event(&mut pair.events).await, Event::Lost(_)));
@@ -139,14 +142,42 @@ async fn a_kicked_client_does_not_come_back() {
     }
 }
 
-#[tokio::test]
-async fn a_kick_is_heard_also_by_a_client_that_writes() {
-    let mut pair = pair(Transport::Tcp).await;
+#[tokio::test(start_paused = true)]
+async fn a_kick_is_heard_also_when_a_write_fails_first() {
+    let (_net, env) = MemoryNet::world();
+    let mut pair = pair_with(&env, Transport::Tcp, options(), welcome()).await;
+    env.sleep(Duration::from_millis(1)).await;
+    pair.client.cast(SHOUT, req("x")).unwrap();
+    // The driver is about to write when the gate kicks and closes.
+    tokio::task::yield_now().await;
     pair.peer.send(&[Packet::Kick(Kick::default())]).await;
-    drop(pair.peer);
-    // The write meets a closed socket, perhaps before the read.
-    let _lost = pair.client.cast(SHOUT, req("x"));
+    pair.peer.hang_up();
     assert!(matches!(event(&mut pair.events).await, Event::Kicked(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_is_not_sent_on_the_next_connection() {
+    for transport in BOTH {
+        let (_net, env) = MemoryNet::world();
+        let options = Options { queued_max: 2 * PIPE_MAX, ..options() };
+        let mut pair = pair_with(&env, transport, options, welcome()).await;
+        pair.client.cast(SHOUT, req(&"x".repeat(2 * PIPE_MAX))).unwrap();
+        // The driver writes what the socket takes of it.
+        env.sleep(Duration::from_millis(1)).await;
+        pair.client.cast(SHOUT, req(&"y".repeat(2 * PIPE_MAX))).unwrap();
+        let full = pair.client.cast(SHOUT, req("z"));
+        assert_eq!(parts(&full), (Code::ResourceExhausted, reason::OVERLOADED, Effect::NotRun));
+        pair.peer.hang_up();
+        let (mut peer, _) = pair.gate.let_in(welcome()).await;
+        assert!(matches!(event(&mut pair.events).await, Event::Lost(_)));
+        assert!(matches!(event(&mut pair.events).await, Event::Back { .. }));
+        // Nothing is left of the old queue, neither its bytes nor its length.
+        pair.client.cast(SHOUT, req("new")).unwrap();
+        match peer.packet().await {
+            Packet::Cast { body, .. } => assert_eq!(name(&body), "new"),
+            other => panic!("got {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 /// What one direction holds before its writer waits.
-const PIPE_MAX: usize = 64 * 1024;
+pub(crate) const PIPE_MAX: usize = 64 * 1024;
 
 /// Listeners by port.
 #[derive(Default)]
