@@ -4,23 +4,26 @@ use guildhall::Cx;
 use guildhall_gate::Gate;
 
 /// The services that an app needs before it can serve players.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Needs {
     /// Some app must serve these.
     pub services: Vec<&'static str>,
-    /// This gate must know them, too: it learns what clients may call a moment after it finds an app.
-    pub gate: Option<Gate>,
+    /// Clients call these through this gate, which learns of them a moment after it finds their app.
+    pub for_clients: Option<(Gate, Vec<&'static str>)>,
 }
 
 impl Needs {
     /// What is not there.
     pub fn missing(&self, cx: &Cx) -> Vec<&'static str> {
         let nodes = cx.nodes();
-        let served = |name: &&'static str| {
-            nodes.iter().any(|node| node.services.iter().any(|service| service == name))
+        let served = |name: &&&str| {
+            nodes.iter().any(|node| node.services.iter().any(|service| service == **name))
         };
-        let known = |name: &&'static str| self.gate.as_ref().is_none_or(|gate| gate.knows(name));
-        let there = |name: &&'static str| served(name) && known(name);
-        self.services.iter().copied().filter(|name| !there(name)).collect()
+        let mut missing: Vec<_> =
+            self.services.iter().filter(|name| !served(name)).copied().collect();
+        if let Some((gate, names)) = &self.for_clients {
+            missing.extend(names.iter().filter(|name| !gate.knows(name)));
+        }
+        missing
     }
 }

@@ -1,5 +1,6 @@
 //! From the configuration to an app: which parts run here, and what it tells about itself.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
         .preset("gate.connections_per_address", 20_000)
+        // A post goes to everybody, so nobody may post without end.
+        .preset("gate.rates", BTreeMap::from([("demo.role.Role/Post", 5)]))
         .preset("gate.jwt.issuer", "guildhall-demo")
         .preset("gate.jwt.audience", "guildhall-demo")
         .preset("gate.jwt.keys", "./data/keys/jwks.json")
@@ -66,17 +69,18 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
     let mut app = App::with(config).plugin(Redb);
-    let mut services = Vec::new();
+    let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);
     if let Some(login) = &login {
         app = app.actor::<AccountActor, _>(|a| a.serve(AccountServer)).component(login.clone());
-        services.push(ACCOUNT.name);
+        needs.services.push(ACCOUNT.name);
     }
     let gate = serves("gate").then(Gate::new);
     if let Some(gate) = &gate {
         app = app.component(gate.clone());
-        services.extend([ROLE.name, SESSION.name]);
+        needs.services.push(SESSION.name);
+        needs.for_clients = Some((gate.clone(), vec![ROLE.name]));
     }
     if serves("role") {
         app = app
@@ -84,7 +88,6 @@ pub fn app(config: Config) -> Result<App, StartError> {
             .actor::<NameActor, _>(|a| a.serve(NamesServer))
             .actor::<SessionActor, _>(|a| a.serve(SessionServer));
     }
-    let needs = Needs { services, gate: gate.clone() };
     let admin = Admin::new(needs.clone(), gate.clone());
     let places = Places { login, gate, admin: admin.clone(), store };
     let app = app.component(admin).on_ready(move |cx| {

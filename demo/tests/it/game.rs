@@ -121,3 +121,19 @@ async fn a_forged_token_gets_nowhere() {
         assert_eq!(status.reason(), reason::UNAUTHENTICATED, "{status}");
     }
 }
+
+#[tokio::test]
+async fn nobody_posts_without_end() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (client, _events) = player(&place, &place.tcp(), "ada").await;
+    register(&client, "Ada").await.unwrap();
+    // More at once than a second allows.
+    let post = || client.call(RoleClient::POST, PostReq { text: "a".into(), ..PostReq::default() });
+    let posts = futures_util::future::join_all((0..20).map(|_| post())).await;
+    let limited = posts
+        .iter()
+        .filter(|post| post.as_ref().is_err_and(|status| status.reason() == reason::LIMITED));
+    assert!(limited.count() > 0, "{posts:?}");
+    assert!(posts.iter().any(Result::is_ok));
+}

@@ -91,7 +91,7 @@ fn after_kill_9_the_store_opens_at_once_and_has_all_but_the_last_interval() {
     let args = ["--players", "6", "--seconds", "9", "--reconnect", "--save-ms", "1000"];
     let mut bots = place.bots(&args);
     bots.wait_for("play:");
-    // Long enough that there is something that must have been saved, and saved it is by then.
+    // Long enough that there is something that must have been saved.
     wait_until(|| counted(&place, "guildhall_gate_calls_total") > 50);
     server.kill();
     let begin = Instant::now();
@@ -101,6 +101,21 @@ fn after_kill_9_the_store_opens_at_once_and_has_all_but_the_last_interval() {
     assert!(status.success(), "{printed}");
     assert!(printed.contains("players=6 ") && printed.contains(" wrong=0 "), "{printed}");
     assert!(counted(&place, "guildhall_gate_calls_total") >= 6, "they did not come back");
+}
+
+#[test]
+fn bots_notice_a_server_that_forgets_more_than_it_says() {
+    let place = Place::new();
+    let server = place.serve(&["actor.role.save_ms=600000"]);
+    let seed = ["--seed", "1", "--reconnect", "--save-ms", "500"];
+    let mut bots = place.bots(&[&["--players", "8", "--seconds", "9"], &seed[..]].concat());
+    bots.wait_for("play:");
+    wait_until(|| counted(&place, "guildhall_gate_calls_total") > 80);
+    server.kill();
+    let _server = place.serve(&[]);
+    let (status, printed) = bots.finish();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("was older than 500ms at the loss"), "{printed}");
 }
 
 #[test]
