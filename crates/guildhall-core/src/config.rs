@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use layers::ConfigBuilder;
-use layers::{Node, Tree};
+use layers::{Node, Tree, merge};
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///
-/// The defaults are those of the types that sections are read into. Over them lie the file, the environment
-/// (`GUILDHALL__LINK__LISTEN`), and the flags and the settings of the program.
+/// The defaults are those of the types that sections are read into. Over them lie the presets of the program, the file, the
+/// environment (`GUILDHALL__LINK__LISTEN`), and the flags and the settings of the program.
 ///
 /// ```
 /// use guildhall_core::config::Config;
@@ -40,6 +40,8 @@ use layers::{Node, Tree};
 pub struct Config(Arc<Settings>);
 
 struct Settings {
+    /// What the program takes where nobody says otherwise; a section that nobody asks for is no error here.
+    presets: Tree,
     given: Tree,
     claimed: Mutex<BTreeSet<String>>,
 }
@@ -75,7 +77,9 @@ impl Config {
         let path: Vec<String> = name.split('.').map(str::to_owned).collect();
         self.claim(name);
         let claimed = self.0.claimed.lock();
-        section::read(&path, find(&self.0.given, &path), defaults, &claimed)
+        let mut settings = self.0.presets.clone();
+        merge(&mut settings, self.0.given.clone());
+        section::read(&path, find(&settings, &path), defaults, &claimed)
     }
 
     /// Says that `name` is a section of its own, read later, and no part of the section around it.

@@ -103,6 +103,12 @@ impl Gate {
         Arc::clone(&self.shared.stats)
     }
 
+    /// Whether clients can call this service here: some app serves it, and the gate has learnt its methods.
+    pub fn knows(&self, service: &str) -> bool {
+        let known = self.shared.methods.known();
+        known.methods.values().any(|learnt| learnt.desc.service == service)
+    }
+
     /// Where it takes TCP, when it has started and does.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.shared.tcp.get().copied()

@@ -50,8 +50,11 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
+    ready: Vec<ReadyHook>,
     given: Given,
 }
+
+type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,6 +146,7 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
+            ready: Vec::new(),
             given: Given::default(),
         }
     }
@@ -179,6 +183,13 @@ impl App {
     #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.plugins.push(Arc::new(plugin));
+        self
+    }
+
+    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
+    #[must_use]
+    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
+        self.ready.push(Box::new(hook));
         self
     }
 
@@ -236,7 +247,7 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, given } = self;
+        let Self { config, env, services, actors, components, plugins, ready, given } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -296,6 +307,7 @@ impl App {
         tasks.push(inner.env.spawn("discovery-watch", watching));
         let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
+        ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
         Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
     }
 }

@@ -1,6 +1,6 @@
 //! The flags every program understands: `--config FILE` and `--set key=value`.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigBuilder, ConfigError};
 
 /// The file that is read when no flag names one, if it is there.
 const DEFAULT_FILE: &str = "guildhall.toml";
@@ -11,14 +11,10 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_process_args() -> Result<(Self, Vec<String>), ConfigError> {
-        // What is not UTF-8 shows as such in the error of the section that gets it.
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        Self::load(std::env::args_os().skip(1).map(text), variables)
+        Self::builder().process_args()
     }
 
-    /// Reads flags `--config FILE` (`guildhall.toml` when absent and there is one) and `--set key=value`, any number of them,
-    /// over the environment, and returns the other arguments. Everything after `--` is the program's own.
+    /// As [`ConfigBuilder::args`], over the environment and nothing else.
     ///
     /// # Errors
     /// A flag without its value, a file that cannot be read, or a key that is none.
@@ -26,7 +22,31 @@ impl Config {
         args: impl IntoIterator<Item = String>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut builder = Self::builder().env(env);
+        Self::builder().env(env).args(args)
+    }
+}
+
+impl ConfigBuilder {
+    /// Takes the environment and the flags of this process, as [`ConfigBuilder::args`] does.
+    ///
+    /// # Errors
+    /// As [`ConfigBuilder::args`].
+    pub fn process_args(self) -> Result<(Config, Vec<String>), ConfigError> {
+        // What is not UTF-8 shows as such in the error of the section that gets it.
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        self.env(variables).args(std::env::args_os().skip(1).map(text))
+    }
+
+    /// Builds from flags `--config FILE` (`guildhall.toml` when absent and there is one) and `--set key=value`, any number of
+    /// them, and returns the other arguments. Everything after `--` is the program's own.
+    ///
+    /// # Errors
+    /// A flag without its value, a file that cannot be read, or a key that is none.
+    pub fn args(
+        mut self,
+        args: impl IntoIterator<Item = String>,
+    ) -> Result<(Config, Vec<String>), ConfigError> {
         let (mut file, mut rest) = (None, Vec::new());
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
@@ -36,9 +56,7 @@ impl Config {
             };
             match name {
                 "--config" => file = Some(value_of("--config FILE", inline, &mut args)?),
-                "--set" => {
-                    builder = builder.flag(&value_of("--set key=value", inline, &mut args)?);
-                }
+                "--set" => self = self.flag(&value_of("--set key=value", inline, &mut args)?),
                 "--" => {
                     rest.extend(args);
                     break;
@@ -46,11 +64,11 @@ impl Config {
                 _ => rest.push(arg),
             }
         }
-        builder = match file {
-            Some(file) => builder.file(file),
-            None => builder.optional_file(DEFAULT_FILE),
+        self = match file {
+            Some(file) => self.file(file),
+            None => self.optional_file(DEFAULT_FILE),
         };
-        Ok((builder.build()?, rest))
+        Ok((self.build()?, rest))
     }
 }
 

@@ -80,6 +80,7 @@ impl Node {
 /// Collects the layers of a [`Config`]. The order of the calls does not matter between layers; within one, later wins.
 #[derive(Default)]
 pub struct ConfigBuilder {
+    presets: Tree,
     file: Tree,
     environment: Tree,
     program: Tree,
@@ -152,6 +153,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets `key` for those who say nothing else: between the defaults of its section and the file.
+    pub fn preset(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
+        let node = Node::new(value.into(), None, &Origin::Program);
+        self.wrong = self.wrong.or_else(|| put_at(&mut self.presets, key, node));
+        self
+    }
+
     /// Lays the layers over each other.
     ///
     /// # Errors
@@ -164,7 +172,8 @@ impl ConfigBuilder {
         for layer in [self.environment, self.program] {
             merge(&mut given, layer);
         }
-        Ok(Config(Arc::new(Settings { given, claimed: Mutex::default() })))
+        let presets = self.presets;
+        Ok(Config(Arc::new(Settings { presets, given, claimed: Mutex::default() })))
     }
 }
 
@@ -198,7 +207,7 @@ fn put(tree: &mut Tree, path: &[&str], node: Node) {
 }
 
 /// Tables are joined, values are replaced.
-fn merge(below: &mut Tree, above: Tree) {
+pub(super) fn merge(below: &mut Tree, above: Tree) {
     for (key, node) in above {
         match (below.get_mut(&key), node) {
             (Some(Node::Table(below, _)), Node::Table(above, _)) => merge(below, above),

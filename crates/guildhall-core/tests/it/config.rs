@@ -246,3 +246,18 @@ fn debug_output_shows_no_values() {
     let config = Config::builder().set("link.secret", "hunter2").build().unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn a_preset_is_over_the_defaults_and_under_everything_else() {
+    let (config, rest) = Config::builder()
+        .preset("link.listen", "127.0.0.1:7000")
+        .preset("nobody.asks", 1)
+        .args(["--set".to_owned(), "link.window=7".to_owned(), "bots".to_owned()])
+        .unwrap();
+    let link: Link = config.section("link").unwrap();
+    assert_eq!((link.listen.as_str(), link.window), ("127.0.0.1:7000", 7));
+    assert_eq!(rest, ["bots"]);
+    config.check_unclaimed().unwrap();
+    let config = Config::builder().preset("link.window", 5).set("link.window", 6).build().unwrap();
+    assert_eq!(config.section::<Link>("link").unwrap().window, 6);
+}

@@ -1,0 +1,142 @@
+//! `demo bots`: many players at once, each of which knows what the answer to each of its calls must be.
+//!
+//! | module | what |
+//! |---|---|
+//! | `http` | a login over HTTP |
+//! | `logins` | accounts for all bots, registered or logged in |
+//! | `bot` | one player: connects, plays, comes back |
+//! | `moves` | what a player does next, and what must come of it |
+//! | `model` | what a bot knows of its role |
+//! | `pushes` | what it hears of others |
+//! | `score` | what all of them have counted |
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports")]
+
+mod bot;
+mod http;
+mod logins;
+mod model;
+mod moves;
+mod progress;
+mod pushes;
+mod score;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::future::join_all;
+use guildhall::{Config, Env, StartError};
+use guildhall_gate::GateConfig;
+
+use crate::login::LoginConfig;
+use bot::{Bot, World};
+use progress::Progress;
+use score::Score;
+
+/// What `demo bots` is told.
+#[derive(Args, Clone, Debug)]
+pub struct BotArgs {
+    /// How many play.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub players: u32,
+    /// How long they play, in seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// The gate: tcp://host:port or ws://host:port; several share the bots. Default: those of the configuration, half each.
+    #[arg(long)]
+    pub address: Vec<String>,
+    /// The login server: http://host:port. Default: that of the configuration.
+    #[arg(long)]
+    pub login: Option<String>,
+    /// Whose accounts they use and what they do: the same number, the same game. Default: a random one, and new accounts.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// A lost connection is no failure: log in again, and check what the server remembers.
+    #[arg(long)]
+    pub reconnect: bool,
+    /// What a crash may cost, in ms: with --reconnect, nothing older than this before the loss may be gone.
+    #[arg(long, default_value_t = 5_000)]
+    pub save_ms: u64,
+}
+
+/// Plays, and prints the result as the last line: `players= calls= wrong= p50_ms= p99_ms= pushes=`.
+///
+/// Ends with 1 when an answer was wrong, and with 2 when there were less calls than one per player and second.
+///
+/// # Errors
+/// The configuration, or the arguments, make no sense.
+pub fn run(config: &Config, args: BotArgs) -> Result<ExitCode, StartError> {
+    let gate: GateConfig = config.section("gate")?;
+    let login: LoginConfig = config.section("login")?;
+    let http = args.login.clone().unwrap_or_else(|| format!("http://{}", login.listen));
+    let Some(login) = http.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')) else {
+        return Err(StartError::new(format!("--login {http}: write http://host:port")));
+    };
+    let mut gates = args.address.clone();
+    if gates.is_empty() {
+        let with = |scheme, address: &String| {
+            (!address.is_empty()).then(|| format!("{scheme}://{address}"))
+        };
+        gates.extend(with("tcp", &gate.tcp));
+        gates.extend(with("ws", &gate.websocket));
+    }
+    if gates.is_empty() {
+        return Err(StartError::new(
+            "gate.tcp and gate.websocket are empty; name one with --address",
+        ));
+    }
+    let env = Env::real();
+    let seed = args.seed.unwrap_or_else(|| env.random());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| StartError::new(format!("no runtime: {e}")))?;
+    let world = World { env, login: login.to_owned(), gates, seed, args };
+    Ok(runtime.block_on(play(Arc::new(world))))
+}
+
+async fn play(world: Arc<World>) -> ExitCode {
+    let env = &world.env;
+    let logins = match logins::all(&world).await {
+        Ok(logins) => logins,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let players = Arc::new(pushes::Players::new(world.seed, &logins));
+    let mut connected = Vec::new();
+    let progress = Progress::new("connect", u64::from(world.args.players));
+    // One after the other: bot 0 has its name, which nobody gets, before the others play.
+    for (number, login) in (0..).zip(logins) {
+        match Bot::connect(&world, &players, number, login).await {
+            Ok(bot) => connected.push(bot),
+            Err(why) => {
+                eprintln!("error: bot {number}: {why}");
+                return ExitCode::FAILURE;
+            }
+        }
+        progress.add(1);
+    }
+    progress.end();
+    let progress = Progress::new("play", world.args.seconds);
+    let end = env.now() + Duration::from_secs(world.args.seconds);
+    let playing = connected.into_iter().map(|bot| env.spawn("bot", bot.play(end)));
+    let mut playing = std::pin::pin!(join_all(playing));
+    let scores = loop {
+        let second = env.now() + Duration::from_secs(1);
+        match env.until(second, playing.as_mut()).await {
+            Some(scores) => break scores,
+            None => progress.add(1),
+        }
+    };
+    progress.end();
+    let mut score = Score::default();
+    for of_bot in scores {
+        match of_bot.ok().flatten() {
+            Some(of_bot) => score.add(of_bot),
+            None => score.wrong("a bot panicked".into()),
+        }
+    }
+    score.report(world.args.players, world.args.seconds)
+}

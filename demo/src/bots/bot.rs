@@ -1,0 +1,216 @@
+//! One player: connects, plays, hears others, and comes back when its connection is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall::env::{Env, Instant};
+use guildhall::status::reason;
+use guildhall::{Effect, Status};
+use guildhall_client::{Client, Event, Events, Options};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::logins::{self, Login};
+use super::model::Model;
+use super::pushes::Players;
+use super::score::Score;
+use super::{BotArgs, moves};
+use crate::proto::role::{GetInfoReq, RegisterReq, RoleClient, RoleEvents, RoleState};
+
+/// What all bots share.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) env: Env,
+    /// `host:port` of the login server.
+    pub(super) login: String,
+    /// Gates, in turn for one bot after the other.
+    pub(super) gates: Vec<String>,
+    pub(super) seed: u64,
+    pub(super) args: BotArgs,
+}
+
+/// A player that is connected.
+pub(super) struct Bot {
+    pub(super) world: Arc<World>,
+    pub(super) players: Arc<Players>,
+    pub(super) number: u32,
+    pub(super) client: Client,
+    events: Events,
+    pub(super) rng: StdRng,
+    pub(super) model: Model,
+    pub(super) score: Score,
+    /// Names taken and texts said, so that each is another one.
+    pub(super) count: u64,
+}
+
+/// The connection is gone.
+#[derive(Debug)]
+pub(super) struct Lost {
+    at: Instant,
+    why: String,
+}
+
+/// Between two calls, in ms.
+const PAUSE_MS: std::ops::RangeInclusive<u64> = 200..=800;
+/// Pause before the next attempt to come back.
+const AGAIN: Duration = Duration::from_millis(200);
+/// How long a bot tries to come back.
+const COME_BACK_MAX: Duration = Duration::from_secs(60);
+/// How long a bot waits for a gate to know the game.
+const READY_MAX: Duration = Duration::from_secs(10);
+
+impl Bot {
+    /// Connects, and makes the role if there is none.
+    pub(super) async fn connect(
+        world: &Arc<World>,
+        players: &Arc<Players>,
+        number: u32,
+        login: Login,
+    ) -> Result<Self, String> {
+        let (client, events, role) = enter(world, number, login).await?;
+        Ok(Self {
+            model: Model::new(&role, world.env.now()),
+            rng: StdRng::seed_from_u64(world.seed ^ u64::from(number)),
+            world: Arc::clone(world),
+            players: Arc::clone(players),
+            number,
+            client,
+            events,
+            score: Score::default(),
+            count: 0,
+        })
+    }
+
+    /// Plays until `end`.
+    pub(super) async fn play(mut self, end: Instant) -> Score {
+        loop {
+            let pause = Duration::from_millis(self.rng.random_range(PAUSE_MS));
+            let next = (self.world.env.now() + pause).min(end);
+            let lost = match self.listen(next).await {
+                Ok(()) if next == end => break,
+                Ok(()) => moves::make(&mut self).await,
+                Err(lost) => Err(lost),
+            };
+            let Err(lost) = lost else { continue };
+            if let Err(why) = self.come_back(&lost, end).await {
+                let number = self.number;
+                self.score.wrong(format!("bot {number} lost its connection ({}): {why}", lost.why));
+                break;
+            }
+        }
+        self.client.close().await;
+        self.score
+    }
+
+    /// Whether the failure of a call means that the connection is gone, or what was behind it.
+    pub(super) fn lost(&self, status: &Status) -> Option<Lost> {
+        use reason::{CANCELLED, GOING_AWAY, KICKED, LOST, NO_ROUTE};
+        let is_lost = matches!(status.reason(), CANCELLED | GOING_AWAY | KICKED | LOST | NO_ROUTE);
+        let at = self.world.env.now();
+        (is_lost && status.effect() != Effect::Ran).then(|| Lost { at, why: status.to_string() })
+    }
+
+    /// Hears what others say until `next`.
+    async fn listen(&mut self, next: Instant) -> Result<(), Lost> {
+        let env = self.world.env.clone();
+        while let Some(event) = env.until(next, self.events.next()).await {
+            let why = match event {
+                Some(Event::Push(push)) => {
+                    self.hear(&push);
+                    continue;
+                }
+                Some(Event::Missed(count)) => {
+                    self.score.wrong(format!("bot {} missed {count} pushes", self.number));
+                    continue;
+                }
+                Some(Event::Reset | Event::Back { .. }) => continue,
+                Some(Event::Lost(lost)) => lost.to_string(),
+                Some(Event::Kicked(kick)) => {
+                    format!("kicked, reason {}: {}", kick.reason, kick.message)
+                }
+                Some(Event::GaveUp(error)) => error.to_string(),
+                None => "the client ended".into(),
+            };
+            return Err(Lost { at: env.now(), why });
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, push: &guildhall_client::Push) {
+        self.score.pushes += 1;
+        let heard = match push.decode(RoleEvents::CHANNEL) {
+            Ok(Some(msg)) => self.players.check(&self.client.player(), &msg),
+            Ok(None) => Err(format!("a push of method {:#010x} is unknown", push.method)),
+            Err(status) => Err(status.to_string()),
+        };
+        if let Err(why) = heard {
+            self.score.wrong(why);
+        }
+    }
+
+    /// Logs in again, and checks what the server remembers.
+    async fn come_back(&mut self, lost: &Lost, end: Instant) -> Result<(), String> {
+        if !self.world.args.reconnect {
+            return Err("and may not (--reconnect)".into());
+        }
+        let world = Arc::clone(&self.world);
+        let env = &world.env;
+        let (client, events, role) = loop {
+            let tried = async {
+                let login = logins::again(&world, self.number).await?;
+                enter(&world, self.number, login).await
+            };
+            match tried.await {
+                Ok(back) => break back,
+                Err(why) if env.now() > lost.at + COME_BACK_MAX => return Err(why),
+                Err(_) => env.sleep(AGAIN).await,
+            }
+        };
+        self.client = client;
+        self.events = events;
+        let now = env.now();
+        self.score.lost += now.min(end).saturating_duration_since(lost.at);
+        let save = Duration::from_millis(world.args.save_ms);
+        if let Err(why) = self.model.come_back(&role, lost.at, save, now) {
+            self.score.wrong(format!("bot {} came back: {why}", self.number));
+        }
+        Ok(())
+    }
+}
+
+/// Connects and asks for the role; makes it if there is none.
+async fn enter(
+    world: &World,
+    number: u32,
+    login: Login,
+) -> Result<(Client, Events, RoleState), String> {
+    let env = &world.env;
+    let gate = usize::try_from(number).unwrap_or_default() % world.gates.len();
+    let options = Options { client: "demo-bots".into(), attempts_max: 0, ..Options::default() };
+    let connected = Client::connect(env, &world.gates[gate], login.token, options).await;
+    let (client, events) = connected.map_err(|e| format!("{}: {e}", world.gates[gate]))?;
+    if client.player() != login.player {
+        return Err(format!("the gate says {}, the login {}", client.player(), login.player));
+    }
+    let ready = env.now() + READY_MAX;
+    let role = loop {
+        match client.call(RoleClient::GET_INFO, GetInfoReq::default()).await {
+            Ok(rsp) => break rsp.role,
+            Err(status) if status.reason() == reason::NOT_READY && env.now() < ready => {
+                env.sleep(AGAIN).await;
+            }
+            Err(status) if status.reason() == reason::NO_SUCH_ENTITY => {
+                let name = moves::name(world, number, 0);
+                let req = RegisterReq { name, ..RegisterReq::default() };
+                break client
+                    .call(RoleClient::REGISTER, req)
+                    .await
+                    .map_err(|e| e.to_string())?
+                    .role;
+            }
+            Err(status) => return Err(status.to_string()),
+        }
+    };
+    let role = role.ok_or("the answer holds no role")?;
+    Ok((client, events, role))
+}

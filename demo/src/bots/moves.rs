@@ -1,0 +1,174 @@
+//! What a player does next, and what must come of it.
+
+use guildhall::{Effect, Status};
+use guildhall_core::Method;
+use prost::Message;
+use rand::Rng as _;
+
+use super::bot::{Bot, Lost, World};
+use crate::proto::role::{
+    GetInfoReq, PostReq, PowerUpReq, RenameReq, RoleClient, RoleError, RoleRsp,
+};
+use crate::role::rules::{NAME_MAX, TEXT_MAX};
+
+/// A name for bot `number`, another one for each `count`. The first one of bot 0 stays, so that nobody else gets it.
+pub(super) fn name(world: &World, number: u32, count: u64) -> String {
+    let run = world.seed & 0xffff_ffff;
+    match count % 100_000 {
+        0 => format!("b{run:08x} {number}"),
+        count => format!("b{run:08x} {number} {count}"),
+    }
+}
+
+/// Makes one call, and checks its answer. Of a hundred: 60 power, 15 info, 8 names, 5 texts (so that all bots together say less
+/// than one per second each), 12 that must fail.
+pub(super) async fn make(bot: &mut Bot) -> Result<(), Lost> {
+    match bot.rng.random_range(0..100) {
+        0..60 => power_up(bot).await,
+        60..75 => info(bot).await,
+        75..83 if bot.number > 0 => rename(bot).await,
+        83..88 => post(bot).await,
+        88.. => bad_input(bot).await,
+        _ => info(bot).await,
+    }
+}
+
+async fn power_up(bot: &mut Bot) -> Result<(), Lost> {
+    let add = bot.rng.random_range(0..1000);
+    let req = PowerUpReq { add, ..PowerUpReq::default() };
+    match call(bot, RoleClient::POWER_UP, req).await {
+        Ok(rsp) => {
+            bot.model.power += add;
+            check(bot, "power up", rsp);
+            Ok(())
+        }
+        Err(status) => unanswered(bot, "power up", &status, |bot| bot.model.power_maybe += add),
+    }
+}
+
+async fn info(bot: &mut Bot) -> Result<(), Lost> {
+    match call(bot, RoleClient::GET_INFO, GetInfoReq::default()).await {
+        Ok(rsp) => {
+            check(bot, "info", rsp);
+            Ok(())
+        }
+        Err(status) => unanswered(bot, "info", &status, |_| {}),
+    }
+}
+
+async fn rename(bot: &mut Bot) -> Result<(), Lost> {
+    bot.count += 1;
+    let name = name(&bot.world, bot.number, bot.count);
+    let req = RenameReq { name: name.clone(), ..RenameReq::default() };
+    match call(bot, RoleClient::RENAME, req).await {
+        Ok(rsp) => {
+            bot.model.name = name;
+            check(bot, "rename", rsp);
+            Ok(())
+        }
+        Err(status) => unanswered(bot, "rename", &status, |bot| bot.model.name_maybe = Some(name)),
+    }
+}
+
+async fn post(bot: &mut Bot) -> Result<(), Lost> {
+    bot.count += 1;
+    let text = bot.players.text(bot.number, bot.count);
+    match call(bot, RoleClient::POST, PostReq { text, ..PostReq::default() }).await {
+        Ok(()) => Ok(()),
+        Err(status) => unanswered(bot, "post", &status, |_| {}),
+    }
+}
+
+/// Says something that no role takes; the role stays as it is, which the next answer shows.
+async fn bad_input(bot: &mut Bot) -> Result<(), Lost> {
+    let rename = |name: String| RenameReq { name, ..RenameReq::default() };
+    let add = |add| PowerUpReq { add, ..PowerUpReq::default() };
+    let post = |text: String| PostReq { text, ..PostReq::default() };
+    let pick = bot.rng.random_range(0..8);
+    let (error, result) = match pick {
+        0 => (
+            RoleError::EmptyName,
+            call(bot, RoleClient::RENAME, rename(String::new())).await.map(drop),
+        ),
+        1 => {
+            let name = "x".repeat(NAME_MAX + 1);
+            (RoleError::LongName, call(bot, RoleClient::RENAME, rename(name)).await.map(drop))
+        }
+        2 => (
+            RoleError::BadName,
+            call(bot, RoleClient::RENAME, rename("a\u{7}b".into())).await.map(drop),
+        ),
+        3 if bot.number > 0 => {
+            let taken = name(&bot.world, 0, 0).to_uppercase();
+            (RoleError::NameTaken, call(bot, RoleClient::RENAME, rename(taken)).await.map(drop))
+        }
+        4 if bot.model.power > 0 => (
+            RoleError::TooMuchPower,
+            call(bot, RoleClient::POWER_UP, add(i64::MAX)).await.map(drop),
+        ),
+        5 => (RoleError::EmptyText, call(bot, RoleClient::POST, post(" ".into())).await),
+        6 => {
+            (RoleError::LongText, call(bot, RoleClient::POST, post("x".repeat(TEXT_MAX + 1))).await)
+        }
+        _ => (RoleError::NegativePower, call(bot, RoleClient::POWER_UP, add(-1)).await.map(drop)),
+    };
+    match result {
+        Err(status) if status.is(error) && status.effect() == Effect::Ran => Ok(()),
+        Err(status) => unanswered(bot, &format!("{error:?}"), &status, |_| {}),
+        Ok(()) => {
+            bot.score.wrong(format!("bot {}: {error:?} was taken as good", bot.number));
+            Ok(())
+        }
+    }
+}
+
+async fn call<Req: Message, Rsp: Message + Default>(
+    bot: &mut Bot,
+    method: Method<Req, Rsp>,
+    req: Req,
+) -> Result<Rsp, Status> {
+    let begin = bot.world.env.now();
+    let answer = bot.client.call(method, req).await;
+    let now = bot.world.env.now();
+    if answer.as_ref().err().is_none_or(|status| bot.lost(status).is_none()) {
+        bot.score.calls += 1;
+        bot.score.times.push(now - begin);
+    }
+    answer
+}
+
+/// A failure that is no answer to what was asked: the connection is gone, or the server is wrong. What may have run is `noted`.
+fn unanswered(
+    bot: &mut Bot,
+    what: &str,
+    status: &Status,
+    noted: impl FnOnce(&mut Bot),
+) -> Result<(), Lost> {
+    if status.effect() != Effect::NotRun {
+        noted(bot);
+    }
+    match bot.lost(status) {
+        Some(lost) => Err(lost),
+        None => {
+            bot.score.wrong(format!("bot {}, {what}: {status}", bot.number));
+            Ok(())
+        }
+    }
+}
+
+/// Compares the role of an answer with what the bot knows.
+fn check(bot: &mut Bot, what: &str, rsp: RoleRsp) {
+    let (role, model) = (rsp.role.unwrap_or_default(), &bot.model);
+    let player = bot.client.player();
+    let told = (role.role_id.as_str(), role.name.as_str(), role.power);
+    let known = (player.as_str(), model.name.as_str(), model.power);
+    if told != known {
+        let wrong = format!("bot {}, {what}: {told:?}, where {known:?} is right", bot.number);
+        bot.score.wrong(wrong);
+        // One mistake is counted once.
+        (bot.model.name, bot.model.power) = (role.name, role.power);
+    }
+    let save = std::time::Duration::from_millis(bot.world.args.save_ms);
+    let now = bot.world.env.now();
+    bot.model.answered(now, save);
+}

@@ -1,0 +1,44 @@
+//! The demo game of Guildhall: accounts log in over HTTP, connect to a gate, and play roles that have a name and power.
+//!
+//! ```text
+//! cargo run --release -p demo                  # everything in one process, on loopback, with its data in ./data
+//! cargo run --release -p demo -- bots          # in another terminal: a hundred players, every answer checked
+//! ```
+//!
+//! It is read as well as run: each part is what a game of your own would have.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`serve`] | from the configuration to an app: the same builder calls for one process and for several |
+//! | [`login`] | `POST /register`, `POST /login`: passwords in, tokens out |
+//! | [`role`] | what players do: actors with state, names that are unique, pushes to all others |
+//! | [`admin`] | `/healthz`, `/readyz`, `/metrics` |
+//! | [`bots`] | players that know what each answer must be |
+//!
+//! # Two processes
+//!
+//! `demo.serve` says which parts a process runs. Two files are ready; each process in a terminal of its own:
+//!
+//! ```text
+//! cargo run --release -p demo -- --config demo/role.toml
+//! cargo run --release -p demo -- --config demo/edge.toml
+//! ```
+//!
+//! They find each other by `app.discovery`, a list of addresses; the gate says `ready` when it knows the game. Bots need no
+//! other arguments: logins and gate listen where they always do.
+//!
+//! # What players meet
+//!
+//! A token is a JWT (EdDSA), signed with a key that the first start makes in `data/keys`, and checked by the gate with the
+//! public half. The session's player is the key of its role, whatever a client writes into a request. Power is saved within
+//! `actor.role.save_ms`; a name is in the store when its answer comes. SIGTERM tells the clients, saves the actors, and ends
+//! with 0.
+
+pub mod admin;
+pub mod bots;
+pub mod login;
+pub mod needs;
+pub mod proto;
+pub mod role;
+pub mod serve;
+mod web;

@@ -1,0 +1,29 @@
+//! What must be there for players to play: services of this app or of others.
+
+use guildhall::Cx;
+use guildhall_gate::Gate;
+
+/// The services that an app needs before it can serve players.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Some app must serve these.
+    pub services: Vec<&'static str>,
+    /// Clients call these through this gate, which learns of them a moment after it finds their app.
+    pub for_clients: Option<(Gate, Vec<&'static str>)>,
+}
+
+impl Needs {
+    /// What is not there.
+    pub fn missing(&self, cx: &Cx) -> Vec<&'static str> {
+        let nodes = cx.nodes();
+        let served = |name: &&&str| {
+            nodes.iter().any(|node| node.services.iter().any(|service| service == **name))
+        };
+        let mut missing: Vec<_> =
+            self.services.iter().filter(|name| !served(name)).copied().collect();
+        if let Some((gate, names)) = &self.for_clients {
+            missing.extend(names.iter().filter(|name| !gate.knows(name)));
+        }
+        missing
+    }
+}

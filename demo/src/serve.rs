@@ -1,0 +1,158 @@
+//! From the configuration to an app: which parts run here, and what it tells about itself.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use guildhall::{App, Config, Cx, StartError};
+use guildhall_core::config::{ConfigBuilder, ConfigError};
+use guildhall_gate::{Gate, SessionActor};
+use guildhall_redb::Redb;
+use guildhall_runtime::proto::{SESSION, SessionServer};
+use serde::{Deserialize, Serialize};
+
+use crate::admin::Admin;
+use crate::login::{AccountActor, Login};
+use crate::needs::Needs;
+use crate::proto::login::{ACCOUNT, AccountServer};
+use crate::proto::role::{NamesServer, ROLE, RoleServer};
+use crate::role::{NameActor, RoleActor};
+
+/// `[demo]`: what this process serves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DemoConfig {
+    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and sessions).
+    pub serve: Vec<String>,
+}
+
+impl Default for DemoConfig {
+    fn default() -> Self {
+        Self { serve: PARTS.map(str::to_owned).into() }
+    }
+}
+
+const PARTS: [&str; 3] = ["login", "gate", "role"];
+
+/// Where nobody says otherwise, the demo listens on loopback and keeps its data in `./data`.
+pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
+    config
+        .preset("app.id", "demo.w1.all.1")
+        .preset("app.store", "redb:./data")
+        .preset("gate.tcp", "127.0.0.1:7000")
+        .preset("gate.websocket", "127.0.0.1:7001")
+        // The bots all come from this machine.
+        .preset("gate.connections_per_address", 20_000)
+        // A post goes to everybody, so nobody may post without end.
+        .preset("gate.rates", BTreeMap::from([("demo.role.Role/Post", 5)]))
+        .preset("gate.jwt.issuer", "guildhall-demo")
+        .preset("gate.jwt.audience", "guildhall-demo")
+        .preset("gate.jwt.keys", "./data/keys/jwks.json")
+}
+
+/// The parts that have addresses.
+#[derive(Debug)]
+struct Places {
+    login: Option<Login>,
+    gate: Option<Gate>,
+    admin: Admin,
+    store: String,
+}
+
+/// The app that `config` asks for. When it is ready for players it prints `ready`; before that, where it listens.
+///
+/// # Errors
+/// `demo.serve` names something else.
+pub fn app(config: Config) -> Result<App, StartError> {
+    let demo: DemoConfig = config.section("demo")?;
+    check(&demo.serve)?;
+    let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
+    let store = store(&config)?;
+    let mut app = App::with(config).plugin(Redb);
+    let mut needs = Needs::default();
+    // Before the gate, which reads the keys that it makes.
+    let login = serves("login").then(Login::new);
+    if let Some(login) = &login {
+        app = app.actor::<AccountActor, _>(|a| a.serve(AccountServer)).component(login.clone());
+        needs.services.push(ACCOUNT.name);
+    }
+    let gate = serves("gate").then(Gate::new);
+    if let Some(gate) = &gate {
+        app = app.component(gate.clone());
+        needs.services.push(SESSION.name);
+        needs.for_clients = Some((gate.clone(), vec![ROLE.name]));
+    }
+    if serves("role") {
+        app = app
+            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
+            .actor::<NameActor, _>(|a| a.serve(NamesServer))
+            .actor::<SessionActor, _>(|a| a.serve(SessionServer));
+    }
+    let admin = Admin::new(needs.clone(), gate.clone());
+    let places = Places { login, gate, admin: admin.clone(), store };
+    let app = app.component(admin).on_ready(move |cx| {
+        places.print();
+        let env = cx.env().clone();
+        env.spawn("ready", ready(cx, needs));
+    });
+    Ok(app)
+}
+
+/// What the configuration calls the store.
+fn store(config: &Config) -> Result<String, ConfigError> {
+    Ok(config.section::<guildhall_runtime::AppConfig>("app")?.store)
+}
+
+fn check(serve: &[String]) -> Result<(), StartError> {
+    let known = PARTS.join(", ");
+    let why = match serve.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        Some(part) => format!("demo.serve: there is no `{part}`; there are {known}"),
+        None if serve.is_empty() => format!("demo.serve is empty; name some of {known}"),
+        None => return Ok(()),
+    };
+    Err(StartError::new(why))
+}
+
+impl Places {
+    fn print(&self) {
+        let line = |what: &str, prefix: &str, addr: Option<SocketAddr>| {
+            if let Some(addr) = addr {
+                say(&format!("{what:<25}{prefix}{addr}"));
+            }
+        };
+        let gate = self.gate.as_ref();
+        line("login (HTTP)", "http://", self.login.as_ref().and_then(Login::addr));
+        line("gate (TCP)", "tcp://", gate.and_then(Gate::tcp_addr));
+        line("gate (WebSocket)", "ws://", gate.and_then(Gate::websocket_addr));
+        line("admin (health, metrics)", "http://", self.admin.addr());
+        say(&format!("{:<25}{}", "store", self.store));
+    }
+}
+
+/// Prints a line. Nobody has to read it.
+fn say(line: &str) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}
+
+/// How often it is looked whether all is there.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long nothing is said about what is missing.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Says so when players can come.
+async fn ready(cx: Cx, needs: Needs) {
+    let env = cx.env();
+    let mut patience = Some(env.now() + PATIENCE);
+    loop {
+        let missing = needs.missing(&cx);
+        if missing.is_empty() {
+            say("ready");
+            return;
+        }
+        if patience.is_some_and(|end| env.now() > end) {
+            tracing::warn!("players cannot come yet: no app serves {}", missing.join(", "));
+            patience = None;
+        }
+        env.sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,139 @@
+//! Players at a real gate.
+
+use demo::proto::role::{
+    BearsReq, GetInfoReq, NameReq, NamesClient, PostReq, PowerUpReq, RegisterReq, RenameReq,
+    RoleClient, RoleError, RoleEvents, RoleRsp,
+};
+use guildhall::status::reason;
+use guildhall::{Effect, Env, Status};
+use guildhall_client::{Client, Event, Events, Options};
+
+use crate::program::Place;
+
+/// A new account with a connection.
+pub(crate) async fn player(place: &Place, gate: &str, account: &str) -> (Client, Events) {
+    let (code, login) = place.login("/register", account, "correct horse");
+    assert_eq!(code, 201, "{login}");
+    connect(gate, login["token"].as_str().unwrap()).await
+}
+
+pub(crate) async fn connect(gate: &str, token: &str) -> (Client, Events) {
+    let options = Options { attempts_max: 0, ..Options::default() };
+    Client::connect(&Env::real(), gate, token, options).await.unwrap()
+}
+
+pub(crate) async fn register(client: &Client, name: &str) -> Result<RoleRsp, Status> {
+    let req = RegisterReq { name: name.into(), ..RegisterReq::default() };
+    client.call(RoleClient::REGISTER, req).await
+}
+
+pub(crate) async fn power_up(client: &Client, add: i64) -> Result<i64, Status> {
+    let req = PowerUpReq { add, ..PowerUpReq::default() };
+    Ok(client.call(RoleClient::POWER_UP, req).await?.role.unwrap().power)
+}
+
+pub(crate) async fn power(client: &Client) -> i64 {
+    let rsp = client.call(RoleClient::GET_INFO, GetInfoReq::default()).await.unwrap();
+    rsp.role.unwrap().power
+}
+
+#[tokio::test]
+async fn bad_input_reaches_the_client_as_the_reason_that_the_game_gave() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (client, _events) = player(&place, &place.tcp(), "ada").await;
+    let missing = client.call(RoleClient::GET_INFO, GetInfoReq::default()).await.unwrap_err();
+    assert_eq!(missing.reason(), reason::NO_SUCH_ENTITY);
+    let empty = register(&client, "").await.unwrap_err();
+    register(&client, "Ada").await.unwrap();
+    let (other, _events) = player(&place, &place.websocket(), "eve").await;
+    let taken = register(&other, "ada").await.unwrap_err();
+    let rename =
+        |name: String| client.call(RoleClient::RENAME, RenameReq { name, ..RenameReq::default() });
+    let post = |text: String| client.call(RoleClient::POST, PostReq { text, ..PostReq::default() });
+    power_up(&client, 1).await.unwrap();
+    for (status, error) in [
+        (empty, RoleError::EmptyName),
+        (taken, RoleError::NameTaken),
+        (register(&client, "Ada").await.unwrap_err(), RoleError::Registered),
+        (rename("x".repeat(25)).await.unwrap_err(), RoleError::LongName),
+        (rename("a--b".into()).await.unwrap_err(), RoleError::BadName),
+        (power_up(&client, -1).await.unwrap_err(), RoleError::NegativePower),
+        (power_up(&client, i64::MAX).await.unwrap_err(), RoleError::TooMuchPower),
+        (post(String::new()).await.unwrap_err(), RoleError::EmptyText),
+        (post("x".repeat(201)).await.unwrap_err(), RoleError::LongText),
+    ] {
+        assert!(status.is(error), "{status} is not {error:?}");
+        assert_eq!(status.effect(), Effect::Ran);
+    }
+    assert_eq!(power(&client).await, 1);
+}
+
+#[tokio::test]
+async fn nobody_plays_the_role_of_another() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, _events) = player(&place, &place.tcp(), "ada").await;
+    let (eve, _events) = player(&place, &place.tcp(), "eve").await;
+    register(&ada, "Ada").await.unwrap();
+    register(&eve, "Eve").await.unwrap();
+    let forged = PowerUpReq { role_id: ada.player(), add: 5 };
+    let rsp = eve.call(RoleClient::POWER_UP, forged).await.unwrap();
+    assert_eq!(rsp.role.unwrap().role_id, eve.player());
+    assert_eq!((power(&ada).await, power(&eve).await), (0, 5));
+    // What apps ask each other is nothing for clients.
+    let bears = eve.call(RoleClient::BEARS, BearsReq::default()).await.unwrap_err();
+    let claim = NameReq { name: "ada".into(), role_id: eve.player() };
+    let claim = eve.call(NamesClient::CLAIM, claim).await.unwrap_err();
+    assert_eq!([bears.reason(), claim.reason()], [reason::NOT_FOR_CLIENTS; 2]);
+}
+
+#[tokio::test]
+async fn a_post_reaches_all_others_and_not_its_author() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, mut at_ada) = player(&place, &place.tcp(), "ada").await;
+    let (eve, mut at_eve) = player(&place, &place.websocket(), "eve").await;
+    register(&ada, "Ada").await.unwrap();
+    register(&eve, "Eve").await.unwrap();
+    for (from, text) in [(&ada, "from ada"), (&eve, "from eve")] {
+        let req = PostReq { text: text.into(), ..PostReq::default() };
+        from.call(RoleClient::POST, req).await.unwrap();
+    }
+    for (events, from, text) in [(&mut at_ada, &eve, "from eve"), (&mut at_eve, &ada, "from ada")] {
+        let Some(Event::Push(push)) = events.next().await else { panic!("no push") };
+        let msg = push.decode(RoleEvents::CHANNEL).unwrap().unwrap();
+        assert_eq!((msg.role_id, msg.text.as_str()), (from.player(), text));
+    }
+}
+
+#[tokio::test]
+async fn a_forged_token_gets_nowhere() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (_, login) = place.login("/register", "ada", "correct horse");
+    let token = login["token"].as_str().unwrap();
+    let (body, _signature) = token.rsplit_once('.').unwrap();
+    let options = || Options { attempts_max: 0, ..Options::default() };
+    for forged in [format!("{body}."), format!("{body}.{}", "A".repeat(86)), "token".into()] {
+        let refused = Client::connect(&Env::real(), &place.tcp(), forged, options()).await;
+        let status = Status::from(refused.unwrap_err());
+        assert_eq!(status.reason(), reason::UNAUTHENTICATED, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_posts_without_end() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (client, _events) = player(&place, &place.tcp(), "ada").await;
+    register(&client, "Ada").await.unwrap();
+    // More at once than a second allows.
+    let post = || client.call(RoleClient::POST, PostReq { text: "a".into(), ..PostReq::default() });
+    let posts = futures_util::future::join_all((0..20).map(|_| post())).await;
+    let limited = posts
+        .iter()
+        .filter(|post| post.as_ref().is_err_and(|status| status.reason() == reason::LIMITED));
+    assert!(limited.count() > 0, "{posts:?}");
+    assert!(posts.iter().any(Result::is_ok));
+}

@@ -1,0 +1,10 @@
+//! The demo, through its own protocols: calls between apps, HTTP, gates, and the program itself.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+#![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
+
+mod game;
+mod logins;
+mod processes;
+mod program;
+mod roles;

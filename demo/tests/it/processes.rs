@@ -1,0 +1,177 @@
+//! The program's life: ports, signals, crashes, and a game in two processes.
+
+use std::time::{Duration, Instant};
+
+use guildhall::status::reason;
+use guildhall_client::Event;
+
+use crate::game::{connect, player, power, power_up, register};
+use crate::program::{Place, Program, free_addresses};
+
+#[test]
+fn a_used_port_is_an_error_that_names_the_setting() {
+    let place = Place::new();
+    let used = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let used = used.local_addr().unwrap();
+    for setting in ["login.listen", "gate.tcp", "gate.websocket", "admin.listen"] {
+        let set = format!("{setting}={used}");
+        let program = Program::start(place.folder.path(), &place.settings(&[&set]));
+        let (status, printed) = program.finish();
+        assert_eq!(status.code(), Some(1), "{setting}");
+        assert!(printed.contains(&format!("error: {setting} = \"{used}\"")), "{printed}");
+        assert!(printed.contains("in use"), "{printed}");
+    }
+}
+
+#[test]
+fn a_setting_that_is_none_is_an_error_that_names_the_nearest() {
+    let place = Place::new();
+    let wrong = place.settings(&["login.hashs=2"]);
+    let (status, printed) = Program::start(place.folder.path(), &wrong).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(printed.contains("login.hashes"), "{printed}");
+    let wrong = place.settings(&["demo.serve=['gatee']"]);
+    let (status, printed) = Program::start(place.folder.path(), &wrong).finish();
+    assert_eq!(status.code(), Some(1));
+    assert!(printed.contains("there is no `gatee`"), "{printed}");
+}
+
+#[test]
+fn admin_pages_say_that_players_can_come_and_what_was_counted() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    assert_eq!(place.admin("/healthz"), (200, "ok\n".into()));
+    assert_eq!(place.admin("/readyz"), (200, "ready\n".into()));
+    let (code, metrics) = place.admin("/metrics");
+    assert_eq!(code, 200);
+    assert!(metrics.contains("guildhall_gate_connections 0\n"), "{metrics}");
+    assert!(metrics.contains("\nguildhall_actor_turns_total "), "{metrics}");
+}
+
+#[test]
+fn a_gate_without_its_game_is_not_ready_and_says_what_is_missing() {
+    let place = Place::new();
+    let settings = place.settings(&["demo.serve=['login', 'gate']"]);
+    let mut program = Program::start(place.folder.path(), &settings);
+    program.wait_for("store");
+    let (code, missing) = place.admin("/readyz");
+    assert_eq!(code, 503);
+    assert!(missing.contains("demo.role.Role") && !missing.contains("Account"), "{missing}");
+}
+
+#[tokio::test]
+async fn sigterm_tells_the_clients_saves_the_actors_and_ends_with_0() {
+    let place = Place::new();
+    let server = place.serve(&["actor.role.save_ms=600000"]);
+    let (client, mut events) = player(&place, &place.tcp(), "ada").await;
+    register(&client, "Ada").await.unwrap();
+    assert_eq!(power_up(&client, 5).await.unwrap(), 5);
+    server.signal("-TERM");
+    let told = loop {
+        match events.next().await {
+            Some(Event::Kicked(kick)) => break kick.reason,
+            Some(_) => {}
+            None => panic!("the client was not told"),
+        }
+    };
+    assert_eq!(told, reason::GOING_AWAY);
+    let (status, printed) = server.finish();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    let _server = place.serve(&[]);
+    let (_, login) = place.login("/login", "ada", "correct horse");
+    let (client, _events) = connect(&place.websocket(), login["token"].as_str().unwrap()).await;
+    assert_eq!(power(&client).await, 5);
+}
+
+#[test]
+fn after_kill_9_the_store_opens_at_once_and_has_all_but_the_last_interval() {
+    let place = Place::new();
+    let save = "actor.role.save_ms=1000";
+    let server = place.serve(&[save]);
+    let args = ["--players", "6", "--seconds", "9", "--reconnect", "--save-ms", "1000"];
+    let mut bots = place.bots(&args);
+    bots.wait_for("play:");
+    // Long enough that there is something that must have been saved.
+    wait_until(|| counted(&place, "guildhall_gate_calls_total") > 50);
+    server.kill();
+    let begin = Instant::now();
+    let _server = place.serve(&[save]);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    let (status, printed) = bots.finish();
+    assert!(status.success(), "{printed}");
+    assert!(printed.contains("players=6 ") && printed.contains(" wrong=0 "), "{printed}");
+    assert!(counted(&place, "guildhall_gate_calls_total") >= 6, "they did not come back");
+}
+
+#[test]
+fn bots_notice_a_server_that_forgets_more_than_it_says() {
+    let place = Place::new();
+    let server = place.serve(&["actor.role.save_ms=600000"]);
+    let seed = ["--seed", "1", "--reconnect", "--save-ms", "500"];
+    let mut bots = place.bots(&[&["--players", "8", "--seconds", "9"], &seed[..]].concat());
+    bots.wait_for("play:");
+    wait_until(|| counted(&place, "guildhall_gate_calls_total") > 80);
+    server.kill();
+    let _server = place.serve(&[]);
+    let (status, printed) = bots.finish();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("was older than 500ms at the loss"), "{printed}");
+}
+
+#[test]
+fn two_processes_that_find_each_other_by_a_list_are_one_game() {
+    let place = Place::new();
+    let [edge, role] = free_addresses();
+    let [admin] = free_addresses();
+    let file = |name: &str| format!("--config={}/{name}", env!("CARGO_MANIFEST_DIR"));
+    let discovery = format!("app.discovery=static:{edge},{role}");
+    let of_role = [
+        format!("--set={discovery}"),
+        format!("--set=link.listen={role}"),
+        format!("--set=admin.listen={admin}"),
+        file("role.toml"),
+    ];
+    let mut of_edge = place.settings(&[&discovery, &format!("link.listen={edge}")]);
+    of_edge.push(file("edge.toml"));
+    let mut edge = Program::start(place.folder.path(), &of_edge);
+    let mut role = Program::start(place.folder.path(), &of_role);
+    role.wait_for("ready");
+    edge.wait_for("ready");
+    let bots = place.bots(&["--players", "10", "--seconds", "3"]);
+    let (status, printed) = bots.finish();
+    assert!(status.success(), "{printed}");
+    assert!(printed.contains("players=10 ") && printed.contains(" wrong=0 "), "{printed}");
+    for program in [edge, role] {
+        program.signal("-TERM");
+        let (status, printed) = program.finish();
+        assert_eq!(status.code(), Some(0), "{printed}");
+    }
+}
+
+#[test]
+fn bots_that_lose_their_server_fail() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let mut bots = place.bots(&["--players", "2", "--seconds", "30"]);
+    bots.wait_for("play:");
+    server.kill();
+    // They end before their time, because there is nothing left to do.
+    let (status, printed) = bots.finish();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("lost its connection") && printed.contains(" wrong=2 "), "{printed}");
+}
+
+fn counted(place: &Place, name: &str) -> u64 {
+    let (_, metrics) = place.admin("/metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[track_caller]
+fn wait_until(is: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is() {
+        assert!(Instant::now() < end, "it did not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
