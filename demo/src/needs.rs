@@ -22,7 +22,7 @@ impl Needs {
         let mut missing: Vec<_> =
             self.services.iter().filter(|name| !served(name)).copied().collect();
         if let Some((gate, names)) = &self.for_clients {
-            missing.extend(names.iter().filter(|name| !gate.knows(name)));
+            missing.extend(names.iter().filter(|name| !served(name) || !gate.knows(name)));
         }
         missing
     }
