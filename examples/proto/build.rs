@@ -1,7 +1,12 @@
 //! Generates the code of the protos beside it.
 
 fn main() -> guildhall_build::Result {
-    let protos =
-        ["proto/hello.proto", "proto/counter.proto", "proto/bench.proto", "proto/room.proto"];
+    let protos = [
+        "proto/hello.proto",
+        "proto/counter.proto",
+        "proto/bench.proto",
+        "proto/room.proto",
+        "proto/chat.proto",
+    ];
     guildhall_build::compile(&protos, &["proto"])
 }

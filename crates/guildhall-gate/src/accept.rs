@@ -26,12 +26,11 @@ const REFUSAL: Duration = Duration::from_millis(20);
 
 /// Accepts clients until the gate drains. Each becomes one task, on the next worker.
 pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protocol: Protocol) {
-    let mut draining = edge.shared.draining.subscribe();
     let env = edge.cx.env();
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = draining.wait_for(|draining| *draining) => return,
+            () = edge.shared.draining.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let accepted = match accepted {

@@ -47,11 +47,10 @@ async fn begin(
     out: &Arc<Outbox>,
 ) -> Result<Entered, End> {
     let env = edge.cx.env();
-    let mut draining = edge.shared.draining.subscribe();
     let deadline = env.now() + edge.config.handshake();
     tokio::select! {
         biased;
-        _ = draining.wait_for(|draining| *draining) => Err(End::going_away()),
+        () = edge.shared.draining.cancelled() => Err(End::going_away()),
         begun = env.until(deadline, handshake(edge, transport, out)) => begun.unwrap_or_else(|| {
             let ms = edge.config.handshake_ms;
             let why = format!("no session within {ms} ms (gate.handshake_ms): begin with HELLO");

@@ -10,7 +10,7 @@ use guildhall_runtime::codegen::Service;
 use guildhall_runtime::proto::GateServer;
 use guildhall_runtime::{Component, Cx, StartError};
 use guildhall_wire::Method;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Places, accept};
 use crate::auth::{Authenticate, Jwt};
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<GateStats>,
     pub(crate) clients: Clients,
     pub(crate) methods: Arc<Methods>,
-    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) draining: CancellationToken,
     places: OnceLock<Arc<Places>>,
     tcp: OnceLock<SocketAddr>,
     websocket: OnceLock<SocketAddr>,
@@ -83,7 +83,7 @@ impl Gate {
             stats: Arc::default(),
             clients: Clients::default(),
             methods: Arc::default(),
-            draining: watch::Sender::new(false),
+            draining: CancellationToken::new(),
             places: OnceLock::new(),
             tcp: OnceLock::new(),
             websocket: OnceLock::new(),
@@ -150,7 +150,7 @@ impl Component for Gate {
 
     fn drain(self: Arc<Self>, _cx: Cx) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.shared.draining.send_replace(true);
+            self.shared.draining.cancel();
             if let Some(places) = self.shared.places.get() {
                 places.empty().await;
             }

@@ -26,7 +26,9 @@ impl End {
     }
 
     pub(crate) fn going_away() -> Self {
-        Self::Kick(reason::GOING_AWAY, "this gate is going away; connect again".into())
+        // No KICK: the player is welcome at the next gate.
+        let why = "this gate is going away; connect again";
+        Self::Error(Code::Unavailable, reason::GOING_AWAY, why.into())
     }
 
     fn too_slow(max: usize) -> Self {

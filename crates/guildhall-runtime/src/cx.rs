@@ -7,10 +7,10 @@ use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
 use guildhall_core::{AppId, Env};
 use guildhall_wire::{Head, Session};
-use tokio::sync::watch;
 
 use crate::actor::Turn;
 use crate::app::AppInner;
+use crate::mesh::MeshChanges;
 use crate::reply::Cancel;
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
@@ -121,8 +121,8 @@ impl Cx {
         self.app.mesh.nodes()
     }
 
-    /// A number that grows with every change of [`Cx::nodes`].
-    pub fn mesh_changes(&self) -> watch::Receiver<u64> {
+    /// Follows the changes of [`Cx::nodes`].
+    pub fn mesh_changes(&self) -> MeshChanges {
         self.app.mesh.changes()
     }
 

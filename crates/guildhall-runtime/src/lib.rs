@@ -36,6 +36,7 @@ pub use app::{App, RunningApp, StartError};
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;
+pub use mesh::MeshChanges;
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

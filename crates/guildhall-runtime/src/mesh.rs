@@ -1,5 +1,6 @@
 //! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
 
+mod changes;
 mod rendezvous;
 mod watch;
 
@@ -11,12 +12,13 @@ use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Env, KeyText, MethodDesc, Status, slot_of};
 use parking_lot::Mutex;
-use tokio::sync::watch::{Receiver, Sender};
 
 use crate::codegen::Target;
 use crate::link::Link;
 use rendezvous::Slots;
 
+pub use changes::MeshChanges;
+use changes::Revision;
 pub(crate) use watch::watch;
 
 /// Who serves what, as far as this app has a link to them.
@@ -26,7 +28,7 @@ pub(crate) struct Mesh {
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
     view: ArcSwap<View>,
-    changes: Sender<u64>,
+    changes: Arc<Revision>,
 }
 
 /// Where a call goes.
@@ -61,7 +63,7 @@ impl Mesh {
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
-            changes: Sender::new(0),
+            changes: Arc::default(),
         }
     }
 
@@ -112,7 +114,7 @@ impl Mesh {
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
         let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
         self.view.store(Arc::new(View { services: services.collect(), nodes: links.collect() }));
-        self.changes.send_modify(|revision| *revision += 1);
+        self.changes.grow();
     }
 
     /// The apps that there are links to.
@@ -120,8 +122,8 @@ impl Mesh {
         self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
     }
 
-    pub(crate) fn changes(&self) -> Receiver<u64> {
-        self.changes.subscribe()
+    pub(crate) fn changes(&self) -> MeshChanges {
+        MeshChanges::new(&self.changes)
     }
 
     /// The links to all ready instances of a service.

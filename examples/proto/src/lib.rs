@@ -19,3 +19,8 @@ pub mod bench {
 pub mod room {
     guildhall::include_proto!("room");
 }
+
+/// Chat: calls from players' clients, and pushes to them.
+pub mod chat {
+    guildhall::include_proto!("chat");
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Settings of a store, all in its URL: `redb:./data?cache_mb=64&queue=1024&group=256`.
+/// Settings of a store, all in its URL: `redb:./data?cache_mb=64&queue=16384&group=256`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The directory; made when missing.
@@ -18,7 +18,7 @@ pub struct Settings {
 impl Settings {
     /// The defaults for `directory`.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), cache_mb: 64, queue: 1024, group: 256 }
+        Self { directory: directory.into(), cache_mb: 64, queue: 16_384, group: 256 }
     }
 
     /// Reads a URL.

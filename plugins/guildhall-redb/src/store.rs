@@ -11,7 +11,8 @@ use guildhall_core::store::{
 };
 use guildhall_core::{BoxFuture, Env, Key};
 use redb::{ReadTransaction, ReadableDatabase as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 
 use crate::Settings;
 use crate::client::{ALREADY_OPEN, Client, ROWS, UNIQUE};
@@ -76,8 +77,13 @@ impl RedbStore {
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let gone = |_| self.client.failed(operation, "the store's writer has ended");
-        self.jobs.send(job(answer)).await.map_err(gone)?;
+        self.jobs.try_send(job(answer)).map_err(|error| {
+            let why = match error {
+                TrySendError::Full(_) => "too many writes wait for the disk (queue)",
+                TrySendError::Closed(_) => "the store's writer has ended",
+            };
+            self.client.failed(operation, why)
+        })?;
         answered.await.map_err(|_| {
             self.client.unknown(operation, "the store's writer ended before it answered")
         })

@@ -145,7 +145,7 @@ impl Calls {
 
     /// Checks everything that the gate can, cheapest first.
     fn prepare(&mut self, method: &Method, body: &Body) -> Result<Ready, Status> {
-        if *self.edge.shared.draining.borrow() {
+        if self.edge.shared.draining.is_cancelled() {
             let why = "this gate is going away; connect again";
             return Err(Status::not_run(Code::Unavailable, reason::GOING_AWAY, why));
         }

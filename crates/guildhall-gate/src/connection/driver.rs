@@ -7,9 +7,10 @@ use std::time::Duration;
 use guildhall_core::Code;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
+use guildhall_runtime::MeshChanges;
 use guildhall_runtime::proto::{SessionClient, SessionReq};
 use guildhall_wire::Packet;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Entered;
 use super::calls::{Calls, Done};
@@ -39,13 +40,13 @@ pub(super) struct Driver<'a> {
     transport: &'a mut Transport,
     entered: Entered,
     calls: Calls,
-    draining: watch::Receiver<bool>,
+    draining: CancellationToken,
     is_draining: bool,
     /// When the client was last heard.
     heard: Instant,
     touched: Instant,
     touch_at: Instant,
-    mesh: watch::Receiver<u64>,
+    mesh: MeshChanges,
     pings: u64,
     beat: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
@@ -55,7 +56,7 @@ impl<'a> Driver<'a> {
         let now = edge.cx.env().now();
         Self {
             calls: Calls::new(Arc::clone(edge), Arc::clone(&entered.client)),
-            draining: edge.shared.draining.subscribe(),
+            draining: edge.shared.draining.clone(),
             is_draining: false,
             heard: now,
             touched: now,
@@ -110,9 +111,8 @@ impl<'a> Driver<'a> {
         tokio::select! {
             biased;
             () = beat => Event::Beat,
-            // The sender lives as long as the app.
-            Ok(()) = mesh.changed() => Event::MeshChanged,
-            _ = draining.wait_for(|draining| *draining), if !*is_draining => Event::Draining,
+            () = mesh.changed() => Event::MeshChanged,
+            () = draining.cancelled(), if !*is_draining => Event::Draining,
             () = entered.client.out.ready() => Event::Queued,
             () = transport.writable(), if transport.is_writing() => Event::Writable,
             done = calls.next(), if !calls.is_empty() => Event::Answered(done),

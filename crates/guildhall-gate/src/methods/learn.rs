@@ -33,7 +33,6 @@ pub(crate) async fn learn(cx: Cx, methods: Arc<Methods>, methods_max: usize) {
     let mut told: BTreeMap<Bytes, Told> = BTreeMap::new();
     let mut published = None;
     loop {
-        changes.borrow_and_update();
         let nodes = cx.nodes();
         let kinds: BTreeSet<Bytes> = nodes.iter().map(kind).collect();
         told.retain(|kind, _| kinds.contains(kind));
@@ -61,16 +60,11 @@ pub(crate) async fn learn(cx: Cx, methods: Arc<Methods>, methods_max: usize) {
             methods.0.store(Arc::new(known));
             published = Some((lives, complete));
         }
-        let changed = changes.changed();
-        let changed = match complete {
-            true => changed.await,
-            false => {
-                let again = cx.env().now() + AGAIN;
-                cx.env().until(again, changed).await.unwrap_or(Ok(()))
-            }
-        };
-        if changed.is_err() {
-            return;
+        if complete {
+            changes.changed().await;
+        } else {
+            let again = cx.env().now() + AGAIN;
+            let _asked_again_either_way = cx.env().until(again, changes.changed()).await;
         }
     }
 }

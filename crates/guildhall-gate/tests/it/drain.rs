@@ -1,13 +1,13 @@
 //! Draining: what is outstanding is answered, and clients are told to go.
 
 use guildhall::status::reason;
-use guildhall_wire::{Kick, Packet};
+use guildhall_wire::Packet;
 
 use crate::clients::{Tcp, Ws, call, soon};
 use crate::world::{FIND, find, world};
 
 #[tokio::test]
-async fn a_draining_gate_answers_what_is_outstanding_and_kicks() {
+async fn a_draining_gate_answers_what_is_outstanding_and_tells_its_clients_to_go() {
     let mut world = world().await;
     let mut idle = Ws::login(world.ws(), "idle").await;
     let mut busy = Tcp::login(world.tcp(), "busy").await;
@@ -16,8 +16,9 @@ async fn a_draining_gate_answers_what_is_outstanding_and_kicks() {
     let (tcp, go) = (world.tcp(), world.go.clone());
 
     let clients = async {
-        let kick = idle.hear().await.unwrap();
-        assert_eq!((&kick["kind"], &kick["reason"]), (&"kick".into(), &reason::GOING_AWAY.into()));
+        let told = idle.hear().await.unwrap();
+        assert_eq!((&told["kind"], &told["id"]), (&"error".into(), &0.into()));
+        assert_eq!(told["reason"], reason::GOING_AWAY);
         assert_eq!(idle.hear().await, None);
         // New calls are refused while the old one runs.
         busy.send(&call(2, FIND, &find("late"))).await;
@@ -28,7 +29,7 @@ async fn a_draining_gate_answers_what_is_outstanding_and_kicks() {
         go.add_permits(1);
         assert!(matches!(busy.answer().await, Packet::Reply { id: 1, .. }));
         match busy.answer().await {
-            Packet::Kick(Kick { reason: reason::GOING_AWAY, .. }) => {}
+            Packet::Error { id: 0, reason: reason::GOING_AWAY, .. } => {}
             other => panic!("{other:?}"),
         }
         assert_eq!(busy.recv().await, None);

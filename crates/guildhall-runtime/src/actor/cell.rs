@@ -162,12 +162,15 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         !self.mail.lock().calls.is_empty()
     }
 
-    /// What to do next; also the end of what was done before.
+    /// What to do next.
     pub(super) fn next_job(&self) -> Option<Job> {
-        let mut mail = self.mail.lock();
-        mail.suspended = None;
+        self.mail.lock().next()
+    }
+
+    /// A turn of the game's begins: its limit does not count what was waited for before.
+    pub(super) fn begin_turn(&self) {
+        self.mail.lock().suspended = None;
         self.over_limit.store(false, Ordering::Relaxed);
-        mail.next()
     }
 
     pub(super) fn used(&self, active: bool) {
@@ -177,8 +180,10 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             mail.tick_at = self.room.config.tick().map(|tick| now + tick);
         }
         if !active {
-            (mail.save_at, mail.tick_at, mail.close) = (None, None, None);
+            (mail.save_at, mail.tick_at) = (None, None);
             (mail.save_due, mail.tick_due) = (false, false);
+            // The app that drains waits for those too that are activated once more.
+            mail.close = mail.close.filter(|why| *why == Why::Drain);
         } else if matches!(mail.close, Some(Why::Idle | Why::Missing)) {
             mail.close = None;
         }
@@ -313,9 +318,9 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
         let suspended = task.running.is_some();
         drop(task);
         let now = self.app.env.now();
-        if suspended {
-            self.mail.lock().suspended.get_or_insert(now);
-        }
+        let mut mail = self.mail.lock();
+        mail.suspended = suspended.then(|| mail.suspended.unwrap_or(now));
+        drop(mail);
         if now.duration_since(began) >= SLOW {
             self.app.counters.slow_turns.add(1);
             let (method, ms) = (self.mail.lock().method, (now - began).as_millis());

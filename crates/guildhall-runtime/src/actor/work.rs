@@ -214,6 +214,7 @@ async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
     cell: &Cell<A, S>,
     turn: F,
 ) -> Result<F::Output, Ended> {
+    cell.begin_turn();
     let mut turn = std::pin::pin!(AssertUnwindSafe(turn).catch_unwind());
     std::future::poll_fn(|cx| {
         if cell.over_limit.load(Ordering::Relaxed) {

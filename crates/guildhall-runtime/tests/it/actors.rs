@@ -256,6 +256,27 @@ async fn queued_calls_run_before_the_app_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_app_ends_though_an_actor_panics_while_it_drains() {
+    let app = app(&[], &TestStore::default()).await;
+    let cx = app.cx();
+    let began = cx.env().now();
+    let wait = wait_of(&cx, 7, 100);
+    settle().await;
+    let panicking = cx.clone();
+    let panicked = spawn(async move { RoomClient::new(&panicking).panic(RoomReq { id: 7 }).await });
+    let said = spawn({
+        let cx = cx.clone();
+        async move { say(&cx, 7).await }
+    });
+    settle().await;
+    app.shutdown().await;
+    assert!(cx.env().now() - began < Duration::from_secs(1), "it did not wait for app.drain_ms");
+    assert_eq!(wait.await.unwrap().unwrap(), 1);
+    assert_eq!(panicked.await.unwrap().unwrap_err().reason(), reason::PANICKED);
+    assert_eq!(said.await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_knob_is_a_start_up_error() {
     let config = guildhall::Config::builder().set("actor.room.tick_ms", 20);
     let app = guildhall::App::with(config.build().unwrap());

@@ -107,7 +107,7 @@ async fn a_remote_call_allocates_at_most_four_times_on_each_side() {
     let cx = caller.start().await.unwrap().cx();
     let mut nodes = cx.mesh_changes();
     while cx.nodes().len() < 2 {
-        nodes.changed().await.unwrap();
+        nodes.changed().await;
     }
     let echo = EchoClient::new(&cx);
     let concurrent = allocations(|| echo.echo_scalar(ScalarMsg { value: 7 })).await;

@@ -63,7 +63,7 @@ async fn options_of_the_url_are_checked() {
         assert!(error.contains(part), "{url}: {error}");
     }
     let settings = Settings::parse("redb:./data?cache_mb=8&group=3").unwrap();
-    assert_eq!((settings.cache_mb, settings.group, settings.queue), (8, 3, 1024));
+    assert_eq!((settings.cache_mb, settings.group, settings.queue), (8, 3, 16_384));
 }
 
 #[tokio::test]

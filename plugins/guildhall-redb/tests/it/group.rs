@@ -117,6 +117,21 @@ async fn a_write_whose_caller_went_away_is_done() {
 }
 
 #[tokio::test]
+async fn a_full_queue_is_an_error_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { queue: 1, ..Settings::new(dir.path()) };
+    let store = RedbStore::open(&Env::real(), settings).await.unwrap();
+    store.prepare(&[&ROLE]).await.unwrap();
+    let ((first, _), (second, _)) = (commits(0..1), commits(1..2));
+    let mut waiting = store.claim(&first, token());
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    let error = store.claim(&second, token()).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("(queue)"), "{error}");
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_column_that_becomes_unique_counts_rows_that_were_there() {
     let dir = tempfile::tempdir().unwrap();
     let store = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
