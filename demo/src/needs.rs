@@ -1,7 +1,7 @@
 //! What must be there for players to play: services of this app or of others.
 
 use guildhall::Cx;
-use guildhall_gate::Gate;
+use guildhall::gate::Gate;
 
 /// The services that an app needs before it can serve players.
 #[derive(Clone, Debug, Default)]
