@@ -10,8 +10,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use guildhall::gate::Gate;
 use guildhall::{BoxFuture, Component, Config, Cx, StartError};
-use guildhall_gate::Gate;
 use serde::{Deserialize, Serialize};
 
 use crate::needs::Needs;

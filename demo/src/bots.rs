@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::future::join_all;
+use guildhall::gate::GateConfig;
 use guildhall::{Config, Env, StartError};
-use guildhall_gate::GateConfig;
 
 use crate::login::LoginConfig;
 use bot::{Bot, World};

@@ -1,7 +1,7 @@
 //! What must be there for players to play: services of this app or of others.
 
 use guildhall::Cx;
-use guildhall_gate::Gate;
+use guildhall::gate::Gate;
 
 /// The services that an app needs before it can serve players.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ impl Needs {
         let mut missing: Vec<_> =
             self.services.iter().filter(|name| !served(name)).copied().collect();
         if let Some((gate, names)) = &self.for_clients {
-            missing.extend(names.iter().filter(|name| !gate.knows(name)));
+            missing.extend(names.iter().filter(|name| !served(name) || !gate.knows(name)));
         }
         missing
     }

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use guildhall::gate::{Gate, SessionActor, SessionServer};
 use guildhall::{App, Config, Cx, StartError};
 use guildhall_core::config::{ConfigBuilder, ConfigError};
-use guildhall_gate::{Gate, SessionActor};
 use guildhall_redb::Redb;
-use guildhall_runtime::proto::{SESSION, SessionServer};
+use guildhall_runtime::proto::SESSION;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;

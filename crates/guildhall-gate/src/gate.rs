@@ -103,7 +103,7 @@ impl Gate {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Whether clients can call this service here: some app serves it, and the gate has learnt its methods.
+    /// Whether the gate has learnt the methods of this service. Some app has served it, then; one may or may not serve it now.
     pub fn knows(&self, service: &str) -> bool {
         let known = self.shared.methods.known();
         known.methods.values().any(|learnt| learnt.desc.service == service)

@@ -123,7 +123,8 @@ impl Bot {
                     self.score.wrong(format!("bot {} missed {count} pushes", self.number));
                     continue;
                 }
-                Some(Event::Reset | Event::Back { .. }) => continue,
+                Some(Event::Back { .. }) => continue,
+                Some(Event::Reset) => "the session was lost".into(),
                 Some(Event::Lost(lost)) => lost.to_string(),
                 Some(Event::Kicked(kick)) => {
                     format!("kicked, reason {}: {}", kick.reason, kick.message)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use guildhall::Effect;
 use guildhall::status::reason;
 use guildhall_client::Event;
 
@@ -120,24 +121,11 @@ fn bots_notice_a_server_that_forgets_more_than_it_says() {
 
 #[test]
 fn two_processes_that_find_each_other_by_a_list_are_one_game() {
-    let place = Place::new();
-    let [edge, role] = free_addresses();
-    let [admin] = free_addresses();
-    let file = |name: &str| format!("--config={}/{name}", env!("CARGO_MANIFEST_DIR"));
-    let discovery = format!("app.discovery=static:{edge},{role}");
-    let of_role = [
-        format!("--set={discovery}"),
-        format!("--set=link.listen={role}"),
-        format!("--set=admin.listen={admin}"),
-        file("role.toml"),
-    ];
-    let mut of_edge = place.settings(&[&discovery, &format!("link.listen={edge}")]);
-    of_edge.push(file("edge.toml"));
-    let mut edge = Program::start(place.folder.path(), &of_edge);
-    let mut role = Program::start(place.folder.path(), &of_role);
+    let halves = Halves::new();
+    let (mut edge, mut role) = (halves.edge(), halves.role());
     role.wait_for("ready");
     edge.wait_for("ready");
-    let bots = place.bots(&["--players", "10", "--seconds", "3"]);
+    let bots = halves.place.bots(&["--players", "10", "--seconds", "3"]);
     let (status, printed) = bots.finish();
     assert!(status.success(), "{printed}");
     assert!(printed.contains("players=10 ") && printed.contains(" wrong=0 "), "{printed}");
@@ -145,6 +133,60 @@ fn two_processes_that_find_each_other_by_a_list_are_one_game() {
         program.signal("-TERM");
         let (status, printed) = program.finish();
         assert_eq!(status.code(), Some(0), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_outlives_the_process_that_runs_the_game() {
+    let halves = Halves::new();
+    let (mut edge, role) = (halves.edge(), halves.role());
+    edge.wait_for("ready");
+    let (client, _events) = player(&halves.place, &halves.place.tcp(), "ada").await;
+    register(&client, "Ada").await.unwrap();
+    role.kill();
+    wait_until(|| halves.place.admin("/readyz").0 == 503);
+    let status = power_up(&client, 1).await.unwrap_err();
+    assert_eq!((status.reason(), status.effect()), (reason::NO_ROUTE, Effect::NotRun), "{status}");
+    let mut role = halves.role();
+    role.wait_for("ready");
+    wait_until(|| halves.place.admin("/readyz").0 == 200);
+    assert_eq!(power_up(&client, 2).await.unwrap(), 2);
+}
+
+/// A place for both halves, each with its file.
+struct Halves {
+    place: Place,
+    edge: String,
+    role: String,
+    /// Of the role half.
+    admin: String,
+}
+
+impl Halves {
+    fn new() -> Self {
+        let [edge, role, admin] = free_addresses();
+        Self { place: Place::new(), edge, role, admin }
+    }
+
+    fn edge(&self) -> Program {
+        let link = format!("link.listen={}", self.edge);
+        let settings = self.place.settings(&[&self.discovery(), &link]);
+        self.start("edge.toml", settings)
+    }
+
+    fn role(&self) -> Program {
+        let own = [format!("link.listen={}", self.role), format!("admin.listen={}", self.admin)];
+        let settings = own.into_iter().chain([self.discovery()]);
+        self.start("role.toml", settings.map(|set| format!("--set={set}")).collect())
+    }
+
+    fn discovery(&self) -> String {
+        format!("app.discovery=static:{},{}", self.edge, self.role)
+    }
+
+    fn start(&self, file: &str, mut args: Vec<String>) -> Program {
+        args.push(format!("--config={}/{file}", env!("CARGO_MANIFEST_DIR")));
+        Program::start(self.place.folder.path(), &args)
     }
 }
 

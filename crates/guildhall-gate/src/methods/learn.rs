@@ -52,7 +52,12 @@ pub(crate) async fn learn(cx: Cx, methods: Arc<Methods>, methods_max: usize) {
         lives.sort();
         if published.as_ref() != Some(&(lives.clone(), complete)) {
             let kinds = lives.iter().filter_map(|(_, kind)| told.get(kind));
-            methods.0.store(Arc::new(known(kinds, &mut interned, complete)));
+            let mut known = known(kinds, &mut interned, complete);
+            // That nobody serves a method now is NO_ROUTE, which passes, and not that there is no such method.
+            for (id, before) in &methods.known().methods {
+                known.methods.entry(*id).or_insert_with(|| Arc::clone(before));
+            }
+            methods.0.store(Arc::new(known));
             published = Some((lives, complete));
         }
         if complete {
