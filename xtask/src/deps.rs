@@ -9,7 +9,7 @@ use crate::process::{cargo, output};
 
 /// Packages that a build of the default members may bring in, beside our own. A third above what it was when this was written;
 /// raise it in the commit that says what the new ones are for.
-const BUDGET: usize = 200;
+const BUDGET: usize = 230;
 
 /// Packages that no build of ours may bring in.
 const REFUSED: &[(&str, &str)] = &[
