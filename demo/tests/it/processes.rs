@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use guildhall::Effect;
 use guildhall::status::reason;
-use guildhall_client::Event;
+use guildhall_client::{Event, Lost};
 
 use crate::game::{connect, player, power, power_up, register};
 use crate::program::{Place, Program, free_addresses};
@@ -70,7 +70,7 @@ async fn sigterm_tells_the_clients_saves_the_actors_and_ends_with_0() {
     server.signal("-TERM");
     let told = loop {
         match events.next().await {
-            Some(Event::Kicked(kick)) => break kick.reason,
+            Some(Event::Lost(Lost::Ended(status))) => break status.reason(),
             Some(_) => {}
             None => panic!("the client was not told"),
         }
