@@ -61,7 +61,7 @@ pub struct BotArgs {
     pub save_ms: u64,
 }
 
-/// Plays, and prints the result as the last line: `players= calls= wrong= p50_ms= p99_ms= pushes=`.
+/// Plays, and prints the result as the last line: `players= calls= wrong= p50_ms= p99_ms=`.
 ///
 /// Ends with 1 when an answer was wrong, and with 2 when there were less calls than one per player and second.
 ///
