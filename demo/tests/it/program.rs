@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -158,10 +159,19 @@ impl Place {
     }
 }
 
-/// Free ports of loopback; all are held until the last is found, so no two are the same.
+/// Ports of loopback that nobody has, and that connections are not given: those begin above these.
 pub(crate) fn free_addresses<const N: usize>() -> [String; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.each_ref().map(|held| held.local_addr().unwrap().to_string())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    [(); N].map(|()| {
+        loop {
+            // Tests that run in other processes begin elsewhere.
+            let at = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 97;
+            let address = format!("127.0.0.1:{}", 12_000 + at % 20_000);
+            if TcpListener::bind(&address).is_ok() {
+                return address;
+            }
+        }
+    })
 }
 
 /// One request, on a connection of its own.
