@@ -5,11 +5,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use guildhall::gate::{Gate, SessionActor, SessionServer};
-use guildhall::{App, Config, Cx, StartError};
-use guildhall_core::config::{ConfigBuilder, ConfigError};
+use guildhall::gate::{Gate, SESSION, SessionActor, SessionServer};
+use guildhall::{App, Config, ConfigBuilder, ConfigError, Cx, StartError};
 use guildhall_redb::Redb;
-use guildhall_runtime::proto::SESSION;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
@@ -100,7 +98,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
 
 /// What the configuration calls the store.
 fn store(config: &Config) -> Result<String, ConfigError> {
-    Ok(config.section::<guildhall_runtime::AppConfig>("app")?.store)
+    Ok(config.section::<guildhall::AppConfig>("app")?.store)
 }
 
 fn check(serve: &[String]) -> Result<(), StartError> {

@@ -2,7 +2,6 @@
 
 mod conn;
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -50,15 +49,8 @@ impl Web {
         limits: Limits,
         router: Router,
     ) -> Result<(), StartError> {
-        let wrong = |e: std::io::Error| {
-            let hint = match e.kind() {
-                ErrorKind::AddrInUse => "; stop the program that has it, or set another address",
-                _ => "",
-            };
-            StartError::new(format!("{key} = \"{address}\": {e}{hint}"))
-        };
-        let listener = env.net().bind(address).await.map_err(wrong)?;
-        let addr = listener.local_addr().map_err(wrong)?;
+        let bound = env.listen(key, address).await;
+        let (listener, addr) = bound.map_err(StartError::new)?;
         self.addr.get_or_init(|| addr);
         let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let listener = WebListener { env: env.clone(), listener, places, idle: limits.idle };

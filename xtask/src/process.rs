@@ -67,12 +67,12 @@ impl Program {
         self.child.id()
     }
 
-    /// Waits until it prints `line`.
-    pub(crate) fn wait_for(&mut self, line: &str, within: Duration) -> Result<()> {
+    /// Waits until it prints `line`; returns all that it has printed.
+    pub(crate) fn wait_for(&mut self, line: &str, within: Duration) -> Result<&str> {
         let end = Instant::now() + within;
         while let Ok(next) = self.next_line(end) {
             if next.trim_end() == line {
-                return Ok(());
+                return Ok(&self.printed);
             }
         }
         bail!("{} did not print `{line}` within {within:?}, only:\n{}", self.name, self.printed)

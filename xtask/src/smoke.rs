@@ -1,6 +1,5 @@
 //! The demo as people run it: start, a hundred players, SIGTERM, and an exit that says that all went well.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,13 +11,14 @@ use crate::process::{Program, cargo, output, run as run_command};
 /// The demo's package and folder.
 const DEMO: &str = "demo";
 
-/// Where the demo is told what to listen on: each gets a free port of loopback, and the bots are told the same.
+/// What the demo listens on: any free port, which it prints.
 const LISTEN: &[&str] = &[
     "GUILDHALL__LOGIN__LISTEN",
     "GUILDHALL__GATE__TCP",
     "GUILDHALL__GATE__WEBSOCKET",
     "GUILDHALL__ADMIN__LISTEN",
 ];
+const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The line that it prints once it serves.
 const READY: &str = "ready";
@@ -38,15 +38,22 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     }
     let demo = build(root)?;
     let folder = tempfile::tempdir().context("make a temporary folder")?;
-    let listen = free_addresses(LISTEN)?;
     let command = |args: &[&str]| {
         let mut command = Command::new(&demo);
-        command.args(args).current_dir(folder.path()).envs(listen.iter().cloned());
+        command.args(args).current_dir(folder.path());
+        command.envs(LISTEN.iter().map(|name| (name, ANY_PORT)));
         command
     };
     let mut server = Program::start(&mut command(&[]))?;
-    server.wait_for(READY, READY_MAX)?;
-    let (status, printed) = Program::start(&mut command(BOTS))?.finish(BOTS_MAX)?;
+    let printed = server.wait_for(READY, READY_MAX)?.to_owned();
+    let place = |what: &str| {
+        let line = printed.lines().find(|line| line.starts_with(what));
+        line.and_then(|line| line.split_whitespace().last())
+            .with_context(|| format!("the demo does not say where `{what}` is:\n{printed}"))
+    };
+    let (login, gate) = (place("login")?, place("gate (TCP)")?);
+    let bots = [BOTS, &["--login", login, "--address", gate]].concat();
+    let (status, printed) = Program::start(&mut command(&bots))?.finish(BOTS_MAX)?;
     print!("{printed}");
     ensure!(status.success(), "the bots failed: {status}");
     // The standard library sends no signals but SIGKILL.
@@ -67,13 +74,6 @@ fn build(root: &Path) -> Result<PathBuf> {
 fn executable(messages: &str) -> Option<PathBuf> {
     let (_, rest) = messages.rsplit_once("\"executable\":\"")?;
     Some(PathBuf::from(rest.split_once('"')?.0))
-}
-
-/// A free port of loopback for each name. All are held until the last is found, so no two are the same.
-fn free_addresses(names: &[&'static str]) -> Result<Vec<(&'static str, String)>> {
-    let held = names.iter().map(|name| Ok((*name, TcpListener::bind("127.0.0.1:0")?)));
-    let held: Vec<(&str, TcpListener)> = held.collect::<Result<_>>()?;
-    held.iter().map(|(name, held)| Ok((*name, held.local_addr()?.to_string()))).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! [`Env`]: the only door to the clock, random numbers, tasks and sockets, so that a whole cluster can run simulated.
 
 mod blocking_io;
-mod io;
+mod conn_io;
 mod net;
 mod tokio_net;
 
+use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use blocking_io::ConnTry;
-pub use io::ConnIo;
+pub use conn_io::ConnIo;
 pub use net::{Accepted, Conn, Listener, Net};
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
@@ -209,6 +211,30 @@ impl Env {
     /// The network of this app.
     pub fn net(&self) -> &dyn Net {
         &*self.0.net
+    }
+
+    /// Listens on the address that the configuration gives under `setting`.
+    ///
+    /// # Errors
+    /// A text that names the setting, its value, what is wrong and what to do.
+    pub async fn listen(
+        &self,
+        setting: &str,
+        address: &str,
+    ) -> Result<(Box<dyn Listener>, SocketAddr), String> {
+        let wrong = |error: io::Error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "; stop the program that has it, or set another address"
+                }
+                io::ErrorKind::PermissionDenied => "; set a port of 1024 or more",
+                _ => "; it must be host:port of this machine",
+            };
+            format!("{setting} = \"{address}\": {error}{hint}")
+        };
+        let listener = self.net().bind(address).await.map_err(wrong)?;
+        let bound = listener.local_addr().map_err(wrong)?;
+        Ok((listener, bound))
     }
 
     /// Ends every task that was started through this world, as a SIGKILL would: nothing is saved, nobody is told.

@@ -28,6 +28,11 @@ pub enum Code {
 }
 
 impl Code {
+    /// gRPC's name: `INVALID_ARGUMENT`.
+    pub fn name(self) -> &'static str {
+        guildhall_wire::packet::code_name(self as u8)
+    }
+
     /// Reads a number from the wire; an unheard-of one is `Unknown`.
     pub fn from_number(number: u8) -> Self {
         use Code as C;

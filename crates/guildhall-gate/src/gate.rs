@@ -211,10 +211,8 @@ async fn listen(
     if address.is_empty() {
         return Ok(());
     }
-    let wrong = |e: std::io::Error| format!("{key} = \"{address}\": {e}");
     let env = edge.cx.env();
-    let listener = env.net().bind(address).await.map_err(wrong)?;
-    let local = listener.local_addr().map_err(wrong)?;
+    let (listener, local) = env.listen(key, address).await?;
     bound.get_or_init(|| local);
     env.spawn("gate-accept", accept(Arc::clone(edge), listener, protocol));
     Ok(())

@@ -399,9 +399,8 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     if links.listen.is_empty() {
         return Ok(None);
     }
-    let wrong = |e: std::io::Error| StartError(format!("link.listen = \"{}\": {e}", links.listen));
-    let listener = env.net().bind(&links.listen).await.map_err(wrong)?;
-    let addr = listener.local_addr().map_err(wrong)?;
+    let bound = env.listen("link.listen", &links.listen).await;
+    let (listener, addr) = bound.map_err(StartError)?;
     if links.secret.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
             "link.listen = \"{addr}\" is outside loopback and there is no link.secret; set the same one on all apps"

@@ -5,14 +5,19 @@
 #[doc(hidden)]
 pub mod codegen;
 
-pub use guildhall_core::config::Config;
-pub use guildhall_core::{AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Plugin, Status};
+pub use guildhall_core::config::{Config, ConfigBuilder, ConfigError};
+pub use guildhall_core::{
+    AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Method, Plugin, Status,
+};
 pub use guildhall_core::{discovery, env, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, App, Component, Cx, RunningApp, Service, StartError, Why,
+};
+pub use guildhall_runtime::{
+    ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
 };
 #[doc(hidden)]
 pub use prost;

@@ -1,7 +1,6 @@
 //! What a player does next, and what must come of it.
 
-use guildhall::{Effect, Status};
-use guildhall_core::Method;
+use guildhall::{Effect, Method, Status};
 use prost::Message;
 use rand::Rng as _;
 

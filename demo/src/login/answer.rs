@@ -45,7 +45,7 @@ impl<S: Into<Status>> From<S> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let code = guildhall_wire::packet::code_name(self.status.code() as u8);
+        let code = self.status.code().name();
         let (reason, message) = (self.status.reason(), self.status.message());
         let body = json!({ "code": code, "reason": reason, "message": message });
         let mut response = json_response(self.http, &body);
