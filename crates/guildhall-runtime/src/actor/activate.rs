@@ -44,21 +44,26 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         return Err(refused(Code::InvalidArgument, reason::BAD_KEY, why));
     };
     let missing = || refused(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+    let unavailable = |error| unavailable(cell.id(), &error);
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
         (_, true) if !method.create => return Err(missing()),
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
-            if !method.create && !exists(&*store, &rows).await.map_err(|e| unavailable(&e))? {
+            if !method.create && !exists(&*store, &rows).await.map_err(unavailable)? {
                 return Err(missing());
             }
-            claim(cell, &*store, &rows).await.map_err(|e| unavailable(&e))?
+            claim(cell, &*store, &rows).await.map_err(unavailable)?
         }
         _ => (token(cell, cell.app.epoch()), Vec::new()),
     };
     let state = A::State::load(&cell.key, rows).map_err(|error| {
         tracing::error!(actor = cell.id(), %error, "a row cannot be loaded");
-        refused(Code::DataLoss, reason::STORE, error.to_string())
+        refused(
+            Code::DataLoss,
+            reason::STORE,
+            format!("{} cannot be loaded: its row does not fit", cell.id()),
+        )
     })?;
     if !method.create && !state.exists() {
         return Err(missing());
@@ -115,8 +120,9 @@ fn token<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, epoch: u64) -> T
     }
 }
 
-/// The store did not do it, and so the call has not run.
-fn unavailable(error: &StoreError) -> Status {
-    tracing::warn!(%error, "an actor cannot be activated");
-    refused(Code::Unavailable, reason::STORE, error.to_string())
+/// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.
+fn unavailable(id: &str, error: &StoreError) -> Status {
+    tracing::warn!(actor = id, %error, "an actor cannot be activated");
+    let why = format!("{id} cannot be loaded now: its store does not answer");
+    refused(Code::Unavailable, reason::STORE, why)
 }

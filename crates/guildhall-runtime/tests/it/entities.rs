@@ -71,6 +71,20 @@ async fn an_error_of_activate_is_the_answer_and_the_call_did_not_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_new_actors_are_refused_and_nothing_of_it_is_told() {
+    let store = TestStore::default();
+    let app = app(&[], &store).await;
+    let cx = app.cx();
+    store.set_away(true);
+    let status = join(&cx, "ann").await.unwrap_err();
+    assert_eq!((status.code(), status.reason()), (Code::Unavailable, reason::STORE));
+    assert_eq!(status.effect(), Effect::NotRun);
+    assert!(!status.message().contains("/secret/path"), "{status}");
+    store.set_away(false);
+    join(&cx, "ann").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_are_saved_within_the_save_interval_and_together() {
     let store = TestStore::default();
     let app = app(&[("actor.member.save_ms", "1000")], &store).await;

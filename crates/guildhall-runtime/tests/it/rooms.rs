@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
@@ -184,6 +184,8 @@ pub(crate) struct TestStore(Arc<Inner>);
 struct Inner {
     store: MemoryStore,
     claims: AtomicU64,
+    /// Claims fail.
+    away: AtomicBool,
     commits: AtomicU64,
     /// What the next commits fail with.
     failures: Mutex<VecDeque<Failure>>,
@@ -205,6 +207,10 @@ impl TestStore {
 
     pub(crate) fn commits(&self) -> u64 {
         self.0.commits.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_away(&self, away: bool) {
+        self.0.away.store(away, Ordering::SeqCst);
     }
 
     pub(crate) fn fail_next(&self, failures: &[Failure]) {
@@ -237,6 +243,11 @@ impl Store for TestStore {
         by: Token,
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
         self.0.claims.fetch_add(1, Ordering::SeqCst);
+        if self.0.away.load(Ordering::SeqCst) {
+            let error =
+                StoreError::new(StoreErrorKind::Unavailable, "claim", "a row", "/secret/path");
+            return Box::pin(std::future::ready(Err(error)));
+        }
         self.0.store.claim(rows, by)
     }
 
