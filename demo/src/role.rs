@@ -8,8 +8,8 @@ use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
 pub use names::NameActor;
 
 use crate::proto::role::{
-    BearsReq, BearsRsp, ChannelMsg, GetInfoReq, NameReq, NamesClient, PostReq, PowerUpReq,
-    RegisterReq, RenameReq, Role, RoleError, RoleEvents, RoleRsp, RoleStateEntity,
+    BearsReq, BearsRsp, ChannelMsg, GetInfoReq, LoginReq, NameReq, NamesClient, PostReq,
+    PowerUpReq, RegisterReq, RenameReq, Role, RoleError, RoleEvents, RoleRsp, RoleStateEntity,
 };
 
 /// A player's role, by the player's id: `.actor::<RoleActor, _>(|a| a.serve(RoleServer))`.
@@ -40,6 +40,11 @@ impl Role for RoleActor {
         rules::check_name(&req.name)?;
         self.claim(cx, &req.name).await?;
         self.state.set_name(req.name);
+        Ok(self.answer())
+    }
+
+    async fn login(&mut self, _cx: &Cx, _req: LoginReq) -> Result<RoleRsp, Status> {
+        self.state.set_logins(self.state.logins.saturating_add(1));
         Ok(self.answer())
     }
 

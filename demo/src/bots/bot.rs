@@ -15,7 +15,7 @@ use super::model::Model;
 use super::pushes::Players;
 use super::score::Score;
 use super::{BotArgs, moves};
-use crate::proto::role::{GetInfoReq, RegisterReq, RoleClient, RoleEvents, RoleState};
+use crate::proto::role::{LoginReq, RegisterReq, RoleClient, RoleEvents, RoleState};
 
 /// What all bots share.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ async fn enter(
     }
     let ready = env.now() + READY_MAX;
     let role = loop {
-        match client.call(RoleClient::GET_INFO, GetInfoReq::default()).await {
+        match client.call(RoleClient::LOGIN, LoginReq::default()).await {
             Ok(rsp) => break rsp.role,
             Err(status) if status.reason() == reason::NOT_READY && env.now() < ready => {
                 env.sleep(AGAIN).await;

@@ -1,8 +1,8 @@
 //! Roles and their names, called from within the app.
 
 use demo::proto::role::{
-    GetInfoReq, NameReq, NamesClient, NamesServer, PostReq, PowerUpReq, RegisterReq, RenameReq,
-    RoleClient, RoleError, RoleServer, RoleState,
+    GetInfoReq, LoginReq, NameReq, NamesClient, NamesServer, PostReq, PowerUpReq, RegisterReq,
+    RenameReq, RoleClient, RoleError, RoleServer, RoleState,
 };
 use demo::role::{NameActor, RoleActor};
 use guildhall::status::reason;
@@ -20,6 +20,11 @@ async fn app() -> RunningApp {
 async fn register(cx: &Cx, role_id: &str, name: &str) -> Result<RoleState, Status> {
     let req = RegisterReq { role_id: role_id.into(), name: name.into() };
     Ok(RoleClient::new(cx).register(req).await?.role.unwrap())
+}
+
+async fn login(cx: &Cx, role_id: &str) -> Result<RoleState, Status> {
+    let req = LoginReq { role_id: role_id.into() };
+    Ok(RoleClient::new(cx).login(req).await?.role.unwrap())
 }
 
 async fn rename(cx: &Cx, role_id: &str, name: &str) -> Result<RoleState, Status> {
@@ -50,11 +55,23 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Status>, error: RoleError) {
 }
 
 #[tokio::test]
+async fn logins_are_counted() {
+    let app = app().await;
+    let cx = app.cx();
+    register(&cx, "p1", "Ada").await.unwrap();
+    assert_eq!(info(&cx, "p1").await.unwrap().logins, 0);
+    for n in 1..=3 {
+        assert_eq!(login(&cx, "p1").await.unwrap().logins, n);
+    }
+}
+
+#[tokio::test]
 async fn a_role_is_made_once_and_grows() {
     let app = app().await;
     let cx = app.cx();
     let role = register(&cx, "p1", "Ada").await.unwrap();
-    assert_eq!(role, RoleState { role_id: "p1".into(), name: "Ada".into(), power: 0 });
+    let made = RoleState { role_id: "p1".into(), name: "Ada".into(), power: 0, logins: 0 };
+    assert_eq!(role, made);
     refused(register(&cx, "p1", "Eve").await, RoleError::Registered);
     assert_eq!(power_up(&cx, "p1", 5).await.unwrap(), 5);
     assert_eq!(power_up(&cx, "p1", 7).await.unwrap(), 12);
@@ -68,6 +85,7 @@ async fn a_player_without_a_role_gets_not_found_from_everything_but_register() {
     let app = app().await;
     let cx = app.cx();
     let calls = [
+        login(&cx, "p1").await.map(drop),
         info(&cx, "p1").await.map(drop),
         rename(&cx, "p1", "Ada").await.map(drop),
         power_up(&cx, "p1", 1).await.map(drop),
