@@ -23,7 +23,7 @@ use crate::sim::{NoNet, SimNet, Trace};
 const WALL: Duration = Duration::from_secs(1_800_000_000);
 
 /// Where apps listen for links, each on its own host.
-const LINK_PORT: u16 = 7000;
+const LINK_PORT: u16 = 7200;
 
 /// How long a process takes to start again. A wall clock that counts ms tells the lives apart.
 const RESTART: Duration = Duration::from_millis(1);
@@ -246,7 +246,7 @@ impl Cluster {
     }
 
     /// A world on a host of its own, for a client. Hosts of clients are named `client-1`, `client-2`, and so on, for
-    /// partitions and delays. Apps are reached by their id as a host's name: `dev.w1.gate.1:7100`.
+    /// partitions and delays. Apps are reached by their id as a host's name: `dev.w1.gate.1:7000`.
     pub fn client_env(&mut self) -> Env {
         let host = format!("client-{}", self.clients.len() + 1);
         self.net.add(&host);

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod faults;
+mod game;
 mod memory;
 mod net;
 mod replay;
