@@ -10,6 +10,7 @@
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
 mod activate;
+mod admin;
 mod cell;
 mod config;
 mod key;
@@ -25,6 +26,7 @@ use guildhall_entity::State;
 
 use crate::cx::Cx;
 
+pub use admin::Actors;
 pub use config::ActorConfig;
 pub use key::find_key;
 pub(crate) use room::{ActorType, AnyRoom, Registered, open};
@@ -83,7 +85,7 @@ pub trait Actor: Sized + Send + 'static {
 pub enum Why {
     /// Nobody has called it for `idle_ms`.
     Idle,
-    /// Its own turn has asked for it with `Cx::deactivate`.
+    /// Its own turn has asked for it with `Cx::deactivate`, or somebody with `Actors::close`.
     Asked,
     /// Its entity does not exist: it was deleted, or the call that should have made it did not.
     Missing,

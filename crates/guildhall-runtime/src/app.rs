@@ -97,7 +97,7 @@ pub(crate) struct AppInner {
     pub(crate) workers: Workers,
     /// One per worker.
     pub(crate) runners: Vec<Arc<Runner>>,
-    rooms: Vec<Arc<dyn AnyRoom>>,
+    pub(crate) rooms: Vec<Arc<dyn AnyRoom>>,
     pub(crate) mesh: Mesh,
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.

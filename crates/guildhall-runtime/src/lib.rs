@@ -31,7 +31,7 @@ mod service;
 mod signals;
 mod worker;
 
-pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, And, Why};
+pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
 pub use app::{App, RunningApp, StartError};
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};

@@ -1,5 +1,6 @@
 //! The room of an actor type: its actors by key, how many there may be, and how they all end.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -51,6 +52,14 @@ pub(crate) trait AnyRoom: Send + Sync {
     fn drain(&self) -> BoxFuture<'_, ()>;
     /// Drops all actors as they are: the app was killed.
     fn abandon(&self);
+    /// The type of the actors.
+    fn actor(&self) -> TypeId;
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Their keys, in order.
+    fn keys(&self) -> Vec<Key>;
+    /// Deactivates one; whether it is there.
+    fn close(&self, key: &str) -> bool;
 }
 
 /// The actors of one type in one app.
@@ -269,6 +278,23 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
                 emptied.await;
             }
         })
+    }
+
+    fn actor(&self) -> TypeId {
+        TypeId::of::<A>()
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.cells().iter().map(|cell| cell.key.clone()).collect()
+    }
+
+    fn close(&self, key: &str) -> bool {
+        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
+        cell.inspect(|cell| cell.close(Why::Asked)).is_some()
     }
 
     fn abandon(&self) {

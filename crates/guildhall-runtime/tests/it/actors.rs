@@ -8,7 +8,7 @@ use proto::room::{
     AnnounceReq, FailReq, RelayReq, RoomClient, RoomError, RoomReq, SayReq, WaitReq,
 };
 
-use crate::rooms::{TestStore, app, app_named};
+use crate::rooms::{TestRoom, TestStore, app, app_named};
 use crate::world::spawn;
 
 fn wait_of(cx: &Cx, id: i64, ms: u32) -> tokio::task::JoinHandle<Result<u64, Status>> {
@@ -175,6 +175,28 @@ async fn an_idle_actor_leaves_memory() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn actors_can_be_counted_listed_and_closed() {
+    let app = app(&[], &TestStore::default()).await;
+    let cx = app.cx();
+    let rooms = cx.actors::<TestRoom>();
+    assert_eq!(rooms.count(), 0);
+    for id in [3, 1, 2] {
+        say(&cx, id).await.unwrap();
+    }
+    let mut keys = Vec::new();
+    rooms.each(|key| keys.push(key.to_string()));
+    assert_eq!((rooms.count(), keys), (3, vec!["1".into(), "2".into(), "3".into()]));
+    let wait = wait_of(&cx, 2, 100);
+    settle().await;
+    assert!(rooms.close(&2) && !rooms.close(&9));
+    assert_eq!(wait.await.unwrap().unwrap(), 2, "what was begun has run");
+    settle().await;
+    assert_eq!(rooms.count(), 2);
+    assert_eq!(count(&cx, 2).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(cx.actors::<crate::rooms::TestMember>().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn ticks_come_in_their_time() {
     let app = app(&[("actor.room.tick_ms", "50")], &TestStore::default()).await;
     let cx = app.cx();
@@ -280,7 +302,7 @@ async fn an_app_ends_though_an_actor_panics_while_it_drains() {
 async fn a_wrong_knob_is_a_start_up_error() {
     let config = guildhall::Config::builder().set("actor.room.tick_ms", 20);
     let app = guildhall::App::with(config.build().unwrap());
-    let app = app.actor::<crate::rooms::TestRoom, _>(|a| a.serve(proto::room::RoomServer));
+    let app = app.actor::<TestRoom, _>(|a| a.serve(proto::room::RoomServer));
     let error = app.start().await.unwrap_err().to_string();
     assert!(error.contains("actor.room.tick_ms is 20"), "{error}");
 }

@@ -1,0 +1,59 @@
+//! A look at the actors of one type in this app, from outside of their turns.
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use guildhall_core::{ActorKey, Key};
+
+use super::{Actor, AnyRoom};
+use crate::cx::Cx;
+
+/// The actors of a type that are in this app's memory: `cx.actors::<Player>()`.
+///
+/// They come and go meanwhile, so a number or a key is true when it is told, and maybe no longer.
+pub struct Actors<A> {
+    /// `None` when the app has no actors of this type.
+    room: Option<Arc<dyn AnyRoom>>,
+    actor: PhantomData<fn(A)>,
+}
+
+impl Cx {
+    /// The actors of a type in this app.
+    ///
+    /// ```
+    /// # async fn of<Player: guildhall_runtime::Actor<Key = String>>(cx: &guildhall_runtime::Cx) {
+    /// let players = cx.actors::<Player>();
+    /// println!("{} players are in memory", players.count());
+    /// players.close(&"ann".to_owned());
+    /// # }
+    /// ```
+    pub fn actors<A: Actor>(&self) -> Actors<A> {
+        let room = self.app.rooms.iter().find(|room| room.actor() == TypeId::of::<A>());
+        Actors { room: room.cloned(), actor: PhantomData }
+    }
+}
+
+impl<A: Actor> Actors<A> {
+    /// How many are in memory, those included that are just being activated.
+    pub fn count(&self) -> usize {
+        self.room.as_ref().map_or(0, |room| room.count())
+    }
+
+    /// Calls `each` with the key of every one that is in memory, in the order of the keys' text.
+    pub fn each(&self, mut each: impl FnMut(&Key)) {
+        let keys = self.room.as_ref().map(|room| room.keys()).unwrap_or_default();
+        keys.iter().for_each(&mut each);
+    }
+
+    /// Deactivates one, saved and in order, after the calls that wait for it. Whether it was in memory.
+    pub fn close(&self, key: &A::Key) -> bool {
+        self.room.as_ref().is_some_and(|room| room.close(key.to_text().as_str()))
+    }
+}
+
+impl<A: Actor> std::fmt::Debug for Actors<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actors").field("name", &A::NAME).field("count", &self.count()).finish()
+    }
+}
