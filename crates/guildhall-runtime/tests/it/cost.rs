@@ -161,8 +161,8 @@ async fn a_remote_call_allocates_at_most_four_times_on_each_side() {
     let concurrent = allocations(|| echo.echo_scalar(ScalarMsg { value: 7 })).await;
     let actor = EchoActorClient::new(&cx);
     let keyed = allocations(|| actor.echo_keyed(KeyedMsg { id: 7, value: 7 })).await;
-    // Both sides together.
-    assert!(concurrent <= 8.0 && keyed <= 8.0, "concurrent {concurrent}, actor {keyed}");
+    // Both sides together do with what one of them may take.
+    assert!(concurrent <= 4.0 && keyed <= 4.0, "concurrent {concurrent}, actor {keyed}");
 }
 
 #[tokio::test]
