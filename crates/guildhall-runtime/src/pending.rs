@@ -1,6 +1,7 @@
 //! Calls that wait for their reply: a table of slots, each with its own waker, so that a call allocates nothing to wait.
 
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
@@ -9,6 +10,9 @@ use guildhall_core::{Code, Effect, Status};
 use guildhall_wire::frame::{call_id, call_id_parts};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// How much later than its deadline a call may fail, when others have just failed.
+const TOGETHER: Duration = Duration::from_millis(5);
 
 /// Calls that wait for their reply.
 #[derive(Debug)]
@@ -138,7 +142,8 @@ impl Pending {
                 next = Some(next.map_or(wait.deadline, |next: Instant| next.min(wait.deadline)));
             }
         }
-        table.earliest = next;
+        // Calls that are over soon after each other fail together: the table is looked through once for them.
+        table.earliest = next.map(|next| next.max(now + TOGETHER));
         drop(table);
         wakers.into_iter().for_each(Waker::wake);
         expired
