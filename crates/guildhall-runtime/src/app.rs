@@ -25,6 +25,7 @@ use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::Counters;
 use crate::cx::Cx;
+use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
@@ -259,6 +260,8 @@ impl App {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
         let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
+        lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
@@ -277,7 +280,7 @@ impl App {
             counters: Counters::default(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
-            rooms: actors.into_iter().map(|actor| actor.room).collect(),
+            rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             store: RwLock::new(backends.store),
             slots: app.slots,

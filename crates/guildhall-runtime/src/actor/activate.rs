@@ -13,7 +13,8 @@ use guildhall_entity::State as _;
 use super::cell::{Active, Cell};
 use super::services::ActorServices;
 use super::work::{no_such, refused};
-use super::{Actor, Turn as _};
+use super::Actor;
+use crate::chain::Callee as _;
 use crate::cx::Cx;
 
 /// A claim that was refused by a higher epoch is made again above it, this often.

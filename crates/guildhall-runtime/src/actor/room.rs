@@ -14,21 +14,20 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::ReusableBoxFuture;
 
-use super::cell::{Active, Call, Cell};
+use super::cell::{Active, Cell};
 use super::config::ActorConfig;
 use super::key::find_key;
 use super::services::ActorServices;
 use super::{Actor, Why, work};
 use crate::app::StartError;
+use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
+use crate::turn::Call;
 
 /// Boxes of turns that are kept for the next ones.
 const POOLED: usize = 64;
-
-/// Actors in a chain of calls.
-const CHAIN_MAX: usize = 16;
 
 /// An actor type of an app, before it runs.
 pub(crate) struct ActorType {
@@ -149,8 +148,9 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// Puts a call into the mailbox of its actor, or says why not.
     fn post(self: &Arc<Self>, key: &str, call: Call) {
-        if let Some(cycle) = chain_problem::<A>(&call.cx, key) {
-            call.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, cycle);
+        let me = || actor_id(A::NAME, KeyText::Text(key));
+        if let Some(cycle) = chain::problem(&call.cx, me) {
+            call.deadlock(cycle);
             return;
         }
         let worker = self.worker_of(key);
@@ -279,15 +279,4 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
             cell.abandon();
         }
     }
-}
-
-/// Why a call from these actors can never be answered: it would wait for itself, or the chain has no end.
-fn chain_problem<A: Actor>(cx: &Cx, key: &str) -> Option<String> {
-    let chain = &cx.head.as_ref()?.chain;
-    let me = super::actor_id(A::NAME, KeyText::Text(key));
-    if let Some(at) = chain.iter().position(|id| *id == me) {
-        return Some(format!("the call waits for itself: {} -> {me}", chain[at..].join(" -> ")));
-    }
-    (chain.len() >= CHAIN_MAX)
-        .then(|| format!("{CHAIN_MAX} actors wait for each other: {} -> {me}", chain.join(" -> ")))
 }
