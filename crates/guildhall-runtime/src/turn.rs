@@ -71,7 +71,13 @@ impl Ended {
 }
 
 /// Counts and logs a poll that kept its worker busy.
-pub(crate) fn watch_slow(counters: &Counters, id: &str, method: &str, began: Instant, now: Instant) {
+pub(crate) fn watch_slow(
+    counters: &Counters,
+    id: &str,
+    method: &str,
+    began: Instant,
+    now: Instant,
+) {
     let took = now.duration_since(began);
     if took >= SLOW {
         counters.slow_turns.add(1);

@@ -242,6 +242,8 @@ pub(crate) fn lane(service: &Service) -> String {
 
         impl {name}Server {{
             /// Serves `service`, {what}.
+            ///
+            /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; what it has changed stays.
             pub fn new<T: {name}>({params}) -> Self {{
                 let shared = ::std::sync::Arc::new({shared});
                 Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, body| {{

@@ -221,7 +221,9 @@ fn durable_and_create_are_for_actors() {
         for model in ["SERIAL", "INTERLEAVED"] {
             let rpc = get(&format!("{option}: true"));
             check(
-                &format!("service Echo {{ option (guildhall.service) = {{ model: {model} }};\n  {rpc}\n}}"),
+                &format!(
+                    "service Echo {{ option (guildhall.service) = {{ model: {model} }};\n  {rpc}\n}}"
+                ),
                 &format!(
                     "3:3: error: `Echo.Get` has {option}: true, which is for methods of ACTOR services; drop it"
                 ),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use guildhall_core::Key;
 use guildhall_core::env::Instant;
 use guildhall_core::store::{StoreError, Token};
-use guildhall_core::Key;
 use parking_lot::Mutex;
 
 use super::room::{Room, TurnBox};
