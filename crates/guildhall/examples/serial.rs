@@ -7,7 +7,7 @@
 //! Output:
 //!
 //!     1, 3, 6
-//!     in the queue: ResourceExhausted
+//!     no room: ResourceExhausted
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -41,16 +41,16 @@ impl Ledger for Sum {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config::builder().set("service.models.Ledger.queue", 2).build()?;
+    let config = Config::builder().set("service.models.Ledger.queue", 3).build()?;
     let app = App::with(config).serve(LedgerServer::new(Sum(0))).start().await?;
     let cx = app.cx();
     let ledger = LedgerClient::new(&cx);
     let add = |add| ledger.add(AddReq { add, wait_ms: 20, ..AddReq::default() });
-    // One runs, two wait, and there is no room for a fourth.
+    // They come at once: three may wait for their turn, and there is no room for a fourth.
     let (one, two, three, four) = tokio::join!(add(1), add(2), add(3), add(4));
     println!("{}, {}, {}", one?.sum, two?.sum, three?.sum);
     if let Err(status) = four {
-        println!("in the queue: {:?}", status.code());
+        println!("no room: {:?}", status.code());
     }
     app.shutdown().await;
     Ok(())
