@@ -7,6 +7,7 @@ fn main() -> guildhall_build::Result {
         "proto/bench.proto",
         "proto/room.proto",
         "proto/chat.proto",
+        "proto/models.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -31,7 +31,10 @@ pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Ve
             code += &match service.model {
                 Model::Client => pushes::pushes(service),
                 Model::Actor => services::actor(service) + &clients::client(service),
-                _ => services::concurrent(service) + &clients::client(service),
+                Model::Concurrent => services::concurrent(service) + &clients::client(service),
+                Model::Serial | Model::Interleaved => {
+                    services::lane(service) + &clients::client(service)
+                }
             };
         }
         for entity in program.entities.iter().filter(|it| it.desc.package_name() == package) {

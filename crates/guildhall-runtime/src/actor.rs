@@ -21,12 +21,13 @@ mod services;
 mod work;
 
 use bytes::Bytes;
-use guildhall_core::{ActorKey, KeyText, ServiceDesc, Status};
+use guildhall_core::{ActorKey, ServiceDesc, Status};
 use guildhall_entity::State;
 
 use crate::cx::Cx;
 
 pub use admin::Actors;
+pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
 pub(crate) use room::{ActorType, AnyRoom, Registered, open};
@@ -105,38 +106,4 @@ pub trait ActorService<A: Actor>: Send + Sync + 'static {
         method: usize,
         body: Bytes,
     ) -> impl Future<Output = Result<Bytes, Status>> + Send;
-}
-
-/// The actor whose turn a [`Cx`] belongs to.
-pub(crate) trait Turn: Send + Sync {
-    /// `NAME/key`.
-    fn id(&self) -> &str;
-    fn deactivate(&self);
-    /// The turn waits for another actor.
-    fn begin_await(&self, other: String);
-    fn end_await(&self, other: &str);
-}
-
-/// How an actor is named in chains of calls.
-pub(crate) fn actor_id(name: &str, key: KeyText<'_>) -> String {
-    key.with_text(|key| format!("{name}/{}", key.unwrap_or_default()))
-}
-
-/// A turn waits for another actor as long as this lives.
-pub(crate) struct Awaiting<'a> {
-    turn: &'a dyn Turn,
-    other: String,
-}
-
-impl<'a> Awaiting<'a> {
-    pub(crate) fn new(turn: &'a std::sync::Arc<dyn Turn>, other: String) -> Self {
-        turn.begin_await(other.clone());
-        Self { turn: &**turn, other }
-    }
-}
-
-impl Drop for Awaiting<'_> {
-    fn drop(&mut self) {
-        self.turn.end_await(&self.other);
-    }
 }

@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, AnyRoom, Registered, Runner, Saver,
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
+    Saver,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
@@ -25,6 +26,7 @@ use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::Counters;
 use crate::cx::Cx;
+use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
@@ -97,7 +99,8 @@ pub(crate) struct AppInner {
     pub(crate) workers: Workers,
     /// One per worker.
     pub(crate) runners: Vec<Arc<Runner>>,
-    pub(crate) rooms: Vec<Arc<dyn AnyRoom>>,
+    rooms: Vec<Arc<dyn AnyRoom>>,
+    pub(crate) actors: Vec<Arc<dyn Admin>>,
     pub(crate) mesh: Mesh,
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
@@ -259,6 +262,8 @@ impl App {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
         let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
+        lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
@@ -277,7 +282,8 @@ impl App {
             counters: Counters::default(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
-            rooms: actors.into_iter().map(|actor| actor.room).collect(),
+            actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
+            rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             store: RwLock::new(backends.store),
             slots: app.slots,

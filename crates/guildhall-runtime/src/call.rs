@@ -11,7 +11,7 @@ use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
-use crate::actor::{Awaiting, actor_id};
+use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::Target;
 use crate::cx::Cx;
 
@@ -109,8 +109,11 @@ async fn once<Req: Message>(
     }
     let route = cx.app.mesh.route(method, target, key)?;
     // What this turn waits for, so that a call which waits for this turn can be refused.
-    let _awaiting = match (&cx.turn, &route.actor) {
-        (Some(turn), Some(name)) => Some(Awaiting::new(turn, actor_id(name, key))),
+    let _awaiting = match (&cx.turn, &route.actor, method.model) {
+        (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),
+        (Some(turn), None, Model::Serial) => {
+            Some(Awaiting::new(turn, serial_id(method.service, route.link.peer())))
+        }
         _ => None,
     };
     route.link.call(method, deadline, left, head, req).await

@@ -18,8 +18,12 @@ pub use guildhall_entity::{
 
 pub use crate::actor::{Actor, ActorService};
 pub use crate::cx::Cx;
+pub use crate::lane::{Lane, Turn};
 pub use crate::push::Players;
 pub use crate::service::{HandlerFuture, Incoming, Service};
+
+/// The state of a SERIAL service: never contended, as its lane runs one call at a time.
+pub use tokio::sync::Mutex as SerialState;
 
 /// Where a call goes.
 #[derive(Clone, Debug, Default)]

@@ -31,7 +31,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Calls and casts that an actor has run.
+    /// Calls and casts that an actor, or a serial or interleaved service, has run.
     turns: "guildhall_actor_turns_total",
     /// Times that a turn kept its worker busy for 50 ms or more.
     slow_turns: "guildhall_actor_slow_turns_total",
@@ -45,7 +45,7 @@ counters! {
     deactivations: "guildhall_actor_deactivations_total",
     /// Activations that were dropped with their unsaved changes.
     dropped: "guildhall_actor_dropped_total",
-    /// Calls and casts that a mailbox, or the number of actors, had no room for.
+    /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: "guildhall_actor_overloaded_total",
     /// Batches of rows that were saved.
     saves: "guildhall_saves_total",

@@ -8,8 +8,8 @@ use guildhall_core::env::Instant;
 use guildhall_core::{AppId, Env};
 use guildhall_wire::{Head, Session};
 
-use crate::actor::Turn;
 use crate::app::AppInner;
+use crate::chain::Callee;
 use crate::mesh::MeshChanges;
 use crate::reply::Cancel;
 
@@ -25,8 +25,8 @@ pub struct Cx {
     pub(crate) head: Option<Arc<Head>>,
     /// The session's command number goes with the call that is the command, not with the calls that it makes.
     pub(crate) is_command: bool,
-    /// The actor whose turn this is.
-    pub(crate) turn: Option<Arc<dyn Turn>>,
+    /// Whose turn this is.
+    pub(crate) turn: Option<Arc<dyn Callee>>,
     pub(crate) cancel: Option<Cancel>,
 }
 

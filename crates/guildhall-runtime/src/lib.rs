@@ -1,8 +1,8 @@
 //! The runtime: an app's life, calls between apps, the links that carry them, and actors.
 //!
 //! Reading order: [`App`] builds and starts; [`Cx`] is what a handler and a caller hold; `call` routes and retries; `mesh` is
-//! the view of who serves what; `link` moves frames; `service` dispatches what arrives; `actor` runs it where it has a key.
-//! [`codegen`] is for generated code.
+//! the view of who serves what; `link` moves frames; `service` dispatches what arrives; `actor` runs it where it has a key, `lane`
+//! where the calls of a service wait for each other. [`codegen`] is for generated code.
 
 // Generated code names `::guildhall`, also here.
 extern crate self as guildhall;
@@ -11,12 +11,14 @@ mod actor;
 mod app;
 mod backends;
 mod call;
+mod chain;
 #[doc(hidden)]
 pub mod codegen;
 mod component;
 mod config;
 mod counters;
 mod cx;
+mod lane;
 mod link;
 mod mesh;
 mod node;
@@ -29,6 +31,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod turn;
 mod worker;
 
 pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
@@ -36,6 +39,7 @@ pub use app::{App, RunningApp, StartError};
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;
+pub use lane::{ServiceConfig, Turn};
 pub use mesh::MeshChanges;
 #[doc(hidden)]
 pub use prost;

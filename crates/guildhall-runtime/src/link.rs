@@ -52,6 +52,11 @@ impl Link {
         })
     }
 
+    /// The id of the app at the other end.
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
     /// Sends a call and waits for the reply.
     pub(crate) async fn call<Req: Message>(
         &self,

@@ -9,6 +9,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc};
 
 use crate::cx::Cx;
+use crate::lane::Lane;
 use crate::link::keep;
 use crate::mesh::actor_label;
 use crate::reply::ReplyPort;
@@ -51,6 +52,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// The type of the actors behind it, if there are any.
     fn actor(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Where its calls wait for each other, if they do.
+    #[doc(hidden)]
+    fn lane(&self) -> Option<&Lane> {
         None
     }
 

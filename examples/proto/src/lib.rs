@@ -24,3 +24,8 @@ pub mod room {
 pub mod chat {
     guildhall::include_proto!("chat");
 }
+
+/// Services whose calls share state without a key.
+pub mod models {
+    guildhall::include_proto!("models");
+}

@@ -16,16 +16,6 @@ const CLIENT_NAMES: [&str; 9] =
 const ACTOR_NAMES: [&str; 6] = ["activate", "state", "tick", "deactivate", "move_out", "move_in"];
 
 pub(super) fn service(service: &Service, report: &mut Report<'_>) {
-    if matches!(service.model, Model::Serial | Model::Interleaved) {
-        let model = shouty(&format!("{:?}", service.model));
-        report.at(
-            &service.desc,
-            format!(
-                "model {model} of `{}` comes with a later version; use CONCURRENT, or ACTOR for state with a key",
-                service.desc.name()
-            ),
-        );
-    }
     let mut names = HashMap::new();
     for method in &service.methods {
         let name = snake(method.desc.name());

@@ -142,6 +142,7 @@ pub(crate) fn concurrent(service: &Service) -> String {
             service,
             "::core::marker::Send + ::core::marker::Sync + 'static",
             "&self",
+            "",
             &format!("implement `{full_name}` for it, or serve another type"),
         ),
     )
@@ -196,15 +197,116 @@ pub(crate) fn actor(service: &Service) -> String {
             service,
             "::guildhall::codegen::Actor",
             "&mut self",
+            "",
             "implement the trait for the actor, or drop this `serve`",
         ),
     )
 }
 
-/// The trait that a game implements.
-fn handlers(service: &Service, bounds: &str, receiver: &str, note: &str) -> String {
+/// The trait and the server of a service whose calls wait for each other: SERIAL and INTERLEAVED.
+pub(crate) fn lane(service: &Service) -> String {
+    let (name, table) = (camel(service.desc.name()), shouty(service.desc.name()));
+    let serial = service.model == Model::Serial;
+    let mut arms = String::new();
+    for (index, method) in service.methods.iter().enumerate() {
+        let (call, types) = (snake(method.desc.name()), Types::of(service, method));
+        let _ = write!(
+            arms,
+            "{index} => {{
+                let req = ::guildhall::codegen::decode::<{req}>(body)?;
+                ::guildhall::codegen::reply({name}::{call}(service, &cx, {state}req).await)
+            }}",
+            req = types.req,
+            state = if serial { "" } else { "state, " },
+        );
+    }
+    let (what, params, shared, lent) = match serial {
+        true => (
+            "one call at a time",
+            "service: T",
+            "::guildhall::codegen::SerialState::new(service)",
+            "let service = &mut *shared.lock().await;",
+        ),
+        false => (
+            "by one task that lends `state` to the calls",
+            "service: T, state: T::State",
+            "(service, ::guildhall::codegen::Turn::new(state))",
+            "let (service, state) = &*shared;",
+        ),
+    };
+    format!(
+        "{handlers}
+        /// Serves a [`{name}`]: `App::serve({name}Server::new(..))`.
+        #[derive(Debug)]
+        pub struct {name}Server(::guildhall::codegen::Lane);
+
+        impl {name}Server {{
+            /// Serves `service`, {what}.
+            ///
+            /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; what it has changed stays.
+            pub fn new<T: {name}>({params}) -> Self {{
+                let shared = ::std::sync::Arc::new({shared});
+                Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, body| {{
+                    let shared = ::std::sync::Arc::clone(&shared);
+                    ::std::boxed::Box::pin(async move {{
+                        {lent}
+                        match method {{
+                            {arms}
+                            _ => ::core::result::Result::Err(
+                                ::guildhall::codegen::unknown_method({table}.name, method),
+                            ),
+                        }}
+                    }})
+                }}))
+            }}
+        }}
+
+        impl ::guildhall::codegen::Service for {name}Server {{
+            fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {{
+                &{table}
+            }}
+
+            fn lane(&self) -> ::core::option::Option<&::guildhall::codegen::Lane> {{
+                ::core::option::Option::Some(&self.0)
+            }}
+
+            fn dispatch(
+                &self,
+                call: ::guildhall::codegen::Incoming<'_>,
+            ) -> ::core::option::Option<::guildhall::codegen::HandlerFuture> {{
+                self.0.dispatch(call);
+                ::core::option::Option::None
+            }}
+        }}\n",
+        handlers = lane_handlers(service, serial),
+    )
+}
+
+fn lane_handlers(service: &Service, serial: bool) -> String {
+    let note = format!("implement `{}` for it, or serve another type", service.desc.full_name());
+    match serial {
+        true => handlers(service, "::core::marker::Send + 'static", "&mut self", "", &note),
+        false => {
+            let bounds = "::core::marker::Send + ::core::marker::Sync + 'static";
+            handlers(service, bounds, "&self", INTERLEAVED_STATE, &note)
+        }
+    }
+}
+
+/// The associated type of an INTERLEAVED trait.
+const INTERLEAVED_STATE: &str = "
+    /// What the calls share; each gets it lent between its awaits.
+    type State: ::core::marker::Send + 'static;
+";
+
+/// The trait that a game implements; `state` declares the type that its calls share, if they share one.
+fn handlers(service: &Service, bounds: &str, receiver: &str, state: &str, note: &str) -> String {
     let (name, full_name) = (camel(service.desc.name()), service.desc.full_name());
     let mut methods = String::new();
+    let lent = match state.is_empty() {
+        true => "",
+        false => "state: &::guildhall::codegen::Turn<Self::State>,",
+    };
     for method in &service.methods {
         let (desc, types) = (&method.desc, Types::of(service, method));
         let docs = docs(
@@ -216,6 +318,7 @@ fn handlers(service: &Service, bounds: &str, receiver: &str, note: &str) -> Stri
             "{docs}fn {call}(
                 {receiver},
                 cx: &::guildhall::codegen::Cx,
+                {lent}
                 req: {req},
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<{rsp}, ::guildhall::codegen::Status>,
@@ -234,7 +337,7 @@ fn handlers(service: &Service, bounds: &str, receiver: &str, note: &str) -> Stri
             message = \"`{{Self}}` does not implement the service {full_name}\",
             note = {note:?}
         )]
-        pub trait {name}: {bounds} {{ {methods} }}\n"
+        pub trait {name}: {bounds} {{ {state} {methods} }}\n"
     )
 }
 

@@ -23,6 +23,14 @@ service Role {
   }
 }
 service Greeter { rpc Say(PowerUpReq) returns (Rsp); }
+service Ranking {
+  option (guildhall.service) = { model: SERIAL };
+  rpc Top(PowerUpReq) returns (Rsp);
+}
+service Lobby {
+  option (guildhall.service) = { model: INTERLEAVED };
+  rpc Enter(PowerUpReq) returns (Rsp);
+}
 service RoleEvents {
   option (guildhall.service) = { model: CLIENT };
   rpc Channel(Rsp) returns (google.protobuf.Empty);
@@ -78,6 +86,27 @@ fn services_have_tables_traits_servers_and_clients() {
             "pub trait Greeter: ::core::marker::Send + ::core::marker::Sync + 'static {",
             "impl<T: Greeter> ::guildhall::codegen::Service for GreeterServer<T> {",
             "pub fn hash(self, key: impl ::core::fmt::Display) -> Self {",
+        ],
+    );
+}
+
+#[test]
+fn services_whose_calls_wait_for_each_other_have_a_lane() {
+    has(
+        &sample(),
+        &[
+            "model: ::guildhall::codegen::Model::Serial,",
+            "pub trait Ranking: ::core::marker::Send + 'static {",
+            "fn top( &mut self, cx: &::guildhall::codegen::Cx, req: PowerUpReq, )",
+            "pub struct RankingServer(::guildhall::codegen::Lane);",
+            "pub fn new<T: Ranking>(service: T) -> Self {",
+            "pub struct RankingClient<'a> {",
+            "model: ::guildhall::codegen::Model::Interleaved,",
+            "type State: ::core::marker::Send + 'static;",
+            "fn enter( &self, cx: &::guildhall::codegen::Cx, \
+             state: &::guildhall::codegen::Turn<Self::State>, req: PowerUpReq, )",
+            "pub fn new<T: Lobby>(service: T, state: T::State) -> Self {",
+            "pub struct LobbyClient<'a> {",
         ],
     );
 }

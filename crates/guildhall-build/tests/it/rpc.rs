@@ -218,18 +218,16 @@ fn durable_and_create_are_for_actors() {
             ),
         );
         accept(&actor(&get(&format!("key: \"id\" {option}: true"))));
-    }
-}
-
-#[test]
-fn models_of_later_versions_are_errors() {
-    for model in ["SERIAL", "INTERLEAVED"] {
-        check(
-            &format!("service Echo {{ option (guildhall.service) = {{ model: {model} }}; }}"),
-            &format!(
-                "2:1: error: model {model} of `Echo` comes with a later version; \
-                 use CONCURRENT, or ACTOR for state with a key"
-            ),
-        );
+        for model in ["SERIAL", "INTERLEAVED"] {
+            let rpc = get(&format!("{option}: true"));
+            check(
+                &format!(
+                    "service Echo {{ option (guildhall.service) = {{ model: {model} }};\n  {rpc}\n}}"
+                ),
+                &format!(
+                    "3:3: error: `Echo.Get` has {option}: true, which is for methods of ACTOR services; drop it"
+                ),
+            );
+        }
     }
 }

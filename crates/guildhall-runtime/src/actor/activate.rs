@@ -10,10 +10,11 @@ use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKin
 use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status, slot_of};
 use guildhall_entity::State as _;
 
+use super::Actor;
 use super::cell::{Active, Cell};
 use super::services::ActorServices;
 use super::work::{no_such, refused};
-use super::{Actor, Turn as _};
+use crate::chain::Callee as _;
 use crate::cx::Cx;
 
 /// A claim that was refused by a higher epoch is made again above it, this often.

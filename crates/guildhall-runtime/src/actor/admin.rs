@@ -6,15 +6,27 @@ use std::sync::Arc;
 
 use guildhall_core::{ActorKey, Key};
 
-use super::{Actor, AnyRoom};
+use super::Actor;
 use crate::cx::Cx;
+
+/// A room, to who looks at it from outside.
+pub(crate) trait Admin: Send + Sync {
+    /// The type of the actors.
+    fn actor(&self) -> TypeId;
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Their keys, in order.
+    fn keys(&self) -> Vec<Key>;
+    /// Deactivates one; whether it is there.
+    fn close(&self, key: &str) -> bool;
+}
 
 /// The actors of a type that are in this app's memory: `cx.actors::<Player>()`.
 ///
 /// They come and go meanwhile, so a number or a key is true when it is told, and maybe no longer.
 pub struct Actors<A> {
     /// `None` when the app has no actors of this type.
-    room: Option<Arc<dyn AnyRoom>>,
+    room: Option<Arc<dyn Admin>>,
     actor: PhantomData<fn(A)>,
 }
 
@@ -29,7 +41,7 @@ impl Cx {
     /// # }
     /// ```
     pub fn actors<A: Actor>(&self) -> Actors<A> {
-        let room = self.app.rooms.iter().find(|room| room.actor() == TypeId::of::<A>());
+        let room = self.app.actors.iter().find(|room| room.actor() == TypeId::of::<A>());
         Actors { room: room.cloned(), actor: PhantomData }
     }
 }

@@ -7,24 +7,19 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
+use guildhall_core::Key;
 use guildhall_core::env::Instant;
-use guildhall_core::status::reason;
 use guildhall_core::store::{StoreError, Token};
-use guildhall_core::{Code, Key, MethodDesc};
 use parking_lot::Mutex;
 
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
 use super::saver::Saved;
 use super::services::ActorServices;
-use super::{Actor, Turn, Why};
+use super::{Actor, Why};
 use crate::app::AppInner;
-use crate::cx::Cx;
-use crate::reply::ReplyPort;
-
-/// A run that keeps its worker busy for longer is counted and logged.
-const SLOW: Duration = Duration::from_millis(50);
+use crate::chain::{Awaits, Callee};
+use crate::turn::{Call, watch_slow};
 
 /// One actor, active or about to be.
 pub(super) struct Cell<A: Actor, S> {
@@ -35,6 +30,7 @@ pub(super) struct Cell<A: Actor, S> {
     pub(super) worker: usize,
     phase: AtomicU8,
     mail: Mutex<Mail>,
+    awaits: Mutex<Awaits>,
     /// Used by the runner alone.
     task: Mutex<Task<A>>,
     /// The turn takes longer than it may.
@@ -50,15 +46,6 @@ pub(super) struct Active<A> {
 struct Task<A: Actor> {
     idle: Option<Box<Active<A>>>,
     running: Option<TurnBox<A>>,
-}
-
-/// A call that waits for its turn.
-pub(super) struct Call {
-    pub(super) service: usize,
-    pub(super) method: &'static MethodDesc,
-    pub(super) cx: Cx,
-    pub(super) body: Bytes,
-    pub(super) reply: ReplyPort,
 }
 
 /// What the actor does next.
@@ -79,8 +66,6 @@ struct Mail {
     save_due: bool,
     tick_due: bool,
     close: Option<Why>,
-    /// The actors that the turn waits for.
-    awaiting: Vec<String>,
     /// The method whose turn this is, for the log.
     method: &'static str,
     active: bool,
@@ -89,13 +74,6 @@ struct Mail {
     save_at: Option<Instant>,
     tick_at: Option<Instant>,
     armed: Option<Instant>,
-}
-
-impl Call {
-    pub(super) fn overloaded(self, why: String) {
-        self.cx.app.counters.overloaded.add(1);
-        self.reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
-    }
 }
 
 // The phases of a cell in its worker's queue.
@@ -119,6 +97,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             worker,
             phase: AtomicU8::new(WAITS),
             mail: Mutex::default(),
+            awaits: Mutex::default(),
             task: Mutex::new(Task { idle: None, running: None }),
             over_limit: AtomicBool::new(false),
         })
@@ -137,11 +116,9 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             ));
             return false;
         }
-        let chain = call.cx.head.as_ref().map_or(&[][..], |head| &head.chain);
-        if let Some(other) = mail.awaiting.iter().find(|other| chain.contains(other)) {
-            let why = format!("{other} waits for {0}, whose turn waits for {other}", self.id);
+        if let Some(cycle) = self.awaits.lock().problem(&call.cx, &self.id) {
             drop(mail);
-            call.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, why);
+            call.deadlock(cycle);
             return false;
         }
         mail.calls.push_back(call);
@@ -321,11 +298,8 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
         let mut mail = self.mail.lock();
         mail.suspended = suspended.then(|| mail.suspended.unwrap_or(now));
         drop(mail);
-        if now.duration_since(began) >= SLOW {
-            self.app.counters.slow_turns.add(1);
-            let (method, ms) = (self.mail.lock().method, (now - began).as_millis());
-            tracing::warn!(actor = self.id, method, ms, "a turn kept its worker busy");
-        }
+        let method = self.mail.lock().method;
+        watch_slow(&self.app.counters, &self.id, method, began, now);
         if !in_memory && self.room.forget(&self) {
             return;
         }
@@ -385,7 +359,7 @@ impl<A: Actor, S: ActorServices<A>> Wake for Cell<A, S> {
     }
 }
 
-impl<A: Actor, S: ActorServices<A>> Turn for Cell<A, S> {
+impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
     fn id(&self) -> &str {
         &self.id
     }
@@ -395,15 +369,8 @@ impl<A: Actor, S: ActorServices<A>> Turn for Cell<A, S> {
         self.mail.lock().close.get_or_insert(Why::Asked);
     }
 
-    fn begin_await(&self, other: String) {
-        self.mail.lock().awaiting.push(other);
-    }
-
-    fn end_await(&self, other: &str) {
-        let mut mail = self.mail.lock();
-        if let Some(at) = mail.awaiting.iter().position(|id| id == other) {
-            mail.awaiting.swap_remove(at);
-        }
+    fn awaits(&self) -> &Mutex<Awaits> {
+        &self.awaits
     }
 }
 

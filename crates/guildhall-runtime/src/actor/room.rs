@@ -15,21 +15,21 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::ReusableBoxFuture;
 
-use super::cell::{Active, Call, Cell};
+use super::admin::Admin;
+use super::cell::{Active, Cell};
 use super::config::ActorConfig;
 use super::key::find_key;
 use super::services::ActorServices;
 use super::{Actor, Why, work};
 use crate::app::StartError;
+use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
+use crate::turn::Call;
 
 /// Boxes of turns that are kept for the next ones.
 const POOLED: usize = 64;
-
-/// Actors in a chain of calls.
-const CHAIN_MAX: usize = 16;
 
 /// An actor type of an app, before it runs.
 pub(crate) struct ActorType {
@@ -43,6 +43,7 @@ type OpenRoom = fn(&Config, &ActorConfig, &Env, usize) -> Result<Registered, Sta
 pub(crate) struct Registered {
     pub(crate) services: Vec<Arc<dyn Service>>,
     pub(crate) room: Arc<dyn AnyRoom>,
+    pub(crate) admin: Arc<dyn Admin>,
     pub(crate) tables: Vec<&'static Table>,
 }
 
@@ -52,14 +53,6 @@ pub(crate) trait AnyRoom: Send + Sync {
     fn drain(&self) -> BoxFuture<'_, ()>;
     /// Drops all actors as they are: the app was killed.
     fn abandon(&self);
-    /// The type of the actors.
-    fn actor(&self) -> TypeId;
-    /// How many there are.
-    fn count(&self) -> usize;
-    /// Their keys, in order.
-    fn keys(&self) -> Vec<Key>;
-    /// Deactivates one; whether it is there.
-    fn close(&self, key: &str) -> bool;
 }
 
 /// The actors of one type in one app.
@@ -106,6 +99,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     };
     Ok(Registered {
         services: descs.into_iter().enumerate().map(endpoint).collect(),
+        admin: Arc::clone(&room) as _,
         room,
         tables: A::State::tables(),
     })
@@ -158,8 +152,9 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// Puts a call into the mailbox of its actor, or says why not.
     fn post(self: &Arc<Self>, key: &str, call: Call) {
-        if let Some(cycle) = chain_problem::<A>(&call.cx, key) {
-            call.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, cycle);
+        let me = || actor_id(A::NAME, KeyText::Text(key));
+        if let Some(cycle) = chain::problem(&call.cx, me) {
+            call.deadlock(cycle);
             return;
         }
         let worker = self.worker_of(key);
@@ -264,22 +259,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     }
 }
 
-impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
-    fn drain(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            self.closed.store(true, Ordering::Release);
-            self.cells().iter().for_each(|cell| cell.close(Why::Drain));
-            loop {
-                let mut emptied = std::pin::pin!(self.emptied.notified());
-                emptied.as_mut().enable();
-                if self.count.load(Ordering::Acquire) == 0 {
-                    return;
-                }
-                emptied.await;
-            }
-        })
-    }
-
+impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
     fn actor(&self) -> TypeId {
         TypeId::of::<A>()
     }
@@ -296,6 +276,23 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
         let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
         cell.inspect(|cell| cell.close(Why::Asked)).is_some()
     }
+}
+
+impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
+    fn drain(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closed.store(true, Ordering::Release);
+            self.cells().iter().for_each(|cell| cell.close(Why::Drain));
+            loop {
+                let mut emptied = std::pin::pin!(self.emptied.notified());
+                emptied.as_mut().enable();
+                if self.count.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                emptied.await;
+            }
+        })
+    }
 
     fn abandon(&self) {
         self.closed.store(true, Ordering::Release);
@@ -305,15 +302,4 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
             cell.abandon();
         }
     }
-}
-
-/// Why a call from these actors can never be answered: it would wait for itself, or the chain has no end.
-fn chain_problem<A: Actor>(cx: &Cx, key: &str) -> Option<String> {
-    let chain = &cx.head.as_ref()?.chain;
-    let me = super::actor_id(A::NAME, KeyText::Text(key));
-    if let Some(at) = chain.iter().position(|id| *id == me) {
-        return Some(format!("the call waits for itself: {} -> {me}", chain[at..].join(" -> ")));
-    }
-    (chain.len() >= CHAIN_MAX)
-        .then(|| format!("{CHAIN_MAX} actors wait for each other: {} -> {me}", chain.join(" -> ")))
 }

@@ -12,11 +12,13 @@ use guildhall_core::{Code, Effect, Status};
 use guildhall_entity::State as _;
 
 use super::activate::activate;
-use super::cell::{Active, Call, Cell, Job, SaveResult};
+use super::cell::{Active, Cell, Job, SaveResult};
 use super::saver::Save;
 use super::services::ActorServices;
-use super::{Actor, Turn, Why};
+use super::{Actor, Why};
+use crate::chain::Callee;
 use crate::cx::Cx;
+use crate::turn::{Call, Ended};
 
 /// Turns in a row before other actors of the worker get theirs.
 const TURNS_IN_A_ROW: usize = 64;
@@ -65,16 +67,10 @@ async fn run<A: Actor, S: ActorServices<A>>(
     active: Option<Box<Active<A>>>,
     call: Call,
 ) -> Option<Box<Active<A>>> {
-    let Call { service, method, cx, body, reply } = call;
-    if reply.is_cancelled() {
+    let Some(Call { service, method, cx, body, reply }) = call.still_wanted() else {
         return active;
-    }
-    if cx.deadline.is_some_and(|deadline| deadline <= cell.app.env.now()) {
-        let why = format!("the deadline was over before the turn of {} came", method.path);
-        reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
-        return active;
-    }
-    let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Turn>), ..cx };
+    };
+    let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Callee>), ..cx };
     let mut active = match active {
         Some(active) => active,
         None => match Box::pin(activate(cell, &cx, method)).await {
@@ -198,15 +194,8 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
 }
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
-    let turn = Some(Arc::clone(cell) as Arc<dyn Turn>);
+    let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
     Cx { turn, ..Cx::outside(Arc::clone(&cell.app)) }
-}
-
-/// How a turn ended that did not return.
-#[derive(Clone, Copy)]
-enum Ended {
-    Panicked,
-    OverLimit,
 }
 
 /// Runs a turn: a panic and the limit are its own end and nobody else's.
@@ -233,17 +222,12 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
     method: &str,
 ) -> Status {
     let counters = &cell.app.counters;
-    let (counter, reason, what) = match ended {
-        Ended::Panicked => (&counters.panics, reason::PANICKED, "panicked"),
-        Ended::OverLimit => (&counters.turn_limits, reason::TURN_LIMIT, "took too long"),
-    };
-    counter.add(1);
     counters.dropped.add(1);
-    tracing::error!(actor = cell.id(), method, "a turn {what}; unsaved changes are lost");
+    let status = ended.status(counters, cell.id(), method);
+    tracing::error!(actor = cell.id(), "its unsaved changes are lost");
     cell.used(false);
     drop(active);
-    let why = format!("the turn of {method} {what}");
-    Status::new(Code::Internal, why).with_reason(reason)
+    status
 }
 
 /// Hands the unsaved changes to the saver, unless a save is in flight: then they are for the next one.

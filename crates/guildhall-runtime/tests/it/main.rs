@@ -5,5 +5,6 @@ mod actors;
 mod calls;
 mod cost;
 mod entities;
+mod models;
 mod rooms;
 mod world;

@@ -1,0 +1,77 @@
+//! Chains of calls: who waits for whom, so that a call which could never be answered is refused at once.
+
+use std::sync::Arc;
+
+use guildhall_core::KeyText;
+use parking_lot::Mutex;
+
+use crate::cx::Cx;
+
+/// Turns in a chain of calls that wait for each other.
+const CHAIN_MAX: usize = 16;
+
+/// Who runs one turn at a time and so cannot answer who waits for it: an actor, or a SERIAL service of one app.
+pub(crate) trait Callee: Send + Sync {
+    /// How it is named in chains: `NAME/key`, or `SERVICE/APP`.
+    fn id(&self) -> &str;
+    /// Leaves memory after the turn, if it is an actor.
+    fn deactivate(&self) {}
+    /// What its turn waits for.
+    fn awaits(&self) -> &Mutex<Awaits>;
+}
+
+/// The id of an actor.
+pub(crate) fn actor_id(name: &str, key: KeyText<'_>) -> String {
+    key.with_text(|key| format!("{name}/{}", key.unwrap_or_default()))
+}
+
+/// The id of a SERIAL service in one app.
+pub(crate) fn serial_id(service: &str, app: &str) -> String {
+    format!("{service}/{app}")
+}
+
+/// Whom a turn waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Awaits(Vec<String>);
+
+impl Awaits {
+    /// Why a call would wait for `me` for ever: my turn waits for somebody whose turn makes the call.
+    pub(crate) fn problem(&self, cx: &Cx, me: &str) -> Option<String> {
+        let chain = &cx.head.as_ref()?.chain;
+        let other = self.0.iter().find(|other| chain.contains(other))?;
+        Some(format!("{other} waits for {me}, whose turn waits for {other}"))
+    }
+}
+
+/// Why a call can never be answered: it would wait for itself, or the chain has no end.
+pub(crate) fn problem(cx: &Cx, me: impl FnOnce() -> String) -> Option<String> {
+    let chain = &cx.head.as_ref()?.chain;
+    let me = me();
+    if let Some(at) = chain.iter().position(|id| *id == me) {
+        return Some(format!("the call waits for itself: {} -> {me}", chain[at..].join(" -> ")));
+    }
+    (chain.len() >= CHAIN_MAX)
+        .then(|| format!("{CHAIN_MAX} turns wait for each other: {} -> {me}", chain.join(" -> ")))
+}
+
+/// A turn waits for another callee as long as this lives.
+pub(crate) struct Awaiting<'a> {
+    turn: &'a dyn Callee,
+    other: String,
+}
+
+impl<'a> Awaiting<'a> {
+    pub(crate) fn new(turn: &'a Arc<dyn Callee>, other: String) -> Self {
+        turn.awaits().lock().0.push(other.clone());
+        Self { turn: &**turn, other }
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        let mut awaits = self.turn.awaits().lock();
+        if let Some(at) = awaits.0.iter().position(|id| *id == self.other) {
+            awaits.0.swap_remove(at);
+        }
+    }
+}

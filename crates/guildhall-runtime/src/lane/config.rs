@@ -1,0 +1,36 @@
+//! The knobs of a SERIAL or INTERLEAVED service: `[service.NAME]`.
+
+use guildhall_core::config::Config;
+use serde::{Deserialize, Serialize};
+
+use crate::app::StartError;
+
+/// `[service.NAME]`, where NAME is the service's full name: `[service.game.Ranking]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServiceConfig {
+    /// SERIAL: calls that may wait; INTERLEAVED: calls that may run. One more is `OVERLOADED`.
+    pub queue: usize,
+    /// A turn that takes longer is ended, in ms; what it has changed so far stays.
+    pub turn_limit_ms: u64,
+}
+
+impl Default for ServiceConfig {
+    fn default() -> Self {
+        Self { queue: 1024, turn_limit_ms: 30_000 }
+    }
+}
+
+impl ServiceConfig {
+    pub(super) fn of(name: &str, config: &Config) -> Result<Self, StartError> {
+        let knobs: Self = config.section(&format!("service.{name}"))?;
+        let wrong = |knob| {
+            let why = format!("service.{name}.{knob} is 0; it must be at least 1");
+            Err(StartError::new(why))
+        };
+        match knobs {
+            Self { queue: 0, .. } => wrong("queue"),
+            Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms"),
+            knobs => Ok(knobs),
+        }
+    }
+}
