@@ -1,12 +1,12 @@
-//! [`App`]: from services and configuration to something that runs, and back to nothing without losing a call.
+//! [`App`]: from services and configuration to something that runs.
 
 mod in_flight;
+mod running;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
@@ -36,6 +36,7 @@ use crate::signals;
 use crate::worker::{Threads, Workers};
 
 pub(crate) use in_flight::InFlight;
+pub use running::RunningApp;
 
 /// An app that does not run yet.
 ///
@@ -435,67 +436,5 @@ async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Durat
             tracing::warn!(%error, "not registered; others may not find this app");
         }
         app.env.sleep(ttl / 3).await;
-    }
-}
-
-/// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
-pub struct RunningApp {
-    inner: Arc<AppInner>,
-    components: Vec<Arc<dyn Component>>,
-    link_addr: Option<SocketAddr>,
-    discovery: Arc<dyn Discovery>,
-    drain: Duration,
-    tasks: Vec<JoinHandle<Option<()>>>,
-}
-
-impl RunningApp {
-    /// A context to make calls from, outside of any call.
-    pub fn cx(&self) -> Cx {
-        Cx::outside(Arc::clone(&self.inner))
-    }
-
-    /// Where the app listens for links, if it does.
-    pub fn link_addr(&self) -> Option<SocketAddr> {
-        self.link_addr
-    }
-
-    /// Drains and stops: peers send no new calls, components tell their clients, the calls that run end, actors are saved; or
-    /// `app.drain_ms` is over.
-    ///
-    /// # Cancel safety
-    /// Dropped, it stops nothing that it has not stopped yet.
-    pub async fn shutdown(self) {
-        let inner = &self.inner;
-        inner.record.write().state = NodeState::Draining;
-        inner.draining.cancel();
-        if let Err(error) = self.discovery.deregister(&inner.id, inner.incarnation).await {
-            tracing::warn!(%error, "not deregistered; the record goes with its TTL");
-        }
-        let deadline = inner.env.now() + self.drain;
-        if inner.env.until(deadline, self.drained()).await.is_none() {
-            tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
-        }
-        inner.env.kill();
-        // Its address and its store are free when this returns.
-        for task in self.tasks {
-            let _killed = task.await;
-        }
-        inner.store.write().take();
-    }
-
-    async fn drained(&self) {
-        let inner = &self.inner;
-        let cx = || Cx::outside(Arc::clone(inner));
-        join_all(self.components.iter().map(|part| Arc::clone(part).drain(cx()))).await;
-        inner.in_flight.wait_empty().await;
-        join_all(inner.rooms.iter().map(|room| room.drain())).await;
-        // The last replies leave their sockets.
-        inner.env.sleep(Duration::from_millis(20)).await;
-    }
-}
-
-impl std::fmt::Debug for RunningApp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningApp").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }
