@@ -1,9 +1,10 @@
 //! The key of a call: appended with the session's player, or found in what the client sent.
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyField, KeyKind, KeyText, Status};
-use prost::encoding::{self, DecodeContext, WireType};
+use guildhall_runtime::raw::find_key;
+use prost::encoding::{self, WireType};
 
 /// A key that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,46 +78,16 @@ pub(crate) fn of_player(
 /// # Errors
 /// `BAD_REQUEST`: these bytes are no protobuf message, or their key field is of another type.
 pub(crate) fn in_body(field: KeyField, narrow: bool, body: &Bytes) -> Result<OwnedKey, Status> {
-    scan(field, narrow, body.clone()).map_err(|why| {
+    let key = find_key(body, field).map_err(|why| {
         let why = format!("the request does not decode: {why}");
         Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+    })?;
+    Ok(match key {
+        KeyText::None => OwnedKey::None,
+        KeyText::Text(text) => OwnedKey::Text(body.slice_ref(text.as_bytes())),
+        KeyText::Uint(bits) => OwnedKey::Uint(as_decoded(bits, narrow)),
+        KeyText::Int(bits) => OwnedKey::Int(as_decoded_signed(bits, narrow)),
     })
-}
-
-fn scan(field: KeyField, narrow: bool, mut rest: Bytes) -> Result<OwnedKey, String> {
-    let text = |e: prost::DecodeError| e.to_string();
-    let mut key = match field.kind {
-        KeyKind::Text => OwnedKey::Text(Bytes::new()),
-        KeyKind::Uint => OwnedKey::Uint(0),
-        KeyKind::Int => OwnedKey::Int(0),
-    };
-    while rest.has_remaining() {
-        let (number, wire) = encoding::decode_key(&mut rest).map_err(text)?;
-        if number != field.number {
-            let context = DecodeContext::default();
-            encoding::skip_field(wire, number, &mut rest, context).map_err(text)?;
-            continue;
-        }
-        key = match (field.kind, wire) {
-            (KeyKind::Text, WireType::LengthDelimited) => {
-                let len = encoding::decode_varint(&mut rest).map_err(text)?;
-                let len = usize::try_from(len).ok().filter(|len| *len <= rest.remaining());
-                let key = rest.split_to(len.ok_or("the key ends early")?);
-                std::str::from_utf8(&key).map_err(|e| format!("the key: {e}"))?;
-                OwnedKey::Text(key)
-            }
-            (KeyKind::Uint, WireType::Varint) => OwnedKey::Uint(as_decoded(
-                encoding::decode_varint(&mut rest).map_err(text)?,
-                narrow,
-            )),
-            (KeyKind::Int, WireType::Varint) => {
-                let bits = encoding::decode_varint(&mut rest).map_err(text)?;
-                OwnedKey::Int(as_decoded_signed(bits, narrow))
-            }
-            _ => return Err(format!("its field {number} is not of the key's type")),
-        };
-    }
-    Ok(key)
 }
 
 /// A field of 32 bits keeps the lower ones, as the callee will decode it.
@@ -125,13 +96,9 @@ fn as_decoded(bits: u64, narrow: bool) -> u64 {
     if narrow { u64::from(bits as u32) } else { bits }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    reason = "protobuf's rule: two's complement"
-)]
-fn as_decoded_signed(bits: u64, narrow: bool) -> i64 {
-    if narrow { i64::from(bits as i32) } else { bits as i64 }
+#[allow(clippy::cast_possible_truncation, reason = "protobuf's rule: two's complement")]
+fn as_decoded_signed(bits: i64, narrow: bool) -> i64 {
+    if narrow { i64::from(bits as i32) } else { bits }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! [`App`]: from services and configuration to something that runs.
 
-mod in_flight;
 mod running;
 
 use std::net::SocketAddr;
@@ -28,6 +27,7 @@ use crate::counters::Counters;
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
+use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
@@ -35,7 +35,6 @@ use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::worker::{Threads, Workers};
 
-pub(crate) use in_flight::InFlight;
 pub use running::RunningApp;
 
 /// An app that does not run yet.
@@ -106,7 +105,7 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) in_flight: Arc<LiveCount>,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }

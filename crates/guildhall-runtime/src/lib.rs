@@ -20,6 +20,7 @@ mod counters;
 mod cx;
 mod lane;
 mod link;
+mod live_count;
 mod mesh;
 mod node;
 mod out;

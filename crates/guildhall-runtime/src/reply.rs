@@ -15,8 +15,8 @@ use guildhall_wire::frame::{
 use parking_lot::Mutex;
 use prost::Message;
 
-use crate::app::InFlight;
 use crate::config::LinkConfig;
+use crate::live_count::LiveCount;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
@@ -26,13 +26,13 @@ use crate::service::IdHasher;
 pub(crate) struct Replies {
     pub(crate) out: Out,
     frame_max: usize,
-    in_flight: Arc<InFlight>,
+    in_flight: Arc<LiveCount>,
     /// By slot of the call's id, so that there are never more than the caller has slots.
     cancelled: Mutex<HashMap<u32, u32, BuildHasherDefault<IdHasher>>>,
 }
 
 impl Replies {
-    pub(crate) fn new(links: &LinkConfig, in_flight: Arc<InFlight>) -> Arc<Self> {
+    pub(crate) fn new(links: &LinkConfig, in_flight: Arc<LiveCount>) -> Arc<Self> {
         Arc::new(Self {
             out: Out::new(links.queued_max),
             frame_max: links.frame_max,

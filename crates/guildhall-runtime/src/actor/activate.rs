@@ -13,7 +13,7 @@ use guildhall_entity::State as _;
 use super::Actor;
 use super::cell::{Active, Cell};
 use super::services::ActorServices;
-use super::work::{no_such, refused};
+use super::work::no_such;
 use crate::chain::Callee as _;
 use crate::cx::Cx;
 
@@ -31,7 +31,7 @@ pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
     let activated = cell.app.env.until(deadline, begin(cell, cx, method)).await;
     activated.unwrap_or_else(|| {
         let why = format!("{} was not activated within {limit:?}", cell.id());
-        Err(refused(Code::Unavailable, reason::STORE, why))
+        Err(Status::not_run(Code::Unavailable, reason::STORE, why))
     })
 }
 
@@ -42,9 +42,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
 ) -> Result<Box<Active<A>>, Status> {
     let Some(key) = A::Key::from_text(cell.key.as_str()) else {
         let why = format!("{} is not a key of {}", cell.key, A::NAME);
-        return Err(refused(Code::InvalidArgument, reason::BAD_KEY, why));
+        return Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why));
     };
-    let missing = || refused(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+    let missing = || Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
     let unavailable = |error| unavailable(cell.id(), &error);
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
@@ -60,7 +60,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     };
     let state = A::State::load(&cell.key, rows).map_err(|error| {
         tracing::error!(actor = cell.id(), %error, "a row cannot be loaded");
-        refused(
+        Status::not_run(
             Code::DataLoss,
             reason::STORE,
             format!("{} cannot be loaded: its row does not fit", cell.id()),
@@ -125,5 +125,5 @@ fn token<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, epoch: u64) -> T
 fn unavailable(id: &str, error: &StoreError) -> Status {
     tracing::warn!(actor = id, %error, "an actor cannot be activated");
     let why = format!("{id} cannot be loaded now: its store does not answer");
-    refused(Code::Unavailable, reason::STORE, why)
+    Status::not_run(Code::Unavailable, reason::STORE, why)
 }

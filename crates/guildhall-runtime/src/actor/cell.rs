@@ -297,8 +297,8 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
         let now = self.app.env.now();
         let mut mail = self.mail.lock();
         mail.suspended = suspended.then(|| mail.suspended.unwrap_or(now));
+        let method = mail.method;
         drop(mail);
-        let method = self.mail.lock().method;
         watch_slow(&self.app.counters, &self.id, method, began, now);
         if !in_memory && self.room.forget(&self) {
             return;

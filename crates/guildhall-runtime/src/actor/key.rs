@@ -6,10 +6,10 @@ use guildhall_core::{KeyField, KeyKind, KeyText};
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-/// The key field's value; of several the last one, as protobuf says. A field of another wire type, or none, is no key.
+/// The key field's value; of several the last one, as protobuf says. Absent, it has its default, which is no key.
 ///
 /// # Errors
-/// The body is no protobuf message.
+/// The body is no protobuf message, or its key field is of another type.
 pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static, str>> {
     let bad = |error| Cow::from(format!("the request cannot be read: {error}"));
     let mut rest = body;
@@ -35,7 +35,10 @@ pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static
                 let bits = decode_varint(&mut rest).map_err(bad)?;
                 found = KeyText::Int(bits.cast_signed());
             }
-            _ => skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(bad)?,
+            (true, ..) => return Err(format!("its field {tag} is not of the key's type").into()),
+            (false, ..) => {
+                skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(bad)?;
+            }
         }
     }
     Ok(found)

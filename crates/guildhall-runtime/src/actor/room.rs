@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
@@ -12,7 +12,6 @@ use guildhall_core::store::Table;
 use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc};
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::admin::Admin;
@@ -24,6 +23,7 @@ use super::{Actor, Why, work};
 use crate::app::StartError;
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
+use crate::live_count::LiveCount;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -60,8 +60,7 @@ pub(super) struct Room<A: Actor, S> {
     pub(super) config: ActorConfig,
     /// By worker, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
-    count: AtomicUsize,
-    emptied: Notify,
+    count: LiveCount,
     closed: AtomicBool,
     activations: AtomicU64,
     turns: Mutex<Vec<TurnBox<A>>>,
@@ -85,8 +84,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let room = Arc::new(Room::<A, S> {
         config: knobs,
         shards: (0..workers).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
-        count: AtomicUsize::new(0),
-        emptied: Notify::new(),
+        count: LiveCount::default(),
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
         turns: Mutex::default(),
@@ -162,7 +160,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         let cell = match shard.get(key) {
             Some(cell) => Arc::clone(cell),
             None => {
-                if self.count.load(Ordering::Relaxed) >= self.config.actors_max {
+                if self.count.get() >= self.config.actors_max {
                     drop(shard);
                     let max = self.config.actors_max;
                     call.overloaded(format!(
@@ -171,7 +169,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
                     ));
                     return;
                 }
-                self.count.fetch_add(1, Ordering::Relaxed);
+                self.count.begin();
                 let key = Key::from(key);
                 let cell = Cell::new(self, &call.cx.app, key.clone(), worker);
                 shard.insert(key, Arc::clone(&cell));
@@ -219,15 +217,9 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         }
         if shard.remove(&cell.key).is_some() {
             drop(shard);
-            self.left();
+            self.count.end();
         }
         true
-    }
-
-    fn left(&self) {
-        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.emptied.notify_waiters();
-        }
     }
 
     pub(super) fn next_activation(&self) -> u64 {
@@ -265,7 +257,7 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
     }
 
     fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.count.get()
     }
 
     fn keys(&self) -> Vec<Key> {
@@ -283,14 +275,7 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
         Box::pin(async {
             self.closed.store(true, Ordering::Release);
             self.cells().iter().for_each(|cell| cell.close(Why::Drain));
-            loop {
-                let mut emptied = std::pin::pin!(self.emptied.notified());
-                emptied.as_mut().enable();
-                if self.count.load(Ordering::Acquire) == 0 {
-                    return;
-                }
-                emptied.await;
-            }
+            self.count.wait_empty().await;
         })
     }
 
@@ -298,7 +283,7 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
         self.closed.store(true, Ordering::Release);
         for cell in self.cells() {
             self.shards[cell.worker].lock().remove(&cell.key);
-            self.left();
+            self.count.end();
             cell.abandon();
         }
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Status};
 use guildhall_entity::State as _;
 
 use super::activate::activate;
@@ -328,9 +328,4 @@ async fn give_way() {
         Poll::Pending
     })
     .await;
-}
-
-/// A status of the runtime's own, before the turn: it has not run.
-pub(super) fn refused(code: Code, reason: u32, why: String) -> Status {
-    Status::new(code, why).with_reason(reason).with_effect(Effect::NotRun)
 }
