@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
@@ -32,9 +33,12 @@ use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
-use crate::proto::NodeServer;
+use crate::numbers::logic_addr;
+use crate::proto::{NodeServer, RawServer};
+use crate::raw_cast::{RawHandler, RawHandlers};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::topic::Topics;
 use crate::worker::{Threads, Workers};
 
 pub use running::RunningApp;
@@ -55,6 +59,7 @@ pub struct App {
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
+    raw: Vec<(u16, RawHandler)>,
     given: Given,
 }
 
@@ -96,6 +101,8 @@ pub(crate) struct AppInner {
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
     pub(crate) broker: LazyBroker,
+    pub(crate) topics: Topics,
+    pub(crate) callbacks: LiveCount,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -153,6 +160,7 @@ impl App {
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
+            raw: Vec::new(),
             given: Given::default(),
         }
     }
@@ -196,6 +204,19 @@ impl App {
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Gives the raw casts with this command to `handler`, with the app that they came from: see [`Cx::raw_cast`].
+    #[must_use]
+    pub fn on_raw<F, Fut>(mut self, command: u16, handler: F) -> Self
+    where
+        F: Fn(Cx, AppId, Bytes) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler: RawHandler =
+            Box::new(move |cx, from, bytes| Box::pin(handler(cx, from, bytes)));
+        self.raw.push((command, handler));
         self
     }
 
@@ -260,11 +281,14 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self { config, env, mut services, actors, components, plugins, ready, raw, given } =
+            self;
+        services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        let topics = Topics::new(config.section("broker")?);
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -283,7 +307,9 @@ impl App {
         }
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
+        let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
+        let record = NodeRecord { logic_addr, ..record };
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
@@ -296,6 +322,8 @@ impl App {
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             broker: backends.broker,
+            topics,
+            callbacks: LiveCount::default(),
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,

@@ -56,7 +56,7 @@ pub(crate) async fn call_encoded<Req: Message>(
             Err(status) => status,
         };
         // P2P names an app: another one will not do.
-        let may = !matches!(target, Target::App(_)) && may_retry(&status, method);
+        let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
         let pause = Duration::from_millis(app.calls.retry_pause_ms);
         if !may || retries == app.calls.retries_max || app.env.now() + pause >= deadline {
             return Err(status);
@@ -77,14 +77,22 @@ pub(crate) fn cast<Req: Message>(
     key: KeyText<'_>,
     req: &Req,
 ) -> Result<(), Status> {
+    if method.model == Model::Actor && matches!(key, KeyText::None) {
+        return cast_all(cx, method, req);
+    }
+    let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
+    let route = cx.app.mesh.route(method, target, key)?;
+    route.link.cast(method, left, cx.outgoing(false).as_ref(), req)
+}
+
+/// Queues a request for every ready instance, this app included.
+pub(crate) fn cast_all<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    req: &Req,
+) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
     let head = cx.outgoing(false);
-    let everywhere = matches!(target, Target::All)
-        || (method.model == Model::Actor && matches!(key, KeyText::None));
-    if !everywhere {
-        let route = cx.app.mesh.route(method, target, key)?;
-        return route.link.cast(method, left, head.as_ref(), req);
-    }
     let mut sent = Ok(());
     for link in cx.app.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
@@ -120,11 +128,19 @@ async fn once<Req: Message>(
 }
 
 /// The earliest of what the caller, the method and the app allow.
-fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
-    let ms = match method.timeout_ms {
-        0 => cx.app.calls.timeout_ms,
-        ms => u64::from(ms),
-    };
+pub(crate) fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
+    match method.timeout_ms {
+        0 => default_deadline(cx),
+        ms => earliest(cx, u64::from(ms)),
+    }
+}
+
+/// The earliest of what the caller and the app allow.
+pub(crate) fn default_deadline(cx: &Cx) -> Instant {
+    earliest(cx, cx.app.calls.timeout_ms)
+}
+
+fn earliest(cx: &Cx, ms: u64) -> Instant {
     let own = cx.app.env.now() + Duration::from_millis(ms);
     cx.deadline.map_or(own, |deadline| deadline.min(own))
 }

@@ -53,6 +53,12 @@ counters! {
     save_retries: "guildhall_save_retries_total",
     /// Batches of rows that a store refused.
     save_failures: "guildhall_save_failures_total",
+    /// Messages of topics that were lost because this app was too slow.
+    topic_lost: "guildhall_topic_lost_total",
+    /// Messages of topics that were no casts of the service that subscribed.
+    topic_refused: "guildhall_topic_refused_total",
+    /// Raw casts with a command that has no handler here.
+    raw_unknown: "guildhall_raw_unknown_total",
 }
 
 /// A number that grows.

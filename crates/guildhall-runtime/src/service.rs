@@ -95,6 +95,11 @@ impl ServiceTable {
         Ok(())
     }
 
+    /// The method with this id.
+    pub(crate) fn method(&self, id: u32) -> Option<&'static MethodDesc> {
+        self.methods.get(&id).map(|(_, method)| *method)
+    }
+
     /// A hash over the method ids, which peers compare to see that they were built from the same protos.
     pub(crate) fn methods_hash(&self) -> u64 {
         let mut ids: Vec<u32> = self.methods.keys().copied().collect();

@@ -25,6 +25,11 @@ pub mod chat {
     guildhall::include_proto!("chat");
 }
 
+/// Services that tell who answered, and who was told.
+pub mod routing {
+    guildhall::include_proto!("routing");
+}
+
 /// Services whose calls share state without a key.
 pub mod models {
     guildhall::include_proto!("models");

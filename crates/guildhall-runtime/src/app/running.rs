@@ -42,6 +42,7 @@ impl RunningApp {
         let inner = &self.inner;
         inner.record.write().state = NodeState::Draining;
         inner.draining.cancel();
+        inner.mesh.drain(&inner.id);
         let deadline = inner.env.now() + self.drain;
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
         if let Some(Err(error)) = inner.env.until(deadline, deregistered).await {
@@ -63,6 +64,7 @@ impl RunningApp {
         let cx = || Cx::outside(Arc::clone(inner));
         join_all(self.components.iter().map(|part| Arc::clone(part).drain(cx()))).await;
         inner.in_flight.wait_empty().await;
+        inner.callbacks.wait_empty().await;
         join_all(inner.rooms.iter().map(|room| room.drain())).await;
         // The last replies leave their sockets.
         inner.env.sleep(Duration::from_millis(20)).await;

@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod actors;
+mod callbacks;
 mod calls;
 mod cost;
 mod entities;
 mod models;
+mod raw_casts;
 mod rooms;
+mod routing;
+mod topics;
+mod town;
 mod world;
