@@ -23,6 +23,7 @@ pub use guildhall_runtime::{
 };
 #[doc(hidden)]
 pub use prost;
+pub use prost::bytes::Bytes;
 #[doc(hidden)]
 pub use prost_types;
 
