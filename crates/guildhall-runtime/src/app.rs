@@ -18,15 +18,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, AnyRoom, Registered, Runner, Saver,
+    World,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::link::{listen, self_loop};
 use crate::mesh::{self, Mesh};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
@@ -102,7 +104,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) in_flight: InFlight,
+    pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
@@ -258,10 +261,14 @@ impl App {
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -273,8 +280,9 @@ impl App {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
-            in_flight: Arc::default(),
-            counters: Counters::default(),
+            in_flight: InFlight::new(&counters.in_flight),
+            metrics,
+            counters,
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             rooms: actors.into_iter().map(|actor| actor.room).collect(),
@@ -378,9 +386,10 @@ fn record(
 }
 
 fn table<'a>(
+    meters: ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::default();
+    let mut table = ServiceTable::new(meters);
     for service in services {
         table.add(service).map_err(StartError)?;
     }

@@ -19,6 +19,7 @@ mod counters;
 mod cx;
 mod link;
 mod mesh;
+pub mod metrics;
 mod node;
 mod out;
 mod pending;

@@ -21,6 +21,7 @@ use super::services::ActorServices;
 use super::{Actor, Why, work};
 use crate::app::StartError;
 use crate::cx::Cx;
+use crate::metrics::{Gauge, Metrics};
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 
@@ -36,7 +37,14 @@ pub(crate) struct ActorType {
     pub(crate) open: OpenRoom,
 }
 
-type OpenRoom = fn(&Config, &ActorConfig, &Env, usize) -> Result<Registered, StartError>;
+type OpenRoom = fn(&Config, &ActorConfig, &World<'_>) -> Result<Registered, StartError>;
+
+/// What a room is opened in.
+pub(crate) struct World<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) workers: usize,
+}
 
 /// An actor type of an app.
 pub(crate) struct Registered {
@@ -59,6 +67,8 @@ pub(super) struct Room<A: Actor, S> {
     /// By worker, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
     count: AtomicUsize,
+    /// `count`, for the operator.
+    in_memory: Gauge,
     emptied: Notify,
     closed: AtomicBool,
     activations: AtomicU64,
@@ -74,16 +84,20 @@ pub(super) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
 pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     config: &Config,
     all: &ActorConfig,
-    env: &Env,
-    workers: usize,
+    world: &World<'_>,
 ) -> Result<Registered, StartError> {
     let knobs = ActorConfig::of(A::NAME, all, config)?;
     knobs.check(A::NAME).map_err(StartError::new)?;
-    let seed = env.random();
+    let seed = world.env.random();
+    let help = "Actors in memory, those that are about to become active included";
+    let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;
     let room = Arc::new(Room::<A, S> {
         config: knobs,
-        shards: (0..workers).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
+        shards: (0..world.workers)
+            .map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed))))
+            .collect(),
         count: AtomicUsize::new(0),
+        in_memory: in_memory.with(&[A::NAME]),
         emptied: Notify::new(),
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
@@ -168,6 +182,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
                     return;
                 }
                 self.count.fetch_add(1, Ordering::Relaxed);
+                self.in_memory.add(1);
                 let key = Key::from(key);
                 let cell = Cell::new(self, &call.cx.app, key.clone(), worker);
                 shard.insert(key, Arc::clone(&cell));
@@ -221,6 +236,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     }
 
     fn left(&self) {
+        self.in_memory.add(-1);
         if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.emptied.notify_waiters();
         }

@@ -5,5 +5,7 @@ mod actors;
 mod calls;
 mod cost;
 mod entities;
+mod exposition;
+mod metrics;
 mod rooms;
 mod world;
