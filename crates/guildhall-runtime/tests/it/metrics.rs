@@ -12,7 +12,7 @@ async fn app(settings: &[(&str, i64)]) -> RunningApp {
 
 async fn app_in(env: Env, settings: &[(&str, i64)]) -> RunningApp {
     let none = Config::builder().set("app.id", "dev.w1.app.1");
-    let config = settings.iter().fold(none, |config, (key, value)| config.set(*key, *value));
+    let config = settings.iter().fold(none, |config, (key, value)| config.set(key, *value));
     App::with(config.build().unwrap()).env(env).start().await.unwrap()
 }
 
