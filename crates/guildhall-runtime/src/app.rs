@@ -17,18 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver,
+    Saver, World,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
@@ -105,7 +106,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<LiveCount>,
+    pub(crate) in_flight: LiveCount,
+    pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
@@ -261,12 +263,16 @@ impl App {
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -278,8 +284,9 @@ impl App {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
-            in_flight: Arc::default(),
-            counters: Counters::default(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            metrics,
+            counters,
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
@@ -384,9 +391,10 @@ fn record(
 }
 
 fn table<'a>(
+    meters: ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::default();
+    let mut table = ServiceTable::new(meters);
     for service in services {
         table.add(service).map_err(StartError)?;
     }

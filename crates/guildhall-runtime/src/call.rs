@@ -11,6 +11,7 @@ use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
+use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::Target;
 use crate::cx::Cx;
@@ -35,6 +36,36 @@ pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
 
 /// As [`call`]; the response stays encoded.
 pub(crate) async fn call_encoded<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<Bytes, Status> {
+    let mut counted = Counted { app: &cx.app, method, code: Code::Cancelled };
+    let result = with_retries(cx, method, target, key, req).await;
+    counted.code = code_of(&result);
+    result
+}
+
+/// Counts a call when it ends; one that is dropped before is cancelled.
+struct Counted<'a> {
+    app: &'a AppInner,
+    method: &'static MethodDesc,
+    code: Code,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.app.counters.calls.add(self.method, self.code);
+    }
+}
+
+fn code_of<T>(result: &Result<T, Status>) -> Code {
+    result.as_ref().err().map_or(Code::Ok, Status::code)
+}
+
+async fn with_retries<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
@@ -71,6 +102,18 @@ pub(crate) async fn call_encoded<Req: Message>(
 
 /// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
 pub(crate) fn cast<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<(), Status> {
+    let sent = send(cx, method, target, key, req);
+    cx.app.counters.calls.add(method, code_of(&sent));
+    sent
+}
+
+fn send<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,

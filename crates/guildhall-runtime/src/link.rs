@@ -20,7 +20,7 @@ use guildhall_wire::frame::{
 };
 use prost::Message;
 
-use crate::config::LinkConfig;
+use crate::app::AppInner;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
 use crate::reply::status_from_frame;
@@ -42,10 +42,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(peer: String, config: &LinkConfig) -> Arc<Self> {
+    fn new(peer: String, app: &AppInner) -> Arc<Self> {
+        let config = &app.links;
         Arc::new(Self {
             peer,
-            out: Out::new(config.queued_max),
+            out: Out::new(config.queued_max, &app.counters.queued_bytes),
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
             ping: Duration::from_millis(config.ping_ms),

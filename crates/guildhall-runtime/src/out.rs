@@ -4,12 +4,16 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::metrics::Gauge;
+
 /// Frames that wait for one socket.
 #[derive(Debug)]
 pub(crate) struct Out {
     queued: Mutex<Queued>,
     wake: Notify,
     max: usize,
+    /// The bytes that wait for all sockets.
+    all: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -28,8 +32,8 @@ pub(crate) enum Refused {
 }
 
 impl Out {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { queued: Mutex::default(), wake: Notify::new(), max }
+    pub(crate) fn new(max: usize, all: &Gauge) -> Self {
+        Self { queued: Mutex::default(), wake: Notify::new(), max, all: all.clone() }
     }
 
     /// Lets `write` append a frame. The writer is woken by the first frame only: by the time it runs, the frames of all
@@ -43,10 +47,11 @@ impl Out {
         if queued.bytes.len() >= self.max {
             return Err(Refused::Full);
         }
-        let first = queued.bytes.is_empty();
+        let before = queued.bytes.len();
         let result = write(&mut queued.bytes);
+        self.all.add(signed(queued.bytes.len()) - signed(before));
         drop(queued);
-        if first {
+        if before == 0 {
             self.wake.notify_one();
         }
         Ok(result)
@@ -61,6 +66,7 @@ impl Out {
     pub(crate) fn take(&self, empty: &mut BytesMut) {
         debug_assert!(empty.is_empty());
         std::mem::swap(&mut self.queued.lock().bytes, empty);
+        self.all.add(-signed(empty.len()));
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -71,6 +77,11 @@ impl Out {
     pub(crate) fn close(&self) {
         let mut queued = self.queued.lock();
         queued.closed = true;
+        self.all.add(-signed(queued.bytes.len()));
         queued.bytes = BytesMut::new();
     }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
