@@ -4,7 +4,7 @@ mod calls;
 
 use crate::metrics::{Counter, Gauge, MetricError, Metrics};
 
-pub(crate) use calls::{CallMeters, ServedMeters};
+pub(crate) use calls::{Answered, CallMeters, ServedMeters};
 
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $name:ident: $kind:ident $method:ident $metric:literal,)*) => {
@@ -54,7 +54,7 @@ counters! {
     links_dialled: Gauge gauge "guildhall_links_dialled",
     /// Connections of other apps, and the one of itself, that this app serves.
     links_accepted: Gauge gauge "guildhall_links_accepted",
-    /// Bytes that wait for the sockets of all links.
+    /// Bytes that wait for the sockets of all links, in steps of 4096 for each.
     queued_bytes: Gauge gauge "guildhall_link_queued_bytes",
     /// Calls that were accepted and not answered yet.
     in_flight: Gauge gauge "guildhall_calls_in_flight",

@@ -21,6 +21,7 @@ use guildhall_wire::frame::{
 use prost::Message;
 
 use crate::app::AppInner;
+use crate::counters::Answered;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
 use crate::reply::status_from_frame;
@@ -172,7 +173,7 @@ impl Link {
                     continue;
                 }
             }
-            self.out.take(&mut writing);
+            self.out.take(&mut writing, &mut Answered::default());
             if socket.write(&mut writing).await.is_err() {
                 break;
             }
@@ -182,7 +183,7 @@ impl Link {
 
     /// Fails all calls, now and from now on.
     fn close(&self) {
-        self.out.close();
+        let _none = self.out.close();
         self.pending.close(&self.lost());
     }
 

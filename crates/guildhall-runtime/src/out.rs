@@ -4,7 +4,11 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::counters::Answered;
 use crate::metrics::Gauge;
+
+/// The gauge of waiting bytes moves in steps of two to the power of this, so that most frames leave it alone.
+const STEP: u32 = 12;
 
 /// Frames that wait for one socket.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(crate) struct Out {
 #[derive(Debug, Default)]
 struct Queued {
     bytes: BytesMut,
+    /// The calls that frames in `bytes` answer.
+    answered: Answered,
     closed: bool,
 }
 
@@ -40,6 +46,15 @@ impl Out {
     /// tasks that were ready are there.
     #[inline]
     pub(crate) fn put<R>(&self, write: impl FnOnce(&mut BytesMut) -> R) -> Result<R, Refused> {
+        self.put_answer(|bytes, _| write(bytes))
+    }
+
+    /// As [`Out::put`]; `write` also notes which call it has answered.
+    #[inline]
+    pub(crate) fn put_answer<R>(
+        &self,
+        write: impl FnOnce(&mut BytesMut, &mut Answered) -> R,
+    ) -> Result<R, Refused> {
         let mut queued = self.queued.lock();
         if queued.closed {
             return Err(Refused::Closed);
@@ -48,8 +63,11 @@ impl Out {
             return Err(Refused::Full);
         }
         let before = queued.bytes.len();
-        let result = write(&mut queued.bytes);
-        self.all.add(signed(queued.bytes.len()) - signed(before));
+        let Queued { bytes, answered, .. } = &mut *queued;
+        let result = write(bytes, answered);
+        if steps(bytes.len()) != steps(before) {
+            self.all.add(steps(bytes.len()) - steps(before));
+        }
         drop(queued);
         if before == 0 {
             self.wake.notify_one();
@@ -62,26 +80,36 @@ impl Out {
         self.wake.notified().await;
     }
 
-    /// Takes all that is queued by swapping it for `empty`.
-    pub(crate) fn take(&self, empty: &mut BytesMut) {
-        debug_assert!(empty.is_empty());
-        std::mem::swap(&mut self.queued.lock().bytes, empty);
-        self.all.add(-signed(empty.len()));
+    /// Takes all that is queued by swapping it for what is empty.
+    pub(crate) fn take(&self, bytes: &mut BytesMut, answered: &mut Answered) {
+        debug_assert!(bytes.is_empty());
+        let mut queued = self.queued.lock();
+        std::mem::swap(&mut queued.bytes, bytes);
+        std::mem::swap(&mut queued.answered, answered);
+        drop(queued);
+        self.sent(bytes);
+    }
+
+    fn sent(&self, bytes: &BytesMut) {
+        if steps(bytes.len()) > 0 {
+            self.all.add(-steps(bytes.len()));
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.queued.lock().closed
     }
 
-    /// From now on everything is refused.
-    pub(crate) fn close(&self) {
+    /// From now on everything is refused. Returns what was answered and not taken.
+    pub(crate) fn close(&self) -> Answered {
         let mut queued = self.queued.lock();
-        queued.closed = true;
-        self.all.add(-signed(queued.bytes.len()));
-        queued.bytes = BytesMut::new();
+        let dropped = std::mem::replace(&mut *queued, Queued { closed: true, ..Queued::default() });
+        drop(queued);
+        self.sent(&dropped.bytes);
+        dropped.answered
     }
 }
 
-fn signed(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+fn steps(bytes: usize) -> i64 {
+    i64::try_from(bytes >> STEP << STEP).unwrap_or(i64::MAX)
 }

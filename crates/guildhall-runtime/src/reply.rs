@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use guildhall_core::env::Instant;
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{Code, Effect, Status};
-use guildhall_wire::StatusBody;
 use guildhall_wire::frame::{
     Header, LinkKind, call_id_parts, error_aux, error_from_aux, put_frame,
 };
+use guildhall_wire::{StatusBody, TooLarge};
 use parking_lot::Mutex;
 use prost::Message;
 
 use crate::app::AppInner;
+use crate::counters::Answered;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
@@ -36,6 +37,17 @@ impl Replies {
             app: Arc::clone(app),
             cancelled: Mutex::default(),
         })
+    }
+
+    /// Takes the replies that are queued, and counts them.
+    pub(crate) fn take(&self, bytes: &mut BytesMut, answered: &mut Answered) {
+        self.out.take(bytes, answered);
+        self.app.services.meters.answered(answered, &self.app.env);
+    }
+
+    /// From now on nothing is sent.
+    pub(crate) fn close(&self) {
+        self.app.services.meters.answered(&mut self.out.close(), &self.app.env);
     }
 
     /// Notes that nobody waits for the reply of this call. At most `slots_max` are noted.
@@ -137,34 +149,44 @@ impl Drop for Port {
 impl Port {
     fn send<M: Message>(&self, message: &M) {
         let header = Header::new(LinkKind::Reply, self.id);
-        let max = self.replies.app.links.frame_max;
-        let put = self.replies.out.put(|out| put_frame(out, max, header, None, message));
-        if let Ok(Err(too_large)) = put {
+        if let Err(too_large) = self.put(Code::Ok, header, message) {
             let status = Status::new(Code::ResourceExhausted, format!("the reply: {too_large}"));
             self.fail(&status.with_reason(reason::TOO_LARGE).with_effect(Effect::Ran));
-        } else {
-            self.count(Code::Ok);
         }
-        // A peer that does not read its replies, or is gone, finds its calls failed at its end.
-    }
-
-    fn count(&self, code: Code) {
-        let app = &self.replies.app;
-        let after = app.env.now().saturating_duration_since(self.arrived);
-        app.services.meters.answered(self.meter, code, after);
     }
 
     fn fail(&self, status: &Status) {
-        self.count(status.code());
-        let max = self.replies.app.links.frame_max;
         let aux = error_aux(status.code() as u8, status.effect() as u8);
         let header = Header { aux, ..Header::new(LinkKind::Error, self.id) };
         let body = status_body(status);
-        let put = self.replies.out.put(|out| put_frame(out, max, header, None, &body));
-        if let Ok(Err(_)) = put {
+        if self.put(status.code(), header, &body).is_err() {
             let short = StatusBody { reason: body.reason, ..StatusBody::default() };
-            let _closed = self.replies.out.put(|out| put_frame(out, max, header, None, &short));
+            let _fits = self.put(status.code(), header, &short);
         }
+    }
+
+    /// Queues the answer, unless it is too large. A peer that does not read its replies, or is gone, finds its calls failed at
+    /// its end.
+    fn put(
+        &self,
+        code: Code,
+        header: Header<LinkKind>,
+        body: &impl Message,
+    ) -> Result<(), TooLarge> {
+        let Replies { out, app, .. } = &*self.replies;
+        let put = out.put_answer(|out, answered| {
+            let put = put_frame(out, app.links.frame_max, header, None, body);
+            if put.is_ok() {
+                answered.add(self.meter, code, self.arrived);
+            }
+            put
+        });
+        put.unwrap_or_else(|_refused| {
+            let mut answered = Answered::default();
+            answered.add(self.meter, code, self.arrived);
+            app.services.meters.answered(&mut answered, &app.env);
+            Ok(())
+        })
     }
 }
 

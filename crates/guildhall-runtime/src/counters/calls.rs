@@ -1,15 +1,11 @@
 //! Calls by method and code: those that this app makes, and those that it serves.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use arc_swap::ArcSwap;
-use guildhall_core::{Code, MethodDesc};
+use guildhall_core::env::Instant;
+use guildhall_core::{Code, Env, MethodDesc};
 
 use crate::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
-use crate::service::IdHasher;
 
 /// Codes of a status, `Ok` included.
 const CODES: usize = 17;
@@ -29,47 +25,56 @@ impl Outcomes {
 
     #[inline]
     fn add(&self, code: Code) {
+        self.add_many(code, 1);
+    }
+
+    #[inline]
+    fn add_many(&self, code: Code, n: u64) {
         if let Some(counter) = self.by_code.get(code as usize) {
-            counter.get_or_init(|| self.family.with(&[self.method, code.name()])).add(1);
+            counter.get_or_init(|| self.family.with(&[self.method, code.name()])).add(n);
         }
     }
 }
 
-type ById = HashMap<u32, Arc<Outcomes>, BuildHasherDefault<IdHasher>>;
+/// Methods that an app may have clients of and count apart; all further ones share the method `other`.
+const METHODS_MAX: usize = 1024;
 
 /// Calls that this app makes.
-#[derive(Debug)]
 pub(crate) struct CallMeters {
     family: Family<Counter, 2>,
-    /// By the method's id; it grows with the methods that this app has clients of.
-    methods: ArcSwap<ById>,
+    /// By the method's id, each at the first free place from where the id points to: nothing ever leaves, so a look takes no
+    /// lock.
+    methods: Box<[OnceLock<(u32, Box<Outcomes>)>]>,
+    others: Outcomes,
 }
 
 impl CallMeters {
     pub(super) fn new(metrics: &Metrics) -> Result<Self, MetricError> {
         let help = "Calls that this app made, by how they ended; of a cast, whether it was sent";
         let family = metrics.counter("guildhall_calls_total", help, &["method", "code"])?;
-        Ok(Self { family, methods: ArcSwap::default() })
+        let others = Outcomes::new(&family, "other");
+        Ok(Self { family, methods: (0..METHODS_MAX).map(|_| OnceLock::new()).collect(), others })
     }
 
     /// Counts a call that has ended.
     #[inline]
     pub(crate) fn add(&self, method: &'static MethodDesc, code: Code) {
-        match self.methods.load().get(&method.id) {
-            Some(outcomes) => outcomes.add(code),
-            None => self.add_first(method, code),
+        let first = method.id as usize % METHODS_MAX;
+        let (before, from) = self.methods.split_at(first);
+        for place in from.iter().chain(before) {
+            let new = || (method.id, Box::new(Outcomes::new(&self.family, method.path)));
+            let (id, outcomes) = place.get_or_init(new);
+            if *id == method.id {
+                return outcomes.add(code);
+            }
         }
+        self.others.add(code);
     }
+}
 
-    #[cold]
-    fn add_first(&self, method: &'static MethodDesc, code: Code) {
-        let outcomes = Arc::new(Outcomes::new(&self.family, method.path));
-        outcomes.add(code);
-        self.methods.rcu(|methods| {
-            let mut methods = ById::clone(methods);
-            methods.entry(method.id).or_insert_with(|| Arc::clone(&outcomes));
-            methods
-        });
+impl std::fmt::Debug for CallMeters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallMeters").field("family", &self.family).finish_non_exhaustive()
     }
 }
 
@@ -110,12 +115,18 @@ impl ServedMeters {
         self.methods.len() - 1
     }
 
-    /// Counts a call that was answered.
-    #[inline]
-    pub(crate) fn answered(&self, at: usize, code: Code, after: Duration) {
-        if let Some(method) = self.methods.get(at) {
-            method.outcomes.add(code);
-            method.seconds.observe(after.as_secs_f64());
+    /// Counts calls that are answered now, all of them at once, and forgets them.
+    pub(crate) fn answered(&self, answered: &mut Answered, env: &Env) {
+        if answered.0.is_empty() {
+            return;
+        }
+        let now = env.now();
+        for Answers { method, code, arrived, count } in answered.0.drain(..) {
+            if let Some(method) = self.methods.get(method) {
+                method.outcomes.add_many(code, count);
+                let after = now.saturating_duration_since(arrived);
+                method.seconds.observe_many(after.as_secs_f64(), count);
+            }
         }
     }
 
@@ -124,6 +135,32 @@ impl ServedMeters {
     pub(crate) fn came(&self, at: usize) {
         if let Some(method) = self.methods.get(at) {
             method.outcomes.add(Code::Ok);
+        }
+    }
+}
+
+/// Answers that were not counted yet: one clock read counts all that leave together.
+#[derive(Debug, Default)]
+pub(crate) struct Answered(Vec<Answers>);
+
+/// Answers to calls that arrived together.
+#[derive(Debug)]
+struct Answers {
+    method: usize,
+    code: Code,
+    arrived: Instant,
+    count: u64,
+}
+
+impl Answered {
+    /// Adds an answer of one of [`ServedMeters`]' methods.
+    #[inline]
+    pub(crate) fn add(&mut self, method: usize, code: Code, arrived: Instant) {
+        match self.0.last_mut() {
+            Some(last) if (last.method, last.code, last.arrived) == (method, code, arrived) => {
+                last.count += 1;
+            }
+            _ => self.0.push(Answers { method, code, arrived, count: 1 }),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::alive::{Alive, Heartbeat};
 use super::open::accept;
 use super::socket::Socket;
 use crate::app::AppInner;
-use crate::counters::ServedMeters;
+use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
 use crate::service::{Body, HandlerFuture, Served};
@@ -65,7 +65,7 @@ struct Running(Mutex<BTreeMap<u64, AbortHandle>>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.replies.out.close();
+        self.replies.close();
         for handler in std::mem::take(&mut *self.running.0.lock()).into_values() {
             handler.abort();
         }
@@ -84,6 +84,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
         Alive::new(&serving.app.env, Duration::from_millis(serving.app.links.ping_ms * 2));
     let mut look = std::pin::pin!(serving.app.env.sleep_until(alive.next()));
     let (mut writing, mut chunk) = (BytesMut::new(), BytesMut::new());
+    let mut answered = Answered::default();
     loop {
         tokio::select! {
             biased;
@@ -112,7 +113,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 let _full = out.put(|out| put_raw(out, max, goaway, None, &[]));
             }
         }
-        out.take(&mut writing);
+        replies.take(&mut writing, &mut answered);
         if socket.write(&mut writing).await.is_err() {
             return;
         }

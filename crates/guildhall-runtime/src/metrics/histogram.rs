@@ -30,14 +30,21 @@ impl Histogram {
     /// Counts a value. What is no finite number is ignored: it would spoil the sum for ever.
     #[inline]
     pub fn observe(&self, value: f64) {
+        self.observe_many(value, 1);
+    }
+
+    /// Counts a value that was there `times` times.
+    pub fn observe_many(&self, value: f64, times: u64) {
         if !value.is_finite() {
             return;
         }
         let Buckets { bounds, counts, sum } = &*self.0;
         let at = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
         if let Some(count) = counts.get(at) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(times, Ordering::Relaxed);
         }
+        #[allow(clippy::cast_precision_loss, reason = "a count of what happens at once")]
+        let value = value * times as f64;
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
         let _never_refused = sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
