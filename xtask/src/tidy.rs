@@ -3,6 +3,7 @@
 mod config_page;
 mod pages;
 mod promises;
+mod reasons;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     }
     wrong.extend(promises::check(root, &files)?);
     wrong.extend(config_page::check(root, &files)?);
+    wrong.extend(reasons::check(root)?);
     wrong.extend(pages::check(root, &files)?);
     for line in &wrong {
         eprintln!("{line}");
