@@ -69,9 +69,11 @@ impl Link {
         req: &Req,
     ) -> Result<Bytes, Status> {
         let open = std::future::poll_fn(|cx| self.pending.open(cx.waker(), deadline).into());
-        let waiting = Waiting { link: self, id: open.await? };
+        let mut waiting = Waiting { link: self, id: open.await?, answered: false };
         self.send(LinkKind::Call, waiting.id, method, left, head, req)?;
-        std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await
+        let reply = std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await;
+        waiting.answered = true;
+        reply
     }
 
     /// Sends a request that wants no reply.
@@ -233,11 +235,12 @@ impl Drop for CloseOnDrop {
 struct Waiting<'a> {
     link: &'a Link,
     id: u64,
+    answered: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.link.pending.forget(self.id) {
+        if !self.answered && self.link.pending.forget(self.id) {
             self.link.cancel(self.id);
         }
     }

@@ -65,7 +65,7 @@ impl Out {
         let before = queued.bytes.len();
         let Queued { bytes, answered, .. } = &mut *queued;
         let result = write(bytes, answered);
-        if steps(bytes.len()) != steps(before) {
+        if (bytes.len() ^ before) >> STEP != 0 {
             self.all.add(steps(bytes.len()) - steps(before));
         }
         drop(queued);

@@ -30,21 +30,29 @@ impl Outcomes {
 
     #[inline]
     fn add_many(&self, code: Code, n: u64) {
-        if let Some(counter) = self.by_code.get(code as usize) {
-            counter.get_or_init(|| self.family.with(&[self.method, code.name()])).add(n);
+        match self.by_code.get(code as usize) {
+            Some(counter) => counter.get_or_init(|| self.first(code)).add(n),
+            None => debug_assert!(false, "there are {CODES} codes"),
         }
+    }
+
+    #[cold]
+    fn first(&self, code: Code) -> Counter {
+        self.family.with(&[self.method, code.name()])
     }
 }
 
 /// Methods that an app may have clients of and count apart; all further ones share the method `other`.
 const METHODS_MAX: usize = 1024;
 
+type Place = OnceLock<(u32, Box<Outcomes>)>;
+
 /// Calls that this app makes.
 pub(crate) struct CallMeters {
     family: Family<Counter, 2>,
     /// By the method's id, each at the first free place from where the id points to: nothing ever leaves, so a look takes no
     /// lock.
-    methods: Box<[OnceLock<(u32, Box<Outcomes>)>]>,
+    methods: Box<[Place; METHODS_MAX]>,
     others: Outcomes,
 }
 
@@ -53,22 +61,30 @@ impl CallMeters {
         let help = "Calls that this app made, by how they ended; of a cast, whether it was sent";
         let family = metrics.counter("guildhall_calls_total", help, &["method", "code"])?;
         let others = Outcomes::new(&family, "other");
-        Ok(Self { family, methods: (0..METHODS_MAX).map(|_| OnceLock::new()).collect(), others })
+        Ok(Self { family, methods: Box::new([const { Place::new() }; METHODS_MAX]), others })
     }
 
     /// Counts a call that has ended.
     #[inline]
     pub(crate) fn add(&self, method: &'static MethodDesc, code: Code) {
-        let first = method.id as usize % METHODS_MAX;
-        let (before, from) = self.methods.split_at(first);
+        match self.methods[method.id as usize % METHODS_MAX].get() {
+            Some((id, outcomes)) if *id == method.id => outcomes.add(code),
+            _ => self.find(method).add(code),
+        }
+    }
+
+    /// The method that is not where its id points to, or not there yet.
+    #[cold]
+    fn find(&self, method: &'static MethodDesc) -> &Outcomes {
+        let (before, from) = self.methods.split_at(method.id as usize % METHODS_MAX);
         for place in from.iter().chain(before) {
             let new = || (method.id, Box::new(Outcomes::new(&self.family, method.path)));
             let (id, outcomes) = place.get_or_init(new);
             if *id == method.id {
-                return outcomes.add(code);
+                return outcomes;
             }
         }
-        self.others.add(code);
+        &self.others
     }
 }
 
