@@ -57,6 +57,7 @@ pub struct App {
     given: Given,
 }
 
+type Task = JoinHandle<Option<()>>;
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -314,10 +315,7 @@ impl App {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&backends.discovery), ttl);
-        tasks.push(inner.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&backends.discovery));
-        tasks.push(inner.env.spawn("discovery-watch", watching));
+        tasks.extend(inner.join(&backends.discovery, ttl));
         let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
         ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
@@ -337,8 +335,18 @@ impl AppInner {
         Ok(())
     }
 
+    /// Registers, and follows who else is there.
+    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        [
+            self.env.spawn("discovery-register", heartbeat),
+            self.env.spawn("discovery-watch", watching),
+        ]
+    }
+
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
