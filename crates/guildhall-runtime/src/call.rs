@@ -11,9 +11,11 @@ use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
+use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
-use crate::codegen::Target;
+use crate::codegen::{Many, Target};
 use crate::cx::Cx;
+use crate::topic;
 
 pub(crate) use budget::RetryBudget;
 
@@ -42,6 +44,7 @@ pub(crate) async fn call_encoded<Req: Message>(
     req: &Req,
 ) -> Result<Bytes, Status> {
     let app = &*cx.app;
+    let counted = Counted { app, method, code: Code::Cancelled };
     if cx.cancelled() {
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
@@ -52,21 +55,45 @@ pub(crate) async fn call_encoded<Req: Message>(
     let mut retries = 0;
     loop {
         let status = match once(cx, method, target, key, deadline, head.as_ref(), req).await {
-            Ok(body) => return Ok(body),
+            Ok(body) => return counted.end(Ok(body)),
             Err(status) => status,
         };
         // P2P names an app: another one will not do.
         let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
         let pause = Duration::from_millis(app.calls.retry_pause_ms);
-        if !may || retries == app.calls.retries_max || app.env.now() + pause >= deadline {
-            return Err(status);
-        }
-        if !app.retries.spend() {
-            return Err(status);
+        let late = retries == app.calls.retries_max || app.env.now() + pause >= deadline;
+        if !may || late || !app.retries.spend() {
+            return counted.end(Err(status));
         }
         retries += 1;
         app.env.sleep(pause).await;
     }
+}
+
+/// Counts a call when it ends; one that is dropped before is cancelled.
+struct Counted<'a> {
+    app: &'a AppInner,
+    method: &'static MethodDesc,
+    code: Code,
+}
+
+impl Counted<'_> {
+    #[inline]
+    fn end<T>(mut self, result: Result<T, Status>) -> Result<T, Status> {
+        self.code = code_of(&result);
+        result
+    }
+}
+
+impl Drop for Counted<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.app.counters.calls.add(self.method, self.code);
+    }
+}
+
+fn code_of<T>(result: &Result<T, Status>) -> Code {
+    result.as_ref().err().map_or(Code::Ok, Status::code)
 }
 
 /// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
@@ -77,20 +104,44 @@ pub(crate) fn cast<Req: Message>(
     key: KeyText<'_>,
     req: &Req,
 ) -> Result<(), Status> {
-    if method.model == Model::Actor && matches!(key, KeyText::None) {
-        return cast_all(cx, method, req);
-    }
+    let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
+    let sent = match everywhere {
+        true => send_all(cx, method, req),
+        false => send(cx, method, target, key, req),
+    };
+    cx.app.counters.calls.add(method, code_of(&sent));
+    sent
+}
+
+/// Sends a request that wants no reply to many.
+pub(crate) async fn cast_many<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    to: &Many,
+    req: &Req,
+) -> Result<(), Status> {
+    let sent = match to {
+        Many::All => send_all(cx, method, req),
+        Many::Topic(topic) => topic::publish(cx, method, topic, req).await,
+    };
+    cx.app.counters.calls.add(method, code_of(&sent));
+    sent
+}
+
+fn send<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
     let route = cx.app.mesh.route(method, target, key)?;
     route.link.cast(method, left, cx.outgoing(false).as_ref(), req)
 }
 
 /// Queues a request for every ready instance, this app included.
-pub(crate) fn cast_all<Req: Message>(
-    cx: &Cx,
-    method: &'static MethodDesc,
-    req: &Req,
-) -> Result<(), Status> {
+fn send_all<Req: Message>(cx: &Cx, method: &'static MethodDesc, req: &Req) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
     let head = cx.outgoing(false);
     let mut sent = Ok(());

@@ -152,10 +152,7 @@ pub async fn cast_many<Req: Message + 'static>(
     to: Many,
     req: Req,
 ) -> Result<(), Status> {
-    match to {
-        Many::All => crate::call::cast_all(cx, method.desc, &req),
-        Many::Topic(topic) => crate::topic::publish(cx, method.desc, &topic, req).await,
-    }
+    crate::call::cast_many(cx, method.desc, &to, &req).await
 }
 
 /// Sends a message to players' clients; `Ok` says only that it was queued.

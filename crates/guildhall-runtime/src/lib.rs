@@ -25,6 +25,7 @@ mod lane;
 mod link;
 mod live_count;
 mod mesh;
+pub mod metrics;
 mod node;
 mod numbers;
 mod out;

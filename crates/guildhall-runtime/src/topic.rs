@@ -63,7 +63,7 @@ pub(crate) async fn publish<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     topic: &str,
-    req: Req,
+    req: &Req,
 ) -> Result<(), Status> {
     let name = full_name(&cx.app.id, method.service, topic);
     broker::check("publish", &name, &[]).map_err(refused)?;
@@ -75,7 +75,7 @@ pub(crate) async fn publish<Req: Message>(
     let (mut frame, header) = (BytesMut::new(), Header::new(LinkKind::Cast, 0));
     let header = Header { method: method.id, ..header };
     let left = deadline.saturating_duration_since(now);
-    let put = put_request(&mut frame, MESSAGE_MAX, header, left, head.as_ref(), &req);
+    let put = put_request(&mut frame, MESSAGE_MAX, header, left, head.as_ref(), req);
     put.map_err(|too_large| {
         let why = format!("the request of {} for {topic}: {too_large}", method.path);
         Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why)

@@ -15,7 +15,7 @@ use crate::app::AppInner;
 use crate::cx::Cx;
 use crate::link::request_head;
 use crate::reply::ReplyPort;
-use crate::service::{Body, HandlerFuture};
+use crate::service::{Body, HandlerFuture, Served};
 
 /// What is to be followed.
 pub(super) struct Follow {
@@ -94,10 +94,13 @@ impl Follow {
     ) -> Result<Option<HandlerFuture>, String> {
         let parsed = parse::<LinkKind>(message, message.len()).map_err(|e| e.to_string())?;
         let Parsed::Frame(frame) = parsed else { return Err("it is no frame".to_owned()) };
-        let method = self.app.services.method(frame.header.method);
-        let method = method.filter(|it| it.service == self.service.name && it.oneway);
-        let method = method.filter(|_| frame.header.kind == LinkKind::Cast);
-        let method = method.ok_or("it calls something else")?;
+        let ours = |served: &&Served| {
+            let method = served.method();
+            method.service == self.service.name && method.oneway
+        };
+        let served = self.app.services.get(frame.header.method).filter(ours);
+        let served = served.filter(|_| frame.header.kind == LinkKind::Cast);
+        let served = served.ok_or("it calls something else")?;
         let (head, left) = request_head(&frame)?;
         // A broker proves nothing about who publishes.
         let unproven = |head| Head { session: None, caller: String::new(), chain: vec![], ..head };
@@ -107,7 +110,8 @@ impl Follow {
             ..Cx::outside(Arc::clone(&self.app))
         };
         let body = Body { bytes: frame.body, chunk };
-        Ok(self.app.services.dispatch(cx, method.id, body, ReplyPort::none()))
+        self.app.services.meters.came(served.meter());
+        Ok(served.dispatch(cx, body, ReplyPort::none()))
     }
 
     async fn run(&self, mut handler: HandlerFuture, permit: OwnedSemaphorePermit) {

@@ -6,6 +6,8 @@ mod callbacks;
 mod calls;
 mod cost;
 mod entities;
+mod exposition;
+mod metrics;
 mod models;
 mod raw_casts;
 mod rooms;

@@ -63,7 +63,11 @@ async fn a_raw_cast_that_nobody_handles_is_counted() {
     cx.raw_cast(cx.app_id(), 8, "to nobody").unwrap();
     cx.raw_cast(cx.app_id(), 7, "to somebody").unwrap();
     assert_eq!(town.next().await.1, "to somebody");
-    assert!(cx.metrics().contains("\nguildhall_raw_unknown_total 2\n"), "{}", cx.metrics());
+    assert!(
+        cx.metrics().text().contains("\nguildhall_raw_unknown_total 2\n"),
+        "{}",
+        cx.metrics().text()
+    );
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ async fn what_is_no_cast_of_the_service_is_refused_and_counted() {
 }
 
 fn counted(app: &RunningApp, name: &str) -> u64 {
-    let text = app.cx().metrics();
+    let text = app.cx().metrics().text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap().parse().unwrap()
 }
