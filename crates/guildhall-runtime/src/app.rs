@@ -22,7 +22,6 @@ use crate::actor::{
     Saver, World,
 };
 use crate::backends::{Backends, Given, check_reach};
-use crate::broker::LazyBroker;
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
@@ -102,7 +101,6 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
-    pub(crate) broker: LazyBroker,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
@@ -291,7 +289,6 @@ impl App {
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
-        let topics = Topics::new(config.section("broker")?);
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -330,8 +327,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
-            broker: backends.broker,
-            topics,
+            topics: Topics::new(config.section("broker")?, backends.broker),
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,

@@ -16,6 +16,7 @@ use prost::Message;
 use tokio::task::JoinHandle;
 
 use crate::app::AppInner;
+use crate::broker::LazyBroker;
 use crate::call;
 use crate::cx::Cx;
 use crate::link::put_request;
@@ -26,6 +27,7 @@ use follow::Follow;
 /// The topics that an app has subscribed to, by their full names.
 pub(crate) struct Topics {
     config: BrokerConfig,
+    broker: LazyBroker,
     joined: Mutex<BTreeMap<String, Weak<Joined>>>,
 }
 
@@ -44,8 +46,8 @@ struct Joined {
 }
 
 impl Topics {
-    pub(crate) fn new(config: BrokerConfig) -> Self {
-        Self { config, joined: Mutex::default() }
+    pub(crate) fn new(config: BrokerConfig, broker: LazyBroker) -> Self {
+        Self { config, broker, joined: Mutex::default() }
     }
 
     fn find(&self, name: &str) -> Option<Subscribed> {
@@ -66,7 +68,7 @@ pub(crate) async fn publish<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let name = full_name(&cx.app.id, method.service, topic);
-    broker::check("publish", &name, &[]).map_err(refused)?;
+    broker::check("publish", &name, &[]).map_err(|e| refused(&e))?;
     let (deadline, now) = (call::deadline(cx, method), cx.app.env.now());
     let mut head = cx.outgoing(false);
     if let Some(head) = &mut head {
@@ -81,8 +83,8 @@ pub(crate) async fn publish<Req: Message>(
         Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why)
     })?;
     let published = async {
-        let broker = cx.app.broker.get().await?;
-        broker.publish(&name, frame.freeze()).await.map_err(lost)
+        let broker = cx.app.topics.broker.get().await?;
+        broker.publish(&name, frame.freeze()).await.map_err(|e| lost(&e))
     };
     let published = cx.app.env.until(deadline, published).await;
     published.unwrap_or_else(|| Err(late("publish", &name)))
@@ -107,7 +109,7 @@ pub async fn subscribe(
         return Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why));
     }
     let name = full_name(&app.id, service.name, topic);
-    broker::check("subscribe", &name, &[]).map_err(refused)?;
+    broker::check("subscribe", &name, &[]).map_err(|e| refused(&e))?;
     if let Some(subscribed) = topics.find(&name) {
         return Ok(subscribed);
     }
@@ -148,12 +150,12 @@ impl std::fmt::Debug for Subscribed {
     }
 }
 
-fn refused(error: BrokerError) -> Status {
+fn refused(error: &BrokerError) -> Status {
     Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, error.to_string())
 }
 
 /// What the broker did not do, or did without saying so.
-fn lost(error: BrokerError) -> Status {
+fn lost(error: &BrokerError) -> Status {
     let status = Status::new(Code::Unavailable, error.to_string()).with_reason(reason::LOST);
     status.with_effect(Effect::MayHaveRun)
 }

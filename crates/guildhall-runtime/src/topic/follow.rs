@@ -33,8 +33,8 @@ impl Follow {
     }
 
     pub(super) async fn subscribe(&self) -> Result<Subscription, Status> {
-        let broker = self.app.broker.get().await?;
-        broker.subscribe(&self.name, self.app.topics.config.buffer).await.map_err(lost)
+        let broker = self.app.topics.broker.get().await?;
+        broker.subscribe(&self.name, self.app.topics.config.buffer).await.map_err(|e| lost(&e))
     }
 
     /// Dispatches what comes, until the app drains.
