@@ -59,7 +59,7 @@ pub(super) fn open_here(
     place: OwnedSemaphorePermit,
 ) -> Result<Stream, Status> {
     let handler = find(app, name)?;
-    let (near, far) = tokio::io::duplex(app.streams.config.window);
+    let (near, far) = tokio::io::duplex(super::config::WINDOW);
     let far = Stream::new(far, app.streams.place()?);
     app.env.spawn("stream", run(Arc::clone(app), handler, far, None));
     Ok(Stream::new(near, place))

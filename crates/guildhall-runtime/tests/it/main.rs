@@ -7,4 +7,6 @@ mod cost;
 mod entities;
 mod models;
 mod rooms;
+mod streams;
+mod tls;
 mod world;

@@ -94,6 +94,12 @@ pub(crate) fn config(id: &str, listen: &str, secret: &str) -> Config {
     builder(id, listen, secret).build().unwrap()
 }
 
+/// As [`config`], with more numbers.
+pub(crate) fn config_with(id: &str, listen: &str, more: &[(&str, i64)]) -> Config {
+    let with = |config: ConfigBuilder, (key, value): &(&str, i64)| config.set(*key, *value);
+    more.iter().fold(builder(id, listen, "secret"), with).build().unwrap()
+}
+
 fn builder(id: &str, listen: &str, secret: &str) -> ConfigBuilder {
     let config = Config::builder().set("app.id", id).set("link.listen", listen);
     config.set("link.secret", secret).set("link.redial_ms", 5)
