@@ -5,6 +5,8 @@ mod actors;
 mod calls;
 mod cost;
 mod entities;
+mod exposition;
+mod metrics;
 mod models;
 mod rooms;
 mod streams;

@@ -135,7 +135,7 @@ async fn a_certificate_that_is_missing_or_unreadable_is_a_start_error_that_names
     authority.issue("greeter", "guildhall://dev/w1/greeter", false);
     let start = |config: ConfigBuilder| async {
         let app = App::with(config.build().unwrap()).start().await;
-        app.err().expect("it does not start").to_string()
+        app.expect_err("it does not start").to_string()
     };
     let config = || authority.config("dev.w1.greeter.1", "greeter", "127.0.0.1:0");
     let missing = start(config().set("link.tls_cert", authority.path("nobody.pem"))).await;

@@ -96,7 +96,7 @@ pub(crate) fn config(id: &str, listen: &str, secret: &str) -> Config {
 
 /// As [`config`], with more numbers.
 pub(crate) fn config_with(id: &str, listen: &str, more: &[(&str, i64)]) -> Config {
-    let with = |config: ConfigBuilder, (key, value): &(&str, i64)| config.set(*key, *value);
+    let with = |config: ConfigBuilder, (key, value): &(&str, i64)| config.set(key, *value);
     more.iter().fold(builder(id, listen, "secret"), with).build().unwrap()
 }
 
