@@ -12,7 +12,7 @@ use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
-use crate::link::{listen, self_loop};
+use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
@@ -38,6 +38,7 @@ use crate::proto::{NodeServer, RawServer};
 use crate::raw_cast::{RawHandler, RawHandlers};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::topic::Topics;
 use crate::worker::{Threads, Workers};
 
@@ -60,6 +61,7 @@ pub struct App {
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
     raw: Vec<(u16, RawHandler)>,
+    stream_handlers: StreamHandlers,
     given: Given,
 }
 
@@ -98,6 +100,8 @@ pub(crate) struct AppInner {
     pub(crate) env: Env,
     pub(crate) slots: u32,
     pub(crate) links: LinkConfig,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) streams: Streams,
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
@@ -162,6 +166,7 @@ impl App {
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
             raw: Vec::new(),
+            stream_handlers: StreamHandlers::default(),
             given: Given::default(),
         }
     }
@@ -218,6 +223,21 @@ impl App {
         let handler: RawHandler =
             Box::new(move |cx, from, bytes| Box::pin(handler(cx, from, bytes)));
         self.raw.push((command, handler));
+        self
+    }
+
+    /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
+    #[must_use]
+    pub fn on_stream<F>(
+        mut self,
+        name: &'static str,
+        handler: impl Fn(Cx, Stream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |cx, stream| -> BoxFuture<'static, ()> { Box::pin(handler(cx, stream)) };
+        self.stream_handlers.insert(name, Arc::new(handler));
         self
     }
 
@@ -281,9 +301,20 @@ impl App {
         self.start_on(Workers::current()).await
     }
 
+    #[allow(clippy::too_many_lines, reason = "one part after the other")]
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, mut services, actors, components, plugins, ready, raw, given } =
-            self;
+        let Self {
+            config,
+            env,
+            mut services,
+            actors,
+            components,
+            plugins,
+            ready,
+            raw,
+            stream_handlers,
+            given,
+        } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
@@ -309,6 +340,7 @@ impl App {
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
+        let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
         let logic_addr = logic_addr(&app, &id)?;
@@ -328,6 +360,7 @@ impl App {
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             topics: Topics::new(config.section("broker")?, backends.broker),
+            streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,
@@ -335,6 +368,7 @@ impl App {
             incarnation: record.incarnation,
             env,
             links,
+            tls,
             calls,
             save,
             services,
@@ -458,9 +492,9 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     }
     let bound = env.listen("link.listen", &links.listen).await;
     let (listener, addr) = bound.map_err(StartError)?;
-    if links.secret.is_empty() && !addr.ip().is_loopback() {
+    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is no link.secret; set the same one on all apps"
+            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
         return Err(StartError(why));
     }

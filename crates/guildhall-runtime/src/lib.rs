@@ -38,6 +38,7 @@ mod raw_cast;
 mod reply;
 mod service;
 mod signals;
+mod stream;
 mod topic;
 mod turn;
 mod worker;
@@ -56,4 +57,5 @@ pub use prost;
 #[doc(hidden)]
 pub use prost_types;
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};
 pub use topic::{BrokerConfig, Subscribed};

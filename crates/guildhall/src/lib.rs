@@ -16,11 +16,11 @@ pub use guildhall_gate as gate;
 pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, RunningApp,
-    Service, StartError, Subscribed, Turn, Why,
+    Service, StartError, Stream, Subscribed, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
-    ServiceConfig,
+    ServiceConfig, StreamConfig,
 };
 #[doc(hidden)]
 pub use prost;

@@ -12,6 +12,8 @@ mod models;
 mod raw_casts;
 mod rooms;
 mod routing;
+mod streams;
+mod tls;
 mod topics;
 mod town;
 mod world;
