@@ -347,7 +347,7 @@ impl App {
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
         let inner = Arc::new(AppInner {
-            mesh: Mesh::new(env.clone(), app.slots),
+            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),

@@ -5,7 +5,8 @@ mod rendezvous;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use guildhall_core::discovery::{NodeRecord, NodeState};
@@ -25,12 +26,13 @@ pub(crate) use watch::watch;
 #[derive(Debug)]
 pub(crate) struct Mesh {
     env: Env,
+    /// This app.
+    id: AppId,
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
     view: ArcSwap<View>,
     changes: Arc<Revision>,
-    /// This app, once it drains.
-    draining: OnceLock<AppId>,
+    draining: AtomicBool,
 }
 
 /// Where a call goes.
@@ -45,7 +47,7 @@ pub(crate) struct Route {
 struct View {
     services: HashMap<String, Instances>,
     nodes: BTreeMap<AppId, Arc<Link>>,
-    numbers: BTreeMap<LogicAddr, Arc<Link>>,
+    numbers: BTreeMap<LogicAddr, AppId>,
 }
 
 /// The ready instances of one service.
@@ -62,14 +64,15 @@ struct Instances {
 }
 
 impl Mesh {
-    pub(crate) fn new(env: Env, slots: u32) -> Self {
+    pub(crate) fn new(env: Env, id: AppId, slots: u32) -> Self {
         Self {
             env,
+            id,
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
             changes: Arc::default(),
-            draining: OnceLock::new(),
+            draining: AtomicBool::new(false),
         }
     }
 
@@ -106,30 +109,33 @@ impl Mesh {
     }
 
     /// This app drains: its calls go to others from now on, as far as there are any. Actors stay where they are.
-    pub(crate) fn drain(&self, id: &AppId) {
+    pub(crate) fn drain(&self) {
         let mut nodes = self.nodes.lock();
-        if let Some((record, _)) = nodes.get_mut(id) {
+        if let Some((record, _)) = nodes.get_mut(&self.id) {
             record.state = NodeState::Draining;
-            let _twice = self.draining.set(id.clone());
+            self.draining.store(true, Ordering::Relaxed);
             self.publish(&nodes);
         }
     }
 
     fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Arc<Link>)>) {
-        let ready = |record: &&NodeRecord| record.state == NodeState::Ready;
-        let elsewhere = nodes.values().map(|(record, _)| record).filter(ready);
+        let world = self.id.world();
+        let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
+        let ready = |record: &NodeRecord| record.state == NodeState::Ready;
+        let elsewhere = here().filter(|(record, _)| ready(record));
         let elsewhere: BTreeSet<&str> =
-            elsewhere.flat_map(|record| &record.services).map(String::as_str).collect();
+            elsewhere.flat_map(|(record, _)| &record.services).map(String::as_str).collect();
         // What nobody else can do, this app does itself to the end of its draining.
         let stays = |record: &NodeRecord, service: &str| {
-            self.draining.get() == Some(&record.id)
+            self.draining.load(Ordering::Relaxed)
+                && record.id == self.id
                 && (record.labels.contains_key(&actor_label(service))
                     || !elsewhere.contains(service))
         };
         let mut members: BTreeMap<&str, Vec<(&NodeRecord, &Arc<Link>)>> = BTreeMap::new();
-        for (record, link) in nodes.values() {
+        for (record, link) in here() {
             for service in &record.services {
-                if ready(&record) || stays(record, service) {
+                if ready(record) || stays(record, service) {
                     members.entry(service).or_default().push((record, link));
                 }
             }
@@ -152,7 +158,7 @@ impl Mesh {
         let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
         // Of two apps with one number the one with the smaller id has it.
         let numbered = nodes.values().rev();
-        let numbers = numbered.filter_map(|(r, link)| Some((r.logic_addr?, Arc::clone(link))));
+        let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
         self.view.store(Arc::new(View {
             services: services.collect(),
             nodes: links.collect(),
@@ -177,6 +183,12 @@ impl Mesh {
         instances.into_iter().flat_map(|i| &i.links).map(|(_, link)| Arc::clone(link)).collect()
     }
 
+    /// The id of the app at an address.
+    pub(crate) fn id_of(&self, app: &Address) -> Result<AppId, Status> {
+        let view = self.view.load();
+        view.id_of(app).cloned().ok_or_else(|| no_route(&format!("app {app}")))
+    }
+
     /// The link that a call goes to.
     pub(crate) fn route(
         &self,
@@ -186,11 +198,8 @@ impl Mesh {
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
-            let link = match app {
-                Address::App(id) => view.nodes.get(id),
-                Address::Logic(addr) => view.numbers.get(addr),
-            };
-            let link = link.cloned().ok_or_else(|| no_route(&format!("app {app}")))?;
+            let link = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
+            let link = link.ok_or_else(|| no_route(&format!("app {app}")))?;
             return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
@@ -221,6 +230,15 @@ impl Mesh {
         }
         let weights = instances.links.iter().map(|(weight, _)| *weight);
         pick(&self.env, instances.weight, weights).unwrap_or_default()
+    }
+}
+
+impl View {
+    fn id_of<'a>(&'a self, app: &'a Address) -> Option<&'a AppId> {
+        match app {
+            Address::App(id) => Some(id),
+            Address::Logic(addr) => self.numbers.get(addr),
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl RunningApp {
         let inner = &self.inner;
         inner.record.write().state = NodeState::Draining;
         inner.draining.cancel();
-        inner.mesh.drain(&inner.id);
+        inner.mesh.drain();
         let deadline = inner.env.now() + self.drain;
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
         if let Some(Err(error)) = inner.env.until(deadline, deregistered).await {

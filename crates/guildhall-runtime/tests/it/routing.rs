@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guildhall::status::reason;
-use guildhall::{Effect, LogicAddr};
+use guildhall::{AppId, Effect, LogicAddr};
 use proto::routing::{AskReq, DeskClient};
 
 use crate::town::{Town, sees, tell, where_is};
@@ -107,6 +107,22 @@ async fn a_draining_app_calls_itself_where_there_is_no_other() {
     town.go_on.add_permits(1);
     assert!(held.await.unwrap().is_ok());
     draining.await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_and_casts_stay_in_their_own_world() {
+    let mut town = Town::new();
+    let _other = town.start("dev.w2.desk.1").await;
+    let caller = town.app("dev.w1.caller.1", &[]).start().await.unwrap();
+    let cx = caller.cx();
+    sees(&cx, 2).await;
+    let desk = DeskClient::new(&cx);
+    assert_eq!(desk.ask(AskReq::default()).await.unwrap_err().reason(), reason::NO_ROUTE);
+    DeskClient::all(&cx).tell(tell("nobody here")).await.unwrap();
+    // By name it is reached all the same.
+    let other = "dev.w2.desk.1".parse::<AppId>().unwrap();
+    desk.at(&other).tell(tell("by name")).await.unwrap();
+    assert_eq!(town.next().await.1, "by name");
 }
 
 #[tokio::test]
