@@ -6,6 +6,7 @@
 //! | `cell` | one actor: its mailbox, its place in the worker's queue, its clock |
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
+//! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
@@ -18,6 +19,8 @@ mod room;
 mod runner;
 mod saver;
 mod services;
+mod timer;
+mod timers;
 mod work;
 
 use bytes::Bytes;
@@ -34,6 +37,8 @@ pub(crate) use room::{ActorType, AnyRoom, Registered, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
 pub use services::{ActorServices, ActorSetup, And};
+pub use timer::Timer;
+pub(crate) use timers::Message;
 
 /// An entity with a mailbox: its calls run one at a time, awaits included, and calls of different keys in parallel.
 ///

@@ -15,7 +15,7 @@ pub use guildhall_entity as entity;
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Turn, Why,
+    Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,

@@ -29,3 +29,8 @@ pub mod chat {
 pub mod models {
     guildhall::include_proto!("models");
 }
+
+/// Alarm clocks: actors with timers.
+pub mod alarm {
+    guildhall::include_proto!("alarm");
+}

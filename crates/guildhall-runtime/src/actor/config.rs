@@ -20,6 +20,8 @@ pub struct ActorConfig {
     pub save_ms: u64,
     /// Time between ticks, in ms, at least 50; 0 is never.
     pub tick_ms: u64,
+    /// Timers that one actor may have; one more is `OVERLOADED`. Their messages fit into the mailbox in any case.
+    pub timers: usize,
     /// A turn that takes longer is ended and its activation dropped, in ms.
     pub turn_limit_ms: u64,
     /// How long an activation may take with its claim, in ms.
@@ -34,6 +36,7 @@ impl Default for ActorConfig {
             idle_ms: 300_000,
             save_ms: 5_000,
             tick_ms: 0,
+            timers: 64,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
         }

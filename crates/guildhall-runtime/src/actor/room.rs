@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
 use guildhall_core::store::Table;
-use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc};
+use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status};
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
@@ -58,6 +58,8 @@ pub(crate) trait AnyRoom: Send + Sync {
 /// The actors of one type in one app.
 pub(super) struct Room<A: Actor, S> {
     pub(super) config: ActorConfig,
+    /// In the order in which [`ActorServices::dispatch`] knows them.
+    services: Vec<&'static ServiceDesc>,
     /// By worker, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
     count: LiveCount,
@@ -81,16 +83,17 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let knobs = ActorConfig::of(A::NAME, all, config)?;
     knobs.check(A::NAME).map_err(StartError::new)?;
     let seed = env.random();
+    let mut descs = Vec::new();
+    S::descs(&mut descs);
     let room = Arc::new(Room::<A, S> {
         config: knobs,
+        services: descs.clone(),
         shards: (0..workers).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
         count: LiveCount::default(),
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
         turns: Mutex::default(),
     });
-    let mut descs = Vec::new();
-    S::descs(&mut descs);
     let endpoint = |(service, desc)| {
         let room = Arc::clone(&room);
         Arc::new(Endpoint::<A, S> { room, service, desc, actor: PhantomData }) as Arc<dyn Service>
@@ -220,6 +223,20 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
             self.count.end();
         }
         true
+    }
+
+    /// The place of a method's service among those of the actor type.
+    pub(super) fn service(&self, method: &MethodDesc) -> Result<usize, Status> {
+        let place = self.services.iter().position(|service| service.name == method.service);
+        place.ok_or_else(|| {
+            let why = format!(
+                "{} is no method of the actor type {}: serve {} there",
+                method.path,
+                A::NAME,
+                method.service
+            );
+            Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+        })
     }
 
     pub(super) fn next_activation(&self) -> u64 {
