@@ -8,6 +8,7 @@
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
 mod activate;
@@ -15,6 +16,7 @@ mod admin;
 mod cell;
 mod config;
 mod key;
+mod residents;
 mod room;
 mod runner;
 mod saver;
@@ -33,6 +35,7 @@ pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
+pub(crate) use residents::{Home, keep_residents};
 pub(crate) use room::{ActorType, AnyRoom, Registered, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
@@ -95,6 +98,8 @@ pub enum Why {
     Asked,
     /// Its entity does not exist: it was deleted, or the call that should have made it did not.
     Missing,
+    /// It is a resident, and its key falls to another app now.
+    Moved,
     /// The app drains.
     Drain,
 }

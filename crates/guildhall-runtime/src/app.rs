@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver,
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
+    Runner, Saver, keep_residents,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
@@ -265,6 +265,7 @@ impl App {
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
@@ -296,7 +297,7 @@ impl App {
             save,
             services,
         });
-        let mut tasks = inner.begin_actors();
+        let mut tasks = inner.begin_actors(homes);
         inner.mesh.connected(record, self_loop(&inner));
         let started = inner.start_components(&components, &config).await;
         if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
@@ -331,7 +332,7 @@ impl AppInner {
     }
 
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>, homes: Vec<Arc<dyn Home>>) -> Vec<JoinHandle<Option<()>>> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -348,6 +349,7 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {

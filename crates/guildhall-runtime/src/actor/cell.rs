@@ -29,6 +29,8 @@ pub(super) struct Cell<A: Actor, S> {
     pub(super) room: Arc<Room<A, S>>,
     pub(super) app: Arc<AppInner>,
     pub(super) key: Key,
+    /// It is never idle, and it is active without an entity too.
+    pub(super) resident: bool,
     id: String,
     pub(super) worker: usize,
     phase: AtomicU8,
@@ -58,6 +60,7 @@ pub(super) enum Job {
     Saved(u64, SaveResult),
     Save,
     Tick,
+    Enter,
     Close(Why),
 }
 
@@ -77,6 +80,8 @@ struct Mail {
     saved: Option<(u64, SaveResult)>,
     save_due: bool,
     tick_due: bool,
+    /// It is a resident, and should be active.
+    enter: bool,
     close: Option<Why>,
     /// The method whose turn this is, for the log.
     method: &'static str,
@@ -107,6 +112,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             room: Arc::clone(room),
             app: Arc::clone(app),
             id: format!("{}/{key}", A::NAME),
+            resident: room.config.is_resident(key.as_str()),
             key,
             worker,
             phase: AtomicU8::new(WAITS),
@@ -137,6 +143,16 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
         mail.letters.push_back(Letter::Call(call));
         true
+    }
+
+    /// Activates the actor, unless it is active.
+    pub(super) fn enter(self: &Arc<Self>) {
+        let mut mail = self.mail.lock();
+        mail.enter = !mail.active;
+        if mail.enter {
+            drop(mail);
+            self.schedule();
+        }
     }
 
     /// Deactivates the actor when nothing waits for it any more.
@@ -250,7 +266,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let idle = || Some(mail.last_used? + config.idle()?);
         // One that is to be closed has nothing left to wait for.
         let stays = mail.close.is_none();
-        let idle = if stays && mail.idles() { idle() } else { None };
+        let idle = if stays && mail.idles() && !self.resident { idle() } else { None };
         let timer = if stays { mail.timers.earliest() } else { None };
         let limit = mail.suspended.map(|since| since + limit);
         let due = [mail.save_at, mail.tick_at, timer, limit, idle].into_iter().flatten().min();
@@ -277,7 +293,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
 impl Mail {
     fn has_work(&self) -> bool {
-        let due = self.save_due || self.tick_due || self.close.is_some();
+        let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
         due || !self.letters.is_empty() || self.saved.is_some()
     }
 
@@ -315,6 +331,10 @@ impl Mail {
             self.called = true;
             self.close = self.close.filter(|why| !matches!(why, Why::Idle | Why::Missing));
             return Some(job);
+        }
+        if std::mem::take(&mut self.enter) {
+            self.method = "activate";
+            return Some(Job::Enter);
         }
         self.method = "deactivate";
         self.close.take().map(Job::Close)
@@ -375,7 +395,7 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
             (mail.tick_due, work) = (true, true);
         }
         let idle_at = mail.last_used.zip(config.idle()).map(|(used, idle)| used + idle);
-        if mail.idles() && is_due(idle_at) {
+        if mail.idles() && !self.resident && is_due(idle_at) {
             mail.close.get_or_insert(Why::Idle);
             work = true;
         }

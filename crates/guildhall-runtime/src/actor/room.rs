@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
@@ -18,9 +19,10 @@ use super::admin::Admin;
 use super::cell::{Active, Cell};
 use super::config::ActorConfig;
 use super::key::find_key;
+use super::residents::Home;
 use super::services::ActorServices;
 use super::{Actor, Why, work};
-use crate::app::StartError;
+use crate::app::{AppInner, StartError};
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
@@ -44,6 +46,8 @@ pub(crate) struct Registered {
     pub(crate) services: Vec<Arc<dyn Service>>,
     pub(crate) room: Arc<dyn AnyRoom>,
     pub(crate) admin: Arc<dyn Admin>,
+    /// Where it has residents.
+    pub(crate) home: Option<Arc<dyn Home>>,
     pub(crate) tables: Vec<&'static Table>,
 }
 
@@ -85,6 +89,12 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let seed = env.random();
     let mut descs = Vec::new();
     S::descs(&mut descs);
+    if knobs.resident > 0 && descs.is_empty() {
+        let (name, count) = (A::NAME, knobs.resident);
+        let why =
+            format!("actor.{name}.resident is {count}; residents need a service to be found by");
+        return Err(StartError::new(why));
+    }
     let room = Arc::new(Room::<A, S> {
         config: knobs,
         services: descs.clone(),
@@ -101,6 +111,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     Ok(Registered {
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
+        home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         room,
         tables: A::State::tables(),
     })
@@ -160,24 +171,11 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         }
         let worker = self.worker_of(key);
         let mut shard = self.shards[worker].lock();
-        let cell = match shard.get(key) {
-            Some(cell) => Arc::clone(cell),
-            None => {
-                if self.count.get() >= self.config.actors_max {
-                    drop(shard);
-                    let max = self.config.actors_max;
-                    call.overloaded(format!(
-                        "{max} actors are active (actor.{}.actors_max)",
-                        A::NAME
-                    ));
-                    return;
-                }
-                self.count.begin();
-                let key = Key::from(key);
-                let cell = Cell::new(self, &call.cx.app, key.clone(), worker);
-                shard.insert(key, Arc::clone(&cell));
-                cell
-            }
+        let Some(cell) = self.cell(&mut shard, key, &call.cx.app, worker) else {
+            drop(shard);
+            let max = self.config.actors_max;
+            call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
+            return;
         };
         // With the shard locked, so that the actor does not leave meanwhile.
         let taken = cell.post(call);
@@ -185,6 +183,26 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         if taken {
             cell.schedule();
         }
+    }
+
+    /// The actor with this key, which begins if there is room for it.
+    fn cell(
+        self: &Arc<Self>,
+        shard: &mut Shard<A, S>,
+        key: &str,
+        app: &Arc<AppInner>,
+        worker: usize,
+    ) -> Option<Arc<Cell<A, S>>> {
+        if let Some(cell) = shard.get(key) {
+            return Some(Arc::clone(cell));
+        }
+        if self.count.get() >= self.config.actors_max {
+            return None;
+        }
+        self.count.begin();
+        let cell = Cell::new(self, app, Key::from(key), worker);
+        shard.insert(cell.key.clone(), Arc::clone(&cell));
+        Some(cell)
     }
 
     /// Puts a cast into the mailbox of every active actor.
@@ -203,6 +221,12 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         let mut cells: Vec<_> = self.shards.iter().flat_map::<Vec<_>, _>(of_shard).collect();
         cells.sort_by(|a, b| a.key.cmp(&b.key));
         cells
+    }
+
+    /// Deactivates an actor; whether it is there.
+    fn close_for(&self, key: &str, why: Why) -> bool {
+        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
+        cell.inspect(|cell| cell.close(why)).is_some()
     }
 
     fn worker_of(&self, key: &str) -> usize {
@@ -282,8 +306,38 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
     }
 
     fn close(&self, key: &str) -> bool {
-        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
-        cell.inspect(|cell| cell.close(Why::Asked)).is_some()
+        self.close_for(key, Why::Asked)
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
+    fn service(&self) -> &'static str {
+        self.services.first().map_or(A::NAME, |service| service.name)
+    }
+
+    fn residents(&self) -> u32 {
+        self.config.resident
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_millis(self.config.settle_ms)
+    }
+
+    fn enter(self: Arc<Self>, app: &Arc<AppInner>, key: &str) {
+        let worker = self.worker_of(key);
+        let mut shard = self.shards[worker].lock();
+        match self.cell(&mut shard, key, app, worker) {
+            // With the shard locked, so that the actor does not leave meanwhile.
+            Some(cell) => cell.enter(),
+            None => {
+                let max = self.config.actors_max;
+                tracing::error!(actor = A::NAME, key, max, "no room for a resident: actors_max");
+            }
+        }
+    }
+
+    fn leave(&self, key: &str) {
+        self.close_for(key, Why::Moved);
     }
 }
 

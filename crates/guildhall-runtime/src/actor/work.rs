@@ -53,6 +53,10 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
                 Some(active) => tick(&cell, active).await,
                 None => None,
             },
+            Job::Enter => match active {
+                Some(active) => Some(active),
+                None => enter(&cell).await,
+            },
             Job::Close(why) => match active {
                 Some(active) => Box::pin(deactivate(&cell, active, why)).await,
                 None => None,
@@ -78,7 +82,7 @@ async fn run<A: Actor, S: ActorServices<A>>(
     let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Callee>), ..cx };
     let mut active = match active {
         Some(active) => active,
-        None => match Box::pin(activate(cell, &cx, method)).await {
+        None => match Box::pin(activate(cell, &cx, method.create || cell.resident)).await {
             Ok(active) => active,
             Err(status) => {
                 // The timers that it has set are its end too.
@@ -119,6 +123,18 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     reply.send_encoded(result);
     keep(cell, active)
+}
+
+/// Activates a resident that nobody has called.
+async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<Box<Active<A>>> {
+    match Box::pin(activate(cell, &turn_cx(cell), true)).await {
+        Ok(active) => keep(cell, active),
+        Err(status) => {
+            tracing::warn!(actor = cell.id(), %status, "a resident is not active; trying again");
+            cell.used(false);
+            None
+        }
+    }
 }
 
 /// Runs the message of a timer, as a call whose answer nobody waits for.
@@ -175,7 +191,7 @@ fn keep<A: Actor, S: ActorServices<A>>(
     let state = active.actor.state();
     if state.is_dirty() {
         cell.save_later();
-    } else if !state.exists() && state.saving() == 0 {
+    } else if !state.exists() && state.saving() == 0 && !cell.resident {
         cell.close(Why::Missing);
     }
     Some(active)
@@ -322,7 +338,7 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
-            if !state.is_dirty() && !state.exists() {
+            if !state.is_dirty() && !state.exists() && !cell.resident {
                 cell.close(Why::Missing);
             }
         }
