@@ -1,5 +1,6 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod hooks;
 mod running;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::env::Listener;
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
@@ -35,7 +37,10 @@ use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::worker::{Threads, Workers};
 
+pub use hooks::HookError;
 pub use running::RunningApp;
+
+use hooks::Hooks;
 
 /// An app that does not run yet.
 ///
@@ -52,11 +57,9 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
-    ready: Vec<ReadyHook>,
+    hooks: Hooks,
     given: Given,
 }
-
-type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +152,7 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
-            ready: Vec::new(),
+            hooks: Hooks::default(),
             given: Given::default(),
         }
     }
@@ -186,13 +189,6 @@ impl App {
     #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.plugins.push(Arc::new(plugin));
-        self
-    }
-
-    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
-    #[must_use]
-    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
-        self.ready.push(Box::new(hook));
         self
     }
 
@@ -250,7 +246,7 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self { config, env, services, actors, components, plugins, mut hooks, given } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -273,7 +269,7 @@ impl App {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
         let listener = bind(&env, &links).await?;
-        let link_addr = listener.as_ref().map(|(_, addr)| *addr);
+        let (listener, link_addr) = listener.unzip();
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), app.slots),
@@ -297,42 +293,59 @@ impl App {
             save,
             services,
         });
-        let mut tasks = inner.begin_actors(homes);
+        let mut tasks = inner.begin_actors();
         inner.mesh.connected(record, self_loop(&inner));
-        let started = inner.start_components(&components, &config).await;
-        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
+        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);
         }
-        if let Some((listener, _)) = listener {
-            tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
-        }
-        let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&backends.discovery), ttl);
-        tasks.push(inner.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&backends.discovery));
-        tasks.push(inner.env.spawn("discovery-watch", watching));
-        let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
-        ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        tasks.extend(inner.join_mesh(listener, &discovery, ttl, homes));
+        let ending = hooks.ready(&inner);
+        let drain = Duration::from_millis(app.drain_ms);
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
     }
 }
 
 impl AppInner {
-    async fn start_components(
+    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
+    async fn start_parts(
         self: &Arc<Self>,
+        app: &AppConfig,
+        hooks: &mut Hooks,
         components: &[Arc<dyn Component>],
         config: &Config,
     ) -> Result<(), StartError> {
+        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
         for component in components {
             Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
         }
-        Ok(())
+        Ok(config.check_unclaimed()?)
+    }
+
+    /// Tells the others that this app is there, and finds them.
+    fn join_mesh(
+        self: &Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        discovery: &Arc<dyn Discovery>,
+        ttl: Duration,
+        homes: Vec<Arc<dyn Home>>,
+    ) -> Vec<JoinHandle<Option<()>>> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+        }
+        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-register", heartbeat));
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        tasks.push(self.env.spawn("discovery-watch", watching));
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks
     }
 
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>, homes: Vec<Arc<dyn Home>>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -349,7 +362,6 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
-        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
@@ -401,7 +413,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-type Bound = Option<(Box<dyn guildhall_core::env::Listener>, SocketAddr)>;
+type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
 
 async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     if links.listen.is_empty() {

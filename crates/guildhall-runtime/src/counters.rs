@@ -47,6 +47,8 @@ counters! {
     dropped: "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: "guildhall_actor_overloaded_total",
+    /// Hooks and background tasks of the game that panicked.
+    task_panics: "guildhall_task_panics_total",
     /// Batches of rows that were saved.
     saves: "guildhall_saves_total",
     /// Batches of rows that a store did not take, and that are tried again.

@@ -14,8 +14,8 @@ pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Timer, Turn, Why,
+    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, HookError, RunningApp, Service,
+    StartError, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,

@@ -62,6 +62,7 @@ impl Cx {
     /// # Errors
     /// `OVERLOADED`: the actor has `actor.NAME.timers` already. `NO_SUCH_METHOD`: the method is of a service that this actor type
     /// does not serve, or this is no turn of an actor.
+    #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn after<Req: prost::Message, Rsp>(
         &self,
         delay: Duration,
@@ -78,6 +79,7 @@ impl Cx {
     ///
     /// # Errors
     /// As [`Cx::after`].
+    #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn every<Req: prost::Message, Rsp>(
         &self,
         period: Duration,
