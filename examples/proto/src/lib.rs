@@ -34,3 +34,8 @@ pub mod models {
 pub mod alarm {
     guildhall::include_proto!("alarm");
 }
+
+/// Players, from their registration to their idle end.
+pub mod player {
+    guildhall::include_proto!("player");
+}

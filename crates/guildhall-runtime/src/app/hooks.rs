@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use guildhall_core::BoxFuture;
 use guildhall_core::env::Instant;
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use super::{App, AppInner, StartError};
@@ -173,14 +174,15 @@ impl Hooks {
             });
             Task { name, handle }
         };
-        Ending { tasks: self.tasks.into_iter().map(spawn).collect(), hooks: self.drain }
+        Ending { tasks: self.tasks.into_iter().map(spawn).collect(), hooks: Mutex::new(self.drain) }
     }
 }
 
 /// Of an app that runs: what is left to do when it drains.
 pub(super) struct Ending {
     tasks: Vec<Task>,
-    hooks: Vec<Hook>,
+    /// Locked by nobody: so that an app that runs can be shared, though hooks cannot.
+    hooks: Mutex<Vec<Hook>>,
 }
 
 struct Task {
@@ -193,7 +195,7 @@ impl Ending {
     pub(super) async fn drain(&mut self, app: &Arc<AppInner>, deadline: Instant) {
         let Self { tasks, hooks } = self;
         let hooks = async {
-            for Hook { at, begin } in take(hooks) {
+            for Hook { at, begin } in take(hooks.get_mut()) {
                 match app.env.until(deadline, run(begin, app)).await {
                     Some(Ok(())) => {}
                     Some(Err(error)) => tracing::error!(hook = %at, %error, "a drain hook failed"),
