@@ -19,18 +19,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
-    Runner, Saver, keep_residents,
+    Runner, Saver, World, keep_residents,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
@@ -60,6 +61,8 @@ pub struct App {
     hooks: Hooks,
     given: Given,
 }
+
+type Task = JoinHandle<Option<()>>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,7 +111,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<LiveCount>,
+    pub(crate) in_flight: LiveCount,
+    pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
@@ -257,13 +261,17 @@ impl App {
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -275,8 +283,9 @@ impl App {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
-            in_flight: Arc::default(),
-            counters: Counters::default(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            metrics,
+            counters,
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
@@ -301,7 +310,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join_mesh(listener, &discovery, ttl, homes));
+        tasks.extend(inner.join(listener, &discovery, ttl, homes));
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);
         Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
@@ -325,13 +334,13 @@ impl AppInner {
     }
 
     /// Tells the others that this app is there, and finds them.
-    fn join_mesh(
+    fn join(
         self: &Arc<Self>,
         listener: Option<Box<dyn Listener>>,
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
         homes: Vec<Arc<dyn Home>>,
-    ) -> Vec<JoinHandle<Option<()>>> {
+    ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
             tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
@@ -345,7 +354,7 @@ impl AppInner {
     }
 
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -398,9 +407,10 @@ fn record(
 }
 
 fn table<'a>(
+    meters: ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::default();
+    let mut table = ServiceTable::new(meters);
     for service in services {
         table.add(service).map_err(StartError)?;
     }

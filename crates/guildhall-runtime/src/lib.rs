@@ -22,6 +22,7 @@ mod lane;
 mod link;
 mod live_count;
 mod mesh;
+pub mod metrics;
 mod node;
 mod out;
 mod pending;

@@ -26,6 +26,7 @@ use crate::app::{AppInner, StartError};
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
+use crate::metrics::Metrics;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -39,7 +40,14 @@ pub(crate) struct ActorType {
     pub(crate) open: OpenRoom,
 }
 
-type OpenRoom = fn(&Config, &ActorConfig, &Env, usize) -> Result<Registered, StartError>;
+type OpenRoom = fn(&Config, &ActorConfig, &World<'_>) -> Result<Registered, StartError>;
+
+/// What a room is opened in.
+pub(crate) struct World<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) workers: usize,
+}
 
 /// An actor type of an app.
 pub(crate) struct Registered {
@@ -81,12 +89,10 @@ pub(super) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
 pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     config: &Config,
     all: &ActorConfig,
-    env: &Env,
-    workers: usize,
+    world: &World<'_>,
 ) -> Result<Registered, StartError> {
     let knobs = ActorConfig::of(A::NAME, all, config)?;
     knobs.check(A::NAME).map_err(StartError::new)?;
-    let seed = env.random();
     let mut descs = Vec::new();
     S::descs(&mut descs);
     if knobs.resident > 0 && descs.is_empty() {
@@ -95,11 +101,18 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
             format!("actor.{name}.resident is {count}; residents need a service to be found by");
         return Err(StartError::new(why));
     }
+    let seed = world.env.random();
+    let help = "Actors in memory, those that are about to become active included";
+    let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;
+    let count = LiveCount::default();
+    in_memory.adopt(&[A::NAME], count.live());
     let room = Arc::new(Room::<A, S> {
         config: knobs,
         services: descs.clone(),
-        shards: (0..workers).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
-        count: LiveCount::default(),
+        shards: (0..world.workers)
+            .map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed))))
+            .collect(),
+        count,
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
         turns: Mutex::default(),

@@ -138,7 +138,7 @@ async fn tasks_and_hooks_that_do_not_end_leave_half_of_the_time_to_the_actors() 
     app.shutdown().await;
     let took = cx.env().now() - began;
     assert!((500..600).contains(&took.as_millis()), "{took:?}");
-    assert!(cx.metrics().contains("guildhall_actor_deactivations_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_actor_deactivations_total 1\n"));
     assert_eq!(story.told(), ["dropped"]);
 }
 
@@ -149,7 +149,7 @@ async fn a_task_that_panics_or_fails_is_not_the_apps_end() {
     let cx = app.cx();
     cx.env().sleep(Duration::from_secs(1)).await;
     assert_eq!(said(&cx).await.unwrap(), 0);
-    assert!(cx.metrics().contains("guildhall_task_panics_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_task_panics_total 1\n"));
     let began = cx.env().now();
     app.shutdown().await;
     assert!(cx.env().now() - began < Duration::from_secs(1), "it waited for tasks that are over");
