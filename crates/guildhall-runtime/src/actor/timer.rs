@@ -48,8 +48,8 @@ impl Cx {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use guildhall_runtime::{Cx, Status};
-    /// # use guildhall_core::Method;
+    /// # use guildhall_runtime::Cx;
+    /// # use guildhall_core::{Method, Status};
     /// # fn of(cx: &Cx, cool: Method<(), ()>) -> Result<(), Status> {
     /// // `cool` is a method of the actor: OvenClient::COOL.
     /// let cooling = cx.after(Duration::from_secs(30), cool, ())?;
