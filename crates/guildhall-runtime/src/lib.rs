@@ -33,6 +33,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod stream;
 mod turn;
 mod worker;
 
@@ -49,3 +50,4 @@ pub use prost;
 #[doc(hidden)]
 pub use prost_types;
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};

@@ -16,10 +16,11 @@ pub use guildhall_gate as gate;
 pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, HookError, RunningApp, Service,
-    StartError, Timer, Turn, Why,
+    StartError, Stream, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
+    StreamConfig,
 };
 #[doc(hidden)]
 pub use prost;

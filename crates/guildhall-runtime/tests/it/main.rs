@@ -10,5 +10,7 @@ mod hooks;
 mod metrics;
 mod models;
 mod rooms;
+mod streams;
 mod timers;
+mod tls;
 mod world;
