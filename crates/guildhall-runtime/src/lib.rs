@@ -43,8 +43,9 @@ mod topic;
 mod turn;
 mod worker;
 
-pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
-pub use app::{App, RunningApp, StartError};
+pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
+pub use actor::{Timer, Why};
+pub use app::{App, HookError, RunningApp, StartError};
 pub use apps::Apps;
 pub use callback::CallHandle;
 pub use component::Component;

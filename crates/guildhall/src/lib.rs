@@ -15,8 +15,8 @@ pub use guildhall_entity as entity;
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, RunningApp,
-    Service, StartError, Stream, Subscribed, Turn, Why,
+    Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
+    RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
