@@ -43,6 +43,11 @@ impl EntityMeta {
         self.exists
     }
 
+    /// Whether the store holds it, as far as finished writes say.
+    pub fn is_stored(&self) -> bool {
+        self.stored
+    }
+
     /// Notes that the column of this bit changes. A missing entity begins to exist.
     #[inline]
     pub fn mark(&mut self, bit: u32) {

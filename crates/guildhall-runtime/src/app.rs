@@ -9,8 +9,9 @@ use std::time::Duration;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
-use guildhall_core::store::Store;
+use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
+use guildhall_entity::Entity;
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,8 @@ use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
-use crate::proto::NodeServer;
+use crate::proto::{IdStateEntity, NodeServer};
+use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::worker::{Threads, Workers};
@@ -54,6 +56,7 @@ pub struct App {
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
     given: Given,
+    tables: Vec<&'static Table>,
 }
 
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
@@ -95,6 +98,7 @@ pub(crate) struct AppInner {
     pub(crate) services: ServiceTable,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) tables: Tables,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -151,6 +155,7 @@ impl App {
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
             given: Given::default(),
+            tables: Vec::new(),
         }
     }
 
@@ -171,6 +176,19 @@ impl App {
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
         self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
+    }
+
+    /// Adds the table of an entity that no actor owns, for [`Cx::table`].
+    #[must_use]
+    pub fn table<E: Entity>(mut self) -> Self {
+        self.tables.push(E::TABLE);
+        self
+    }
+
+    /// Adds the table that [`Cx::next_id`] takes its ids from.
+    #[must_use]
+    pub fn ids(self) -> Self {
+        self.table::<IdStateEntity>()
     }
 
     /// Adds a component: a gate, an HTTP server.
@@ -250,7 +268,8 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self { config, env, services, actors, components, plugins, ready, given, tables } =
+            self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -265,9 +284,9 @@ impl App {
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
-        let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let tables = Tables::new(&config, tables, &actors)?;
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
-        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
+        let backends = Backends::open(&env, &plugins, &app, given, &tables.all()).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
@@ -286,6 +305,7 @@ impl App {
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             store: RwLock::new(backends.store),
+            tables,
             slots: app.slots,
             workers,
             id: record.id.clone(),

@@ -120,6 +120,21 @@ impl SaveConfig {
     }
 }
 
+/// `[store]`: rows that no actor owns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreConfig {
+    /// How often `Rows::change` begins anew when somebody else was faster.
+    pub changes_max: u32,
+    /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
+    pub id_block: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { changes_max: 16, id_block: 1000 }
+    }
+}
+
 /// `[call]`: deadlines and retries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallConfig {

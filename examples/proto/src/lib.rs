@@ -29,3 +29,8 @@ pub mod chat {
 pub mod models {
     guildhall::include_proto!("models");
 }
+
+/// Entities that no actor owns.
+pub mod guild {
+    guildhall::include_proto!("guild");
+}

@@ -14,7 +14,13 @@ pub(crate) fn entity(entity: &Entity) -> String {
     for (bit, field) in entity.columns().enumerate() {
         setters += &setter(entity, bit, field);
     }
-    let key = snake(key(entity).desc.name());
+    let (key, key_type) = (key(entity), value_type(entity.desc.package_name(), &key(entity).desc));
+    let (key_takes, key_value) = match key.desc.kind() {
+        Kind::String => (format!("impl ::core::convert::Into<{key_type}>"), "{key}.into()"),
+        _ => (key_type, "{key}"),
+    };
+    let key = snake(key.desc.name());
+    let key_value = key_value.replace("{key}", &key);
     let (view, views) = views(entity);
     format!(
         "{table}
@@ -26,6 +32,13 @@ pub(crate) fn entity(entity: &Entity) -> String {
         }}
 
         impl {name}Entity {{
+            /// Makes one that is in no store yet, for `Rows::create`.
+            pub fn new({key}: {key_takes}) -> Self {{
+                let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
+                let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
+                Self {{ state, meta: ::guildhall::codegen::EntityMeta::new(key, 0, false) }}
+            }}
+
             {setters}
             /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
             pub fn exists(&self) -> bool {{

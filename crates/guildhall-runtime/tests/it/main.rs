@@ -7,4 +7,5 @@ mod cost;
 mod entities;
 mod models;
 mod rooms;
+mod tables;
 mod world;

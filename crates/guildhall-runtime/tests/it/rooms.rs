@@ -198,6 +198,8 @@ pub(crate) enum Failure {
     Unavailable,
     /// It was written, but the answer is lost.
     AnswerLost,
+    /// Nothing was written, and there is no answer.
+    Silent,
 }
 
 impl TestStore {
@@ -255,7 +257,12 @@ impl Store for TestStore {
         &'a self,
         rows: &'a [RowId],
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        self.0.store.read(rows)
+        Box::pin(async move {
+            let read = self.0.store.read(rows).await;
+            // Who reads at the same time sees the same.
+            tokio::task::yield_now().await;
+            read
+        })
     }
 
     fn commit<'a>(
@@ -271,6 +278,7 @@ impl Store for TestStore {
                 Some(Failure::Unavailable) => {
                     vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
                 }
+                Some(Failure::Silent) => std::future::pending().await,
                 Some(Failure::AnswerLost) => {
                     let results = self.0.store.commit(batches).await;
                     results.iter().map(|_| Err(lost(StoreErrorKind::Unknown))).collect()
