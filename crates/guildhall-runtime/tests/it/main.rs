@@ -6,6 +6,7 @@ mod calls;
 mod cost;
 mod entities;
 mod models;
+mod rollback;
 mod rooms;
 mod tables;
 mod views;
