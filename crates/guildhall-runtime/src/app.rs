@@ -13,8 +13,9 @@ use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::env::Listener;
-use guildhall_core::store::Store;
+use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_entity::Entity;
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,8 +37,9 @@ use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::numbers::logic_addr;
-use crate::proto::{NodeServer, RawServer};
+use crate::proto::{IdStateEntity, NodeServer, RawServer};
 use crate::raw_cast::{RawHandler, RawHandlers};
+use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
@@ -68,6 +70,7 @@ pub struct App {
     hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
+    tables: Vec<&'static Table>,
 }
 
 type Task = JoinHandle<Option<()>>;
@@ -113,6 +116,7 @@ pub(crate) struct AppInner {
     pub(crate) callbacks: LiveCount,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) tables: Tables,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -172,6 +176,7 @@ impl App {
             hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
+            tables: Vec::new(),
         }
     }
 
@@ -192,6 +197,19 @@ impl App {
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
         self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
+    }
+
+    /// Adds the table of an entity that no actor owns, for [`Cx::table`].
+    #[must_use]
+    pub fn table<E: Entity>(mut self) -> Self {
+        self.tables.push(E::TABLE);
+        self
+    }
+
+    /// Adds the table that [`Cx::next_id`] takes its ids from.
+    #[must_use]
+    pub fn ids(self) -> Self {
+        self.table::<IdStateEntity>()
     }
 
     /// Adds a component: a gate, an HTTP server.
@@ -311,6 +329,7 @@ impl App {
             mut hooks,
             stream_handlers,
             given,
+            tables,
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
@@ -331,7 +350,7 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
-        let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
@@ -360,6 +379,7 @@ impl App {
             topics: Topics::new(config.section("broker")?, backends.broker),
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
+            tables,
             slots: app.slots,
             workers,
             id: record.id.clone(),

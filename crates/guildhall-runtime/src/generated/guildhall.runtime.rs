@@ -285,6 +285,18 @@ pub struct DeliverAllReq {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// The ids that apps have taken, in blocks, from a store.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct IdState {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    /// All ids up to this one.
+    #[prost(uint64, tag = "2")]
+    pub taken: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Encoded `FileDescriptorSet` of this package and its imports.
 static GUILDHALL_DESCRIPTORS: &[u8] = ::core::include_bytes!(
     "guildhall.runtime.descriptors.bin"
@@ -1219,5 +1231,138 @@ impl<'a> GateCasts<'a> {
     > + ::core::marker::Send + use<'a> {
         let to = ::core::clone::Clone::clone(&self.to);
         ::guildhall::codegen::cast_many(self.cx, GateClient::KICK, to, req)
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Table of [`IdStateEntity`].
+pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::Table {
+    name: "guildhall_id",
+    key: ::guildhall::codegen::Column {
+        number: 1,
+        name: "name",
+        kind: ::guildhall::codegen::Kind::Text,
+        unique: false,
+        index: false,
+    },
+    columns: &[
+        ::guildhall::codegen::Column {
+            number: 2,
+            name: "taken",
+            kind: ::guildhall::codegen::Kind::Uint,
+            unique: false,
+            index: false,
+        },
+    ],
+};
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// [`IdState`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
+#[derive(Debug)]
+pub struct IdStateEntity {
+    state: IdState,
+    meta: ::guildhall::codegen::EntityMeta,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl IdStateEntity {
+    /// Makes one that is in no store yet, for `Rows::create`.
+    pub fn new(
+        name: impl ::core::convert::Into<::guildhall::prost::alloc::string::String>,
+    ) -> Self {
+        let state = IdState {
+            name: name.into(),
+            ..::core::default::Default::default()
+        };
+        let key = ::guildhall::codegen::Key::from(
+            ::std::string::ToString::to_string(&state.name),
+        );
+        Self {
+            state,
+            meta: ::guildhall::codegen::EntityMeta::new(key, 0, false),
+        }
+    }
+    /// Sets `taken`; it is saved even if it is equal.
+    pub fn set_taken(&mut self, value: u64) {
+        self.meta.mark(0);
+        self.state.taken = value;
+    }
+    /// Changes `taken` in place; it is saved even if it stays equal.
+    pub fn taken_mut(&mut self) -> &mut u64 {
+        self.meta.mark(0);
+        &mut self.state.taken
+    }
+    /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
+    pub fn exists(&self) -> bool {
+        self.meta.exists()
+    }
+    /// Makes it exist; nothing happens if it does.
+    pub fn create(&mut self) {
+        self.meta.create();
+    }
+    /// Makes it missing, with all fields at their defaults.
+    pub fn delete(&mut self) {
+        let key = ::core::mem::take(&mut self.state.name);
+        self.state = IdState {
+            name: key,
+            ..::core::default::Default::default()
+        };
+        self.meta.delete();
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl ::core::ops::Deref for IdStateEntity {
+    type Target = IdState;
+    fn deref(&self) -> &IdState {
+        &self.state
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl ::guildhall::codegen::Entity for IdStateEntity {
+    const TABLE: &'static ::guildhall::codegen::Table = &ID_STATE_TABLE;
+    fn load(
+        key: &::guildhall::codegen::Key,
+        columns: ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+        meta: ::guildhall::codegen::EntityMeta,
+    ) -> ::core::result::Result<Self, ::guildhall::codegen::LoadError> {
+        let mut state = IdState {
+            name: ::guildhall::codegen::key_field(Self::TABLE, key)?,
+            ..::core::default::Default::default()
+        };
+        for (number, value) in columns {
+            match number {
+                2 => {
+                    state.taken = ::guildhall::codegen::load_scalar(
+                        Self::TABLE,
+                        key,
+                        2,
+                        value,
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        ::core::result::Result::Ok(Self { state, meta })
+    }
+    fn key(&self) -> (u32, ::guildhall::codegen::Value) {
+        (1, ::guildhall::codegen::scalar_value(&self.state.name))
+    }
+    fn columns(
+        &mut self,
+        wanted: u128,
+        to: &mut ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+    ) {
+        if wanted & (1 << 0) != 0 {
+            let value = ::guildhall::codegen::scalar_value(&self.state.taken);
+            to.push((2, value));
+        }
+    }
+    fn meta(&self) -> &::guildhall::codegen::EntityMeta {
+        &self.meta
+    }
+    fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
+        &mut self.meta
     }
 }
