@@ -31,6 +31,7 @@ use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
+use crate::reload::{ReloadSetup, Reloads};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::worker::{Threads, Workers};
@@ -54,6 +55,7 @@ pub struct App {
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
     given: Given,
+    pub(crate) reloads: ReloadSetup,
 }
 
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
@@ -93,6 +95,7 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -151,6 +154,7 @@ impl App {
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
             given: Given::default(),
+            reloads: ReloadSetup::default(),
         }
     }
 
@@ -217,7 +221,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -229,8 +233,13 @@ impl App {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
+            let mut hangups = signals::Hangups::new();
             let app = self.start_on(workers).await?;
-            signals::shutdown().await;
+            tokio::select! {
+                biased;
+                () = signals::shutdown() => {}
+                () = hangups.each(|| app.reload()) => {}
+            }
             tokio::select! {
                 biased;
                 () = app.shutdown() => {}
@@ -250,7 +259,7 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self { config, env, services, actors, components, plugins, ready, given, reloads } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -267,6 +276,7 @@ impl App {
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let reloads = reloads.open(&env, &config, &services).await?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -295,8 +305,10 @@ impl App {
             calls,
             save,
             services,
+            reloads,
         });
         let mut tasks = inner.begin_actors();
+        tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
         let started = inner.start_components(&components, &config).await;
         if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {

@@ -10,6 +10,7 @@ use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc};
 
 use crate::cx::Cx;
 use crate::lane::Lane;
+use crate::limits::{self, AllRules, MethodLimits};
 use crate::link::keep;
 use crate::mesh::actor_label;
 use crate::reply::ReplyPort;
@@ -66,12 +67,19 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Services by the ids of their methods.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct ServiceTable {
-    methods: HashMap<u32, (Arc<dyn Service>, &'static MethodDesc), BuildHasherDefault<IdHasher>>,
+    methods: HashMap<u32, Served, BuildHasherDefault<IdHasher>>,
     pub(crate) names: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) descs: Vec<&'static ServiceDesc>,
+}
+
+/// A method that an app serves.
+struct Served {
+    service: Arc<dyn Service>,
+    method: &'static MethodDesc,
+    limits: MethodLimits,
 }
 
 impl ServiceTable {
@@ -79,9 +87,10 @@ impl ServiceTable {
     pub(crate) fn add(&mut self, service: &Arc<dyn Service>) -> Result<(), String> {
         let desc = service.desc();
         for method in desc.methods {
-            let before = self.methods.insert(method.id, (Arc::clone(service), method));
-            if let Some((_, other)) = before {
-                let (a, b) = (other.path, method.path);
+            let (service, limits) = (Arc::clone(service), MethodLimits::default());
+            let before = self.methods.insert(method.id, Served { service, method, limits });
+            if let Some(other) = before {
+                let (a, b) = (other.method.path, method.path);
                 let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
                 return Err(format!("method {b}: {a} {why}"));
             }
@@ -121,12 +130,30 @@ impl ServiceTable {
         body: Body<'_>,
         reply: ReplyPort,
     ) -> Option<HandlerFuture> {
-        let Some((service, method)) = self.methods.get(&method) else {
+        let Some(Served { service, method, limits }) = self.methods.get(&method) else {
             let why = format!("this app serves no method {method:#010x}");
             reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
             return None;
         };
-        service.dispatch(Incoming { cx, method, body, reply })
+        let call = Incoming { cx, method, body, reply };
+        match limits.rules() {
+            None => service.dispatch(call),
+            Some(rules) => limits::dispatch(service, rules, call),
+        }
+    }
+
+    /// Puts other limits into force.
+    pub(crate) fn limit(&self, rules: &AllRules) {
+        for method in self.descs.iter().flat_map(|desc| desc.methods) {
+            if let Some(served) = self.methods.get(&method.id) {
+                served.limits.set(rules.of(method.path));
+            }
+        }
+    }
+
+    /// The methods.
+    pub(crate) fn paths(&self) -> Vec<&'static str> {
+        self.descs.iter().flat_map(|desc| desc.methods).map(|method| method.path).collect()
     }
 }
 

@@ -18,6 +18,9 @@ pub use guildhall_runtime::{
     Turn, Why,
 };
 pub use guildhall_runtime::{
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+};
+pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
 };
 #[doc(hidden)]

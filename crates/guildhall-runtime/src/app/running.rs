@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use guildhall_core::Status;
 use guildhall_core::discovery::{Discovery, NodeState};
 use tokio::task::JoinHandle;
 
 use super::AppInner;
 use crate::component::Component;
 use crate::cx::Cx;
+use crate::reload::Reloaded;
 
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
@@ -31,6 +33,18 @@ impl RunningApp {
     /// Where the app listens for links, if it does.
     pub fn link_addr(&self) -> Option<SocketAddr> {
         self.link_addr
+    }
+
+    /// Reads the configuration and the resources again, as SIGHUP and `guildhall reload` do: limits, resources and the sections
+    /// of [`App::reload_section`](crate::App::reload_section) change, all or none.
+    ///
+    /// # Errors
+    /// What is wrong, in which file; then nothing has changed.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has changed everything or nothing.
+    pub async fn reload(&self) -> Result<Reloaded, Status> {
+        self.inner.reload().await
     }
 
     /// Drains and stops: peers send no new calls, components tell their clients, the calls that run end, actors are saved; or

@@ -5,6 +5,7 @@ mod actors;
 mod calls;
 mod cost;
 mod entities;
+mod limits;
 mod models;
 mod rooms;
 mod world;
