@@ -59,8 +59,8 @@ impl App {
         self
     }
 
-    /// Lets the section `section` of the configuration change at a reload. When one of its keys has changed, `prepare` reads and
-    /// checks it; what that returns makes the change, after everything else that is reloaded was checked too.
+    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
+    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
     #[must_use]
     pub fn reload_section<C, E>(
         mut self,
@@ -90,12 +90,15 @@ impl ReloadSetup {
     ) -> Result<Reloads, StartError> {
         let Self { loaders, sections, hooks } = self;
         let rules = AllRules::read(config, &services.paths(), env.now(), &AllRules::default())?;
-        services.limit(&rules);
+        let commits = sections.iter().map(|(_, prepare)| prepare(config));
+        let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
         let resources = Resources::new(loaders);
         let loaded = resources.load(env, config).await;
         if let Some(snapshot) = loaded.map_err(|e| StartError::new(format!("resources: {e}")))? {
             resources.publish(snapshot);
         }
+        services.limit(&rules);
+        commits.into_iter().for_each(|commit| commit());
         let (started, present) = (config.clone(), config.clone());
         let state = Mutex::new(State { started, present, rules });
         Ok(Reloads { resources, state, sections, hooks })

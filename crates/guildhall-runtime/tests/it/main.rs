@@ -7,5 +7,6 @@ mod cost;
 mod entities;
 mod limits;
 mod models;
+mod resources;
 mod rooms;
 mod world;
