@@ -259,7 +259,8 @@ impl App {
     }
 
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given, reloads } = self;
+        let Self { config, env, services, actors, components, plugins, ready, given, reloads } =
+            self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;

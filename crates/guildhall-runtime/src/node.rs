@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use guildhall_core::{KeyKind, MethodDesc, Model, Route, ServiceDesc, Status};
 
 use crate::codegen::Cx;
-use crate::proto::{
-    MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp, method_info,
-};
+use crate::proto::{MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp, method_info};
 use crate::reload::Reloaded;
 
 /// Answers for the app that it runs in.

@@ -17,8 +17,8 @@ use crate::app::App;
 use crate::cx::Cx;
 
 pub use config::ResourceConfig;
-pub use load::{Loading, ResourceError};
 pub(crate) use load::Loader;
+pub use load::{Loading, ResourceError};
 
 /// The resources of an app.
 #[derive(Debug)]
@@ -155,7 +155,11 @@ impl Resources {
     pub(crate) fn forget(&self, version: u64) {
         self.versions.rcu(|versions| {
             let mut versions = Versions::clone(versions);
-            versions.earlier.iter_mut().filter(|e| e.version == version).for_each(|e| e.kept = None);
+            versions
+                .earlier
+                .iter_mut()
+                .filter(|e| e.version == version)
+                .for_each(|e| e.kept = None);
             versions.earlier.retain(|earlier| earlier.snapshot.strong_count() > 0);
             versions
         });

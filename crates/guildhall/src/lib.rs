@@ -18,10 +18,10 @@ pub use guildhall_runtime::{
     Turn, Why,
 };
 pub use guildhall_runtime::{
-    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+    ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
 };
 #[doc(hidden)]
 pub use prost;

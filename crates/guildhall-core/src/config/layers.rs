@@ -149,8 +149,9 @@ impl ConfigBuilder {
             };
             let key = key.to_ascii_lowercase().replace("__", ".");
             let origin = Origin::Variable(name.clone());
-            self.wrong =
-                self.wrong.or_else(|| put_text(&mut self.sources.environment, &key, &text, &origin));
+            self.wrong = self
+                .wrong
+                .or_else(|| put_text(&mut self.sources.environment, &key, &text, &origin));
         }
         self
     }

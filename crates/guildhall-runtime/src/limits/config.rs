@@ -3,9 +3,10 @@
 use guildhall_core::Code;
 use serde::{Deserialize, Serialize};
 
-/// `[limits]` counts all calls of the app together (the framework's own services aside), `[limits."game.Role"]` those of a
-/// service, `[limits."game.Role/PowerUp"]` those of a method. A call must pass all that it falls under.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`: what may be asked of all methods of the app together (the
+/// framework's own aside), of those of one service, and of one method. A call must pass all that it falls under. Checked where the
+/// call arrives, before it gets near a mailbox or a handler. May change at a reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LimitConfig {
     /// Calls that may run, or wait in mailboxes, at a time; one more is `LIMITED`. 0: no limit.
     pub concurrency: usize,
@@ -13,6 +14,12 @@ pub struct LimitConfig {
     pub rates: Vec<RateConfig>,
     /// When nothing is let through for a while.
     pub breakers: Vec<BreakerConfig>,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        Self { concurrency: 0, rates: Vec::new(), breakers: Vec::new() }
+    }
 }
 
 /// `[[limits.rates]]`: how many calls may begin in which time.
@@ -41,7 +48,7 @@ impl Default for RateConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// What opens it.
+    /// What opens it: `slow_ratio`, `error_ratio` or `error_count`.
     pub on: Trip,
     /// How much of that: for `error_count` a number of calls, otherwise a share of them, above 0 and up to 1.
     pub threshold: f64,
@@ -55,7 +62,8 @@ pub struct BreakerConfig {
     pub open_ms: u64,
     /// That many: it closes when all of them have gone well, and opens again when one has not.
     pub probes: u32,
-    /// The codes that count as errors: by default those that are a server's fault.
+    /// The codes that count as errors: by default those that are a server's fault. A call whose caller did not wait any longer is
+    /// a `DEADLINE_EXCEEDED`; one that was cancelled earlier counts as nothing.
     pub errors: Vec<String>,
 }
 
@@ -71,12 +79,9 @@ pub enum Trip {
     ErrorCount,
 }
 
-/// An `INVALID_ARGUMENT` is the caller's fault, and no reason to turn others away.
-const SERVERS_FAULT: [Code; 5] =
-    [Code::Unknown, Code::DeadlineExceeded, Code::Internal, Code::Unavailable, Code::DataLoss];
-
 impl Default for BreakerConfig {
     fn default() -> Self {
+        // An INVALID_ARGUMENT is the caller's fault, and no reason to turn others away.
         Self {
             on: Trip::ErrorRatio,
             threshold: 0.5,
@@ -85,7 +90,13 @@ impl Default for BreakerConfig {
             calls_min: 5,
             open_ms: 5000,
             probes: 1,
-            errors: SERVERS_FAULT.iter().map(|code| code.name().to_owned()).collect(),
+            errors: vec![
+                "UNKNOWN".into(),
+                "DEADLINE_EXCEEDED".into(),
+                "INTERNAL".into(),
+                "UNAVAILABLE".into(),
+                "DATA_LOSS".into(),
+            ],
         }
     }
 }

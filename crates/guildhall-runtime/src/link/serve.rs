@@ -183,7 +183,8 @@ impl Serving {
             return Ok(None);
         }
         // A call from within sees the resources that its caller sees.
-        let given = head.as_ref().filter(|_| self.caller.is_none()).map_or(0, |head| head.resources);
+        let given =
+            head.as_ref().filter(|_| self.caller.is_none()).map_or(0, |head| head.resources);
         let resources = if given == 0 { self.app.reloads.resources.version() } else { given };
         let cx = Cx {
             // A deadline past the end of time is no deadline.

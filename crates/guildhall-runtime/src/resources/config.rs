@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::load::ResourceError;
 
-/// `[resources]`.
+/// `[resources]`: where the game's own data is, and how it is watched. May change at a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResourceConfig {
     /// The folder that loaders read from.

@@ -8,6 +8,7 @@ use guildhall::status::reason;
 use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use proto::models::{AddReq, Ledger, LedgerClient, LedgerServer, SumRsp};
+use proto::room::{RoomClient, SayReq, WaitReq};
 use tokio::task::JoinHandle;
 
 use crate::world::{say, spawn};
@@ -121,7 +122,7 @@ probes = 2
 #[tokio::test(start_paused = true)]
 async fn as_many_calls_pass_as_the_rate_says() {
     let app = limited("[[limits.rates]]\ncalls = 50\nper_ms = 1000\n").await;
-    let passed = app.hammer(2, 10_000).await;
+    let passed = app.hammer(10, 10_000).await;
     assert!((475..=525).contains(&passed), "{passed} of 500 calls in 10 s");
     assert_eq!(app.ran(), passed, "the others did not run");
 }
@@ -130,7 +131,7 @@ async fn as_many_calls_pass_as_the_rate_says() {
 async fn calls_that_may_wait_pass_as_the_rate_says() {
     let config = "[[limits.rates]]\ncalls = 50\nper_ms = 1000\nwait_ms = 200\n";
     let app = limited(config).await;
-    let passed = app.hammer(5, 10_000).await;
+    let passed = app.hammer(12, 10_000).await;
     assert!((475..=525).contains(&passed), "{passed} of 500 calls in 10 s");
 }
 
@@ -146,7 +147,9 @@ async fn a_call_over_the_rate_is_refused_at_once_and_did_not_run() {
     assert_eq!((app.cx.env().now() - began).as_millis(), 0);
     app.sleep(1000).await;
     assert_eq!(app.reason("d").await, 0, "a second later there is room again");
-    assert!(app.cx.metrics().contains("guildhall_limited_total{rule=\"limits.hello.Greeter/Say\"} 1"));
+    assert!(
+        app.cx.metrics().contains("guildhall_limited_total{rule=\"limits.hello.Greeter/Say\"} 1")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +214,8 @@ async fn concurrency_is_counted_from_begin_to_end() {
 #[tokio::test(start_paused = true)]
 async fn a_limited_call_does_not_get_into_the_queue_of_its_service() {
     // The queue has room for one call, which stands there, so whatever else got there would be OVERLOADED.
-    let config = "[service.models.Ledger]\nqueue = 1\n[limits.\"models.Ledger\"]\nconcurrency = 2\n";
+    let config =
+        "[service.models.Ledger]\nqueue = 1\n[limits.\"models.Ledger\"]\nconcurrency = 2\n";
     let app = limited(config).await;
     let add = |wait_ms| {
         let cx = app.cx.clone();
@@ -226,6 +230,28 @@ async fn a_limited_call_does_not_get_into_the_queue_of_its_service() {
     settle().await;
     assert_eq!(add(0).await.unwrap().unwrap_err().reason(), reason::LIMITED);
     assert_eq!(runs.await.unwrap().unwrap().sum + waits.await.unwrap().unwrap().sum, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_call_does_not_get_into_the_mailbox_of_an_actor() {
+    let settings = [
+        ("actor.room.mailbox", "1"),
+        ("limits.room.Room/Wait.concurrency", "1"),
+        ("limits.room.Room/Say.rates", "[{ calls = 1, per_ms = 50, wait_ms = 1000 }]"),
+    ];
+    let app = crate::rooms::app(&settings, &crate::rooms::TestStore::default()).await;
+    let (cx, wait) = (app.cx(), app.cx());
+    let turn = spawn(async move { RoomClient::new(&wait).wait(WaitReq { id: 7, ms: 100 }).await });
+    settle().await;
+    let room = RoomClient::new(&cx);
+    let wait = || room.wait(WaitReq { id: 7, ms: 0 });
+    assert_eq!(wait().await.unwrap_err().reason(), reason::LIMITED);
+    assert_eq!(wait().await.unwrap_err().reason(), reason::LIMITED);
+    let say = || room.say(SayReq { id: 7, text: "hi".into() });
+    // The first stands in the mailbox when the second is let through, and would fill it.
+    let (first, second) = futures_util::join!(say(), say());
+    assert_eq!((first.unwrap().number, second.unwrap_err().reason()), (1, reason::OVERLOADED));
+    turn.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,7 +304,9 @@ async fn a_breaker_opens_tries_and_closes() {
     // What failed before counts no more.
     assert_eq!(app.hammer(10, 100).await, 10);
     let metrics = app.cx.metrics();
-    assert!(metrics.contains("guildhall_breaker_opened_total{rule=\"limits.hello.Greeter/Say\"} 1"));
+    assert!(
+        metrics.contains("guildhall_breaker_opened_total{rule=\"limits.hello.Greeter/Say\"} 1")
+    );
 }
 
 #[tokio::test(start_paused = true)]

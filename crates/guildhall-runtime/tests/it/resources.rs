@@ -205,7 +205,11 @@ async fn a_call_that_asks_late_sees_the_version_of_its_beginning() {
 async fn a_broken_file_changes_nothing_and_says_where_and_why() {
     let world = world(QUIET).await;
     for (file, text, want) in [
-        ("titles.json", "{\"version\": 2,\n\n\"titles\": 7}", "titles.json:3: invalid type: integer"),
+        (
+            "titles.json",
+            "{\"version\": 2,\n\n\"titles\": 7}",
+            "titles.json:3: invalid type: integer",
+        ),
         ("shop.toml", "\nversion = 2 2\n", "shop.toml:2: "),
         ("shop.toml", "version = 7\n", "shop.toml:1: is not of the version of the titles"),
     ] {
@@ -361,7 +365,9 @@ async fn sighup_reloads() {
     write(&dir.path().join("data"), 2);
     let kill = |signal: &str| {
         let pid = std::process::id().to_string();
-        assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
     };
     kill("-HUP");
     assert_eq!(hears.recv().await, Some(2));
