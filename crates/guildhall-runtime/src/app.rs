@@ -17,18 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver,
+    Saver, World,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::reload::{ReloadSetup, Reloads};
@@ -58,6 +59,7 @@ pub struct App {
     pub(crate) reloads: ReloadSetup,
 }
 
+type Task = JoinHandle<Option<()>>;
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -108,7 +110,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<LiveCount>,
+    pub(crate) in_flight: LiveCount,
+    pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
@@ -271,13 +274,17 @@ impl App {
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
-        let reloads = reloads.open(&env, &config, &services).await?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
+        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -289,8 +296,9 @@ impl App {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
-            in_flight: Arc::default(),
-            counters: Counters::default(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            metrics,
+            counters,
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
@@ -312,18 +320,12 @@ impl App {
         tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
         let started = inner.start_components(&components, &config).await;
-        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
-            inner.env.kill();
-            return Err(error);
-        }
+        started.inspect_err(|_| inner.env.kill())?;
         if let Some((listener, _)) = listener {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&backends.discovery), ttl);
-        tasks.push(inner.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&backends.discovery));
-        tasks.push(inner.env.spawn("discovery-watch", watching));
+        tasks.extend(inner.join(&backends.discovery, ttl));
         let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
         ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
@@ -340,11 +342,22 @@ impl AppInner {
         for component in components {
             Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
         }
-        Ok(())
+        // All who have sections have asked for them.
+        Ok(config.check_unclaimed()?)
+    }
+
+    /// Registers, and follows who else is there.
+    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        [
+            self.env.spawn("discovery-register", heartbeat),
+            self.env.spawn("discovery-watch", watching),
+        ]
     }
 
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -397,9 +410,10 @@ fn record(
 }
 
 fn table<'a>(
+    meters: ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::default();
+    let mut table = ServiceTable::new(meters);
     for service in services {
         table.add(service).map_err(StartError)?;
     }

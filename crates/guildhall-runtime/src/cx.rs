@@ -11,6 +11,7 @@ use guildhall_wire::{Head, Session};
 use crate::app::AppInner;
 use crate::chain::Callee;
 use crate::mesh::MeshChanges;
+use crate::metrics::Metrics;
 use crate::reply::Cancel;
 use crate::resources::Snapshot;
 
@@ -138,9 +139,9 @@ impl Cx {
         self.app.workers.next()
     }
 
-    /// What the app has counted, as Prometheus text.
-    pub fn metrics(&self) -> String {
-        self.app.counters.text() + &self.app.reloads.text()
+    /// What the app counts: to add metrics of its own, and for the text of all.
+    pub fn metrics(&self) -> &Metrics {
+        &self.app.metrics
     }
 
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.

@@ -23,6 +23,7 @@ mod limits;
 mod link;
 mod live_count;
 mod mesh;
+pub mod metrics;
 mod node;
 mod out;
 mod pending;

@@ -18,6 +18,7 @@ use guildhall_core::env::Instant;
 
 use crate::app::StartError;
 use crate::cx::Cx;
+use crate::metrics::Metrics;
 use crate::reply::ReplyPort;
 use crate::service::{Body, HandlerFuture, Incoming, Service};
 
@@ -48,6 +49,7 @@ impl AllRules {
         config: &Config,
         paths: &[&'static str],
         now: Instant,
+        metrics: &Metrics,
         old: &Self,
     ) -> Result<Self, StartError> {
         let mut names: BTreeSet<String> = paths.iter().flat_map(|path| scopes(path)).collect();
@@ -58,7 +60,8 @@ impl AllRules {
             let config: LimitConfig = config.section(name)?;
             config.check(name).map_err(StartError::new)?;
             if !config.is_none() {
-                rules.insert(name.to_owned(), Rule::new(name, config, now, old.0.get(name)));
+                let rule = Rule::new(name, config, now, metrics, old.0.get(name))?;
+                rules.insert(name.to_owned(), rule);
             }
             Ok(())
         };
@@ -70,11 +73,6 @@ impl AllRules {
     /// The rules of a method.
     pub(crate) fn of(&self, path: &str) -> Rules {
         scopes(path).iter().filter_map(|name| self.0.get(name).cloned()).collect()
-    }
-
-    /// The metrics of all rules as Prometheus text.
-    pub(crate) fn text(&self) -> String {
-        rule::text(&self.0.values())
     }
 }
 

@@ -20,7 +20,8 @@ use guildhall_wire::frame::{
 };
 use prost::Message;
 
-use crate::config::LinkConfig;
+use crate::app::AppInner;
+use crate::counters::Answered;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
 use crate::reply::status_from_frame;
@@ -42,10 +43,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(peer: String, config: &LinkConfig) -> Arc<Self> {
+    fn new(peer: String, app: &AppInner) -> Arc<Self> {
+        let config = &app.links;
         Arc::new(Self {
             peer,
-            out: Out::new(config.queued_max),
+            out: Out::new(config.queued_max, &app.counters.queued_bytes),
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
             ping: Duration::from_millis(config.ping_ms),
@@ -67,9 +69,11 @@ impl Link {
         req: &Req,
     ) -> Result<Bytes, Status> {
         let open = std::future::poll_fn(|cx| self.pending.open(cx.waker(), deadline).into());
-        let waiting = Waiting { link: self, id: open.await? };
+        let mut waiting = Waiting { link: self, id: open.await?, answered: false };
         self.send(LinkKind::Call, waiting.id, method, left, head, req)?;
-        std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await
+        let reply = std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await;
+        waiting.answered = true;
+        reply
     }
 
     /// Sends a request that wants no reply.
@@ -171,7 +175,7 @@ impl Link {
                     continue;
                 }
             }
-            self.out.take(&mut writing);
+            self.out.take(&mut writing, &mut Answered::default());
             if socket.write(&mut writing).await.is_err() {
                 break;
             }
@@ -181,7 +185,7 @@ impl Link {
 
     /// Fails all calls, now and from now on.
     fn close(&self) {
-        self.out.close();
+        let _none = self.out.close();
         self.pending.close(&self.lost());
     }
 
@@ -231,11 +235,12 @@ impl Drop for CloseOnDrop {
 struct Waiting<'a> {
     link: &'a Link,
     id: u64,
+    answered: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.link.pending.forget(self.id) {
+        if !self.answered && self.link.pending.forget(self.id) {
             self.link.cancel(self.id);
         }
     }

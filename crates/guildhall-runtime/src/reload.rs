@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use guildhall_core::config::Config;
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, Env, Status};
 use tokio::sync::Mutex;
 
 use crate::app::{App, AppInner, StartError};
 use crate::cx::Cx;
 use crate::limits::AllRules;
+use crate::metrics::Metrics;
 use crate::resources::{Loader, ResourceConfig, Resources, Snapshot};
 use crate::service::ServiceTable;
 
@@ -84,12 +85,14 @@ impl ReloadSetup {
     /// Puts the limits into force and loads the resources.
     pub(crate) async fn open(
         self,
-        env: &guildhall_core::Env,
+        env: &Env,
+        metrics: &Metrics,
         config: &Config,
         services: &ServiceTable,
     ) -> Result<Reloads, StartError> {
         let Self { loaders, sections, hooks } = self;
-        let rules = AllRules::read(config, &services.paths(), env.now(), &AllRules::default())?;
+        let paths = services.paths();
+        let rules = AllRules::read(config, &paths, env.now(), metrics, &AllRules::default())?;
         let commits = sections.iter().map(|(_, prepare)| prepare(config));
         let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
         let resources = Resources::new(loaders);
@@ -114,11 +117,6 @@ impl Reloads {
     fn is_live(&self, key: &str) -> bool {
         let names = self.sections.iter().map(|(name, _)| name.as_str());
         ["limits", "resources"].into_iter().chain(names).any(|name| is_in(key, name))
-    }
-
-    /// The metrics of the limits.
-    pub(crate) fn text(&self) -> String {
-        self.state.try_lock().map(|state| state.rules.text()).unwrap_or_default()
     }
 }
 
@@ -151,7 +149,9 @@ impl AppInner {
         changed.retain(|key| reloads.is_live(key));
         let needs_restart = needs_restart.into_iter().filter(|key| !reloads.is_live(key)).collect();
         let paths = self.services.paths();
-        let rules = AllRules::read(&config, &paths, self.env.now(), &state.rules).map_err(text)?;
+        let now = self.env.now();
+        let rules =
+            AllRules::read(&config, &paths, now, &self.metrics, &state.rules).map_err(text)?;
         let resources = reloads.resources.load(&self.env, &config).await.map_err(text)?;
         let sections = reloads.sections.iter();
         let sections = sections.filter(|(name, _)| changed.iter().any(|key| is_in(key, name)));

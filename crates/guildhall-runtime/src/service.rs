@@ -5,9 +5,9 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use guildhall_core::status::reason;
-use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc};
+use guildhall_core::{BoxFuture, MethodDesc, ServiceDesc};
 
+use crate::counters::ServedMeters;
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::limits::{self, AllRules, MethodLimits};
@@ -67,28 +67,36 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Services by the ids of their methods.
-#[derive(Default)]
 pub(crate) struct ServiceTable {
     methods: HashMap<u32, Served, BuildHasherDefault<IdHasher>>,
+    pub(crate) meters: ServedMeters,
     pub(crate) names: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) descs: Vec<&'static ServiceDesc>,
 }
 
 /// A method that an app serves.
-struct Served {
+pub(crate) struct Served {
     service: Arc<dyn Service>,
     method: &'static MethodDesc,
+    /// Where it is counted.
+    meter: usize,
     limits: MethodLimits,
 }
 
 impl ServiceTable {
+    pub(crate) fn new(meters: ServedMeters) -> Self {
+        let (names, labels, descs) = Default::default();
+        Self { methods: HashMap::default(), meters, names, labels, descs }
+    }
+
     /// Adds a service.
     pub(crate) fn add(&mut self, service: &Arc<dyn Service>) -> Result<(), String> {
         let desc = service.desc();
         for method in desc.methods {
-            let (service, limits) = (Arc::clone(service), MethodLimits::default());
-            let before = self.methods.insert(method.id, Served { service, method, limits });
+            let (service, meter) = (Arc::clone(service), self.meters.push(method.path));
+            let served = Served { service, method, meter, limits: MethodLimits::default() };
+            let before = self.methods.insert(method.id, served);
             if let Some(other) = before {
                 let (a, b) = (other.method.path, method.path);
                 let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
@@ -121,31 +129,10 @@ impl ServiceTable {
         Bytes::copy_from_slice(&hash.to_le_bytes())
     }
 
-    /// Begins the call of `method`, unless it is unknown or late.
-    #[inline]
-    pub(crate) fn dispatch(
-        &self,
-        cx: Cx,
-        method: u32,
-        body: Body<'_>,
-        reply: ReplyPort,
-    ) -> Option<HandlerFuture> {
-        let Some(Served { service, method, limits }) = self.methods.get(&method) else {
-            let why = format!("this app serves no method {method:#010x}");
-            reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
-            return None;
-        };
-        let call = Incoming { cx, method, body, reply };
-        match limits.rules() {
-            None => service.dispatch(call),
-            Some(rules) => limits::dispatch(service, rules, call),
-        }
-    }
-
     /// Puts other limits into force.
     pub(crate) fn limit(&self, rules: &AllRules) {
         for method in self.descs.iter().flat_map(|desc| desc.methods) {
-            if let Some(served) = self.methods.get(&method.id) {
+            if let Some(served) = self.get(method.id) {
                 served.limits.set(rules.of(method.path));
             }
         }
@@ -154,6 +141,34 @@ impl ServiceTable {
     /// The methods.
     pub(crate) fn paths(&self) -> Vec<&'static str> {
         self.descs.iter().flat_map(|desc| desc.methods).map(|method| method.path).collect()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, method: u32) -> Option<&Served> {
+        self.methods.get(&method)
+    }
+}
+
+impl Served {
+    /// Where calls of it are counted.
+    #[inline]
+    pub(crate) fn meter(&self) -> usize {
+        self.meter
+    }
+
+    /// Begins a call of it.
+    #[inline]
+    pub(crate) fn dispatch(
+        &self,
+        cx: Cx,
+        body: Body<'_>,
+        reply: ReplyPort,
+    ) -> Option<HandlerFuture> {
+        let call = Incoming { cx, method: self.method, body, reply };
+        match self.limits.rules() {
+            None => self.service.dispatch(call),
+            Some(rules) => limits::dispatch(&self.service, rules, call),
+        }
     }
 }
 

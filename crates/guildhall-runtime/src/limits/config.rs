@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`: what may be asked of all methods of the app together (the
 /// framework's own aside), of those of one service, and of one method. A call must pass all that it falls under. Checked where the
 /// call arrives, before it gets near a mailbox or a handler. May change at a reload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitConfig {
     /// Calls that may run, or wait in mailboxes, at a time; one more is `LIMITED`. 0: no limit.
     pub concurrency: usize,
@@ -14,12 +14,6 @@ pub struct LimitConfig {
     pub rates: Vec<RateConfig>,
     /// When nothing is let through for a while.
     pub breakers: Vec<BreakerConfig>,
-}
-
-impl Default for LimitConfig {
-    fn default() -> Self {
-        Self { concurrency: 0, rates: Vec::new(), breakers: Vec::new() }
-    }
 }
 
 /// `[[limits.rates]]`: how many calls may begin in which time.

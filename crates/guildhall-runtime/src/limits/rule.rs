@@ -1,8 +1,7 @@
 //! One rule with what it has counted, and the ticket that a call carries through it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
@@ -15,6 +14,7 @@ use super::config::{LimitConfig, RateConfig, Trip};
 use super::queue::{Place, Queue};
 use super::window::Window;
 use crate::cx::Cx;
+use crate::metrics::{Counter, MetricError, Metrics};
 
 /// A caller gives up this much earlier than its deadline is here, at most: time left travels in steps of 10 ms.
 const ROUNDING: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ pub(crate) struct Rule {
     running: Arc<AtomicUsize>,
     rates: Vec<Rate>,
     breakers: Vec<Breaker>,
-    counts: Arc<Counts>,
+    counts: Counts,
 }
 
 #[derive(Debug)]
@@ -38,12 +38,27 @@ enum Rate {
     Even(Arc<Queue>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
-    limited: AtomicU64,
-    held: AtomicU64,
-    turned_away: AtomicU64,
-    opened: AtomicU64,
+    limited: Counter,
+    held: Counter,
+    turned_away: Counter,
+    opened: Counter,
+}
+
+impl Counts {
+    fn new(metrics: &Metrics, rule: &str) -> Result<Self, MetricError> {
+        let counter = |name, help| Ok(metrics.counter(name, help, &["rule"])?.with(&[rule]));
+        Ok(Self {
+            limited: counter("guildhall_limited_total", "Calls and casts that were over a limit")?,
+            held: counter("guildhall_limit_held_total", "Calls and casts that were held back")?,
+            turned_away: counter(
+                "guildhall_breaker_refused_total",
+                "Calls that met an open breaker",
+            )?,
+            opened: counter("guildhall_breaker_opened_total", "Times that a breaker opened")?,
+        })
+    }
 }
 
 impl Rule {
@@ -52,23 +67,24 @@ impl Rule {
         name: &str,
         config: LimitConfig,
         now: Instant,
+        metrics: &Metrics,
         old: Option<&Arc<Self>>,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, MetricError> {
         if let Some(old) = old.filter(|old| old.config == config) {
-            return Arc::clone(old);
+            return Ok(Arc::clone(old));
         }
         let rate = |rate: &RateConfig| match rate.wait_ms {
             0 => Rate::Burst(Mutex::new(Window::new(rate.per_ms, now))),
             _ => Rate::Even(Queue::new(rate)),
         };
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             name: name.to_owned(),
             running: old.map(|old| Arc::clone(&old.running)).unwrap_or_default(),
-            counts: old.map(|old| Arc::clone(&old.counts)).unwrap_or_default(),
+            counts: Counts::new(metrics, name)?,
             rates: config.rates.iter().map(rate).collect(),
             breakers: config.breakers.iter().map(|b| Breaker::new(b.clone(), now)).collect(),
             config,
-        })
+        }))
     }
 
     /// Whether a call could begin, as far as breakers and concurrency are concerned.
@@ -99,12 +115,12 @@ impl Rule {
     }
 
     fn limited(&self, why: String) -> Status {
-        self.counts.limited.fetch_add(1, Ordering::Relaxed);
+        self.counts.limited.add(1);
         Status::not_run(Code::ResourceExhausted, reason::LIMITED, why)
     }
 
     fn turn_away(&self, n: usize, left: Duration) -> Status {
-        self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+        self.counts.turned_away.add(1);
         let (name, ms) = (&self.name, left.as_millis());
         let why = format!("the breaker {name}.breakers[{n}] is open; try again in {ms} ms");
         Status::not_run(Code::Unavailable, reason::BREAKER_OPEN, why)
@@ -132,7 +148,7 @@ impl Rule {
         let name = &self.name;
         match change {
             Change::Opened => {
-                self.counts.opened.fetch_add(1, Ordering::Relaxed);
+                self.counts.opened.add(1);
                 let ms = self.config.breakers[n].open_ms;
                 tracing::warn!(breaker = format!("{name}.breakers[{n}]"), ms, "a breaker opened");
             }
@@ -187,7 +203,7 @@ impl Rules {
             let Rate::Even(queue) = &rule.rates[n] else { continue };
             let mut place = queue.join(cx.env(), cx.deadline).ok_or_else(|| rule.over_rate(n))?;
             if let Place::Held(held) = &mut place {
-                rule.counts.held.fetch_add(1, Ordering::Relaxed);
+                rule.counts.held.add(1);
                 held.wait().await;
             }
             places.push(place);
@@ -278,26 +294,4 @@ impl Drop for Ticket {
             }
         }
     }
-}
-
-/// The metrics of rules as Prometheus text.
-pub(super) fn text<'a>(rules: &(impl Iterator<Item = &'a Arc<Rule>> + Clone)) -> String {
-    type Get = fn(&Counts) -> &AtomicU64;
-    let metrics: [(&str, &str, Get); 4] = [
-        ("guildhall_limited_total", "Calls that were over a limit.", |c| &c.limited),
-        ("guildhall_limit_held_total", "Calls that were held back.", |c| &c.held),
-        ("guildhall_breaker_turned_away_total", "Calls that met an open breaker.", |c| {
-            &c.turned_away
-        }),
-        ("guildhall_breaker_opened_total", "Times that a breaker opened.", |c| &c.opened),
-    ];
-    let mut text = String::new();
-    for (name, help, get) in metrics {
-        let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
-        for rule in rules.clone() {
-            let (of, n) = (&rule.name, get(&rule.counts).load(Ordering::Relaxed));
-            let _infallible = writeln!(text, "{name}{{rule=\"{of}\"}} {n}");
-        }
-    }
-    text
 }

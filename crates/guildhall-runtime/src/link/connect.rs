@@ -39,7 +39,8 @@ async fn dial(app: &Arc<AppInner>, address: &str) -> std::io::Result<Ended> {
     if record.id == app.id {
         return Ok(Ended::Myself);
     }
-    let (id, link) = (record.id.clone(), Link::new(record.id.to_string(), &app.links));
+    let (id, link) = (record.id.clone(), Link::new(record.id.to_string(), app));
+    let _dialled = app.counters.links_dialled.hold();
     tracing::info!(peer = %id, address, "linked");
     app.mesh.connected(record, Arc::clone(&link));
     // The route must go with the link, also when this task is aborted.

@@ -1,11 +1,11 @@
 //! Limits and breakers, by paused time: what is let through, what is held back, and what is turned away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guildhall::status::reason;
 use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
+use parking_lot::Mutex;
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use proto::models::{AddReq, Ledger, LedgerClient, LedgerServer, SumRsp};
 use proto::room::{RoomClient, SayReq, WaitReq};
@@ -13,15 +13,15 @@ use tokio::task::JoinHandle;
 
 use crate::world::{say, spawn};
 
-/// Does what the name says: `fail CODE`, `wait MS`, or a greeting. Counts what reaches it.
+/// Does what the name says: `fail CODE`, `wait MS`, or a greeting. Notes what reaches it.
 #[derive(Default)]
-struct Counting {
-    ran: Arc<AtomicUsize>,
+struct Noting {
+    ran: Arc<Mutex<Vec<String>>>,
 }
 
-impl Greeter for Counting {
+impl Greeter for Noting {
     async fn say(&self, cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
-        self.ran.fetch_add(1, Ordering::Relaxed);
+        self.ran.lock().push(req.name.clone());
         match req.name.split_once(' ') {
             Some(("fail", "internal")) => Err(Status::new(Code::Internal, "asked to")),
             Some(("fail", _)) => Err(Status::new(Code::InvalidArgument, "asked to")),
@@ -56,7 +56,7 @@ impl Ledger for Sum {
 struct Limited {
     app: RunningApp,
     cx: Cx,
-    ran: Arc<AtomicUsize>,
+    ran: Arc<Mutex<Vec<String>>>,
     dir: tempfile::TempDir,
 }
 
@@ -65,7 +65,7 @@ async fn limited(config: &str) -> Limited {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("app.toml"), config).unwrap();
     let config = Config::builder().file(dir.path().join("app.toml")).build().unwrap();
-    let greeter = Counting::default();
+    let greeter = Noting::default();
     let ran = Arc::clone(&greeter.ran);
     let app = App::with(config).serve(GreeterServer::new(greeter)).serve(LedgerServer::new(Sum(0)));
     let app = app.start().await.unwrap();
@@ -74,7 +74,7 @@ async fn limited(config: &str) -> Limited {
 
 impl Limited {
     fn ran(&self) -> usize {
-        self.ran.load(Ordering::Relaxed)
+        self.ran.lock().len()
     }
 
     /// A call from a task of its own.
@@ -148,7 +148,10 @@ async fn a_call_over_the_rate_is_refused_at_once_and_did_not_run() {
     app.sleep(1000).await;
     assert_eq!(app.reason("d").await, 0, "a second later there is room again");
     assert!(
-        app.cx.metrics().contains("guildhall_limited_total{rule=\"limits.hello.Greeter/Say\"} 1")
+        app.cx
+            .metrics()
+            .text()
+            .contains("guildhall_limited_total{rule=\"limits.hello.Greeter/Say\"} 1")
     );
 }
 
@@ -167,6 +170,21 @@ async fn calls_that_are_held_back_begin_in_order_and_evenly() {
         let ms = (cx.env().now() - began).as_millis();
         assert!((n * 100..n * 100 + 10).contains(&ms), "call {n} after {ms} ms");
     }
+}
+
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "it is to block the worker")]
+async fn a_new_call_does_not_overtake_those_that_were_held_back() {
+    let app = limited("[[limits.rates]]\ncalls = 1000\nwait_ms = 1000\n").await;
+    let calls = ["a", "b", "c"].map(|name| app.spawned(name));
+    settle().await;
+    // All are due now, and the worker has had no time to see it.
+    std::thread::sleep(Duration::from_millis(10));
+    say(&app.cx, "d").await.unwrap();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(*app.ran.lock(), ["a", "b", "c", "d"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,7 +321,7 @@ async fn a_breaker_opens_tries_and_closes() {
     assert_eq!(app.reason("closed").await, 0);
     // What failed before counts no more.
     assert_eq!(app.hammer(10, 100).await, 10);
-    let metrics = app.cx.metrics();
+    let metrics = app.cx.metrics().text();
     assert!(
         metrics.contains("guildhall_breaker_opened_total{rule=\"limits.hello.Greeter/Say\"} 1")
     );
@@ -336,6 +354,22 @@ async fn a_probe_that_is_dropped_gives_its_place_to_another() {
     assert_eq!(app.reason("you").await, reason::BREAKER_OPEN);
     probe.abort();
     settle().await;
+    assert_eq!(app.reason("you").await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_began_before_a_breaker_opened_does_not_close_it() {
+    let app = limited(&ERRORS.replace("probes = 2", "probes = 1")).await;
+    let long = app.spawned("wait 2050");
+    settle().await;
+    for _ in 0..4 {
+        let _failed = say(&app.cx, "fail internal").await;
+    }
+    app.sleep(2000).await;
+    let probe = app.spawned("wait 500");
+    long.await.unwrap().unwrap();
+    assert_eq!(app.reason("you").await, reason::BREAKER_OPEN);
+    probe.await.unwrap().unwrap();
     assert_eq!(app.reason("you").await, 0);
 }
 
@@ -460,7 +494,7 @@ async fn wrong_limits_are_refused_with_what_to_write() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("app.toml"), config).unwrap();
         let built = Config::builder().file(dir.path().join("app.toml")).build().unwrap();
-        let app = App::with(built).serve(GreeterServer::new(Counting::default()));
+        let app = App::with(built).serve(GreeterServer::new(Noting::default()));
         let error = app.start().await.unwrap_err().to_string();
         assert!(error.contains(want), "{config}: {error}");
     }
