@@ -119,3 +119,6 @@ impl Drop for Held {
         self.queue.line.lock().held -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,21 +172,6 @@ async fn calls_that_are_held_back_begin_in_order_and_evenly() {
     }
 }
 
-#[tokio::test]
-#[allow(clippy::disallowed_methods, reason = "it is to block the worker")]
-async fn a_new_call_does_not_overtake_those_that_were_held_back() {
-    let app = limited("[[limits.rates]]\ncalls = 1000\nwait_ms = 1000\n").await;
-    let calls = ["a", "b", "c"].map(|name| app.spawned(name));
-    settle().await;
-    // All are due now, and the worker has had no time to see it.
-    std::thread::sleep(Duration::from_millis(10));
-    say(&app.cx, "d").await.unwrap();
-    for call in calls {
-        call.await.unwrap().unwrap();
-    }
-    assert_eq!(*app.ran.lock(), ["a", "b", "c", "d"]);
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_would_wait_too_long_is_refused_at_once() {
     let config = "[[limits.rates]]\ncalls = 10\nwait_ms = 250\nwaiting_max = 2\n";
