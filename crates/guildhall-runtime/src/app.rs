@@ -10,7 +10,7 @@ use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
-use crate::link::{listen, self_loop};
+use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
@@ -35,6 +35,7 @@ use crate::proto::NodeServer;
 use crate::reload::{ReloadSetup, Reloads};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::worker::{Threads, Workers};
 
 pub use running::RunningApp;
@@ -55,6 +56,7 @@ pub struct App {
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
+    stream_handlers: StreamHandlers,
     given: Given,
     pub(crate) reloads: ReloadSetup,
 }
@@ -94,6 +96,8 @@ pub(crate) struct AppInner {
     pub(crate) env: Env,
     pub(crate) slots: u32,
     pub(crate) links: LinkConfig,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) streams: Streams,
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
@@ -156,6 +160,7 @@ impl App {
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
+            stream_handlers: StreamHandlers::default(),
             given: Given::default(),
             reloads: ReloadSetup::default(),
         }
@@ -200,6 +205,21 @@ impl App {
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
+    #[must_use]
+    pub fn on_stream<F>(
+        mut self,
+        name: &'static str,
+        handler: impl Fn(Cx, Stream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |cx, stream| -> BoxFuture<'static, ()> { Box::pin(handler(cx, stream)) };
+        self.stream_handlers.insert(name, Arc::new(handler));
         self
     }
 
@@ -261,9 +281,20 @@ impl App {
         self.start_on(Workers::current()).await
     }
 
+    #[allow(clippy::too_many_lines, reason = "one part after the other")]
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given, reloads } =
-            self;
+        let Self {
+            config,
+            env,
+            services,
+            actors,
+            components,
+            plugins,
+            ready,
+            stream_handlers,
+            given,
+            reloads,
+        } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -289,6 +320,7 @@ impl App {
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
+        let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
@@ -304,6 +336,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
+            streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,
@@ -311,6 +344,7 @@ impl App {
             incarnation: record.incarnation,
             env,
             links,
+            tls,
             calls,
             save,
             services,
@@ -434,9 +468,9 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     }
     let bound = env.listen("link.listen", &links.listen).await;
     let (listener, addr) = bound.map_err(StartError)?;
-    if links.secret.is_empty() && !addr.ip().is_loopback() {
+    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is no link.secret; set the same one on all apps"
+            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
         return Err(StartError(why));
     }

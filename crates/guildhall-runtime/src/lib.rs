@@ -36,6 +36,7 @@ mod reply;
 mod resources;
 mod service;
 mod signals;
+mod stream;
 mod turn;
 mod worker;
 
@@ -54,3 +55,4 @@ pub use prost_types;
 pub use reload::Reloaded;
 pub use resources::{Loading, ResourceConfig, ResourceError};
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};

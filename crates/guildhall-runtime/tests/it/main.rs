@@ -11,4 +11,6 @@ mod metrics;
 mod models;
 mod resources;
 mod rooms;
+mod streams;
+mod tls;
 mod world;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use guildhall::{App, Config, Cx, Loading, ResourceError, RunningApp, Status};
+use guildhall::env::TokioNet;
+use guildhall::{App, Config, Cx, Env, Loading, ResourceError, RunningApp, Status};
 use guildhall_runtime::proto::{NodeClient, ReloadReq};
 use parking_lot::Mutex;
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
@@ -245,7 +246,14 @@ async fn an_app_whose_resources_do_not_load_does_not_start() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_in_the_folder_is_loaded_when_it_has_come_to_rest() {
-    let world = world("watch_ms = 100\n").await;
+    watches(Env::real()).await;
+    watches(Env::simulated(1, Arc::new(TokioNet), Duration::from_secs(1_800_000_000))).await;
+}
+
+async fn watches(env: Env) {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(dir.path(), "watch_ms = 100\n").env(env).start().await.unwrap();
+    let world = World { cx: app.cx(), app, dir };
     // Long enough for the first look.
     world.cx.env().sleep(Duration::from_millis(50)).await;
     world.write(20);
