@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId, type_name};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -81,12 +81,17 @@ pub(super) fn all(
 }
 
 impl Loading<'_> {
+    /// Where `file` is, a path below `resources.dir`: for what is no text.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir.join(file)
+    }
+
     /// The text of `file`, a path below `resources.dir`.
     ///
     /// # Errors
     /// It cannot be read, or is not UTF-8.
     pub fn text(&self, file: &str) -> Result<String, ResourceError> {
-        let path = self.dir.join(file);
+        let path = self.path(file);
         let wrong = |e| ResourceError::new(path.display().to_string(), 0, format!("{e}"));
         std::fs::read_to_string(&path).map_err(wrong)
     }
