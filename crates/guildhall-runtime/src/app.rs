@@ -1,5 +1,6 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod hooks;
 mod running;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::env::Listener;
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
@@ -16,8 +18,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver, World,
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
+    Runner, Saver, World, keep_residents,
 };
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
@@ -38,7 +40,10 @@ use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::worker::{Threads, Workers};
 
+pub use hooks::HookError;
 pub use running::RunningApp;
+
+use hooks::Hooks;
 
 /// An app that does not run yet.
 ///
@@ -55,14 +60,13 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
-    ready: Vec<ReadyHook>,
+    hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
     pub(crate) reloads: ReloadSetup,
 }
 
 type Task = JoinHandle<Option<()>>;
-type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,7 +163,7 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
-            ready: Vec::new(),
+            hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
             reloads: ReloadSetup::default(),
@@ -198,13 +202,6 @@ impl App {
     #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.plugins.push(Arc::new(plugin));
-        self
-    }
-
-    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
-    #[must_use]
-    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
-        self.ready.push(Box::new(hook));
         self
     }
 
@@ -290,7 +287,7 @@ impl App {
             actors,
             components,
             plugins,
-            ready,
+            mut hooks,
             stream_handlers,
             given,
             reloads,
@@ -312,6 +309,7 @@ impl App {
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -322,7 +320,7 @@ impl App {
         }
         let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
-        let link_addr = listener.as_ref().map(|(_, addr)| *addr);
+        let (listener, link_addr) = listener.unzip();
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), app.slots),
@@ -353,41 +351,53 @@ impl App {
         let mut tasks = inner.begin_actors();
         tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
-        let started = inner.start_components(&components, &config).await;
-        started.inspect_err(|_| inner.env.kill())?;
-        if let Some((listener, _)) = listener {
-            tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
+        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
+            inner.env.kill();
+            return Err(error);
         }
-        let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(&backends.discovery, ttl));
-        let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
-        ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes));
+        let ending = hooks.ready(&inner);
+        let drain = Duration::from_millis(app.drain_ms);
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
     }
 }
 
 impl AppInner {
-    async fn start_components(
+    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
+    async fn start_parts(
         self: &Arc<Self>,
+        app: &AppConfig,
+        hooks: &mut Hooks,
         components: &[Arc<dyn Component>],
         config: &Config,
     ) -> Result<(), StartError> {
+        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
         for component in components {
             Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
         }
-        // All who have sections have asked for them.
         Ok(config.check_unclaimed()?)
     }
 
-    /// Registers, and follows who else is there.
-    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+    /// Tells the others that this app is there, and finds them.
+    fn join(
+        self: &Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        discovery: &Arc<dyn Discovery>,
+        ttl: Duration,
+        homes: Vec<Arc<dyn Home>>,
+    ) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+        }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-register", heartbeat));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
-        [
-            self.env.spawn("discovery-register", heartbeat),
-            self.env.spawn("discovery-watch", watching),
-        ]
+        tasks.push(self.env.spawn("discovery-watch", watching));
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks
     }
 
     /// Starts what runs actors and saves them.
@@ -460,7 +470,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-type Bound = Option<(Box<dyn guildhall_core::env::Listener>, SocketAddr)>;
+type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
 
 async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     if links.listen.is_empty() {

@@ -21,7 +21,9 @@ pub struct AppConfig {
     pub workers: usize,
     /// How long the app stays known after it was last heard of, in ms. Small: a pause looks like death.
     pub discovery_ttl_ms: u64,
-    /// How long a draining app waits for the calls that run, in ms.
+    /// How long the hooks of `on_start` may take together, in ms.
+    pub start_ms: u64,
+    /// How long a draining app waits for the calls that run, its tasks and its actors, in ms.
     pub drain_ms: u64,
     /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
     pub slots: u32,
@@ -37,6 +39,7 @@ impl Default for AppConfig {
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,
+            start_ms: 60_000,
             drain_ms: 10_000,
             slots: 1024,
         }

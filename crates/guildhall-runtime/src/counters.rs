@@ -44,6 +44,8 @@ counters! {
     dropped: Counter counter "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: Counter counter "guildhall_actor_overloaded_total",
+    /// Hooks and background tasks of the game that panicked.
+    task_panics: Counter counter "guildhall_task_panics_total",
     /// Batches of rows that were saved.
     saves: Counter counter "guildhall_saves_total",
     /// Batches of rows that a store did not take, and that are tried again.

@@ -40,8 +40,9 @@ mod stream;
 mod turn;
 mod worker;
 
-pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
-pub use app::{App, RunningApp, StartError};
+pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
+pub use actor::{Timer, Why};
+pub use app::{App, HookError, RunningApp, StartError};
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;

@@ -1,6 +1,7 @@
 //! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
+mod here;
 mod rendezvous;
 mod watch;
 

@@ -15,8 +15,8 @@ pub use guildhall_entity as entity;
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Stream, Turn, Why,
+    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, HookError, RunningApp, Service,
+    StartError, Stream, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,

@@ -29,3 +29,13 @@ pub mod chat {
 pub mod models {
     guildhall::include_proto!("models");
 }
+
+/// Alarm clocks: actors with timers.
+pub mod alarm {
+    guildhall::include_proto!("alarm");
+}
+
+/// Players, from their registration to their idle end.
+pub mod player {
+    guildhall::include_proto!("player");
+}
