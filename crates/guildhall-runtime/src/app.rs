@@ -39,6 +39,7 @@ use crate::node::ThisNode;
 use crate::numbers::logic_addr;
 use crate::proto::{IdStateEntity, NodeServer, RawServer};
 use crate::raw_cast::{RawHandler, RawHandlers};
+use crate::reload::{ReloadSetup, Reloads};
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
@@ -71,6 +72,7 @@ pub struct App {
     stream_handlers: StreamHandlers,
     given: Given,
     tables: Vec<&'static Table>,
+    pub(crate) reloads: ReloadSetup,
 }
 
 type Task = JoinHandle<Option<()>>;
@@ -114,6 +116,7 @@ pub(crate) struct AppInner {
     pub(crate) services: ServiceTable,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
+    pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) tables: Tables,
@@ -177,6 +180,7 @@ impl App {
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
             tables: Vec::new(),
+            reloads: ReloadSetup::default(),
         }
     }
 
@@ -284,7 +288,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -296,8 +300,13 @@ impl App {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
+            let mut hangups = signals::Hangups::new();
             let app = self.start_on(workers).await?;
-            signals::shutdown().await;
+            tokio::select! {
+                biased;
+                () = signals::shutdown() => {}
+                () = hangups.each(|| app.reload()) => {}
+            }
             tokio::select! {
                 biased;
                 () = app.shutdown() => {}
@@ -330,6 +339,7 @@ impl App {
             stream_handlers,
             given,
             tables,
+            reloads,
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
@@ -353,6 +363,7 @@ impl App {
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
+        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
@@ -390,8 +401,10 @@ impl App {
             calls,
             save,
             services,
+            reloads,
         });
         let mut tasks = inner.begin_actors();
+        tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use guildhall_core::{KeyKind, MethodDesc, Model, Route, ServiceDesc, Status};
 
 use crate::codegen::Cx;
-use crate::proto::{MethodInfo, Node, ServiceInfo, ServicesRsp, method_info};
+use crate::proto::{MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp, method_info};
+use crate::reload::Reloaded;
 
 /// Answers for the app that it runs in.
 #[derive(Debug, Default)]
@@ -17,6 +18,11 @@ impl Node for ThisNode {
     async fn services(&self, cx: &Cx, _req: ()) -> Result<ServicesRsp, Status> {
         let services = || cx.app.services.descs.iter().map(|desc| service(desc)).collect();
         Ok(self.answer.get_or_init(|| ServicesRsp { services: services() }).clone())
+    }
+
+    async fn reload(&self, cx: &Cx, _req: ReloadReq) -> Result<ReloadRsp, Status> {
+        let Reloaded { changed, needs_restart } = cx.app.reload().await?;
+        Ok(ReloadRsp { changed, needs_restart })
     }
 }
 

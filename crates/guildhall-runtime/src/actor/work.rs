@@ -247,7 +247,8 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    Cx { turn, ..Cx::outside(Arc::clone(&cell.app)) }
+    let resources = cell.app.reloads.resources.version();
+    Cx { turn, resources, ..Cx::outside(Arc::clone(&cell.app)) }
 }
 
 /// Runs a turn: a panic and the limit are its own end and nobody else's.

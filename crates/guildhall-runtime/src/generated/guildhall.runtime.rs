@@ -12,6 +12,27 @@ pub struct RawMsg {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ReloadReq {}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ReloadRsp {
+    /// Keys of the configuration that have changed, and `resources` when those were loaded anew.
+    #[prost(string, repeated, tag = "1")]
+    pub changed: ::guildhall::prost::alloc::vec::Vec<
+        ::guildhall::prost::alloc::string::String,
+    >,
+    /// Keys that differ from what the app started with, and have no effect until it starts again.
+    #[prost(string, repeated, tag = "2")]
+    pub needs_restart: ::guildhall::prost::alloc::vec::Vec<
+        ::guildhall::prost::alloc::string::String,
+    >,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct ServicesRsp {
@@ -325,6 +346,23 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             create: false,
             timeout_ms: 0,
         },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Reload",
+            id: 0x84b39616,
+            service: "guildhall.runtime.Node",
+            index: 1,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 60000,
+        },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
 };
@@ -343,6 +381,14 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: (),
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ServicesRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Reads configuration and resources again. Fails when something is wrong with them; then nothing has changed.
+    fn reload(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: ReloadReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
 }
 
@@ -378,6 +424,14 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
                     },
                 )
             }
+            1 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: ReloadReq| async move {
+                        Node::reload(&*service, &cx, req).await
+                    },
+                )
+            }
             _ => ::guildhall::codegen::no_such_method(call),
         }
     }
@@ -396,6 +450,10 @@ impl<'a> NodeClient<'a> {
     /// `/guildhall.runtime.Node/Services`.
     pub const SERVICES: ::guildhall::codegen::Method<(), ServicesRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[0],
+    );
+    /// `/guildhall.runtime.Node/Reload`.
+    pub const RELOAD: ::guildhall::codegen::Method<ReloadReq, ReloadRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[1],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -442,6 +500,21 @@ impl<'a> NodeClient<'a> {
         ::guildhall::codegen::call(
             self.cx,
             Self::SERVICES,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Reads configuration and resources again. Fails when something is wrong with them; then nothing has changed.
+    pub fn reload(
+        &self,
+        req: ReloadReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::RELOAD,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,
