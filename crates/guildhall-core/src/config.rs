@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use layers::ConfigBuilder;
+pub use nearest::hint;
 use layers::{Node, Tree, merge};
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
