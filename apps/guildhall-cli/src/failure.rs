@@ -5,7 +5,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 
 /// Some lines. `types` gives names to a game's own reasons and details.
 pub(crate) fn describe(path: &str, status: &Status, types: Option<&DescriptorPool>) -> String {
-    let mut lines = vec![format!("error: {path}: {} {}", status.code().name(), status.message())];
+    let mut lines = vec![format!("error: {path}: {}: {}", status.code().name(), status.message())];
     if status.reason() != 0 {
         let name = framework_name(status.reason()).map(str::to_owned);
         let name = name.or_else(|| game_name(status.reason(), types?));

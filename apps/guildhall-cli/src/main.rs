@@ -6,6 +6,7 @@ mod failure;
 mod gate_call;
 mod link_news;
 mod ls;
+mod new;
 mod out;
 mod reload;
 mod table;
@@ -28,6 +29,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Makes a project with a service, an actor, a client and a test.
+    New(new::NewArgs),
     /// Calls a method of a service with a body in JSON, and prints the response as JSON.
     Call(call::CallArgs),
     /// Lists apps, their services with methods and options, and their actors.
@@ -45,6 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
+        Command::New(args) => new::run(&args),
         Command::Call(args) => run(call::run(args)),
         Command::Ls(args) => run(ls::run(args)),
         Command::Reload(args) => run(reload::run(args)),

@@ -173,12 +173,13 @@ impl std::fmt::Display for Missing {
         if let Some(record) = &self.record {
             write!(f, "{} at ", record.id)?;
         }
-        let hint = match &self.why {
-            why if why.contains("of another env") => "; say which with --env",
-            why if why.contains("refused") && !why.contains("secret") => ": does it run?",
-            _ => "",
-        };
-        write!(f, "{}: {}{hint}", self.address, self.why)
+        write!(f, "{}: {}", self.address, self.why)?;
+        if self.why.contains("of another env") {
+            write!(f, "; say with --env which one to visit")?;
+        } else if self.why.contains("onnection refused") {
+            write!(f, "; does it run, and is this where it listens for links?")?;
+        }
+        Ok(())
     }
 }
 

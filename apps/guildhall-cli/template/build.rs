@@ -1,0 +1,3 @@
+fn main() -> guildhall_build::Result {
+    guildhall_build::compile(&["proto/{{package}}.proto"], &["proto"])
+}
