@@ -82,9 +82,8 @@ fn add(catalog: &mut Catalog, told: ServicesRsp, apps: &[AppId]) -> Result<()> {
             Ok(Method { info, types })
         };
         let methods = service.methods.into_iter().map(method).collect::<Result<_>>()?;
-        let entry = catalog
-            .entry(service.name)
-            .or_insert_with(|| Service { apps: Vec::new(), methods });
+        let entry =
+            catalog.entry(service.name).or_insert_with(|| Service { apps: Vec::new(), methods });
         entry.apps.extend_from_slice(apps);
     }
     Ok(())
@@ -107,7 +106,8 @@ pub(crate) fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Method> {
             // As long as what was written, so that a misspelt short name finds its like.
             let dots = name.split('/').next().unwrap_or_default().matches('.').count();
             let known = methods.iter().map(|method| method.path());
-            let known = known.filter(|path| is_of_the_framework(name) || !is_of_the_framework(path));
+            let known =
+                known.filter(|path| is_of_the_framework(name) || !is_of_the_framework(path));
             let known: Vec<&str> = known.map(|path| last_labels(path, dots)).collect();
             bail!("no app serves `{name}`; {}", hint(name, known.iter().copied()))
         }

@@ -34,7 +34,8 @@ fn game_name(number: u32, types: &DescriptorPool) -> Option<String> {
     types.all_enums().find_map(|kind| {
         let options = kind.options();
         let errors = options.has_extension(&errors).then(|| options.get_extension(&errors))?;
-        let base = errors.as_message()?.get_field_by_name("base").as_deref().and_then(Value::as_u32)?;
+        let base =
+            errors.as_message()?.get_field_by_name("base").as_deref().and_then(Value::as_u32)?;
         let value = kind.get_value(i32::try_from(number.checked_sub(base)?).ok()?)?;
         Some(value.name().to_owned())
     })

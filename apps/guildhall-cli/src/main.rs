@@ -9,7 +9,9 @@ mod ls;
 mod new;
 mod out;
 mod reload;
+mod signals;
 mod table;
+mod up;
 mod visit;
 
 use std::process::ExitCode;
@@ -37,6 +39,17 @@ enum Command {
     Ls(ls::LsArgs),
     /// Makes apps read their configuration again: limits, log level, resources.
     Reload(reload::ReloadArgs),
+    /// Runs the processes of a cluster on this machine, until Ctrl-C.
+    #[command(after_long_help = up::EXAMPLE)]
+    Up(up::UpArgs),
+    /// Shows the instances of a cluster that is up.
+    Status(up::commands::StatusArgs),
+    /// Ends an instance of a cluster that is up; it starts again.
+    Kill(up::commands::KillArgs),
+    /// Starts or ends instances of a cluster that is up.
+    Scale(up::commands::ScaleArgs),
+    #[command(name = up::watchdog::COMMAND, hide = true)]
+    EndWithSupervisor { drain_ms: u64 },
     /// Prints a script that completes the words of this program, for your shell's start-up file.
     Completions {
         /// Which shell.
@@ -52,6 +65,11 @@ fn main() -> ExitCode {
         Command::Call(args) => run(call::run(args)),
         Command::Ls(args) => run(ls::run(args)),
         Command::Reload(args) => run(reload::run(args)),
+        Command::Up(args) => run(up::run(args)),
+        Command::Status(args) => up::commands::status(&args),
+        Command::Kill(args) => up::commands::kill(args),
+        Command::Scale(args) => up::commands::scale(args),
+        Command::EndWithSupervisor { drain_ms } => run(up::watchdog::run(drain_ms)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "guildhall", &mut script);

@@ -75,7 +75,8 @@ async fn reload(args: &ReloadArgs, visit: &Visit) -> Result<ExitCode> {
 async fn one(cx: &Cx, node: &NodeRecord) -> Result<String> {
     let catalog = catalog::ask(cx, std::slice::from_ref(node)).await?;
     let method = catalog::find(&catalog, METHOD);
-    let method = method.ok().context("it does not know how: it was built with an earlier Guildhall")?;
+    let method =
+        method.ok().context("it does not know how: it was built with an earlier Guildhall")?;
     let desc = raw::describe(&method.info).map_err(|why| anyhow!(why))?;
     // One per app and run of the program.
     let desc: &'static MethodDesc = Box::leak(Box::new(desc));

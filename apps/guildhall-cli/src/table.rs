@@ -53,7 +53,8 @@ mod tests {
         let mut table = Table::new(&["APP", ">LOAD", "STATE"]);
         table.row(["dev.w1.a.1", "7", "ready"]);
         table.row(["b", "1234567", ""]);
-        let want = ["APP            LOAD  STATE", "dev.w1.a.1        7  ready", "b           1234567"];
+        let want =
+            ["APP            LOAD  STATE", "dev.w1.a.1        7  ready", "b           1234567"];
         assert_eq!(table.lines(), want);
         assert!(Table::new(&["APP"]).lines().is_empty());
     }

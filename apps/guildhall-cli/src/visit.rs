@@ -24,7 +24,12 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cluster {
     /// Where apps listen for links (link.listen); several with commas between them.
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "discovery", help_heading = "Which cluster")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        conflicts_with = "discovery",
+        help_heading = "Which cluster"
+    )]
     app: Option<String>,
     /// Where apps find each other (app.discovery).
     #[arg(long, value_name = "URL", help_heading = "Which cluster")]
@@ -101,7 +106,8 @@ impl Cluster {
             None => config.optional_file(DEFAULT_FILE),
         };
         let config = config.build()?;
-        let (app, link): (AppConfig, LinkConfig) = (config.section("app")?, config.section("link")?);
+        let (app, link): (AppConfig, LinkConfig) =
+            (config.section("app")?, config.section("link")?);
         let of: AppId = app.id.parse().context("app.id")?;
         let labels = self.env.as_deref().unwrap_or_else(|| of.env());
         let id = format!("{labels}.{}.cli.{:08x}", of.world(), env.random() & 0xffff_ffff);
