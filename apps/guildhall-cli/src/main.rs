@@ -48,8 +48,6 @@ enum Command {
     Kill(up::commands::KillArgs),
     /// Starts or ends instances of a cluster that is up.
     Scale(up::commands::ScaleArgs),
-    #[command(name = up::watchdog::COMMAND, hide = true)]
-    EndWithSupervisor { drain_ms: u64 },
     /// Prints a script that completes the words of this program, for your shell's start-up file.
     Completions {
         /// Which shell.
@@ -60,6 +58,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(drain_ms) = up::watchdog::asked_for(std::env::args()) {
+        return run(up::watchdog::run(drain_ms)).unwrap_or(ExitCode::FAILURE);
+    }
     let done = match Args::parse().command {
         Command::New(args) => new::run(&args),
         Command::Call(args) => run(call::run(args)),
@@ -69,7 +70,6 @@ fn main() -> ExitCode {
         Command::Status(args) => up::commands::status(&args),
         Command::Kill(args) => up::commands::kill(args),
         Command::Scale(args) => up::commands::scale(args),
-        Command::EndWithSupervisor { drain_ms } => run(up::watchdog::run(drain_ms)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "guildhall", &mut script);

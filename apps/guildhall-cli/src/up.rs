@@ -68,12 +68,12 @@ pub(crate) struct UpArgs {
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let env = Env::real();
     let file = ClusterFile::read(&args.file)?;
-    let control = Control::open(&env, &args.file).await?;
     if let Some((program, arguments)) = file.build.split_first() {
         let mut build = tokio::process::Command::new(program);
         build.args(arguments).current_dir(&file.folder);
         let status = build.status().await.with_context(|| format!("build: start {program}"))?;
         ensure!(status.success(), "build: `{}` failed: {status}", file.build.join(" "));
     }
+    let control = Control::open(&env, &args.file).await?;
     Supervisor::new(&env, file)?.run(control).await
 }

@@ -15,11 +15,17 @@ use tokio::process::Command;
 
 use crate::signals::{apart, end, is_there};
 
-/// The command that runs it; not for people.
-pub(crate) const COMMAND: &str = "end-with-supervisor";
+/// The command that runs it: not for people, so neither help nor completions know it.
+const COMMAND: &str = "end-with-supervisor";
 
 /// How often it is looked who has ended.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// Whether this process is to be it, and how long processes may drain.
+pub(crate) fn asked_for(mut args: impl Iterator<Item = String>) -> Option<u64> {
+    let command = args.nth(1)?;
+    if command == COMMAND { args.next()?.parse().ok() } else { None }
+}
 
 /// The supervisor's end of the pipe.
 #[derive(Debug)]
