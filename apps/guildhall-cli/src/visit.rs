@@ -68,7 +68,7 @@ pub(crate) struct Missing {
 struct Place {
     id: String,
     url: String,
-    secret: String,
+    link: LinkConfig,
 }
 
 impl Cluster {
@@ -84,7 +84,13 @@ impl Cluster {
         let expected = expected.with_context(|| {
             format!("{} said nothing within {} s: is it running?", place.url, self.wait)
         })??;
-        let config = Config::builder().set("app.id", place.id).set("link.secret", place.secret);
+        let link = place.link;
+        let config = Config::builder()
+            .set("app.id", place.id)
+            .set("link.secret", link.secret)
+            .set("link.tls_cert", link.tls_cert)
+            .set("link.tls_key", link.tls_key)
+            .set("link.tls_ca", link.tls_ca);
         let app = App::with(config.build()?).discovery(Arc::new(Unseen(discovery)));
         let mut visit = Visit { app: app.start().await?, missing: Vec::new() };
         loop {
@@ -106,12 +112,12 @@ impl Cluster {
             None => config.optional_file(DEFAULT_FILE),
         };
         let config = config.build()?;
-        let (app, link): (AppConfig, LinkConfig) =
-            (config.section("app")?, config.section("link")?);
+        let app: AppConfig = config.section("app")?;
+        let mut link: LinkConfig = config.section("link")?;
         let of: AppId = app.id.parse().context("app.id")?;
         let labels = self.env.as_deref().unwrap_or_else(|| of.env());
         let id = format!("{labels}.{}.cli.{:08x}", of.world(), env.random() & 0xffff_ffff);
-        let listens = if link.advertise.is_empty() { link.listen } else { link.advertise };
+        let listens = if link.advertise.is_empty() { &link.listen } else { &link.advertise };
         let url = match (&self.app, &self.discovery) {
             (Some(addresses), _) => format!("static:{addresses}"),
             (None, Some(url)) => url.clone(),
@@ -122,7 +128,10 @@ impl Cluster {
                 "which cluster? Give --app HOST:PORT of an app's link, --discovery URL, or --config FILE of an app"
             ),
         };
-        Ok(Place { id, url, secret: self.secret.clone().unwrap_or(link.secret) })
+        if let Some(secret) = &self.secret {
+            link.secret.clone_from(secret);
+        }
+        Ok(Place { id, url, link })
     }
 }
 

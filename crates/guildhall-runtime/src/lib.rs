@@ -22,6 +22,7 @@ mod lane;
 mod link;
 mod live_count;
 mod mesh;
+pub mod metrics;
 mod node;
 mod out;
 mod pending;
@@ -32,6 +33,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod stream;
 mod turn;
 mod worker;
 
@@ -47,3 +49,4 @@ pub use prost;
 #[doc(hidden)]
 pub use prost_types;
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};
