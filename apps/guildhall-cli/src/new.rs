@@ -63,7 +63,7 @@ pub(crate) fn run(args: &NewArgs) -> Result<ExitCode> {
          \x20   cargo test\n\
          \x20   cargo run                # serves until Ctrl-C; beside it:\n\
          \x20   guildhall ls\n\
-         \x20   guildhall call Greeter/Hello '{{\"guest\":\"ann\"}}'"
+         \x20   guildhall call Greeter/Hello '{{\"name\":\"ann\"}}'"
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use layers::ConfigBuilder;
-pub use nearest::hint;
 use layers::{Node, Tree, merge};
+pub use nearest::hint;
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///
