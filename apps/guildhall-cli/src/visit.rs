@@ -76,8 +76,7 @@ impl Cluster {
     pub(crate) async fn visit(&self) -> Result<Visit> {
         let (env, news) = (Env::real(), LinkNews::listen());
         let place = self.place(&env)?;
-        let backend = BuiltIn.open(&env, &place.url).await?;
-        let discovery = backend.discovery;
+        let discovery = plugin(&place.url)?.open(&env, &place.url).await?.discovery;
         let discovery = discovery.with_context(|| format!("{} is no discovery", place.url))?;
         let deadline = env.now() + Duration::from_secs(self.wait);
         let expected = env.until(deadline, expected(&*discovery)).await;
@@ -196,6 +195,20 @@ impl std::fmt::Display for Missing {
         }
         Ok(())
     }
+}
+
+/// What opens a URL, by its scheme.
+fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
+    let plugins: [Arc<dyn Plugin>; 1] = [Arc::new(BuiltIn)];
+    let scheme = url.split(':').next().unwrap_or_default();
+    let known: Vec<&str> = plugins.iter().flat_map(|p| p.schemes()).copied().collect();
+    let plugin = plugins.into_iter().find(|plugin| plugin.schemes().contains(&scheme));
+    plugin.with_context(|| {
+        format!(
+            "`{url}`: this program knows {}; or give --app HOST:PORT,..",
+            known.join(": and ") + ":"
+        )
+    })
 }
 
 /// The addresses that discovery knows now, with what it says of who lives there.

@@ -1,6 +1,6 @@
 //! `guildhall call`, to apps.
 
-use crate::world::{app, visit_at, visit_from};
+use crate::world::{app, visit, visit_at, visit_from};
 
 #[tokio::test]
 async fn a_call_by_name_prints_the_response_as_json() {
@@ -79,10 +79,12 @@ async fn an_app_that_is_not_there_is_named_with_the_reason() {
     let (code, _, err) = visit_at(&address, &[&call[..], &["--env", "prod"]].concat()).await;
     assert!(code == 1 && err.contains("say with --env"), "{err}");
     let wrong = [&call[..], &["--app", &address, "--secret", "wrong"]].concat();
-    let (code, _, err) = crate::world::visit(&wrong).await;
+    let (code, _, err) = visit(&wrong).await;
     assert!(code == 1 && err.contains("secret"), "{err}");
-    let (code, _, err) = crate::world::visit(&call).await;
+    let (code, _, err) = visit(&call).await;
     assert!(code == 1 && err.contains("which cluster? Give --app"), "{err}");
+    let (code, _, err) = visit(&[&call[..], &["--discovery", "etdc://x"]].concat()).await;
+    assert!(code == 1 && err.contains("`etdc://x`: this program knows"), "{err}");
 }
 
 #[tokio::test]

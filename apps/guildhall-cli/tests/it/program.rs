@@ -39,7 +39,7 @@ impl Program {
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
         for stream in streams {
             let sender = sender.clone();
-            spawn(move || {
+            std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
                     let _nobody_waits = sender.send(line);
                 }
@@ -55,7 +55,7 @@ impl Program {
     /// Waits until it prints this line.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, line: &str) {
-        let end = now() + PATIENCE;
+        let end = Instant::now() + PATIENCE;
         while let Some(next) = self.next_line(end) {
             if next == line {
                 return;
@@ -67,9 +67,9 @@ impl Program {
     /// Waits until it ends; all that it printed.
     #[track_caller]
     pub(crate) fn finish(mut self) -> (ExitStatus, String) {
-        let end = now() + PATIENCE;
+        let end = Instant::now() + PATIENCE;
         while self.next_line(end).is_some() {}
-        assert!(now() < end, "it did not end; it printed:\n{}", self.printed);
+        assert!(Instant::now() < end, "it did not end; it printed:\n{}", self.printed);
         (self.child.wait().unwrap(), std::mem::take(&mut self.printed))
     }
 
@@ -79,7 +79,7 @@ impl Program {
     }
 
     fn next_line(&mut self, end: Instant) -> Option<String> {
-        let line = self.lines.recv_timeout(end.saturating_duration_since(now())).ok()?;
+        let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())).ok()?;
         self.printed.push_str(&line);
         self.printed.push('\n');
         Some(line)
@@ -97,24 +97,9 @@ impl Drop for Program {
 /// Looks again and again.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, is: impl Fn() -> bool) {
-    let end = now() + PATIENCE;
+    let end = Instant::now() + PATIENCE;
     while !is() {
-        assert!(now() < end, "it did not come: {what}");
-        pause();
+        assert!(Instant::now() < end, "it did not come: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "real processes")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[allow(clippy::disallowed_methods, reason = "real processes")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(20));
-}
-
-#[allow(clippy::disallowed_methods, reason = "real processes")]
-fn spawn(work: impl FnOnce() + Send + 'static) {
-    std::thread::spawn(work);
 }
