@@ -12,6 +12,8 @@ use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{MethodInfo, NodeClient, ServicesRsp};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
+use crate::out::complain;
+
 /// How long an app may take to tell.
 pub(crate) const ASK: Duration = Duration::from_secs(3);
 
@@ -57,7 +59,13 @@ pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
     let told = join_all(clients.iter().map(|client| client.services(()))).await;
     let mut catalog = Catalog::new();
     for (kind, told) in kinds.into_iter().zip(told) {
-        let told = told.with_context(|| format!("{} does not tell what it serves", kind.id))?;
+        let told = match told {
+            Ok(told) => told,
+            Err(status) => {
+                complain(&format!("{} does not tell what it serves: {status}", kind.id));
+                continue;
+            }
+        };
         let apps: Vec<AppId> = nodes
             .iter()
             .filter(|node| node.descriptors_hash == kind.descriptors_hash)

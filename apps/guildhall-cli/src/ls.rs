@@ -122,7 +122,10 @@ async fn listing(args: &LsArgs, visit: &Visit) -> Result<Listing> {
                 app: node.id.to_string(),
                 active: a.active,
             };
-            actors.extend(told?.actors.into_iter().map(row));
+            match told {
+                Ok(told) => actors.extend(told.actors.into_iter().map(row)),
+                Err(status) => complain(&format!("{} does not tell its actors: {status}", node.id)),
+            }
         }
         actors.sort_by(|a, b| a.name.cmp(&b.name));
         listing.actors = Some(actors);

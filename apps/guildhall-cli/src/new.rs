@@ -13,12 +13,12 @@ const NAME_MAX: usize = 32;
 /// The files, with `{{name}}`, `{{package}}` and `{{guildhall}}` in their places.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../template/manifest.toml")),
-    ("build.rs", include_str!("../template/build.rs")),
+    ("build.rs", include_str!("../template/build.rs.txt")),
     ("guildhall.toml", include_str!("../template/guildhall.toml")),
     ("proto/{{package}}.proto", include_str!("../template/proto/game.proto")),
-    ("src/lib.rs", include_str!("../template/src/lib.rs")),
-    ("src/main.rs", include_str!("../template/src/main.rs")),
-    ("tests/kill.rs", include_str!("../template/tests/kill.rs")),
+    ("src/lib.rs", include_str!("../template/src/lib.rs.txt")),
+    ("src/main.rs", include_str!("../template/src/main.rs.txt")),
+    ("tests/kill.rs", include_str!("../template/tests/kill.rs.txt")),
     (".gitignore", "/target\n"),
 ];
 

@@ -32,7 +32,7 @@ pub(crate) struct ClusterFile {
     pub(crate) apps: BTreeMap<String, AppSpec>,
 }
 
-/// `[limits]`: how long what may take, in ms, and how often.
+/// The file's `[limits]`: how long what may take, in ms, and how often.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
@@ -60,7 +60,7 @@ impl Default for Limits {
     }
 }
 
-/// `[apps.role]`.
+/// The file's `[apps.role]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppSpec {

@@ -148,15 +148,7 @@ impl Life {
         let status = loop {
             tokio::select! {
                 biased;
-                line = out.next() => {
-                    self.prefix.line(&line);
-                    if !ordered && deadline.is_some() && line.trim() == self.ready {
-                        deadline = None;
-                        self.show(State::Ready, pid, "");
-                    }
-                }
-                line = err.next() => self.prefix.line(&line),
-                status = child.wait() => break status,
+                // First: a process that prints without end can be ended.
                 Some(order) = self.orders.recv() => {
                     (ordered, over) = (true, over || order.end);
                     let sent = if order.hard { child.start_kill() } else { terminate(&mut child) };
@@ -170,6 +162,15 @@ impl Life {
                     // It has ended when this fails.
                     let _ended = child.start_kill();
                 }
+                line = out.next() => {
+                    self.prefix.line(&line);
+                    if !ordered && deadline.is_some() && line.trim() == self.ready {
+                        deadline = None;
+                        self.show(State::Ready, pid, "");
+                    }
+                }
+                line = err.next() => self.prefix.line(&line),
+                status = child.wait() => break status,
             }
         };
         let last = self.env.now() + LAST_LINES;
