@@ -72,7 +72,7 @@ async fn call(args: &CallArgs, visit: &Visit) -> Result<ExitCode> {
     }
     let (request, key) = request(args, method)?;
     let target = match (&args.at, &args.key) {
-        (Some(app), _) => Target::App(app.clone()),
+        (Some(app), _) => Target::At(app.clone().into()),
         (None, Some(key)) if key_field(method)?.is_none() => Target::Hash(key.as_str().into()),
         (None, _) => Target::Default,
     };

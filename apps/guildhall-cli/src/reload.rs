@@ -80,7 +80,7 @@ async fn one(cx: &Cx, node: &NodeRecord) -> Result<String> {
     let desc = raw::describe(&method.info).map_err(|why| anyhow!(why))?;
     // One per app and run of the program.
     let desc: &'static MethodDesc = Box::leak(Box::new(desc));
-    let target = Target::App(node.id.clone());
+    let target = Target::At(node.id.clone().into());
     let answer = raw::call_to(cx, desc, &target, KeyText::None, RawBody::new(&[])).await;
     let answer = answer.map_err(|status| anyhow!(describe(METHOD, &status, None)))?;
     let answer = DynamicMessage::decode(method.types.output(), answer)?;

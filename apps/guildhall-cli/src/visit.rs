@@ -40,7 +40,7 @@ pub(crate) struct Cluster {
     /// What all apps of the deployment know (link.secret). Others can see it here: GUILDHALL__LINK__SECRET hides it.
     #[arg(long, help_heading = "Which cluster")]
     secret: Option<String>,
-    /// First label of the apps' ids. [default: that of app.id, `dev`]
+    /// First label of the apps' ids, or the first two (`prod.w2`): calls stay in their world. [default: those of app.id, `dev.w1`]
     #[arg(long, help_heading = "Which cluster")]
     env: Option<String>,
     /// How long to wait for apps to answer, in seconds.
@@ -114,8 +114,12 @@ impl Cluster {
         let app: AppConfig = config.section("app")?;
         let mut link: LinkConfig = config.section("link")?;
         let of: AppId = app.id.parse().context("app.id")?;
-        let labels = self.env.as_deref().unwrap_or_else(|| of.env());
-        let id = format!("{labels}.{}.cli.{:08x}", of.world(), env.random() & 0xffff_ffff);
+        let place = match &self.env {
+            Some(env) if env.contains('.') => env.clone(),
+            Some(env) => format!("{env}.{}", of.world()),
+            None => format!("{}.{}", of.env(), of.world()),
+        };
+        let id = format!("{place}.cli.{:08x}", env.random() & 0xffff_ffff);
         let listens = if link.advertise.is_empty() { &link.listen } else { &link.advertise };
         let url = match (&self.app, &self.discovery) {
             (Some(addresses), _) => format!("static:{addresses}"),
