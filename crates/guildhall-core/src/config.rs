@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use layers::ConfigBuilder;
 use layers::{Node, Sources, Tree, join, merge};
+pub use nearest::hint;
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///

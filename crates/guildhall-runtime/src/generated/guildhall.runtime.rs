@@ -225,6 +225,26 @@ pub mod method_info {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ActorsRsp {
+    #[prost(message, repeated, tag = "1")]
+    pub actors: ::guildhall::prost::alloc::vec::Vec<ActorInfo>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// A type of actors in an app.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ActorInfo {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    /// How many are in memory.
+    #[prost(uint64, tag = "2")]
+    pub active: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct OpenReq {
@@ -363,6 +383,23 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             create: false,
             timeout_ms: 60000,
         },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Actors",
+            id: 0xa377d22d,
+            service: "guildhall.runtime.Node",
+            index: 2,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 0,
+        },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
 };
@@ -389,6 +426,14 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: ReloadReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// The types of its actors, and how many of each are in memory.
+    fn actors(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ActorsRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
 }
 
@@ -432,6 +477,14 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
                     },
                 )
             }
+            2 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: ()| async move {
+                        Node::actors(&*service, &cx, req).await
+                    },
+                )
+            }
             _ => ::guildhall::codegen::no_such_method(call),
         }
     }
@@ -454,6 +507,10 @@ impl<'a> NodeClient<'a> {
     /// `/guildhall.runtime.Node/Reload`.
     pub const RELOAD: ::guildhall::codegen::Method<ReloadReq, ReloadRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[1],
+    );
+    /// `/guildhall.runtime.Node/Actors`.
+    pub const ACTORS: ::guildhall::codegen::Method<(), ActorsRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[2],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -515,6 +572,21 @@ impl<'a> NodeClient<'a> {
         ::guildhall::codegen::call(
             self.cx,
             Self::RELOAD,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// The types of its actors, and how many of each are in memory.
+    pub fn actors(
+        &self,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ActorsRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::ACTORS,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,
