@@ -12,6 +12,9 @@
 //! | [`serve`] | from the configuration to an app: the same builder calls for one process and for several |
 //! | [`login`] | `POST /register`, `POST /login`: passwords in, tokens out |
 //! | [`role`] | what players do: actors with state, names that are unique, pushes to all others |
+//! | [`club`] | clubs of roles: an actor each, and rows that keep everybody out of a second one |
+//! | [`online`] | who is connected, where, and since when: the players' sessions |
+//! | [`uid`] | ids that are given once |
 //! | [`admin`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`bots`] | players that know what each answer must be |
 //!
@@ -36,9 +39,12 @@
 
 pub mod admin;
 pub mod bots;
+pub mod club;
 pub mod login;
 pub mod needs;
+pub mod online;
 pub mod proto;
 pub mod role;
 pub mod serve;
+pub mod uid;
 mod web;

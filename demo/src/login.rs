@@ -32,6 +32,7 @@ pub use accounts::AccountActor;
 pub use config::LoginConfig;
 
 use crate::proto::login::{AccountClient, AccountError, AccountState, FindReq, RegisterReq};
+use crate::uid;
 use crate::web::{Limits, Web};
 use answer::{Refusal, json_response};
 use keys::Keys;
@@ -137,7 +138,7 @@ async fn register(
         return Err(accounts::taken().into());
     }
     let password_hash = desk.passwords.hash(password).await?;
-    let player = format!("{:016x}", desk.cx.env().random());
+    let player = uid::alloc(&desk.cx.within(desk.limit), "role").await?.to_string();
     let req = RegisterReq { account, password_hash, player };
     let made = AccountClient::new(&desk.cx.within(desk.limit)).register(req).await?;
     desk.welcome(StatusCode::CREATED, &made.account.unwrap_or_default())

@@ -5,22 +5,32 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use guildhall::gate::{Gate, SESSION, SessionActor, SessionServer};
+use guildhall::gate::{Gate, SESSION, SessionServer};
 use guildhall::{App, Config, ConfigBuilder, ConfigError, Cx, StartError};
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
+use crate::club::ClubActor;
+use crate::club::roles::ClubRoles;
 use crate::login::{AccountActor, Login};
 use crate::needs::Needs;
 use crate::proto::login::{ACCOUNT, AccountServer};
-use crate::proto::role::{NamesServer, ROLE, RoleServer};
+use crate::online::OnlineActor;
+use crate::proto::club::{
+    CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, ClubServer,
+};
+use crate::proto::online::{ONLINE, OnlineServer};
+use crate::proto::role::{NAMES, NamesServer, ROLE, RoleServer};
+use crate::proto::uid::{UID, UidServer};
 use crate::role::{NameActor, RoleActor};
+use crate::uid::UidActor;
 
 /// `[demo]`: what this process serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DemoConfig {
-    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and sessions).
+    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and their names), `club`, `clubrole` (who is
+    /// in which club), `uid` (ids), `online` (sessions, and who has one).
     pub serve: Vec<String>,
 }
 
@@ -30,7 +40,7 @@ impl Default for DemoConfig {
     }
 }
 
-const PARTS: [&str; 3] = ["login", "gate", "role"];
+const PARTS: [&str; 7] = ["login", "gate", "role", "club", "clubrole", "uid", "online"];
 
 /// Where nobody says otherwise, the demo listens on loopback and keeps its data in `./data`.
 pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
@@ -70,21 +80,17 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);
-    if let Some(login) = &login {
-        app = app.actor::<AccountActor, _>(|a| a.serve(AccountServer)).component(login.clone());
-        needs.services.push(ACCOUNT.name);
-    }
     let gate = serves("gate").then(Gate::new);
+    if let Some(login) = &login {
+        app = app.component(login.clone());
+    }
     if let Some(gate) = &gate {
         app = app.component(gate.clone());
-        needs.services.push(SESSION.name);
         needs.for_clients = Some((gate.clone(), vec![ROLE.name]));
     }
-    if serves("role") {
-        app = app
-            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
-            .actor::<NameActor, _>(|a| a.serve(NamesServer))
-            .actor::<SessionActor, _>(|a| a.serve(SessionServer));
+    for part in &demo.serve {
+        app = game(app, part);
+        needs.services.extend(calls(part));
     }
     let admin = Admin::new(needs.clone(), gate.clone());
     let places = Places { login, gate, admin: admin.clone(), store };
@@ -94,6 +100,33 @@ pub fn app(config: Config) -> Result<App, StartError> {
         env.spawn("ready", ready(cx, needs));
     });
     Ok(app)
+}
+
+/// Adds the services of a part of the game; `login` and `gate` have components beside, which are not added here.
+pub fn game(app: App, part: &str) -> App {
+    match part {
+        "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
+        "role" => app
+            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
+            .actor::<NameActor, _>(|a| a.serve(NamesServer)),
+        "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),
+        "clubrole" => app.table::<ClubRoleStateEntity>().serve(ClubRoleServer::new(ClubRoles)),
+        "uid" => app.actor::<UidActor, _>(|a| a.serve(UidServer)),
+        "online" => app.actor::<OnlineActor, _>(|a| a.serve(SessionServer).serve(OnlineServer)),
+        _ => app,
+    }
+}
+
+/// The services that a part calls.
+fn calls(part: &str) -> Vec<&'static str> {
+    match part {
+        "login" => vec![ACCOUNT.name, UID.name],
+        "gate" => vec![SESSION.name],
+        "role" => vec![NAMES.name, UID.name, ONLINE.name, CLUB.name, CLUB_ROLE.name],
+        "club" => vec![CLUB_ROLE.name, SESSION.name],
+        "clubrole" => vec![CLUB.name, ROLE.name],
+        _ => Vec::new(),
+    }
 }
 
 /// What the configuration calls the store.

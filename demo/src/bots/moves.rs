@@ -73,7 +73,7 @@ async fn post(bot: &mut Bot) -> Result<(), Lost> {
     bot.count += 1;
     let text = bot.players.text(bot.number, bot.count);
     match call(bot, RoleClient::POST, PostReq { text, ..PostReq::default() }).await {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(status) => unanswered(bot, "post", &status, |_| {}),
     }
 }
@@ -105,9 +105,10 @@ async fn bad_input(bot: &mut Bot) -> Result<(), Lost> {
             RoleError::TooMuchPower,
             call(bot, RoleClient::POWER_UP, add(i64::MAX)).await.map(drop),
         ),
-        5 => (RoleError::EmptyText, call(bot, RoleClient::POST, post(" ".into())).await),
+        5 => (RoleError::EmptyText, call(bot, RoleClient::POST, post(" ".into())).await.map(drop)),
         6 => {
-            (RoleError::LongText, call(bot, RoleClient::POST, post("x".repeat(TEXT_MAX + 1))).await)
+            let text = "x".repeat(TEXT_MAX + 1);
+            (RoleError::LongText, call(bot, RoleClient::POST, post(text)).await.map(drop))
         }
         _ => (RoleError::NegativePower, call(bot, RoleClient::POWER_UP, add(-1)).await.map(drop)),
     };
