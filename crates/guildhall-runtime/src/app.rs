@@ -286,7 +286,7 @@ impl App {
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables = Tables::new(&config, tables, &actors)?;
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
-        let backends = Backends::open(&env, &plugins, &app, given, &tables.all()).await?;
+        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }

@@ -8,6 +8,7 @@ use guildhall_core::{Backend, Env, Plugin};
 
 use crate::app::StartError;
 use crate::config::AppConfig;
+use crate::rows::Tables;
 
 /// The backends of an app.
 pub(crate) struct Backends {
@@ -29,8 +30,10 @@ impl Backends {
         plugins: &[Arc<dyn Plugin>],
         config: &AppConfig,
         given: Given,
-        tables: &[&'static Table],
+        tables: &Tables,
     ) -> Result<Self, StartError> {
+        let migrate = tables.migrate()?;
+        let tables = tables.all();
         let mut opened: Vec<(String, Backend)> = Vec::new();
         let discovery = match given.discovery {
             Some(discovery) => discovery,
@@ -56,7 +59,7 @@ impl Backends {
                 store
             }
         };
-        let prepared = store.prepare(tables).await;
+        let prepared = store.prepare(&tables, migrate).await;
         prepared.map_err(|error| StartError::new(format!("app.store: {error}")))?;
         Ok(Self { discovery, store: Some(store) })
     }

@@ -8,7 +8,7 @@ use guildhall_core::config::Config;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::{
-    Batch, Guard, Op, RowId, Store, StoreError, StoreErrorKind, Table, Value, Write,
+    Batch, Guard, Migrate, Op, RowId, Store, StoreError, StoreErrorKind, Table, Value, Write,
 };
 use guildhall_core::{Code, Effect, Key, Status};
 use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State};
@@ -48,6 +48,17 @@ impl Tables {
             Some(Table { name, .. }) => Err(StartError::new(format!(
                 "App::table: actors own the rows of table `{name}`, so nobody else may write them; call the actors, or use another table"
             ))),
+        }
+    }
+
+    pub(crate) fn migrate(&self) -> Result<Migrate, StartError> {
+        match self.config.migrate.as_str() {
+            "auto" => Ok(Migrate::Auto),
+            "check" => Ok(Migrate::Check),
+            other => {
+                let why = format!("store.migrate is `{other}`; there are `auto` and `check`");
+                Err(StartError::new(why))
+            }
         }
     }
 

@@ -35,8 +35,15 @@ pub struct Column {
     pub kind: Kind,
     /// No two rows have the same value.
     pub unique: bool,
-    /// Queries by it are quick.
+    /// Queries may ask for it.
     pub index: bool,
+}
+
+impl Column {
+    /// Whether queries may ask for it: unique columns have an index too.
+    pub fn is_indexed(&self) -> bool {
+        self.index || self.unique
+    }
 }
 
 /// How a column is kept: scalars natively, everything else as protobuf bytes.

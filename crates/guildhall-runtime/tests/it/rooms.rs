@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
-    Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
-    Table, Token,
+    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
+    StoreErrorKind, Table, Token,
 };
 use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, RunningApp, Status, Why};
 use parking_lot::Mutex;
@@ -235,8 +235,9 @@ impl Store for TestStore {
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.store.prepare(tables)
+        self.0.store.prepare(tables, migrate)
     }
 
     fn claim<'a>(

@@ -120,7 +120,11 @@ pub async fn a_unique_value_is_taken_once<T: Store>(open: impl AsyncFn() -> T) {
         let field = vec![text(HANDLE, handle)];
         let write = if version == 1 { Write::Create(field) } else { Write::Update(field) };
         let done = commit(&store, op(key, Guard::Owner(token(5), version), write)).await;
-        done.map_err(|error| error.kind)
+        done.map_err(|error| {
+            let named = error.kind != StoreErrorKind::Exists || error.message.contains("handle");
+            assert!(named, "it names the column: {error}");
+            error.kind
+        })
     };
     let version = |version| Ok(Committed { versions: vec![version] });
     store.claim(&[row("1"), row("2"), row("3")], token(5)).await.expect("nobody has them");
