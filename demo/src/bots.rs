@@ -2,7 +2,6 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `http` | a login over HTTP |
 //! | `logins` | accounts for all bots, registered or logged in |
 //! | `bot` | one player: connects, plays, comes back |
 //! | `moves` | what a player does next, and what must come of it |
@@ -19,7 +18,6 @@ mod audit;
 mod board;
 mod bot;
 mod clubs;
-mod http;
 mod logins;
 mod model;
 mod moves;

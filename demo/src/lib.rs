@@ -40,6 +40,7 @@
 pub mod admin;
 pub mod bots;
 pub mod club;
+mod http;
 pub mod login;
 pub mod needs;
 pub mod online;

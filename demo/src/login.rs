@@ -1,13 +1,14 @@
 //! Login over HTTP: `POST /register` and `POST /login` with `{"account","password"}` answer `{"player","token"}`.
 //!
-//! The token is what a client shows to the gate; passwords go no further than this. Errors are
-//! `{"code","reason","message"}`, with reasons of `AccountError`.
+//! The token is what a client shows to the gate; passwords go no further than this. `GET /keys` answers the public keys that a
+//! gate checks tokens with ([`PublicKeys`] gets them). Errors are `{"code","reason","message"}`, with reasons of `AccountError`.
 
 mod accounts;
 mod answer;
 mod config;
 mod keys;
 mod passwords;
+mod public_keys;
 mod rules;
 mod tokens;
 
@@ -21,8 +22,9 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use guildhall::status::reason;
 use guildhall::{BoxFuture, Code, Component, Config, Cx, ErrorEnum as _, StartError, Status};
 use serde::Deserialize;
@@ -30,6 +32,7 @@ use serde_json::json;
 
 pub use accounts::AccountActor;
 pub use config::LoginConfig;
+pub use public_keys::PublicKeys;
 
 use crate::proto::login::{AccountClient, AccountError, AccountState, FindReq, RegisterReq};
 use crate::uid;
@@ -100,17 +103,22 @@ impl Component for Login {
 }
 
 fn router(desk: Arc<Desk>, body_max: usize) -> Router {
+    let public = desk.tokens.public().to_owned();
     let no_such =
         |http, code, why: &str| Refusal::http(http, code, reason::NO_SUCH_METHOD, why.into());
     Router::new()
         .route("/register", post(register))
         .route("/login", post(login))
+        .route(
+            "/keys",
+            get(|| std::future::ready(([(CONTENT_TYPE, "application/jwk-set+json")], public))),
+        )
         .fallback(move || async move {
-            let why = "there are POST /register and POST /login";
+            let why = "there are POST /register, POST /login and GET /keys";
             no_such(StatusCode::NOT_FOUND, Code::NotFound, why)
         })
         .method_not_allowed_fallback(move || async move {
-            no_such(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST")
+            no_such(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST; GET for /keys")
         })
         .layer(DefaultBodyLimit::max(body_max))
         .layer(from_fn_with_state(Arc::clone(&desk), in_time))

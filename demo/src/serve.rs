@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::Admin;
 use crate::club::ClubActor;
 use crate::club::roles::ClubRoles;
-use crate::login::{AccountActor, Login};
+use crate::login::{AccountActor, Login, PublicKeys};
 use crate::needs::Needs;
 use crate::proto::login::{ACCOUNT, AccountServer};
 use crate::online::OnlineActor;
@@ -32,11 +32,20 @@ pub struct DemoConfig {
     /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and their names), `club`, `clubrole` (who is
     /// in which club), `uid` (ids), `online` (sessions, and who has one).
     pub serve: Vec<String>,
+    /// Where a gate without `login` in its process gets the public keys before it starts, for its file `gate.jwt.keys`:
+    /// `http://host:port/keys` of a login server. Empty: the file is there.
+    pub keys: String,
+    /// How long the gate waits for them, in ms. When that is over, those of the start before are good enough.
+    pub keys_wait_ms: u64,
 }
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self { serve: PARTS.map(str::to_owned).into() }
+        Self {
+            serve: PARTS.map(str::to_owned).into(),
+            keys: String::new(),
+            keys_wait_ms: 30_000,
+        }
     }
 }
 
@@ -81,8 +90,13 @@ pub fn app(config: Config) -> Result<App, StartError> {
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);
     let gate = serves("gate").then(Gate::new);
-    if let Some(login) = &login {
-        app = app.component(login.clone());
+    match &login {
+        Some(login) => app = app.component(login.clone()),
+        None if gate.is_some() && !demo.keys.is_empty() => {
+            let wait = Duration::from_millis(demo.keys_wait_ms);
+            app = app.component(PublicKeys::new(&demo.keys, wait)?);
+        }
+        None => {}
     }
     if let Some(gate) = &gate {
         app = app.component(gate.clone());

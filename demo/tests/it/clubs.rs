@@ -9,7 +9,7 @@ use demo::proto::club::{
 };
 use demo::proto::role::{GetInfoReq, RoleClient};
 use guildhall::entity::Entity as _;
-use guildhall::store::Query;
+use guildhall::store::{Order, Query};
 use guildhall::{Cx, Effect, Status};
 use guildhall_testkit::Cluster;
 use rand::rngs::StdRng;
@@ -211,10 +211,10 @@ const ROLES: usize = 10;
 #[tokio::test(start_paused = true)]
 async fn nobody_is_in_two_clubs_whatever_crashes_when() {
     let mut done = 0;
-    for seed in 0..12 {
+    for seed in 0..6 {
         done += one_run(seed).await;
     }
-    assert!(done > 500, "only {done} calls did what they should: nothing was tried");
+    assert!(done > 300, "only {done} calls did what they should: nothing was tried");
 }
 
 async fn one_run(seed: u64) -> usize {
@@ -310,7 +310,13 @@ async fn audit(cluster: &Cluster, roles: &[String], seed: u64) {
 /// All clubs with their members, and that each owner is one of them.
 async fn memberships(cluster: &Cluster) -> BTreeMap<u64, Vec<String>> {
     let cx = cluster.cx(CALLER);
-    let all = Query { table: ClubStateEntity::TABLE, conditions: Vec::new(), after: None, limit: 9999 };
+    let all = Query {
+        table: ClubStateEntity::TABLE,
+        conditions: Vec::new(),
+        order: Order::Key,
+        after: None,
+        limit: 1000,
+    };
     let mut clubs = BTreeMap::new();
     for (key, _) in cluster.store().query(&all).await.unwrap().rows {
         let club_id = key.as_str().parse().unwrap();

@@ -9,7 +9,7 @@ use demo::proto::uid::{AllocReq, UidClient};
 use futures_util::future::join_all;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
-    Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
+    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
     Table, Token,
 };
 use guildhall::{BoxFuture, Cx, Env, Status};
@@ -73,8 +73,9 @@ impl Store for Slow {
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.memory.prepare(tables)
+        self.memory.prepare(tables, migrate)
     }
 
     fn claim<'a>(
