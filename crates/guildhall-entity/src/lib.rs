@@ -9,14 +9,17 @@
 //! | `meta` | dirty bits, and what the store is known to hold |
 //! | `state` | `()`, an entity or a tuple of entities as what an actor saves |
 //! | `column` | fields to columns and back |
+//! | `index` | columns that queries may ask for |
 
 mod column;
+mod index;
 mod meta;
 mod state;
 
 pub use column::{Scalar, key_field, load_proto, load_scalar, proto_value, scalar_value};
 pub use guildhall_core::Key;
 pub use guildhall_core::store::{Column, Kind, Row, RowId, Table, Value, Write};
+pub use index::Index;
 pub use meta::EntityMeta;
 pub use state::{RowChange, State};
 

@@ -12,7 +12,7 @@ pub use guildhall_core::store::{Column, Kind, Table, Value};
 pub use guildhall_core::{AppId, Code, Key, KeyText, Method, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{
-    Entity, EntityMeta, LoadError, Row, RowChange, RowId, Scalar, State, Write, key_field,
+    Entity, EntityMeta, Index, LoadError, Row, RowChange, RowId, Scalar, State, Write, key_field,
     load_proto, load_scalar, proto_value, scalar_value,
 };
 

@@ -48,5 +48,5 @@ pub use mesh::MeshChanges;
 pub use prost;
 #[doc(hidden)]
 pub use prost_types;
-pub use rows::Rows;
+pub use rows::{Rows, RowsPage, RowsQuery};
 pub use service::Service;

@@ -1,5 +1,7 @@
 //! [`Rows`]: entities that no actor owns. Whoever writes one says which version it has read, so that no change gets lost.
 
+mod query;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::app::StartError;
 use crate::config::StoreConfig;
 use crate::cx::Cx;
 use crate::ids::Ids;
+
+pub use query::{RowsPage, RowsQuery};
 
 /// The longest pause before a change begins anew.
 const PAUSE_MAX_MS: u64 = 64;
@@ -202,7 +206,7 @@ impl<E: Entity> Rows<'_, E> {
         }
         let id = RowId { table: E::TABLE, key: key.clone(), sub: None };
         let read = store.read(std::slice::from_ref(&id));
-        let rows = self.within(&id.key, Effect::NotRun, read).await?;
+        let rows = self.within(id.key.as_str(), Effect::NotRun, read).await?;
         let row = rows.map_err(|error| status(&error))?.into_iter().next().flatten();
         let entity = match row {
             Some(row) => State::load(&key, vec![row]),
@@ -232,7 +236,7 @@ impl<E: Entity> Rows<'_, E> {
         };
         let batch = Batch { ops: vec![Op { row, guard, write, records: None }] };
         let commit = store.commit(vec![batch]);
-        let done = self.within(&key, Effect::MayHaveRun, commit).await;
+        let done = self.within(key.as_str(), Effect::MayHaveRun, commit).await;
         let done = done.and_then(|mut results| match results.pop() {
             Some(result) => result.map_err(|error| status(&error)),
             None => Err(no_answer()),
@@ -268,13 +272,13 @@ impl<E: Entity> Rows<'_, E> {
 
     async fn within<T>(
         self,
-        key: &Key,
+        what: &str,
         effect: Effect,
         operation: impl Future<Output = T>,
     ) -> Result<T, Status> {
         let done = self.cx.app.env.until(self.cx.limit(), operation).await;
         done.ok_or_else(|| {
-            let why = format!("{}: the store has not answered in time", self.name(key));
+            let why = format!("{}/{what}: the store has not answered in time", E::TABLE.name);
             Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why).with_effect(effect)
         })
     }

@@ -20,7 +20,7 @@ pub use guildhall_runtime::{
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
 };
-pub use guildhall_runtime::{Rows, StoreConfig};
+pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
+use crate::options::FieldOptions;
 use crate::program::{Entity, Field, is_optional};
 use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
 
@@ -14,6 +15,7 @@ pub(crate) fn entity(entity: &Entity) -> String {
     for (bit, field) in entity.columns().enumerate() {
         setters += &setter(entity, bit, field);
     }
+    let indexes: String = entity.fields.iter().map(|field| index(entity, field)).collect();
     let (key, key_type) = (key(entity), value_type(entity.desc.package_name(), &key(entity).desc));
     let (key_takes, key_value) = match key.desc.kind() {
         Kind::String => (format!("impl ::core::convert::Into<{key_type}>"), "{key}.into()"),
@@ -32,6 +34,7 @@ pub(crate) fn entity(entity: &Entity) -> String {
         }}
 
         impl {name}Entity {{
+            {indexes}
             /// Makes one that is in no store yet, for `Rows::create`.
             pub fn new({key}: {key_takes}) -> Self {{
                 let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
@@ -93,6 +96,23 @@ fn table(entity: &Entity) -> String {
         table = shouty(entity.desc.name()),
         store_name = entity.table,
         key = column(key(entity)),
+    )
+}
+
+/// `BY_X`, of a field that queries may ask for.
+fn index(entity: &Entity, field: &Field) -> String {
+    let FieldOptions { index, unique, .. } = field.options;
+    if !index && !unique {
+        return String::new();
+    }
+    format!(
+        "/// For queries by `{plain}`.
+        pub const BY_{shouty}: ::guildhall::codegen::Index<Self, {value}> =
+            ::guildhall::codegen::Index::new({number});\n",
+        plain = bare(field.desc.name()),
+        shouty = shouty(field.desc.name()),
+        value = value_type(entity.desc.package_name(), &field.desc),
+        number = field.desc.number(),
     )
 }
 

@@ -272,3 +272,78 @@ async fn without_the_table_of_ids_the_error_says_what_to_do() {
     let status = app.start().await.unwrap().cx().next_id().await.unwrap_err();
     assert!(status.message().contains("App::ids"), "{status}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_found_by_the_values_of_indexed_columns() {
+    type Seat = SeatStateEntity;
+    let app = app(&TestStore::default()).await;
+    let cx = app.cx();
+    let seats = cx.table::<Seat>();
+    for (player, guild, score) in [("ann", 1, 5), ("bob", 2, 9), ("cid", 1, 7), ("dan", 1, 7)] {
+        let mut seat = seat(player, guild);
+        seat.set_score(score);
+        seat.set_title(format!("{player} the {score}th"));
+        seats.create(&mut seat).await.unwrap();
+    }
+    let names = |page: &guildhall::RowsPage<Seat>| {
+        let names: Vec<_> = page.rows.iter().map(|seat| seat.player.clone()).collect();
+        names.join(" ")
+    };
+    let members = seats.query().equal(Seat::BY_GUILD, 1).limit(2);
+    let page = members.page().await.unwrap();
+    assert_eq!(names(&page), "ann cid");
+    let members = seats.query().equal(Seat::BY_GUILD, 1).after(page.next);
+    let page = members.page().await.unwrap();
+    assert_eq!((names(&page).as_str(), page.next), ("dan", None));
+
+    let best = seats.query().down(Seat::BY_SCORE).limit(3).page().await.unwrap();
+    assert_eq!(names(&best), "bob dan cid");
+    let rest = seats.query().down(Seat::BY_SCORE).after(best.next).page().await.unwrap();
+    assert_eq!(names(&rest), "ann");
+    let middle = seats.query().up(Seat::BY_SCORE).above(Seat::BY_SCORE, 5).below(Seat::BY_SCORE, 9);
+    assert_eq!(names(&middle.page().await.unwrap()), "cid dan");
+    let titled = seats.query().equal(Seat::BY_TITLE, "bob the 9th").page().await.unwrap();
+    assert_eq!(names(&titled), "bob");
+
+    // What was found can be written, if it is still what was found.
+    let mut bob = titled.rows.into_iter().next().unwrap();
+    bob.set_score(1);
+    seats.update(&mut bob).await.unwrap();
+    let last = seats.query().up(Seat::BY_SCORE).limit(1).page().await.unwrap();
+    assert_eq!(names(&last), "bob");
+
+    let odd = seats.query().above(Seat::BY_SCORE, 5).page().await.unwrap_err();
+    assert!(odd.message().contains("order by `score`"), "{odd}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_actors_are_found_as_they_were_saved() {
+    let app = app(&TestStore::default()).await;
+    let cx = app.cx();
+    for (player, points) in [("ann", 5), ("bob", 9)] {
+        let join = proto::room::JoinReq { player: player.into(), name: player.into() };
+        proto::room::MemberClient::new(&cx).join(join).await.unwrap();
+        let earn = proto::room::EarnReq { player: player.into(), points };
+        proto::room::MemberClient::new(&cx).earn(earn).await.unwrap();
+    }
+    let best = cx.table::<MemberStateEntity>().query().down(MemberStateEntity::BY_POINTS);
+    let best = best.limit(1).page().await.unwrap();
+    assert_eq!((best.rows[0].player.as_str(), best.rows[0].points), ("bob", 9));
+    assert!(best.next.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_may_not_migrate_says_what_is_needed() {
+    let store = TestStore::default();
+    let start = async |migrate| {
+        let config = Config::builder().flag(&format!("store.migrate={migrate}")).build().unwrap();
+        let app = App::with(config).store(Arc::new(store.clone()));
+        app.table::<SeatStateEntity>().start().await.map(drop).map_err(|error| error.to_string())
+    };
+    let error = start("check").await.unwrap_err();
+    assert!(error.contains("a new table `seat`") && error.contains("`auto`"), "{error}");
+    start("auto").await.unwrap();
+    start("check").await.unwrap();
+    let error = start("never").await.unwrap_err();
+    assert!(error.contains("store.migrate is `never`"), "{error}");
+}
