@@ -5,21 +5,19 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use guildhall::gate::{Gate, SESSION, SessionServer};
-use guildhall::{App, Config, ConfigBuilder, ConfigError, Cx, StartError};
+use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
+use guildhall::{Actor as _, App, Config, ConfigBuilder, ConfigError, Cx, StartError};
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::Admin;
 use crate::club::ClubActor;
 use crate::club::roles::ClubRoles;
-use crate::login::{AccountActor, Login, PublicKeys};
+use crate::login::{AccountActor, Login, LoginConfig, PublicKeys};
 use crate::needs::Needs;
-use crate::proto::login::{ACCOUNT, AccountServer};
 use crate::online::OnlineActor;
-use crate::proto::club::{
-    CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, ClubServer,
-};
+use crate::proto::club::{CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, ClubServer};
+use crate::proto::login::{ACCOUNT, AccountServer};
 use crate::proto::online::{ONLINE, OnlineServer};
 use crate::proto::role::{NAMES, NamesServer, ROLE, RoleServer};
 use crate::proto::uid::{UID, UidServer};
@@ -41,11 +39,7 @@ pub struct DemoConfig {
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self {
-            serve: PARTS.map(str::to_owned).into(),
-            keys: String::new(),
-            keys_wait_ms: 30_000,
-        }
+        Self { serve: PARTS.map(str::to_owned).into(), keys: String::new(), keys_wait_ms: 30_000 }
     }
 }
 
@@ -85,6 +79,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
     check(&demo.serve)?;
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
+    share(&config)?;
     let mut app = App::with(config).plugin(Redb);
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
@@ -114,6 +109,18 @@ pub fn app(config: Config) -> Result<App, StartError> {
         env.spawn("ready", ready(cx, needs));
     });
     Ok(app)
+}
+
+/// One file may be for all processes: settings of parts that others serve are no mistake.
+fn share(config: &Config) -> Result<(), ConfigError> {
+    let _: LoginConfig = config.section("login")?;
+    let _: GateConfig = config.section("gate")?;
+    let roles = [RoleActor::NAME, NameActor::NAME, ClubActor::NAME];
+    let others = [AccountActor::NAME, UidActor::NAME, OnlineActor::NAME];
+    for actor in roles.iter().chain(&others) {
+        config.claim(&format!("actor.{actor}"));
+    }
+    Ok(())
 }
 
 /// Adds the services of a part of the game; `login` and `gate` have components beside, which are not added here.

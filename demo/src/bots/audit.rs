@@ -70,7 +70,10 @@ fn compare(
     let counts: Vec<_> = listed.iter().filter(|club| club.club_id == club_id).collect();
     match counts.as_slice() {
         [club] if usize::try_from(club.members) == Ok(count) && club.owner == told.owner => Ok(()),
-        other => Err(format!("club {club_id} of {} has {count} members; listed is {other:?}", told.owner)),
+        other => Err(format!(
+            "club {club_id} of {} has {count} members; listed is {other:?}",
+            told.owner
+        )),
     }
 }
 

@@ -97,7 +97,8 @@ impl Board {
     /// What the player was sent and has not heard.
     pub(super) fn missing(&self, player: &str) -> usize {
         let inner = self.0.lock();
-        let is_missing = |((of, _), line): &(&(String, String), &Line)| of == player && **line == Line::Sent;
+        let is_missing =
+            |((of, _), line): &(&(String, String), &Line)| of == player && **line == Line::Sent;
         inner.lines.iter().filter(is_missing).count()
     }
 

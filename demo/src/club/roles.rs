@@ -32,11 +32,13 @@
 
 use futures_util::future::join_all;
 use guildhall::status::reason;
-use guildhall::{Cx, Status};
+use guildhall::store::Cursor;
+use guildhall::{Cx, Key, Status};
 
+use super::found;
 use crate::proto::club::{
-    ClubClient, ClubError, ClubReq, ClubRole, ClubRoleStateEntity, FindRsp, ListReq, ListRsp,
-    RoleReq, TakeReq,
+    ClubBrief, ClubClient, ClubError, ClubReq, ClubRole, ClubRoleStateEntity, FindRsp, ListReq,
+    ListRsp, ReadReq, RoleReq, TakeReq,
 };
 use crate::proto::role::{LeftClubReq, RoleClient};
 
@@ -85,9 +87,28 @@ impl ClubRole for ClubRoles {
     }
 
     async fn clubs(&self, cx: &Cx, req: ListReq) -> Result<ListRsp, Status> {
-        let _soon = (cx, req);
-        Ok(ListRsp::default())
+        let after = (!req.after.is_empty())
+            .then(|| Cursor { value: None, key: Key::from(req.after.as_str()) });
+        let owners = cx.table::<ClubRoleStateEntity>().query();
+        let owners = owners.equal(ClubRoleStateEntity::BY_OWNER, true).after(after);
+        let page = owners.limit(PAGE).page().await?;
+        let clubs = join_all(page.rows.iter().map(|row| brief(cx, row))).await;
+        let clubs = clubs.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(ListRsp { clubs, next: page.next.map_or_else(String::new, |next| next.key.to_string()) })
     }
+}
+
+/// What a list says of the club that a row names; nothing when its owner has left the row behind.
+async fn brief(cx: &Cx, row: &ClubRoleStateEntity) -> Result<Option<ClubBrief>, Status> {
+    let read = ClubClient::new(cx).read(ReadReq { club_id: row.club_id }).await;
+    let club = match found(read) {
+        Ok(read) => read.club.unwrap_or_default(),
+        Err(status) if status.is(ClubError::NoSuchClub) => return Ok(None),
+        Err(status) => return Err(status),
+    };
+    let members = u32::try_from(club.members.len()).unwrap_or(u32::MAX);
+    let brief = ClubBrief { club_id: club.club_id, owner: club.owner, members };
+    Ok((brief.owner == row.role_id).then_some(brief))
 }
 
 /// What is asked of the club that a row names.

@@ -32,9 +32,9 @@ impl PublicKeys {
             Some((address, path)) if !address.is_empty() => {
                 Ok(Self { address: address.to_owned(), path: format!("/{path}"), wait })
             }
-            _ => Err(StartError::new(format!(
-                "demo.keys = \"{url}\": write http://host:port/keys"
-            ))),
+            _ => {
+                Err(StartError::new(format!("demo.keys = \"{url}\": write http://host:port/keys")))
+            }
         }
     }
 
@@ -73,9 +73,9 @@ impl Component for PublicKeys {
                 Err(why) => return Err(StartError::new(format!("demo.keys: {why}"))),
             };
             let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
-            folder.and_then(|()| write(file, &keys, false)).map_err(|e| {
-                StartError::new(format!("gate.jwt.keys = \"{}\": {e}", gate.jwt.keys))
-            })
+            folder
+                .and_then(|()| write(file, &keys, false))
+                .map_err(|e| StartError::new(format!("gate.jwt.keys = \"{}\": {e}", gate.jwt.keys)))
         })
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use demo::club::MEMBERS_MAX;
+use demo::club::roles::PAGE;
 use demo::proto::club::{
     ClubClient, ClubError, ClubReq, ClubRoleClient, ClubStateEntity, ReadReq, TakeReq,
 };
-use demo::proto::role::{GetInfoReq, RoleClient};
+use demo::proto::role::{GetInfoReq, ListClubsReq, RoleClient};
 use guildhall::entity::Entity as _;
 use guildhall::store::{Order, Query};
 use guildhall::{Cx, Effect, Status};
@@ -15,9 +16,7 @@ use guildhall_testkit::Cluster;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::town::{
-    CALLER, cancel, create, exit, find, info, join, members, register, start,
-};
+use crate::town::{CALLER, cancel, create, exit, find, info, join, members, register, start};
 
 const GAME: &str = "demo.w1.game.1";
 const ALL: &[&str] = &["role", "club", "clubrole", "uid", "online"];
@@ -157,6 +156,42 @@ async fn a_club_and_its_members_survive_a_crash_of_everything() {
     refused(create(&cx, "2").await, ClubError::InAClub);
     refused(exit(&cx, "1").await, ClubError::OwnerStays);
     assert!(create_for(&cx, "3").await > club, "an id is given once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clubs_are_listed_page_by_page() {
+    let cluster = game().await;
+    let cx = cluster.cx(CALLER);
+    let mut made = BTreeMap::new();
+    for n in 0..2 * PAGE + 5 {
+        let role = format!("r{n}");
+        register(&cx, &role).await;
+        made.insert(create(&cx, &role).await.unwrap(), (role, 1));
+    }
+    // One is full of members, one is no more, and of one a crash has left the row.
+    register(&cx, "guest").await;
+    let (first, last) = (*made.keys().next().unwrap(), *made.keys().last().unwrap());
+    join(&cx, "guest", first).await.unwrap();
+    made.get_mut(&first).unwrap().1 = 2;
+    cancel(&cx, &made.remove(&last).unwrap().0).await.unwrap();
+    let row = TakeReq { role_id: "ghost".into(), club_id: 777, owner: true };
+    ClubRoleClient::new(&cx).take(row).await.unwrap();
+    let (mut listed, mut after, mut pages) = (BTreeMap::new(), String::new(), 0);
+    loop {
+        let req = ListClubsReq { role_id: "guest".into(), after };
+        let page = RoleClient::new(&cx).list_clubs(req).await.unwrap();
+        assert!(page.clubs.len() <= PAGE);
+        for club in page.clubs {
+            assert_eq!(listed.insert(club.club_id, (club.owner, club.members)), None);
+        }
+        pages += 1;
+        after = page.next;
+        if after.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(listed, made);
+    assert!(pages >= 3, "{pages} pages");
 }
 
 async fn create_for(cx: &Cx, role_id: &str) -> u64 {

@@ -9,8 +9,8 @@ use demo::proto::uid::{AllocReq, UidClient};
 use futures_util::future::join_all;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
-    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
-    Table, Token,
+    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
+    StoreErrorKind, Table, Token,
 };
 use guildhall::{BoxFuture, Cx, Env, Status};
 use guildhall_testkit::Cluster;

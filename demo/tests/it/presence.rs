@@ -126,10 +126,7 @@ async fn when_apps_of_roles_come_and_go_every_player_logs_in_at_once() {
         clients.push((client, events));
     }
     // Half of them have another owner now, while the old one lives.
-    cluster
-        .start("demo.w1.role.2", |app| demo::serve::game(app, "role"))
-        .await
-        .unwrap();
+    cluster.start("demo.w1.role.2", |app| demo::serve::game(app, "role")).await.unwrap();
     cluster.linked().await;
     for (client, _) in &clients {
         let rsp = client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
