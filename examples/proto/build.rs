@@ -9,6 +9,7 @@ fn main() -> guildhall_build::Result {
         "proto/chat.proto",
         "proto/models.proto",
         "proto/guild.proto",
+        "proto/profile.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

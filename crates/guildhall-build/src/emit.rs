@@ -8,6 +8,7 @@ mod messages;
 mod pushes;
 mod services;
 mod tidy;
+mod views;
 
 use crate::error::Result;
 use crate::options::Model;
@@ -38,7 +39,10 @@ pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Ve
             };
         }
         for entity in program.entities.iter().filter(|it| it.desc.package_name() == package) {
-            code += &entities::entity(entity);
+            code += &entities::entity(entity, program);
+        }
+        for viewed in program.viewed.iter().filter(|it| it.desc.package_name() == package) {
+            code += &views::message(viewed, program);
         }
         for error in program.errors.iter().filter(|it| it.desc.package_name() == package) {
             code += &errors::conversions(error);

@@ -16,6 +16,8 @@ pub(crate) struct Program {
     pub(crate) services: Vec<Service>,
     pub(crate) entities: Vec<Entity>,
     pub(crate) errors: Vec<ErrorEnum>,
+    /// Messages with views, entities or parts of them.
+    pub(crate) viewed: Vec<Viewed>,
     /// All messages, for checks that concern those that are no entities.
     pub(crate) messages: Vec<MessageDescriptor>,
 }
@@ -40,9 +42,18 @@ pub(crate) struct Entity {
     pub(crate) fields: Vec<Field>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) desc: FieldDescriptor,
     pub(crate) options: FieldOptions,
+}
+
+/// A message with fields that are in views.
+pub(crate) struct Viewed {
+    pub(crate) desc: MessageDescriptor,
+    pub(crate) fields: Vec<Field>,
+    /// Of an entity: in all views.
+    pub(crate) key: Option<FieldDescriptor>,
 }
 
 pub(crate) struct ErrorEnum {
@@ -56,6 +67,7 @@ impl Program {
             services: Vec::new(),
             entities: Vec::new(),
             errors: Vec::new(),
+            viewed: Vec::new(),
             messages: Vec::new(),
         };
         let wrong = |file: &FileDescriptor, path: &[i32], err: &Error| {
@@ -80,9 +92,14 @@ impl Program {
 
     fn read_message(&mut self, protos: &Protos, desc: &MessageDescriptor) -> Result {
         let options = read::<EntityOptions>(&protos.pool, "entity", &desc.options())?;
+        let fields = desc.fields().map(|field| Field::read(protos, field));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        if fields.iter().any(|field| !field.options.views.is_empty()) {
+            let key = fields.iter().find(|field| field.options.key).map(|key| key.desc.clone());
+            let fields = fields.iter().filter(|field| !field.options.key).cloned().collect();
+            self.viewed.push(Viewed { desc: desc.clone(), fields, key });
+        }
         if let Some(EntityOptions { table }) = options {
-            let fields = desc.fields().map(|field| Field::read(protos, field));
-            let fields = fields.collect::<Result<_>>()?;
             self.entities.push(Entity { desc: desc.clone(), table, fields });
         }
         self.messages.push(desc.clone());
@@ -165,6 +182,29 @@ impl Field {
             || is_optional(&self.desc)
             || matches!(self.desc.kind(), Kind::Message(_))
     }
+
+    pub(crate) fn is_in(&self, view: &str) -> bool {
+        self.options.views.iter().any(|it| it == view)
+    }
+
+    /// The message with views of its own that it holds, also in a list or as values of a map.
+    pub(crate) fn nested<'a>(&self, program: &'a Program) -> Option<&'a Viewed> {
+        let kind = match self.desc.kind() {
+            Kind::Message(entry) if self.desc.is_map() => entry.map_entry_value_field().kind(),
+            kind => kind,
+        };
+        let Kind::Message(message) = kind else {
+            return None;
+        };
+        program.viewed.iter().find(|viewed| viewed.desc == message)
+    }
+}
+
+impl Viewed {
+    /// Names of the views, in the order they are first used.
+    pub(crate) fn views(&self) -> Vec<&str> {
+        views(&self.fields)
+    }
 }
 
 impl Entity {
@@ -180,14 +220,18 @@ impl Entity {
 
     /// Names of the views, in the order they are first used.
     pub(crate) fn views(&self) -> Vec<&str> {
-        let mut views = Vec::new();
-        for view in self.fields.iter().flat_map(|field| &field.options.views) {
-            if !views.contains(&view.as_str()) {
-                views.push(view.as_str());
-            }
-        }
-        views
+        views(&self.fields)
     }
+}
+
+fn views(fields: &[Field]) -> Vec<&str> {
+    let mut views = Vec::new();
+    for view in fields.iter().flat_map(|field| &field.options.views) {
+        if !views.contains(&view.as_str()) {
+            views.push(view.as_str());
+        }
+    }
+    views
 }
 
 /// Whether prost makes it an `Option` of a scalar.

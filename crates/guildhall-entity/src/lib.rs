@@ -54,6 +54,15 @@ pub trait Entity: Sized + Send + 'static {
     fn meta_mut(&mut self) -> &mut EntityMeta;
 }
 
+/// What has changed in a view of an entity. For the wire, a proto of yours has both: `repeated uint32 fields = 1; RoleState patch = 2;`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta<M> {
+    /// Numbers of the fields that have changed; one that is not set in `patch` is at its default now.
+    pub fields: Vec<u32>,
+    /// Their values, and the key.
+    pub patch: M,
+}
+
 /// A row that cannot become an entity: the store holds something else than the proto says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("table {table}, row {key}: {what}")]

@@ -15,7 +15,10 @@ pub struct EntityMeta {
     /// What the game sees.
     exists: bool,
     unsaved: u128,
-    unsent: u128,
+    /// All that has changed since it was loaded.
+    changed: u128,
+    /// What has changed since the last delta of each view; a view that had none yet has no place here.
+    unsent: Vec<u128>,
     saving: Option<Saving>,
 }
 
@@ -30,7 +33,16 @@ struct Saving {
 impl EntityMeta {
     /// The meta of a row as a claim found it.
     pub fn new(key: Key, version: u64, exists: bool) -> Self {
-        Self { key, version, stored: exists, exists, unsaved: 0, unsent: 0, saving: None }
+        Self {
+            key,
+            version,
+            stored: exists,
+            exists,
+            unsaved: 0,
+            changed: 0,
+            unsent: Vec::new(),
+            saving: None,
+        }
     }
 
     /// The row's key.
@@ -53,7 +65,7 @@ impl EntityMeta {
     pub fn mark(&mut self, bit: u32) {
         self.create();
         self.unsaved |= 1 << bit;
-        self.unsent |= 1 << bit;
+        self.touch(1 << bit);
     }
 
     /// Makes the entity exist.
@@ -63,7 +75,7 @@ impl EntityMeta {
             self.exists = true;
             // Where a deleted row is still there, every column has to go back to its default.
             self.unsaved = u128::MAX;
-            self.unsent = u128::MAX;
+            self.touch(u128::MAX);
         }
     }
 
@@ -71,12 +83,22 @@ impl EntityMeta {
     pub fn delete(&mut self) {
         self.exists = false;
         self.unsaved = 0;
-        self.unsent = 0;
+        self.touch(u128::MAX);
     }
 
-    /// Takes the bits of what changed since the last call: what a client has not seen.
-    pub fn take_unsent(&mut self) -> u128 {
-        std::mem::take(&mut self.unsent)
+    #[inline]
+    fn touch(&mut self, bits: u128) {
+        self.changed |= bits;
+        self.unsent.iter_mut().for_each(|unsent| *unsent |= bits);
+    }
+
+    /// Takes the bits of what changed since the last call for this view, as far as they are `of_view`: what those who have the
+    /// view have not seen.
+    pub fn take_unsent(&mut self, view: usize, of_view: u128) -> u128 {
+        if self.unsent.len() <= view {
+            self.unsent.resize(view + 1, self.changed);
+        }
+        std::mem::take(&mut self.unsent[view]) & of_view
     }
 
     /// Whether something is to be saved beyond the write in flight.

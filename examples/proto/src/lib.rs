@@ -34,3 +34,8 @@ pub mod models {
 pub mod guild {
     guildhall::include_proto!("guild");
 }
+
+/// Profiles: views and deltas.
+pub mod profile {
+    guildhall::include_proto!("profile");
+}

@@ -1,15 +1,16 @@
-//! Entities: a message with dirty bits, its table, and its views.
+//! Entities: a message with dirty bits, and its table.
 
 use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
+use super::views;
 use crate::options::FieldOptions;
-use crate::program::{Entity, Field, is_optional};
+use crate::program::{Entity, Field, Program, is_optional};
 use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
 
 /// The entity of a message.
-pub(crate) fn entity(entity: &Entity) -> String {
+pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
     let name = camel(entity.desc.name());
     let mut setters = String::new();
     for (bit, field) in entity.columns().enumerate() {
@@ -23,7 +24,7 @@ pub(crate) fn entity(entity: &Entity) -> String {
     };
     let key = snake(key.desc.name());
     let key_value = key_value.replace("{key}", &key);
-    let (view, views) = views(entity);
+    let (view, views) = views::entity(entity, program);
     format!(
         "{table}
         /// [`{name}`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
@@ -308,45 +309,4 @@ fn implementation(entity: &Entity) -> String {
         key_name = snake(key.desc.name()),
         key_number = key.desc.number(),
     )
-}
-
-/// `fn view` and the enum of views; both empty where no field is in a view.
-fn views(entity: &Entity) -> (String, String) {
-    let views = entity.views();
-    if views.is_empty() {
-        return (String::new(), String::new());
-    }
-    let name = camel(entity.desc.name());
-    let key = snake(key(entity).desc.name());
-    let (mut variants, mut arms) = (String::new(), String::new());
-    for view in views {
-        let variant = camel(view);
-        let _ = write!(variants, "/// View `{view}`.\n{variant},\n");
-        let seen = |field: &&Field| field.options.views.iter().any(|it| it == view);
-        let mut fields = String::new();
-        for field in entity.columns().filter(seen) {
-            let plain = snake(field.desc.name());
-            let _ = write!(fields, "{plain}: ::core::clone::Clone::clone(&self.state.{plain}),");
-        }
-        let _ = write!(
-            arms,
-            "{name}View::{variant} => {name} {{
-                {key}: ::core::clone::Clone::clone(&self.state.{key}),
-                {fields}
-                ..::core::default::Default::default()
-            }},"
-        );
-    }
-    let function = format!(
-        "/// Copies the key and the fields of a view.
-        pub fn view(&self, view: {name}View) -> {name} {{
-            match view {{ {arms} }}
-        }}"
-    );
-    let views = format!(
-        "/// The views of [`{name}Entity`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum {name}View {{ {variants} }}\n"
-    );
-    (function, views)
 }

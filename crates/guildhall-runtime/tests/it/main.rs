@@ -8,4 +8,5 @@ mod entities;
 mod models;
 mod rooms;
 mod tables;
+mod views;
 mod world;
