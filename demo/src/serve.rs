@@ -101,7 +101,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
         app = game(app, part);
         needs.services.extend(calls(part));
     }
-    let admin = Admin::new(needs.clone(), gate.clone());
+    let admin = Admin::new(needs.clone());
     let places = Places { login, gate, admin: admin.clone(), store };
     let app = app.component(admin).on_ready(move |cx| {
         places.print();

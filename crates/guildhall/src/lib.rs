@@ -13,12 +13,14 @@ pub use guildhall_core::{discovery, env, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
+pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Turn, Why,
+    Stream, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
+    StreamConfig,
 };
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 #[doc(hidden)]
