@@ -84,7 +84,7 @@ async fn join(bot: &mut Bot) -> Result<(), Lost> {
         Err(status) if status.is(ClubError::Full) && is_answer(&status) => Ok(()),
         Err(status) if status.is(ClubError::NoSuchClub) && is_answer(&status) => {
             if !bot.world.board.is_ending(club_id) {
-                bot.wrong(format!("join: club {club_id} is gone, and nobody has ended it"));
+                bot.wrong(&format!("join: club {club_id} is gone, and nobody has ended it"));
             }
             Ok(())
         }
@@ -103,7 +103,7 @@ fn entered(
     match answer {
         Ok(rsp) => {
             if !may_be_free {
-                bot.wrong(format!("{what}: taken into {}, while in {club:?}", rsp.club_id));
+                bot.wrong(&format!("{what}: taken into {}, while in {club:?}", rsp.club_id));
             }
             bot.club = now_in(rsp.club_id);
             bot.world.board.open(rsp.club_id);
@@ -111,7 +111,7 @@ fn entered(
         }
         Err(status) if status.is(ClubError::InAClub) && is_answer(&status) => {
             if club == Club::None {
-                bot.wrong(format!("{what}: refused, while in no club"));
+                bot.wrong(&format!("{what}: refused, while in no club"));
                 bot.club = Club::Unsure;
             }
             Ok(())
@@ -154,14 +154,14 @@ fn left(
     match answer {
         Ok(rsp) => {
             if must_stay || rsp.club_id != club.id() {
-                bot.wrong(format!("{what}: out of {}, while in {club:?}", rsp.club_id));
+                bot.wrong(&format!("{what}: out of {}, while in {club:?}", rsp.club_id));
             }
             bot.club = Club::None;
             Ok(())
         }
         Err(status) if status.is(stays) && is_answer(&status) => {
             if !must_stay {
-                bot.wrong(format!("{what}: {status}, while in {club:?}"));
+                bot.wrong(&format!("{what}: {status}, while in {club:?}"));
             }
             Ok(())
         }
@@ -205,10 +205,10 @@ async fn own_info(bot: &mut Bot) -> Result<(), Lost> {
             let player = bot.client.player();
             let club = if info.owner == player { Club::Owner } else { Club::Member }(info.club_id);
             if let Err(why) = check(&info, &player) {
-                bot.wrong(why);
+                bot.wrong(&why);
             }
             if bot.club != Club::Unsure && bot.club != club {
-                bot.wrong(format!("club info: in {club:?}, where {:?} is right", bot.club));
+                bot.wrong(&format!("club info: in {club:?}, where {:?} is right", bot.club));
             }
             bot.world.board.open(info.club_id);
             bot.club = club;
@@ -226,7 +226,7 @@ async fn own_info(bot: &mut Bot) -> Result<(), Lost> {
 /// Asks which club it is in, at the end of a run.
 pub(super) async fn ask(bot: &mut Bot) {
     if let Err(lost) = own_info(bot).await {
-        bot.wrong(format!("asked for its club: {lost:?}"));
+        bot.wrong(&format!("asked for its club: {lost:?}"));
     }
 }
 
@@ -265,12 +265,12 @@ impl Bot {
     fn gone(&mut self, what: &str, may_be_free: bool) {
         // Asked again: somebody may have begun to end it after the call was made.
         if !(may_be_free || self.may_be_free()) {
-            self.wrong(format!("{what}: in no club, where {:?} is right", self.club));
+            self.wrong(&format!("{what}: in no club, where {:?} is right", self.club));
         }
         self.club = Club::None;
     }
 
-    fn wrong(&mut self, what: String) {
+    fn wrong(&mut self, what: &str) {
         self.score.wrong(format!("bot {}, {what}", self.number));
     }
 }
