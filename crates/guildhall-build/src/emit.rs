@@ -7,6 +7,7 @@ mod errors;
 mod messages;
 mod pushes;
 mod services;
+mod tags;
 mod tidy;
 mod views;
 
@@ -40,6 +41,9 @@ pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Ve
         }
         for entity in program.entities.iter().filter(|it| it.desc.package_name() == package) {
             code += &entities::entity(entity, program);
+        }
+        for message in program.kept.iter().filter(|it| it.package_name() == package) {
+            code += &tags::message(message);
         }
         for viewed in program.viewed.iter().filter(|it| it.desc.package_name() == package) {
             code += &views::message(viewed, program);

@@ -18,6 +18,8 @@ pub(crate) struct Program {
     pub(crate) errors: Vec<ErrorEnum>,
     /// Messages with views, entities or parts of them.
     pub(crate) viewed: Vec<Viewed>,
+    /// The messages that columns hold, at any depth; Google's aside.
+    pub(crate) kept: Vec<MessageDescriptor>,
     /// All messages, for checks that concern those that are no entities.
     pub(crate) messages: Vec<MessageDescriptor>,
 }
@@ -68,6 +70,7 @@ impl Program {
             entities: Vec::new(),
             errors: Vec::new(),
             viewed: Vec::new(),
+            kept: Vec::new(),
             messages: Vec::new(),
         };
         let wrong = |file: &FileDescriptor, path: &[i32], err: &Error| {
@@ -87,6 +90,10 @@ impl Program {
                     .map_err(|err| wrong(&file, desc.path(), &err))?;
             }
         }
+        let columns = program.entities.iter().flat_map(Entity::columns);
+        let mut kept = Vec::new();
+        columns.for_each(|field| keep(&field.desc, &mut kept));
+        program.kept = kept;
         Ok(program)
     }
 
@@ -189,13 +196,7 @@ impl Field {
 
     /// The message with views of its own that it holds, also in a list or as values of a map.
     pub(crate) fn nested<'a>(&self, program: &'a Program) -> Option<&'a Viewed> {
-        let kind = match self.desc.kind() {
-            Kind::Message(entry) if self.desc.is_map() => entry.map_entry_value_field().kind(),
-            kind => kind,
-        };
-        let Kind::Message(message) = kind else {
-            return None;
-        };
+        let message = held(&self.desc)?;
         program.viewed.iter().find(|viewed| viewed.desc == message)
     }
 }
@@ -232,6 +233,25 @@ fn views(fields: &[Field]) -> Vec<&str> {
         }
     }
     views
+}
+
+fn keep(field: &FieldDescriptor, kept: &mut Vec<MessageDescriptor>) {
+    if let Some(message) = held(field)
+        && !kept.contains(&message)
+    {
+        kept.push(message.clone());
+        message.fields().for_each(|field| keep(&field, kept));
+    }
+}
+
+/// The message that a field holds, also in a list or as values of a map; none of Google's.
+pub(crate) fn held(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    let kind = match field.kind() {
+        Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind(),
+        kind => kind,
+    };
+    let message = kind.as_message()?.clone();
+    (!message.full_name().starts_with("google.protobuf.")).then_some(message)
 }
 
 /// Whether prost makes it an `Option` of a scalar.

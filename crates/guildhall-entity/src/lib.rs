@@ -10,18 +10,24 @@
 //! | `state` | `()`, an entity or a tuple of entities as what an actor saves |
 //! | `column` | fields to columns and back |
 //! | `index` | columns that queries may ask for |
+//! | `unknown` | fields of newer releases in message columns |
 
 mod column;
 mod index;
 mod meta;
 mod state;
+mod unknown;
 
-pub use column::{Scalar, key_field, load_proto, load_scalar, proto_value, scalar_value};
+pub use column::{
+    Scalar, key_field, load_message, load_proto, load_scalar, message_value, proto_value,
+    scalar_value,
+};
 pub use guildhall_core::Key;
 pub use guildhall_core::store::{Column, Kind, Row, RowId, Table, Value, Write};
 pub use index::Index;
 pub use meta::EntityMeta;
 pub use state::{RowChange, State};
+pub use unknown::{Known, Tags};
 
 /// A message that is one row of a table, with its dirty bits.
 ///

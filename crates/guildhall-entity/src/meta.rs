@@ -1,5 +1,6 @@
 //! What an entity knows about its row: dirty bits, existence, version, and the one write that may be in flight.
 
+use bytes::Bytes;
 use guildhall_core::Key;
 use guildhall_core::store::{RowId, Table, Write};
 
@@ -19,6 +20,8 @@ pub struct EntityMeta {
     changed: u128,
     /// What has changed since the last delta of each view; a view that had none yet has no place here.
     unsent: Vec<u128>,
+    /// Message columns with fields that this release does not know, as they were loaded.
+    loaded: Vec<(u32, Bytes)>,
     saving: Option<Saving>,
 }
 
@@ -41,6 +44,7 @@ impl EntityMeta {
             unsaved: 0,
             changed: 0,
             unsent: Vec::new(),
+            loaded: Vec::new(),
             saving: None,
         }
     }
@@ -83,7 +87,17 @@ impl EntityMeta {
     pub fn delete(&mut self) {
         self.exists = false;
         self.unsaved = 0;
+        self.loaded.clear();
         self.touch(u128::MAX);
+    }
+
+    pub(crate) fn keep_loaded(&mut self, number: u32, bytes: Bytes) {
+        self.loaded.push((number, bytes));
+    }
+
+    /// The column as it was loaded, where it has fields that this release does not know.
+    pub(crate) fn loaded(&self, number: u32) -> Option<&Bytes> {
+        self.loaded.iter().find(|(loaded, _)| *loaded == number).map(|(_, bytes)| bytes)
     }
 
     #[inline]

@@ -1,79 +1,27 @@
 //! [`Rows`]: entities that no actor owns. Whoever writes one says which version it has read, so that no change gets lost.
 
 mod query;
+mod tables;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::config::Config;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::{
-    Batch, Guard, Migrate, Op, RowId, Store, StoreError, StoreErrorKind, Table, Value, Write,
+    Batch, Guard, Op, RowId, Store, StoreError, StoreErrorKind, Value, Write,
 };
 use guildhall_core::{Code, Effect, Key, Status};
 use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State};
 
-use crate::actor::Registered;
-use crate::app::StartError;
-use crate::config::StoreConfig;
 use crate::cx::Cx;
-use crate::ids::Ids;
 
 pub use query::{RowsPage, RowsQuery};
+pub(crate) use tables::Tables;
 
 /// The longest pause before a change begins anew.
 const PAUSE_MAX_MS: u64 = 64;
-
-/// The tables of an app.
-#[derive(Debug)]
-pub(crate) struct Tables {
-    /// Anybody may write their rows: `App::table`.
-    free: Vec<&'static Table>,
-    /// Actors own their rows.
-    owned: Vec<&'static Table>,
-    pub(crate) config: StoreConfig,
-    pub(crate) ids: Ids,
-}
-
-impl Tables {
-    pub(crate) fn new(
-        config: &Config,
-        mut free: Vec<&'static Table>,
-        actors: &[Registered],
-    ) -> Result<Self, StartError> {
-        let config: StoreConfig = config.section("store")?;
-        free.sort_by_key(|table| table.name);
-        free.dedup_by_key(|table| table.name);
-        let owned: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        match free.iter().find(|table| has(&owned, table)) {
-            None => Ok(Self { free, owned, ids: Ids::new(&config)?, config }),
-            Some(Table { name, .. }) => Err(StartError::new(format!(
-                "App::table: actors own the rows of table `{name}`, so nobody else may write them; call the actors, or use another table"
-            ))),
-        }
-    }
-
-    pub(crate) fn migrate(&self) -> Result<Migrate, StartError> {
-        match self.config.migrate.as_str() {
-            "auto" => Ok(Migrate::Auto),
-            "check" => Ok(Migrate::Check),
-            other => {
-                let why = format!("store.migrate is `{other}`; there are `auto` and `check`");
-                Err(StartError::new(why))
-            }
-        }
-    }
-
-    pub(crate) fn all(&self) -> Vec<&'static Table> {
-        self.free.iter().chain(&self.owned).copied().collect()
-    }
-}
-
-fn has(tables: &[&'static Table], table: &Table) -> bool {
-    tables.iter().any(|other| other.name == table.name)
-}
 
 /// The rows of an entity's table, from [`Cx::table`].
 ///
@@ -256,18 +204,17 @@ impl<E: Entity> Rows<'_, E> {
     /// The store, and whether rows of this table may be written.
     fn store(self) -> Result<(Arc<dyn Store>, bool), Status> {
         let app = &self.cx.app;
-        let free = has(&app.tables.free, E::TABLE);
-        if !free && !has(&app.tables.owned, E::TABLE) {
+        let Some(writable) = app.tables.writable(E::TABLE) else {
             let why = format!(
                 "the app has no table `{}`: add it with App::table (App::ids, for ids)",
                 E::TABLE.name
             );
             return Err(Status::not_run(Code::FailedPrecondition, reason::STORE, why));
-        }
+        };
         let store = app.store().ok_or_else(|| {
             Status::not_run(Code::Unavailable, reason::GOING_AWAY, "the app has ended")
         })?;
-        Ok((store, free))
+        Ok((store, writable))
     }
 
     async fn within<T>(

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
-use super::views;
+use super::{tags, views};
 use crate::options::FieldOptions;
-use crate::program::{Entity, Field, Program, is_optional};
+use crate::program::{Entity, Field, Program, held, is_optional};
 use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
 
 /// The entity of a message.
@@ -238,28 +238,12 @@ fn implementation(entity: &Entity) -> String {
     let name = camel(entity.desc.name());
     let key = key(entity);
     let (mut loads, mut saves) = (String::new(), String::new());
+    let holds_messages = entity.columns().any(|field| held(&field.desc).is_some());
+    let meta = if holds_messages { "mut meta" } else { "meta" };
     for (bit, field) in entity.columns().enumerate() {
-        let (number, plain) = (field.desc.number(), snake(field.desc.name()));
-        let value = if field.is_proto() {
-            let _ = write!(
-                loads,
-                "{number} => ::guildhall::codegen::load_proto(
-                    Self::TABLE, key, {number}, value, &mut state,
-                )?,"
-            );
-            format!(
-                "::guildhall::codegen::proto_value(&mut self.state, |a, b| {{
-                    ::core::mem::swap(&mut a.{plain}, &mut b.{plain});
-                }})"
-            )
-        } else {
-            let _ = write!(
-                loads,
-                "{number} => state.{plain} =
-                    ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?,"
-            );
-            format!("::guildhall::codegen::scalar_value(&self.state.{plain})")
-        };
+        let number = field.desc.number();
+        let (load, value) = load_and_value(entity, field);
+        let _ = write!(loads, "{number} => {load},");
         let _ = write!(
             saves,
             "if wanted & (1 << {bit}) != 0 {{
@@ -275,7 +259,7 @@ fn implementation(entity: &Entity) -> String {
             fn load(
                 key: &::guildhall::codegen::Key,
                 columns: ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
-                meta: ::guildhall::codegen::EntityMeta,
+                {meta}: ::guildhall::codegen::EntityMeta,
             ) -> ::core::result::Result<Self, ::guildhall::codegen::LoadError> {{
                 let mut state = {name} {{
                     {key_name}: ::guildhall::codegen::key_field(Self::TABLE, key)?,
@@ -309,4 +293,34 @@ fn implementation(entity: &Entity) -> String {
         key_name = snake(key.desc.name()),
         key_number = key.desc.number(),
     )
+}
+
+/// How a column becomes the field, and the field the column.
+fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
+    let (number, plain) = (field.desc.number(), snake(field.desc.name()));
+    let swap = format!("|a, b| {{ ::core::mem::swap(&mut a.{plain}, &mut b.{plain}); }}");
+    if let Some(tags) = tags::of(&field.desc, entity.desc.package_name()) {
+        let tags = format!("const {{ &::guildhall::codegen::Tags(&[({number}, {tags})]) }}");
+        let load = format!(
+            "::guildhall::codegen::load_message(
+                key, (Self::TABLE, {number}, {tags}), value, &mut state, &mut meta,
+            )?"
+        );
+        let value = format!(
+            "::guildhall::codegen::message_value(
+                &mut self.state, {swap}, ({number}, {tags}), &self.meta,
+            )"
+        );
+        return (load, value);
+    }
+    if field.is_proto() {
+        let load = format!(
+            "::guildhall::codegen::load_proto(Self::TABLE, key, {number}, value, &mut state)?"
+        );
+        return (load, format!("::guildhall::codegen::proto_value(&mut self.state, {swap})"));
+    }
+    let load = format!(
+        "state.{plain} = ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?"
+    );
+    (load, format!("::guildhall::codegen::scalar_value(&self.state.{plain})"))
 }

@@ -5,5 +5,6 @@
 mod config;
 mod env;
 mod fence;
+mod query;
 mod schema;
 mod static_list;

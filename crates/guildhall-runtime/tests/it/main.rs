@@ -8,6 +8,7 @@ mod entities;
 mod exposition;
 mod metrics;
 mod models;
+mod rollback;
 mod rooms;
 mod streams;
 mod tables;

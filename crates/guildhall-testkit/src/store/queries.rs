@@ -2,7 +2,8 @@
 
 use guildhall_core::Key;
 use guildhall_core::store::{
-    Committed, Compare, Condition, Cursor, Guard, Order, Query, Store, StoreErrorKind, Value, Write,
+    Committed, Compare, Condition, Cursor, Guard, Order, Query, Store, StoreErrorKind, Table,
+    Value, Write,
 };
 
 use super::{
@@ -19,6 +20,19 @@ fn when(column: u32, compare: Compare, value: Value) -> Vec<Condition> {
 
 fn power(compare: Compare, power: i64) -> Vec<Condition> {
     when(POWER, compare, Value::Int(power))
+}
+
+/// The keys of the rows with this power.
+pub(super) async fn with_power(
+    store: &dyn Store,
+    table: &'static Table,
+    power: i64,
+) -> Vec<String> {
+    let equal = Condition { column: POWER, compare: Compare::Equal, value: Value::Int(power) };
+    let conditions = vec![equal];
+    let query = Query { table, conditions, order: Order::Key, after: None, limit: 9 };
+    let page = store.query(&query).await.expect("the store is there");
+    page.rows.into_iter().map(|(key, _)| key.to_string()).collect()
 }
 
 /// The keys of all pages; pages with `|` between them.

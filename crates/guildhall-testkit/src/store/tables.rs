@@ -5,6 +5,7 @@ use guildhall_core::store::{
     Table, Value, Write,
 };
 
+use super::queries::with_power;
 use super::{
     HANDLE, KEY, NAME, POWER, ROLE, claim, column, commit, created, indexed, int, kind_of, op,
     opened, read, row, text, token,
@@ -104,14 +105,6 @@ pub async fn an_older_release_keeps_the_indexes_of_a_newer_one<T: Store>(
         let taken = commit(&store, op("3", Guard::Owner(token(5), 3), taken)).await;
         assert_eq!(kind_of(taken), StoreErrorKind::Exists);
     }
-}
-
-async fn with_power(store: &dyn Store, table: &'static Table, power: i64) -> Vec<String> {
-    let equal = Condition { column: POWER, compare: Compare::Equal, value: Value::Int(power) };
-    let conditions = vec![equal];
-    let query = Query { table, conditions, order: Order::Key, after: None, limit: 9 };
-    let page = store.query(&query).await.expect("the store is there");
-    page.rows.into_iter().map(|(key, _)| key.to_string()).collect()
 }
 
 /// What a release later has beside `name`: an index on `power`, which was there, and `rank`.
