@@ -1,8 +1,8 @@
 //! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
 //!
 //! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
-//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`store`] and [`backend`] are the seams
-//! that vendors implement.
+//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`leases`], [`queue`], [`store`] and
+//! [`backend`] are the seams that vendors implement.
 
 pub mod backend;
 pub mod config;
@@ -10,6 +10,8 @@ pub mod discovery;
 pub mod env;
 pub mod id;
 pub mod key;
+pub mod leases;
+pub mod queue;
 pub mod rpc;
 pub mod status;
 pub mod store;

@@ -3,6 +3,8 @@
 
 mod cluster;
 pub mod discovery;
+pub mod leases;
+pub mod queue;
 mod sim;
 pub mod store;
 

@@ -5,5 +5,6 @@
 mod config;
 mod env;
 mod fence;
+mod lease_session;
 mod schema;
 mod static_list;
