@@ -1,10 +1,11 @@
 //! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
 //!
 //! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
-//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`leases`], [`queue`], [`store`] and
-//! [`backend`] are the seams that vendors implement.
+//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`leases`], [`queue`],
+//! [`store`] and [`backend`] are the seams that vendors implement.
 
 pub mod backend;
+pub mod broker;
 pub mod config;
 pub mod discovery;
 pub mod env;

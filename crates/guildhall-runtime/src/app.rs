@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_core::backend::BuiltIn;
+use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
@@ -20,6 +21,7 @@ use crate::actor::{
     Saver,
 };
 use crate::backends::{Backends, Given, check_reach};
+use crate::broker::LazyBroker;
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
@@ -93,6 +95,7 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) broker: LazyBroker,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -210,6 +213,13 @@ impl App {
         self
     }
 
+    /// Uses this broker and not the one of `app.broker`: for several apps in one process.
+    #[must_use]
+    pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.given.broker = Some(broker);
+        self
+    }
+
     /// Uses this store and not the one of `app.store`: for several apps in one process.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -285,6 +295,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
+            broker: backends.broker,
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,

@@ -15,6 +15,8 @@ pub struct AppConfig {
     pub weight: u32,
     /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
     pub discovery: String,
+    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub broker: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
     /// Threads of `run()`, each with its own runtime; 0 is one per core.
@@ -34,6 +36,7 @@ impl Default for AppConfig {
             version: "0".into(),
             weight: 100,
             discovery: "memory:".into(),
+            broker: "memory:".into(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,

@@ -10,6 +10,7 @@ extern crate self as guildhall;
 mod actor;
 mod app;
 mod backends;
+mod broker;
 mod call;
 mod chain;
 #[doc(hidden)]
