@@ -17,7 +17,8 @@ pub mod rpc;
 pub mod status;
 pub mod store;
 
-pub use backend::{Backend, BackendError, Plugin};
+pub use backend::{Backend, BackendError, Opening, Plugin};
+pub use config::Config;
 pub use env::Env;
 pub use id::{AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, Key, slot_of};

@@ -10,6 +10,8 @@ use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
@@ -20,8 +22,7 @@ use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
     Saver,
 };
-use crate::backends::{Backends, Given, check_reach};
-use crate::broker::LazyBroker;
+use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
@@ -95,7 +96,7 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
-    pub(crate) broker: LazyBroker,
+    pub(crate) backends: LazyBackends,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -220,6 +221,20 @@ impl App {
         self
     }
 
+    /// Uses this queue and not the one of `app.queue`: for several apps in one process.
+    #[must_use]
+    pub fn queue(mut self, queue: Arc<dyn Queue>) -> Self {
+        self.given.queue = Some(queue);
+        self
+    }
+
+    /// Uses these leases and not those of `app.leases`: for several apps in one process.
+    #[must_use]
+    pub fn leases(mut self, leases: Arc<dyn Leases>) -> Self {
+        self.given.leases = Some(leases);
+        self
+    }
+
     /// Uses this store and not the one of `app.store`: for several apps in one process.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -277,7 +292,8 @@ impl App {
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
-        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
+        let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
+        let backends = Backends::open(opener, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
@@ -295,7 +311,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
-            broker: backends.broker,
+            backends: backends.later,
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,

@@ -17,6 +17,10 @@ pub struct AppConfig {
     pub discovery: String,
     /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
     pub broker: String,
+    /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub queue: String,
+    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
     /// Threads of `run()`, each with its own runtime; 0 is one per core.
@@ -37,6 +41,8 @@ impl Default for AppConfig {
             weight: 100,
             discovery: "memory:".into(),
             broker: "memory:".into(),
+            queue: "memory:".into(),
+            leases: "memory:".into(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,

@@ -10,7 +10,6 @@ extern crate self as guildhall;
 mod actor;
 mod app;
 mod backends;
-mod broker;
 mod call;
 mod chain;
 #[doc(hidden)]
@@ -20,6 +19,7 @@ mod config;
 mod counters;
 mod cx;
 mod lane;
+mod lazy;
 mod link;
 mod live_count;
 mod mesh;

@@ -56,6 +56,7 @@ impl RunningApp {
             let _killed = task.await;
         }
         inner.store.write().take();
+        inner.backends.opener.close().await;
     }
 
     async fn drained(&self) {
