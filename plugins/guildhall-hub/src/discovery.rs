@@ -1,0 +1,111 @@
+//! The [`Discovery`] seam over a hub. What was registered is registered again when another life of the hub begins; watches go
+//! on, and notice who has not come back.
+
+mod follow;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::discovery::{Change, Discovery, DiscoveryError, NodeRecord, WATCH_BUFFER};
+use guildhall_core::env::Instant;
+use guildhall_core::{AppId, BoxFuture, Incarnation, Status};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::client::Client;
+use crate::convert;
+use crate::proto::{DiscoveryClient, RegisterReq};
+use crate::stream::Stream;
+use follow::Follower;
+
+#[derive(Debug)]
+pub(crate) struct HubDiscovery {
+    client: Client,
+    registered: Arc<Mutex<Registered>>,
+}
+
+/// What this client has registered, and until when. As many as its users have: one, outside of tests.
+type Registered = BTreeMap<AppId, (RegisterReq, Instant)>;
+
+impl HubDiscovery {
+    pub(crate) fn new(client: Client) -> Self {
+        let registered = Arc::<Mutex<Registered>>::default();
+        let renew = renew(client.clone(), Arc::clone(&registered));
+        client.env().spawn("hub.renew", renew);
+        Self { client, registered }
+    }
+}
+
+impl Discovery for HubDiscovery {
+    fn register<'a>(
+        &'a self,
+        node: &'a NodeRecord,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(async move {
+            let req = RegisterReq { record: node.encode(), ttl_ms: convert::to_ms(ttl) };
+            let end = self.client.env().now() + ttl;
+            // Also when it fails: the hub may be back before the next try.
+            self.registered.lock().insert(node.id.clone(), (req.clone(), end));
+            let done = DiscoveryClient::new(self.client.cx()).register(req).await;
+            done.map_err(|status| failed("register", &status))
+        })
+    }
+
+    fn deregister<'a>(
+        &'a self,
+        id: &'a AppId,
+        incarnation: Incarnation,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(async move {
+            self.registered.lock().remove(id);
+            let who = convert::life(id, incarnation);
+            let done = DiscoveryClient::new(self.client.cx()).deregister(who).await;
+            done.map_err(|status| failed("deregister", &status))
+        })
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>> {
+        Box::pin(async move {
+            let stream = open(&self.client).await.map_err(|status| failed("watch", &status))?;
+            let (changes, watch) = mpsc::channel(WATCH_BUFFER);
+            let follower = Follower::new(self.client.clone(), changes);
+            self.client.env().spawn("hub.watch", follower.follow(stream));
+            Ok(watch)
+        })
+    }
+}
+
+async fn open(client: &Client) -> Result<Stream, Status> {
+    let opened = DiscoveryClient::new(client.cx()).watch(()).await?;
+    Ok(Stream::new(client.clone(), &opened))
+}
+
+/// Registers again with each life of the hub.
+async fn renew(client: Client, registered: Arc<Mutex<Registered>>) {
+    let mut changes = client.cx().mesh_changes();
+    let mut life = client.hub();
+    loop {
+        changes.changed().await;
+        let Some(hub) = client.hub().filter(|hub| Some(*hub) != life) else { continue };
+        let now = client.env().now();
+        let again: Vec<RegisterReq> = {
+            let mut registered = registered.lock();
+            registered.retain(|_, (_, end)| now < *end);
+            registered.values().map(|(req, _)| req.clone()).collect()
+        };
+        let mut renewed = Ok(());
+        for req in again {
+            renewed = renewed.and(DiscoveryClient::new(client.cx()).register(req).await);
+        }
+        match renewed {
+            Ok(()) => life = Some(hub),
+            Err(status) => tracing::warn!(%status, "the hub is back, but not registered there"),
+        }
+    }
+}
+
+fn failed(operation: &'static str, status: &Status) -> DiscoveryError {
+    DiscoveryError { operation, message: format!("the hub: {status}") }
+}

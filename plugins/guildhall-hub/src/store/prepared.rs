@@ -1,0 +1,67 @@
+//! The tables that the hub has been told of, to name them in requests, and to tell it again.
+
+use guildhall_core::store::Table;
+use parking_lot::RwLock;
+
+use crate::convert;
+use crate::proto::{
+    self, CommitRsp, PrepareReq, QueryRsp, RowsRsp, StoreFailure, store_failure::Kind,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Prepared(RwLock<Vec<(&'static Table, proto::Table, u64)>>);
+
+impl Prepared {
+    pub(super) fn add(&self, tables: Vec<(&'static Table, proto::Table)>) {
+        let mut known = self.0.write();
+        for (table, of) in tables {
+            if !known.iter().any(|(other, ..)| *other == table) {
+                let fingerprint = convert::fingerprint(&of);
+                known.push((table, of, fingerprint));
+            }
+        }
+    }
+
+    /// Of a table that was never prepared too: the hub says so then.
+    pub(super) fn fingerprint(&self, table: &Table) -> u64 {
+        let known = self.0.read();
+        let known = known.iter().find(|(other, ..)| std::ptr::eq(*other, table) || *other == table);
+        known.map_or_else(
+            || convert::fingerprint(&convert::table(table)),
+            |(.., fingerprint)| *fingerprint,
+        )
+    }
+
+    /// To prepare all of them again.
+    pub(super) fn request(&self) -> PrepareReq {
+        PrepareReq { tables: self.0.read().iter().map(|(_, of, _)| of.clone()).collect() }
+    }
+}
+
+/// An answer that can be "I do not know the table".
+pub(super) trait Answer {
+    fn failure(&self) -> Option<&StoreFailure>;
+
+    fn is_unprepared(&self) -> bool {
+        self.failure().is_some_and(|failure| failure.kind() == Kind::NotPrepared)
+    }
+}
+
+impl Answer for RowsRsp {
+    fn failure(&self) -> Option<&StoreFailure> {
+        self.failure.as_ref()
+    }
+}
+
+impl Answer for QueryRsp {
+    fn failure(&self) -> Option<&StoreFailure> {
+        self.failure.as_ref()
+    }
+}
+
+/// One unknown table refuses them all, so nothing of it has happened.
+impl Answer for CommitRsp {
+    fn failure(&self) -> Option<&StoreFailure> {
+        self.batches.first()?.failure.as_ref()
+    }
+}
