@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::client::Client;
 use crate::convert::{self, lease_failure};
 use crate::proto::{
-    self, AcquireReq, Grant, LeaseRsp, LeasesClient, OpenReq, ReleaseReq, TransferReq,
+    self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, ReleaseReq, TransferReq,
     WatchLeasesReq, transfer_rsp::CameTo,
 };
 use crate::stream::{POLL, Stream};
@@ -112,11 +112,12 @@ impl Leases for HubLeases {
             match answer.came_to {
                 Some(CameTo::Done(epoch)) => Ok(Transferred::Done(epoch)),
                 Some(CameTo::NobodyThere(_)) => Ok(Transferred::NobodyThere),
-                Some(CameTo::NotYours(other)) => {
-                    let holding = other.holding.map(convert::from_holding);
-                    let whole = holding.is_none_or(|holding| holding.is_some());
-                    let holding = whole.then(|| holding.flatten());
-                    holding.map(Transferred::NotYours).ok_or(garbled("transfer"))
+                Some(CameTo::NotYours(NotYours { holding: None })) => {
+                    Ok(Transferred::NotYours(None))
+                }
+                Some(CameTo::NotYours(NotYours { holding: Some(holding) })) => {
+                    let holding = convert::from_holding(holding).ok_or(garbled("transfer"))?;
+                    Ok(Transferred::NotYours(Some(holding)))
                 }
                 None => Err(garbled("transfer")),
             }
