@@ -5,18 +5,19 @@ use guildhall_core::broker::{Broker, BrokerError, Feed, Subscription, check};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::oneshot;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::proto::broker_delivery::Delivery;
 use crate::proto::{BrokerClient, BrokerDelivery, PublishReq, SubscribeReq};
 use crate::stream::{POLL, Stream};
 
+/// The topics of the hub.
 #[derive(Debug)]
-pub(crate) struct HubBroker {
-    client: Client,
+pub struct HubBroker {
+    client: HubClient,
 }
 
 impl HubBroker {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HubClient) -> Self {
         Self { client }
     }
 }

@@ -1,24 +1,37 @@
 //! The app within the app whose one peer is the hub.
 
 use guildhall_core::discovery::NodeRecord;
-use guildhall_core::{Config, Env, Incarnation, Opening};
+use guildhall_core::{BackendError, Config, Env, Incarnation, Opening, Status};
 use guildhall_runtime::{App, AppConfig, Cx, LinkConfig};
 
 use crate::Settings;
+use crate::broker::HubBroker;
+use crate::discovery::HubDiscovery;
+use crate::leases::HubLeases;
 use crate::proto::DISCOVERY;
+use crate::queue::HubQueue;
+use crate::store::HubStore;
 
 /// Longest pause before a lost hub is dialled again: what it costs at most to notice that it is back.
 const REDIAL_MAX_MS: u64 = 500;
 
-/// A link to the hub. Clones share it.
+/// A link to a hub. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct HubClient {
     cx: Cx,
 }
 
-impl Client {
+impl HubClient {
     /// Starts the inner app, which ends with the world of the outer one, and waits for the hub.
-    pub(crate) async fn connect(opening: &Opening<'_>, to: &Settings) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The URL is wrong, or no hub answers within its `connect_ms`.
+    pub async fn connect(opening: Opening<'_>) -> Result<Self, BackendError> {
+        let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
+        Self::link(&opening, &settings).await.map_err(|why| opening.error(why))
+    }
+
+    async fn link(opening: &Opening<'_>, to: &Settings) -> Result<Self, String> {
         let config = inner(opening, to).map_err(|error| error.to_string())?;
         let app = App::with(config).env(opening.env.clone());
         let app = Box::pin(app.start()).await.map_err(|error| error.to_string())?;
@@ -36,6 +49,34 @@ impl Client {
                 "no hub answers there within {ms} ms (connect_ms); start guildhall-hub there, with an app.id of env `{env}` and the same link.secret"
             )
         })
+    }
+
+    /// Where apps register and are watched.
+    pub fn discovery(&self) -> HubDiscovery {
+        HubDiscovery::new(self.clone())
+    }
+
+    /// Topics.
+    pub fn broker(&self) -> HubBroker {
+        HubBroker::new(self.clone())
+    }
+
+    /// Queues, of which the hub is asked what they can do.
+    ///
+    /// # Errors
+    /// The hub does not answer.
+    pub async fn queue(&self) -> Result<HubQueue, Status> {
+        HubQueue::new(self.clone()).await
+    }
+
+    /// Leases.
+    pub fn leases(&self) -> HubLeases {
+        HubLeases::new(self.clone())
+    }
+
+    /// Rows.
+    pub fn store(&self) -> HubStore {
+        HubStore::new(self.clone())
     }
 
     /// What calls are made from.
@@ -60,11 +101,10 @@ fn inner(
     to: &Settings,
 ) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
     let outer: LinkConfig = opening.config.section("link")?;
-    let outer_redial_max = outer.redial_max_ms;
     // It calls, and nobody calls it.
     let links = LinkConfig {
         listen: String::new(),
-        redial_max_ms: outer_redial_max.min(REDIAL_MAX_MS),
+        redial_max_ms: outer.redial_max_ms.min(REDIAL_MAX_MS),
         ..outer
     };
     let app = AppConfig {

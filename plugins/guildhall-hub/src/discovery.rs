@@ -13,15 +13,16 @@ use guildhall_core::{AppId, BoxFuture, Incarnation, Status};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::convert;
 use crate::proto::{DiscoveryClient, RegisterReq};
 use crate::stream::Stream;
 use follow::Follower;
 
+/// Who is registered with the hub.
 #[derive(Debug)]
-pub(crate) struct HubDiscovery {
-    client: Client,
+pub struct HubDiscovery {
+    client: HubClient,
     registered: Arc<Mutex<Registered>>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct HubDiscovery {
 type Registered = BTreeMap<AppId, (RegisterReq, Instant)>;
 
 impl HubDiscovery {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HubClient) -> Self {
         let registered = Arc::<Mutex<Registered>>::default();
         let renew = renew(client.clone(), Arc::clone(&registered));
         client.env().spawn("hub.renew", renew);
@@ -77,13 +78,13 @@ impl Discovery for HubDiscovery {
     }
 }
 
-async fn open(client: &Client) -> Result<Stream, Status> {
+async fn open(client: &HubClient) -> Result<Stream, Status> {
     let opened = DiscoveryClient::new(client.cx()).watch(()).await?;
     Ok(Stream::new(client.clone(), &opened))
 }
 
 /// Registers again with each life of the hub.
-async fn renew(client: Client, registered: Arc<Mutex<Registered>>) {
+async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
     let mut changes = client.cx().mesh_changes();
     let mut life = client.hub();
     loop {

@@ -11,7 +11,7 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::mpsc;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::convert::{self, lease_failure};
 use crate::proto::{
     self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, ReleaseReq, TransferReq,
@@ -19,13 +19,14 @@ use crate::proto::{
 };
 use crate::stream::{POLL, Stream};
 
+/// The leases of the hub.
 #[derive(Debug)]
-pub(crate) struct HubLeases {
-    client: Client,
+pub struct HubLeases {
+    client: HubClient,
 }
 
 impl HubLeases {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HubClient) -> Self {
         Self { client }
     }
 

@@ -33,9 +33,13 @@ use std::sync::Arc;
 
 use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
 
-use client::Client;
-
+pub use broker::HubBroker;
+pub use client::HubClient;
 pub use config::Settings;
+pub use discovery::HubDiscovery;
+pub use leases::HubLeases;
+pub use queue::HubQueue;
+pub use store::HubStore;
 
 /// Opens `hub://127.0.0.1:7100`: a hub, which waits there already or comes within `?connect_ms=10000`; see [`Settings`].
 #[derive(Clone, Copy, Debug)]
@@ -48,16 +52,14 @@ impl Plugin for Hub {
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
-            let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
-            let client = Client::connect(&opening, &settings).await;
-            let client = client.map_err(|why| opening.error(why))?;
-            let queue = queue::HubQueue::new(client.clone()).await;
+            let client = HubClient::connect(opening).await?;
+            let queue = client.queue().await;
             Ok(Backend {
-                discovery: Some(Arc::new(discovery::HubDiscovery::new(client.clone()))),
-                broker: Some(Arc::new(broker::HubBroker::new(client.clone()))),
+                discovery: Some(Arc::new(client.discovery())),
+                broker: Some(Arc::new(client.broker())),
                 queue: Some(Arc::new(queue.map_err(|status| opening.error(status.to_string()))?)),
-                leases: Some(Arc::new(leases::HubLeases::new(client.clone()))),
-                store: Some(Arc::new(store::HubStore::new(client))),
+                leases: Some(Arc::new(client.leases())),
+                store: Some(Arc::new(client.store())),
             })
         })
     }

@@ -6,20 +6,21 @@ use bytes::Bytes;
 use guildhall_core::queue::{Popped, Queue, QueueCapabilities, QueueError, QueueErrorKind};
 use guildhall_core::{BoxFuture, Code, Effect, Status};
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::convert;
 use crate::proto::{AckReq, PopReq, PopRsp, PushReq, QueueClient};
 use crate::stream::POLL;
 
+/// The queues of the hub.
 #[derive(Debug)]
-pub(crate) struct HubQueue {
-    client: Client,
+pub struct HubQueue {
+    client: HubClient,
     ack_wait: Duration,
 }
 
 impl HubQueue {
     /// Asks the hub what its queues can do.
-    pub(crate) async fn new(client: Client) -> Result<Self, Status> {
+    pub(crate) async fn new(client: HubClient) -> Result<Self, Status> {
         let about = QueueClient::new(client.cx()).about(()).await?;
         Ok(Self { client, ack_wait: Duration::from_millis(about.ack_wait_ms) })
     }

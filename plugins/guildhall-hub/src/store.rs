@@ -11,7 +11,7 @@ use guildhall_core::store::{
 use guildhall_core::{BoxFuture, Effect, Status};
 use prost::Message as _;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::convert::{self, store_failure};
 use crate::proto::{
     self, ClaimReq, CommitReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
@@ -23,13 +23,13 @@ const REQUEST_BYTES: usize = 1 << 20;
 
 /// Rows in the file of the hub.
 #[derive(Debug)]
-pub(crate) struct HubStore {
-    client: Client,
+pub struct HubStore {
+    client: HubClient,
     prepared: Prepared,
 }
 
 impl HubStore {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: HubClient) -> Self {
         Self { client, prepared: Prepared::default() }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use prost::Message;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::proto::{NextReq, StreamRsp, StreamsClient};
 
 /// Longest wait of one question, well within its time limit.
@@ -13,12 +13,12 @@ pub(crate) const POLL: Duration = Duration::from_secs(10);
 
 /// What the hub keeps for one watcher or subscriber.
 pub(crate) struct Stream {
-    client: Client,
+    client: HubClient,
     id: u64,
 }
 
 impl Stream {
-    pub(crate) fn new(client: Client, opened: &StreamRsp) -> Self {
+    pub(crate) fn new(client: HubClient, opened: &StreamRsp) -> Self {
         Self { client, id: opened.stream }
     }
 

@@ -8,7 +8,7 @@ use guildhall_core::discovery::{Change, NodeRecord};
 use guildhall_core::env::Instant;
 use tokio::sync::mpsc;
 
-use crate::client::Client;
+use crate::client::HubClient;
 use crate::convert;
 use crate::proto::NodeChange;
 use crate::stream::{POLL, Stream};
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const REOPEN: Duration = Duration::from_millis(100);
 
 pub(super) struct Follower {
-    client: Client,
+    client: HubClient,
     changes: mpsc::Sender<Change>,
     known: BTreeMap<AppId, NodeRecord>,
     /// Whom the snapshot that is coming has named so far.
@@ -35,7 +35,7 @@ pub(super) struct Follower {
 struct Over;
 
 impl Follower {
-    pub(super) fn new(client: Client, changes: mpsc::Sender<Change>) -> Self {
+    pub(super) fn new(client: HubClient, changes: mpsc::Sender<Change>) -> Self {
         Self {
             client,
             changes,

@@ -1,0 +1,195 @@
+//! A hub that dies and comes back: its clients say what happened meanwhile, and go on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::broker::{Broker as _, Delivery};
+use guildhall_core::discovery::{Change, Discovery as _, NodeRecord, NodeState};
+use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
+use guildhall_core::queue::{Queue as _, QueueErrorKind};
+use guildhall_core::store::{
+    Batch, Column, Committed, Guard, Holder, Kind, Op, RowId, Store as _, StoreErrorKind, Table,
+    Token, Value, Write,
+};
+use guildhall_core::{Env, Incarnation};
+use tokio::sync::mpsc;
+
+use crate::world::{WITHIN, World, until_it_works};
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn node(inst: u64) -> NodeRecord {
+    NodeRecord {
+        id: format!("test.w1.role.{inst}").parse().unwrap(),
+        incarnation: Incarnation(1),
+        logic_addr: None,
+        endpoints: [("link".to_owned(), format!("127.0.0.1:{}", 7000 + inst))].into(),
+        version: "1.0".to_owned(),
+        weight: 100,
+        load: 0,
+        export: false,
+        state: NodeState::Ready,
+        services: Vec::new(),
+        descriptors_hash: Bytes::new(),
+        labels: [].into(),
+    }
+}
+
+async fn next(watch: &mut mpsc::Receiver<Change>) -> Change {
+    let env = Env::real();
+    let next = env.until(env.now() + WITHIN, watch.recv()).await;
+    next.expect("a change comes").expect("the watch goes on")
+}
+
+#[tokio::test]
+async fn discovery_goes_on_after_the_hub_restarts() {
+    let (world, env) = (World::new(), Env::real());
+    let (one, other) = (world.fresh().await.discovery(), world.client().await.discovery());
+    one.register(&node(1), TTL).await.unwrap();
+    let mut watch = other.watch().await.unwrap();
+    assert_eq!(next(&mut watch).await, Change::Put(node(1)));
+    assert_eq!(next(&mut watch).await, Change::Synced);
+
+    world.kill().await;
+    assert!(one.register(&node(1), TTL).await.is_err(), "nobody is there");
+    world.restart().await;
+    let back = env.now();
+    // It registers by itself: nobody has called `register` since.
+    let fresh = world.client().await.discovery();
+    loop {
+        let mut watch = fresh.watch().await.unwrap();
+        if next(&mut watch).await == Change::Put(node(1)) {
+            break;
+        }
+        assert!(env.now() < back + Duration::from_secs(5), "it is not registered again");
+        env.sleep(Duration::from_millis(5)).await;
+    }
+    println!("registered again {:?} after the hub was back", env.now() - back);
+    // The watch of before notices nothing, and goes on.
+    let mut changed = node(1);
+    changed.load = 7;
+    one.register(&changed, TTL).await.unwrap();
+    assert_eq!(next(&mut watch).await, Change::Put(changed));
+}
+
+#[tokio::test]
+async fn a_broker_goes_on_after_the_hub_restarts() {
+    let (world, env) = (World::new(), Env::real());
+    let broker = world.fresh().await.broker();
+    let mut before = broker.subscribe("room.1", 16).await.unwrap();
+    world.kill().await;
+    let ended = env.until(env.now() + WITHIN, before.next()).await;
+    assert_eq!(ended, Some(None), "its subscriptions end when the hub is lost");
+    assert!(broker.publish("room.1", Bytes::from_static(b"lost")).await.is_err());
+    world.restart().await;
+    let subscribe = async || broker.subscribe("room.1", 16).await;
+    let (mut after, gap) = until_it_works(&env, "subscribe", subscribe).await;
+    println!("subscribed again {gap:?} after the hub was back");
+    broker.publish("room.1", Bytes::from_static(b"hello")).await.unwrap();
+    let hello = env.until(env.now() + WITHIN, after.next()).await;
+    assert_eq!(hello, Some(Some(Delivery::Message(Bytes::from_static(b"hello")))));
+}
+
+#[tokio::test]
+async fn a_queue_goes_on_after_the_hub_restarts() {
+    let (world, env) = (World::new(), Env::real());
+    let queue = world.fresh().await.queue().await.unwrap();
+    queue.push("mail", Bytes::from_static(b"1")).await.unwrap();
+    world.kill().await;
+    let away = queue.push("mail", Bytes::from_static(b"2")).await.unwrap_err();
+    let honest = [QueueErrorKind::Unavailable, QueueErrorKind::Unknown];
+    assert!(honest.contains(&away.kind), "{away}");
+    world.restart().await;
+    let push = async || queue.push("mail", Bytes::from_static(b"3")).await;
+    let ((), gap) = until_it_works(&env, "push", push).await;
+    println!("pushed again {gap:?} after the hub was back");
+    let popped = queue.pop("mail", WITHIN).await.unwrap().unwrap();
+    assert_eq!(popped.body, "3", "its queues are in memory, and it says so");
+    assert!(!queue.capabilities().durable);
+}
+
+#[tokio::test]
+async fn leases_go_on_after_the_hub_restarts() {
+    let (world, env) = (World::new(), Env::real());
+    let leases = world.fresh().await.leases();
+    let app = node(1).id;
+    let holder = Holder { app, incarnation: Incarnation(1) };
+    let wanted = [Wanted { id: "role/1".into(), at_least: 0 }];
+    leases.open(&holder, TTL).await.unwrap();
+    let first = leases.acquire(&holder, &wanted).await.unwrap();
+    let Acquired::Held { epoch: first, .. } = first[0] else { panic!("{first:?}") };
+    world.kill().await;
+    let away = leases.keep_alive(&holder).await.unwrap_err();
+    assert_eq!(away.kind, LeaseErrorKind::Unavailable, "{away}");
+    world.restart().await;
+    let alive = async || match leases.keep_alive(&holder).await {
+        Err(error) if error.kind == LeaseErrorKind::Expired => Ok(()),
+        other => Err(format!("{other:?}")),
+    };
+    let ((), gap) = until_it_works(&env, "a restart drops all holders", alive).await;
+    println!("told that it holds nothing {gap:?} after the hub was back");
+    leases.open(&holder, TTL).await.unwrap();
+    let second = leases.acquire(&holder, &wanted).await.unwrap();
+    let Acquired::Held { epoch: second, .. } = second[0] else { panic!("{second:?}") };
+    assert!(second > first, "{second} after {first}");
+}
+
+static ROLE: Table = Table {
+    name: "role",
+    key: Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false },
+    columns: &[Column { number: 2, name: "name", kind: Kind::Text, unique: true, index: false }],
+};
+
+#[tokio::test]
+async fn a_store_goes_on_after_the_hub_restarts() {
+    let (world, env) = (World::new(), Env::real());
+    let store = world.fresh().await.store();
+    store.prepare(&[&ROLE]).await.unwrap();
+    let row = RowId { table: &ROLE, key: "1".into(), sub: None };
+    let holder = Holder { app: node(1).id, incarnation: Incarnation(1) };
+    let token = Token { lease: "role/1".into(), epoch: 5, holder, activation: 1 };
+    let claimed = store.claim(std::slice::from_ref(&row), token.clone()).await.unwrap();
+    assert_eq!(claimed[0].version, 1);
+    let fields = vec![(2, Value::Text("ann".into()))];
+    let guard = Guard::Owner(token, 1);
+    let op = Op { row: row.clone(), guard, write: Write::Create(fields.clone()), records: None };
+    let commit = async || store.commit(vec![Batch { ops: vec![op.clone()] }]).await.remove(0);
+
+    world.kill().await;
+    let away = commit().await.unwrap_err();
+    let honest = [StoreErrorKind::Unavailable, StoreErrorKind::Unknown];
+    assert!(honest.contains(&away.kind), "{away}");
+    let read = store.read(std::slice::from_ref(&row)).await.unwrap_err();
+    assert_eq!(read.kind, StoreErrorKind::Unavailable);
+    world.restart().await;
+    // The same bytes, and nobody has prepared the table again.
+    let (done, gap) = until_it_works(&env, "commit", commit).await;
+    assert_eq!(done, Committed { versions: vec![2] });
+    println!("committed {gap:?} after the hub was back");
+    let kept = store.read(&[row]).await.unwrap().remove(0).unwrap();
+    assert_eq!((kept.version, kept.fields), (2, fields));
+}
+
+#[tokio::test]
+async fn a_hub_that_is_told_to_stop_does_not_wait_for_who_waits() {
+    let (world, env) = (World::new(), Env::real());
+    let client = world.fresh().await;
+    let (discovery, queue) = (client.discovery(), client.queue().await.unwrap());
+    let mut watch = discovery.watch().await.unwrap();
+    assert_eq!(next(&mut watch).await, Change::Synced);
+    let popping = async {
+        let _whatever = queue.pop("mail", WITHIN).await;
+    };
+    let stopping = async {
+        env.sleep(Duration::from_millis(50)).await;
+        let begun = env.now();
+        world.stop().await;
+        env.now() - begun
+    };
+    let stopped = tokio::select! {
+        biased;
+        stopped = stopping => stopped,
+        () = async { popping.await; std::future::pending().await } => unreachable!("it waits"),
+    };
+    assert!(stopped < Duration::from_secs(5), "it took {stopped:?}; a poll takes 10 s");
+}
