@@ -36,7 +36,7 @@ impl Default for HubConfig {
             queue_bytes_max: 64 << 20,
             queues_max: 4096,
             streams_max: 16_384,
-            subscription_max: 4096,
+            subscription_max: 1024,
             poll_ms: 10_000,
             idle_ms: 60_000,
             tables_max: 4096,

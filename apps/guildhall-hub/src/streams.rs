@@ -33,7 +33,13 @@ pub(crate) struct Streams {
     idle: Duration,
     poll: Duration,
     draining: CancellationToken,
-    open: Mutex<BTreeMap<u64, Arc<Stream>>>,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    streams: BTreeMap<u64, Arc<Stream>>,
+    /// When those that nobody asks for were last looked for.
+    swept: Instant,
 }
 
 struct Stream {
@@ -43,21 +49,22 @@ struct Stream {
 
 impl Streams {
     pub(crate) fn new(env: Env, config: &HubConfig, draining: CancellationToken) -> Self {
+        let open = Open { streams: BTreeMap::new(), swept: env.now() };
         Self {
             env,
             max: config.streams_max,
             idle: Duration::from_millis(config.idle_ms),
             poll: Duration::from_millis(config.poll_ms),
             draining,
-            open: Mutex::default(),
+            open: Mutex::new(open),
         }
     }
 
     pub(crate) fn open(&self, source: impl Source + 'static) -> Result<StreamRsp, Status> {
         let now = self.env.now();
         let mut open = self.open.lock();
-        open.retain(|_, stream| now < *stream.asked.lock() + self.idle);
-        if open.len() >= self.max {
+        open.sweep(now, self.idle);
+        if open.streams.len() >= self.max {
             let why = format!("the hub has {} streams (hub.streams_max)", self.max);
             return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
         }
@@ -65,17 +72,23 @@ impl Streams {
         let id = self.env.random();
         let stream =
             Stream { source: tokio::sync::Mutex::new(Box::new(source)), asked: Mutex::new(now) };
-        open.insert(id, Arc::new(stream));
+        open.streams.insert(id, Arc::new(stream));
         Ok(StreamRsp { stream: id })
     }
 
     async fn next(&self, req: &NextReq) -> NextRsp {
         let ended = NextRsp { items: Vec::new(), ended: true };
-        let Some(stream) = self.open.lock().get(&req.stream).cloned() else {
-            return ended;
+        let now = self.env.now();
+        let stream = {
+            let mut open = self.open.lock();
+            if now >= open.swept + self.idle {
+                open.sweep(now, self.idle);
+            }
+            open.streams.get(&req.stream).cloned()
         };
-        *stream.asked.lock() = self.env.now();
-        let end = self.env.now() + self.poll.min(Duration::from_millis(req.wait_ms));
+        let Some(stream) = stream else { return ended };
+        *stream.asked.lock() = now;
+        let end = now + self.poll.min(Duration::from_millis(req.wait_ms));
         let taken = tokio::select! {
             biased;
             () = self.draining.cancelled() => return ended,
@@ -84,7 +97,7 @@ impl Streams {
         match taken {
             Some(Some(items)) => NextRsp { items, ended: false },
             Some(None) => {
-                self.open.lock().remove(&req.stream);
+                self.open.lock().streams.remove(&req.stream);
                 ended
             }
             None => NextRsp::default(),
@@ -92,7 +105,14 @@ impl Streams {
     }
 
     fn close(&self, id: u64) {
-        self.open.lock().remove(&id);
+        self.open.lock().streams.remove(&id);
+    }
+}
+
+impl Open {
+    fn sweep(&mut self, now: Instant, idle: Duration) {
+        self.streams.retain(|_, stream| now < *stream.asked.lock() + idle);
+        self.swept = now;
     }
 }
 

@@ -96,7 +96,7 @@ pub struct LeaseCapabilities {
 pub struct Wanted {
     /// Which id.
     pub id: LeaseId,
-    /// The largest epoch that the asker has seen for it, in grants or in rows.
+    /// The largest epoch that the asker has seen for it, in grants or in rows; not of the era 65535, which is not used.
     pub at_least: u64,
 }
 

@@ -26,7 +26,7 @@ pub struct HubDiscovery {
     registered: Arc<Mutex<Registered>>,
 }
 
-/// What this client has registered, and until when. As many as its users have: one, outside of tests.
+/// What this client has registered, and until when: one app, outside of tests.
 type Registered = BTreeMap<AppId, (RegisterReq, Instant)>;
 
 impl HubDiscovery {
@@ -46,9 +46,13 @@ impl Discovery for HubDiscovery {
     ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
         Box::pin(async move {
             let req = RegisterReq { record: node.encode(), ttl_ms: convert::to_ms(ttl) };
-            let end = self.client.env().now() + ttl;
-            // Also when it fails: the hub may be back before the next try.
-            self.registered.lock().insert(node.id.clone(), (req.clone(), end));
+            let now = self.client.env().now();
+            {
+                let mut registered = self.registered.lock();
+                registered.retain(|_, (_, end)| now < *end);
+                // Also when it fails: the hub may be back before the next try.
+                registered.insert(node.id.clone(), (req.clone(), now + ttl));
+            }
             let done = DiscoveryClient::new(self.client.cx()).register(req).await;
             done.map_err(|status| failed("register", &status))
         })

@@ -8,8 +8,8 @@ use guildhall_core::discovery::{Change, Discovery as _, NodeRecord, NodeState};
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
 use guildhall_core::queue::{Queue as _, QueueErrorKind};
 use guildhall_core::store::{
-    Batch, Column, Committed, Guard, Holder, Kind, Op, RowId, Store as _, StoreErrorKind, Table,
-    Token, Value, Write,
+    Batch, Column, Committed, Guard, Holder, Kind, Op, Query, RowId, Store as _, StoreErrorKind,
+    Table, Token, Value, Write,
 };
 use guildhall_core::{Env, Incarnation};
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use crate::world::{WITHIN, World, until_it_works};
 
 const TTL: Duration = Duration::from_secs(60);
 
-fn node(inst: u64) -> NodeRecord {
+pub(crate) fn node(inst: u64) -> NodeRecord {
     NodeRecord {
         id: format!("test.w1.role.{inst}").parse().unwrap(),
         incarnation: Incarnation(1),
@@ -140,34 +140,63 @@ static ROLE: Table = Table {
     columns: &[Column { number: 2, name: "name", kind: Kind::Text, unique: true, index: false }],
 };
 
+pub(crate) fn row(key: &str) -> RowId {
+    RowId { table: &ROLE, key: key.into(), sub: None }
+}
+
+/// The token to claim a row with, and what creates it then.
+pub(crate) fn create(key: &str, records: Bytes) -> (Token, Batch) {
+    let holder = Holder { app: node(1).id, incarnation: Incarnation(1) };
+    let token = Token { lease: "role/1".into(), epoch: 5, holder, activation: 1 };
+    let write = Write::Create(vec![(2, Value::Text(key.into()))]);
+    let guard = Guard::Owner(token.clone(), 1);
+    (token, Batch { ops: vec![Op { row: row(key), guard, write, records: Some(records) }] })
+}
+
 #[tokio::test]
 async fn a_store_goes_on_after_the_hub_restarts() {
     let (world, env) = (World::new(), Env::real());
     let store = world.fresh().await.store();
     store.prepare(&[&ROLE]).await.unwrap();
-    let row = RowId { table: &ROLE, key: "1".into(), sub: None };
-    let holder = Holder { app: node(1).id, incarnation: Incarnation(1) };
-    let token = Token { lease: "role/1".into(), epoch: 5, holder, activation: 1 };
-    let claimed = store.claim(std::slice::from_ref(&row), token.clone()).await.unwrap();
+    let (token, batch) = create("1", Bytes::new());
+    let claimed = store.claim(&[row("1")], token).await.unwrap();
     assert_eq!(claimed[0].version, 1);
-    let fields = vec![(2, Value::Text("ann".into()))];
-    let guard = Guard::Owner(token, 1);
-    let op = Op { row: row.clone(), guard, write: Write::Create(fields.clone()), records: None };
-    let commit = async || store.commit(vec![Batch { ops: vec![op.clone()] }]).await.remove(0);
+    let commit = async || store.commit(vec![batch.clone()]).await.remove(0);
 
     world.kill().await;
     let away = commit().await.unwrap_err();
     let honest = [StoreErrorKind::Unavailable, StoreErrorKind::Unknown];
     assert!(honest.contains(&away.kind), "{away}");
-    let read = store.read(std::slice::from_ref(&row)).await.unwrap_err();
+    let read = store.read(&[row("1")]).await.unwrap_err();
     assert_eq!(read.kind, StoreErrorKind::Unavailable);
     world.restart().await;
     // The same bytes, and nobody has prepared the table again.
     let (done, gap) = until_it_works(&env, "commit", commit).await;
     assert_eq!(done, Committed { versions: vec![2] });
     println!("committed {gap:?} after the hub was back");
-    let kept = store.read(&[row]).await.unwrap().remove(0).unwrap();
-    assert_eq!((kept.version, kept.fields), (2, fields));
+    let kept = store.read(&[row("1")]).await.unwrap().remove(0).unwrap();
+    assert_eq!((kept.version, kept.fields), (2, vec![(2, Value::Text("1".into()))]));
+}
+
+#[tokio::test]
+async fn a_commit_larger_than_a_frame_goes_in_parts_and_one_batch_that_large_is_refused() {
+    let store = World::new().fresh().await.store();
+    store.prepare(&[&ROLE]).await.unwrap();
+    let keys: Vec<String> = (0..600).map(|n| n.to_string()).collect();
+    let rows: Vec<RowId> = keys.iter().map(|key| row(key)).collect();
+    let records = Bytes::from(vec![7; 10_000]);
+    let batches: Vec<_> = keys.iter().map(|key| create(key, records.clone())).collect();
+    store.claim(&rows, batches[0].0.clone()).await.unwrap();
+    let done = store.commit(batches.into_iter().map(|(_, batch)| batch).collect()).await;
+    assert_eq!(done.len(), rows.len());
+    assert!(done.iter().all(|done| *done == Ok(Committed { versions: vec![2] })));
+    let query = Query { table: &ROLE, conditions: Vec::new(), after: None, limit: 1000 };
+    let page = store.query(&query).await.unwrap();
+    assert!(page.more && !page.rows.is_empty(), "a page fits a frame");
+
+    let (_, large) = create("0", Bytes::from(vec![7; 5 << 20]));
+    let error = store.commit(vec![large]).await.remove(0).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Invalid, "{error}");
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ pub use board::{HELD_MAX, SESSIONS_MAX, WATCH_BUFFER};
 /// How far ahead of the grants the kept mark is, so that few grants wait for it.
 const AHEAD: u64 = 10_000;
 
+/// No epoch as large as this is asked for: one damaged row must not use up the epochs of all ids.
+pub const EPOCH_END: u64 = 0xffff << 48;
+
 /// Leases in memory. Clones share them.
 #[derive(Clone)]
 pub struct MemoryLeases(Arc<Shared>);
@@ -79,25 +82,25 @@ impl MemoryLeases {
         at_least: u64,
         act: impl FnOnce(&mut Board) -> R,
     ) -> Result<R, LeaseError> {
-        let top = |board: &Board| {
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            board.granted.max(at_least).checked_add(count).ok_or_else(|| {
-                let why =
-                    format!("there is no epoch above {at_least}; such a one was never granted");
-                LeaseError::new(LeaseErrorKind::Invalid, operation, why)
-            })
-        };
+        if at_least >= EPOCH_END {
+            let why = format!(
+                "{at_least} was never granted: it is of the last era, which is not used; the row that has it is damaged"
+            );
+            return Err(LeaseError::new(LeaseErrorKind::Invalid, operation, why));
+        }
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let top = |board: &Board| board.granted.max(at_least).saturating_add(count);
         let mut act = Some(act);
         loop {
             let done = self.on_board(|board| {
-                let allowed = top(board)? <= board.may_grant;
-                Ok(act.take_if(|_| allowed).map(|act| act(board)))
-            })?;
+                let allowed = top(board) <= board.may_grant;
+                act.take_if(|_| allowed).map(|act| act(board))
+            });
             if let Some(done) = done {
                 return Ok(done);
             }
             let _alone = self.0.raising.lock().await;
-            let mark = top(&self.0.board.lock())?;
+            let mark = top(&self.0.board.lock());
             if let Some(kept) = &self.0.mark
                 && mark > self.0.board.lock().may_grant
             {

@@ -101,9 +101,21 @@ async fn no_epoch_above_the_kept_mark_is_granted() {
     disk.full.store(true, Ordering::SeqCst);
     let error = grant(&leases, kept).await.unwrap_err();
     assert_eq!(error.kind, LeaseErrorKind::Unavailable);
-    assert!(grant(&leases, u64::MAX).await.is_err(), "there is nothing above it");
 
     let restarted = MemoryLeases::durable(env, kept, disk as _);
     restarted.open(&holder(), TIMES.ttl).await.unwrap();
     assert_eq!(grant(&restarted, 0).await.unwrap_err().kind, LeaseErrorKind::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_epoch_does_not_use_up_those_of_others() {
+    let env = Env::real();
+    let leases = MemoryLeases::new(env);
+    leases.open(&holder(), TIMES.ttl).await.unwrap();
+    for damaged in [u64::MAX, u64::MAX - 1, 0xffff << 48] {
+        let error = grant(&leases, damaged).await.unwrap_err();
+        assert_eq!(error.kind, LeaseErrorKind::Invalid, "{error}");
+    }
+    let last = grant(&leases, (0xffff << 48) - 1).await.unwrap();
+    assert!(grant(&leases, 0).await.unwrap() > last);
 }
