@@ -1,4 +1,5 @@
 //! `bench -- call`: CPU per call of ours and of tonic's unary, interleaved, so that the machine's other work hits both.
+//! `bench -- count CALLS`: makes that many calls of ours, no more and no less, for tools that count instructions.
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 #![allow(clippy::disallowed_methods, reason = "it measures the real world")]
 
@@ -19,11 +20,31 @@ const PAYLOAD: [u8; 64] = [7; 64];
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args != ["call"] {
-        bail!("usage: cargo run --release -p bench -- call");
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(call())
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["call"] => runtime.block_on(call()),
+        ["count", calls] => runtime.block_on(count(calls.parse()?)),
+        _ => bail!("usage: cargo run --release -p bench -- call | count CALLS"),
+    }
+}
+
+/// Makes calls, 64 at a time.
+async fn count(calls: u64) -> Result<()> {
+    let ours = Arc::new(ours::start().await?);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..64 {
+        let ours = Arc::clone(&ours);
+        callers.spawn(async move {
+            for _ in 0..calls / 64 {
+                ours.call().await?;
+            }
+            Ok::<(), anyhow::Error>(())
+        });
+    }
+    while let Some(caller) = callers.join_next().await {
+        caller??;
+    }
+    Ok(())
 }
 
 /// Callers and servers of both share one thread, so that CPU per call is of both ends together.

@@ -1,6 +1,5 @@
 //! For the operator: `/healthz` (it runs), `/readyz` (it can serve players), `/metrics` (Prometheus text).
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +9,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use guildhall::gate::Gate;
 use guildhall::{BoxFuture, Component, Config, Cx, StartError};
 use serde::{Deserialize, Serialize};
 
@@ -42,14 +40,13 @@ pub struct Admin(Arc<Inner>);
 struct Inner {
     web: Web,
     needs: Needs,
-    gate: Option<Gate>,
     draining: AtomicBool,
 }
 
 impl Admin {
-    /// For an app that serves players when it finds `needs`, and counts what passes `gate`.
-    pub fn new(needs: Needs, gate: Option<Gate>) -> Self {
-        Self(Arc::new(Inner { web: Web::new(), needs, gate, draining: AtomicBool::new(false) }))
+    /// For an app that serves players when it finds `needs`.
+    pub fn new(needs: Needs) -> Self {
+        Self(Arc::new(Inner { web: Web::new(), needs, draining: AtomicBool::new(false) }))
     }
 
     /// Where it listens, once it does.
@@ -84,14 +81,14 @@ impl Component for Admin {
 }
 
 fn router(inner: &Arc<Inner>, cx: &Cx) -> Router {
-    let (ready, metrics) = ((Arc::clone(inner), cx.clone()), (Arc::clone(inner), cx.clone()));
+    let (ready, metrics) = ((Arc::clone(inner), cx.clone()), cx.metrics().clone());
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || std::future::ready(ready.0.ready(&ready.1))))
         .route(
             "/metrics",
             get(move || {
-                let text = metrics.0.metrics(&metrics.1);
+                let text = metrics.text();
                 std::future::ready(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
             }),
         )
@@ -109,25 +106,5 @@ impl Inner {
                 (StatusCode::SERVICE_UNAVAILABLE, missing)
             }
         }
-    }
-
-    fn metrics(&self, cx: &Cx) -> String {
-        let mut text = cx.metrics();
-        let Some(gate) = &self.gate else { return text };
-        let stats = gate.stats();
-        for (name, kind, help, value) in [
-            ("connections", "gauge", "Connections at present.", &stats.connections),
-            ("calls_total", "counter", "Calls and casts that were handed on.", &stats.calls),
-            ("errors_total", "counter", "Calls that were answered with an error.", &stats.errors),
-            ("pushes_total", "counter", "Pushes, once for each client.", &stats.pushes),
-            ("encodes_total", "counter", "Pushes that were put into a form.", &stats.encodes),
-            ("dropped_total", "counter", "Packets that nobody got.", &stats.dropped),
-            ("cut_total", "counter", "Connections refused or ended.", &stats.cut),
-        ] {
-            let (name, value) = (format!("guildhall_gate_{name}"), value.load(Ordering::Relaxed));
-            let _infallible =
-                writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
-        }
-        text
     }
 }

@@ -86,7 +86,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
             .actor::<NameActor, _>(|a| a.serve(NamesServer))
             .actor::<SessionActor, _>(|a| a.serve(SessionServer));
     }
-    let admin = Admin::new(needs.clone(), gate.clone());
+    let admin = Admin::new(needs.clone());
     let places = Places { login, gate, admin: admin.clone(), store };
     let app = app.component(admin).on_ready(move |cx| {
         places.print();

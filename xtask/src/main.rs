@@ -22,7 +22,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy,
                      test, and a run of the demo
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
-                     --fix: put the code of the examples into the pages that show it
+                     --fix: bring docs/config.md and the code that pages show up to date
   codegen [--check]  generate the framework's own protos; --check: fail where the committed
                      code differs";
 

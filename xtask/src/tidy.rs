@@ -1,7 +1,9 @@
 //! `tidy`: the rules that are not code decay, so a program checks them.
 
+mod config_page;
+mod pages;
 mod promises;
-mod readme;
+mod reasons;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -9,19 +11,22 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Checks everything and reports all that is wrong; with `fix` the pages show the code of the examples first.
+/// Checks everything and reports all that is wrong; with `fix` the pages are brought up to date first.
 pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
-    if fix {
-        readme::fix(root)?;
-    }
     let files = tracked(root)?;
+    if fix {
+        config_page::fix(root, &files)?;
+        pages::fix(root, &files)?;
+    }
     let mut wrong = Vec::new();
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {
         let text = std::fs::read_to_string(root.join(file))?;
         wrong.extend(source::check(&file.to_string_lossy(), &text));
     }
     wrong.extend(promises::check(root, &files)?);
-    wrong.extend(readme::check(root)?);
+    wrong.extend(config_page::check(root, &files)?);
+    wrong.extend(reasons::check(root)?);
+    wrong.extend(pages::check(root, &files)?);
     for line in &wrong {
         eprintln!("{line}");
     }

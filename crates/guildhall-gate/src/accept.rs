@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,7 +17,7 @@ use crate::connection::drive;
 use crate::form::Form;
 use crate::gate::Edge;
 use crate::out::End;
-use crate::stats::{GateStats, count};
+use crate::stats::GateStats;
 use crate::transport::Protocol;
 
 /// Longest that a refusal may hold up the next connection.
@@ -59,7 +58,7 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
 
 /// Says why, as far as one try goes: a connection that is refused costs no task.
 async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
-    count(&edge.shared.stats.cut);
+    edge.shared.stats.cut.add(1);
     tracing::debug!(peer = %accepted.peer, limit, "a connection was refused");
     let Ok(conn) = (accepted.attach)() else { return };
     let mut why = BytesMut::new();
@@ -115,7 +114,7 @@ impl Places {
         }
         taken.all += 1;
         *taken.by_address.entry(address).or_default() += 1;
-        places.stats.connections.fetch_add(1, Ordering::Relaxed);
+        places.stats.connections.add(1);
         Ok(Place { places: Arc::clone(places), address })
     }
 
@@ -147,7 +146,7 @@ impl Drop for Place {
                 taken.by_address.remove(&self.address);
             }
         }
-        self.places.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        self.places.stats.connections.add(-1);
         if taken.all == 0 {
             self.places.emptied.notify_waiters();
         }

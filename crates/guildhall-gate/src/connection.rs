@@ -15,7 +15,6 @@ use guildhall_wire::{ClientHello, Packet, Welcome};
 use crate::clients::Client;
 use crate::gate::Edge;
 use crate::out::{End, Outbox};
-use crate::stats::count;
 use crate::transport::{Protocol, Transport};
 use driver::Driver;
 
@@ -32,7 +31,7 @@ pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protoc
         Err(end) => end,
     };
     if end != End::Gone {
-        count(&edge.shared.stats.cut);
+        edge.shared.stats.cut.add(1);
         tracing::debug!(?end, "a connection is ended");
     }
     let deadline = env.now() + config.close();
@@ -67,7 +66,7 @@ async fn handshake(
     let hello = loop {
         match transport.next_packet(out).await? {
             Packet::Hello(hello) => break hello,
-            _ => count(&edge.shared.stats.dropped),
+            _ => edge.shared.stats.dropped.add(1),
         }
     };
     let player = identify(edge, &hello)?;

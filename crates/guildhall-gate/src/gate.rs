@@ -143,6 +143,7 @@ impl Component for Gate {
         cx: Cx,
     ) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async move {
+            self.shared.stats.register(cx.metrics())?;
             let config: GateConfig = config.section("gate")?;
             self.open(config, cx).await.map_err(StartError::new)
         })

@@ -1,7 +1,6 @@
 //! A push on its way to clients: put into each form at most once, however many get it.
 
 use std::cell::OnceCell;
-use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use guildhall_wire::packet::{push_json, put_push};
@@ -10,7 +9,6 @@ use crate::clients::Client;
 use crate::form::Form;
 use crate::gate::Shared;
 use crate::json;
-use crate::stats::count;
 
 pub(crate) struct Push<'a> {
     shared: &'a Shared,
@@ -34,7 +32,7 @@ impl<'a> Push<'a> {
         match encoded.filter(|encoded| encoded.len() <= client.out.max()) {
             Some(encoded) => {
                 client.form.put_encoded(out, encoded);
-                count(&self.shared.stats.pushes);
+                self.shared.stats.pushes.add(1);
             }
             None => self.dropped(),
         }
@@ -42,7 +40,7 @@ impl<'a> Push<'a> {
 
     /// Nobody gets it.
     pub(crate) fn dropped(&self) {
-        count(&self.shared.stats.dropped);
+        self.shared.stats.dropped.add(1);
     }
 
     fn encoded(&self, form: Form) -> Option<&[u8]> {
@@ -53,14 +51,14 @@ impl<'a> Push<'a> {
     }
 
     fn to_frame(&self) -> Option<BytesMut> {
-        self.shared.stats.encodes.fetch_add(1, Ordering::Relaxed);
+        self.shared.stats.encodes.add(1);
         let mut frame = BytesMut::new();
         put_push(&mut frame, usize::MAX, self.seq, self.method, self.body).ok()?;
         Some(frame)
     }
 
     fn to_text(&self) -> Option<String> {
-        self.shared.stats.encodes.fetch_add(1, Ordering::Relaxed);
+        self.shared.stats.encodes.add(1);
         let known = self.shared.methods.known();
         let Some(method) = known.pushes.get(&self.method) else {
             let id = format!("{:#010x}", self.method);

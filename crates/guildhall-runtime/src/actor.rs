@@ -30,7 +30,7 @@ pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
-pub(crate) use room::{ActorType, AnyRoom, Registered, open};
+pub(crate) use room::{ActorType, AnyRoom, Registered, World, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
 pub use services::{ActorServices, ActorSetup, And};

@@ -13,29 +13,31 @@ use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver,
+    Saver, World,
 };
 use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::lane::Lane;
-use crate::link::{listen, self_loop};
+use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
+use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::worker::{Threads, Workers};
 
 pub use running::RunningApp;
@@ -56,9 +58,11 @@ pub struct App {
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
+    stream_handlers: StreamHandlers,
     given: Given,
 }
 
+type Task = JoinHandle<Option<()>>;
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -93,6 +97,8 @@ pub(crate) struct AppInner {
     pub(crate) env: Env,
     pub(crate) slots: u32,
     pub(crate) links: LinkConfig,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) streams: Streams,
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
@@ -109,7 +115,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: Arc<LiveCount>,
+    pub(crate) in_flight: LiveCount,
+    pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     record: RwLock<NodeRecord>,
 }
@@ -154,6 +161,7 @@ impl App {
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
+            stream_handlers: StreamHandlers::default(),
             given: Given::default(),
         }
     }
@@ -197,6 +205,21 @@ impl App {
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
+    #[must_use]
+    pub fn on_stream<F>(
+        mut self,
+        name: &'static str,
+        handler: impl Fn(Cx, Stream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |cx, stream| -> BoxFuture<'static, ()> { Box::pin(handler(cx, stream)) };
+        self.stream_handlers.insert(name, Arc::new(handler));
         self
     }
 
@@ -274,8 +297,19 @@ impl App {
         self.start_on(Workers::current()).await
     }
 
+    #[allow(clippy::too_many_lines, reason = "one part after the other")]
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self {
+            config,
+            env,
+            services,
+            actors,
+            components,
+            plugins,
+            ready,
+            stream_handlers,
+            given,
+        } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -286,17 +320,22 @@ impl App {
         if app.slots == 0 {
             return Err(StartError("app.slots is 0; it must be at least 1".into()));
         }
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &env, workers.len());
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
-        let services = table(services.iter().chain(actors.iter().flat_map(|a| &a.services)))?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
+        let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
@@ -304,14 +343,16 @@ impl App {
             mesh: Mesh::new(env.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
-            in_flight: Arc::default(),
-            counters: Counters::default(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            metrics,
+            counters,
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             backends: backends.later,
+            streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
             slots: app.slots,
             workers,
@@ -319,6 +360,7 @@ impl App {
             incarnation: record.incarnation,
             env,
             links,
+            tls,
             calls,
             save,
             services,
@@ -334,10 +376,7 @@ impl App {
             tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
         }
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        let heartbeat = heartbeat(Arc::clone(&inner), Arc::clone(&backends.discovery), ttl);
-        tasks.push(inner.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(&inner), Arc::clone(&backends.discovery));
-        tasks.push(inner.env.spawn("discovery-watch", watching));
+        tasks.extend(inner.join(&backends.discovery, ttl));
         let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
         ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
@@ -357,8 +396,18 @@ impl AppInner {
         Ok(())
     }
 
+    /// Registers, and follows who else is there.
+    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        [
+            self.env.spawn("discovery-register", heartbeat),
+            self.env.spawn("discovery-watch", watching),
+        ]
+    }
+
     /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
+    fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
@@ -411,9 +460,10 @@ fn record(
 }
 
 fn table<'a>(
+    meters: ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::default();
+    let mut table = ServiceTable::new(meters);
     for service in services {
         table.add(service).map_err(StartError)?;
     }
@@ -434,9 +484,9 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     }
     let bound = env.listen("link.listen", &links.listen).await;
     let (listener, addr) = bound.map_err(StartError)?;
-    if links.secret.is_empty() && !addr.ip().is_loopback() {
+    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is no link.secret; set the same one on all apps"
+            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
         return Err(StartError(why));
     }

@@ -11,6 +11,7 @@ use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
+use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::Target;
 use crate::cx::Cx;
@@ -42,6 +43,7 @@ pub(crate) async fn call_encoded<Req: Message>(
     req: &Req,
 ) -> Result<Bytes, Status> {
     let app = &*cx.app;
+    let counted = Counted { app, method, code: Code::Cancelled };
     if cx.cancelled() {
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
@@ -52,25 +54,61 @@ pub(crate) async fn call_encoded<Req: Message>(
     let mut retries = 0;
     loop {
         let status = match once(cx, method, target, key, deadline, head.as_ref(), req).await {
-            Ok(body) => return Ok(body),
+            Ok(body) => return counted.end(Ok(body)),
             Err(status) => status,
         };
         // P2P names an app: another one will not do.
         let may = !matches!(target, Target::App(_)) && may_retry(&status, method);
         let pause = Duration::from_millis(app.calls.retry_pause_ms);
-        if !may || retries == app.calls.retries_max || app.env.now() + pause >= deadline {
-            return Err(status);
-        }
-        if !app.retries.spend() {
-            return Err(status);
+        let late = retries == app.calls.retries_max || app.env.now() + pause >= deadline;
+        if !may || late || !app.retries.spend() {
+            return counted.end(Err(status));
         }
         retries += 1;
         app.env.sleep(pause).await;
     }
 }
 
+/// Counts a call when it ends; one that is dropped before is cancelled.
+struct Counted<'a> {
+    app: &'a AppInner,
+    method: &'static MethodDesc,
+    code: Code,
+}
+
+impl Counted<'_> {
+    #[inline]
+    fn end<T>(mut self, result: Result<T, Status>) -> Result<T, Status> {
+        self.code = code_of(&result);
+        result
+    }
+}
+
+impl Drop for Counted<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.app.counters.calls.add(self.method, self.code);
+    }
+}
+
+fn code_of<T>(result: &Result<T, Status>) -> Code {
+    result.as_ref().err().map_or(Code::Ok, Status::code)
+}
+
 /// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
 pub(crate) fn cast<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<(), Status> {
+    let sent = send(cx, method, target, key, req);
+    cx.app.counters.calls.add(method, code_of(&sent));
+    sent
+}
+
+fn send<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,

@@ -1,30 +1,27 @@
-//! What an app counts, and its text form for Prometheus.
+//! What the runtime counts of itself.
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod calls;
+
+use crate::metrics::{Counter, Gauge, MetricError, Metrics};
+
+pub(crate) use calls::{Answered, CallMeters, ServedMeters};
 
 macro_rules! counters {
-    ($($(#[doc = $help:literal])+ $name:ident: $metric:literal,)*) => {
-        /// What an app counts. Every number only grows.
-        #[derive(Debug, Default)]
+    ($($(#[doc = $help:literal])+ $name:ident: $kind:ident $method:ident $metric:literal,)*) => {
+        /// What the runtime counts without labels, and its calls.
+        #[derive(Debug)]
         pub(crate) struct Counters {
-            $($(#[doc = $help])+ pub(crate) $name: Counter,)*
+            $($(#[doc = $help])+ pub(crate) $name: $kind,)*
+            /// Calls that this app makes.
+            pub(crate) calls: CallMeters,
         }
 
         impl Counters {
-            /// Prometheus' text format.
-            pub(crate) fn text(&self) -> String {
-                let mut text = String::new();
-                $(
-                    let help = concat!($($help),+);
-                    let _infallible = writeln!(
-                        text,
-                        "# HELP {0}{help}\n# TYPE {0} counter\n{0} {1}",
-                        $metric,
-                        self.$name.get(),
-                    );
-                )*
-                text
+            pub(crate) fn new(metrics: &Metrics) -> Result<Self, MetricError> {
+                Ok(Self {
+                    $($name: metrics.$method($metric, concat!($($help),+).trim(), &[])?.with(&[]),)*
+                    calls: CallMeters::new(metrics)?,
+                })
             }
         }
     };
@@ -32,40 +29,33 @@ macro_rules! counters {
 
 counters! {
     /// Calls and casts that an actor, or a serial or interleaved service, has run.
-    turns: "guildhall_actor_turns_total",
+    turns: Counter counter "guildhall_actor_turns_total",
     /// Times that a turn kept its worker busy for 50 ms or more.
-    slow_turns: "guildhall_actor_slow_turns_total",
+    slow_turns: Counter counter "guildhall_actor_slow_turns_total",
     /// Turns that panicked.
-    panics: "guildhall_actor_panics_total",
+    panics: Counter counter "guildhall_actor_panics_total",
     /// Turns that were ended by their limit.
-    turn_limits: "guildhall_actor_turn_limits_total",
+    turn_limits: Counter counter "guildhall_actor_turn_limits_total",
     /// Actors that became active.
-    activations: "guildhall_actor_activations_total",
+    activations: Counter counter "guildhall_actor_activations_total",
     /// Actors that were deactivated in order.
-    deactivations: "guildhall_actor_deactivations_total",
+    deactivations: Counter counter "guildhall_actor_deactivations_total",
     /// Activations that were dropped with their unsaved changes.
-    dropped: "guildhall_actor_dropped_total",
+    dropped: Counter counter "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
-    overloaded: "guildhall_actor_overloaded_total",
+    overloaded: Counter counter "guildhall_actor_overloaded_total",
     /// Batches of rows that were saved.
-    saves: "guildhall_saves_total",
+    saves: Counter counter "guildhall_saves_total",
     /// Batches of rows that a store did not take, and that are tried again.
-    save_retries: "guildhall_save_retries_total",
+    save_retries: Counter counter "guildhall_save_retries_total",
     /// Batches of rows that a store refused.
-    save_failures: "guildhall_save_failures_total",
-}
-
-/// A number that grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    #[inline]
-    pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+    save_failures: Counter counter "guildhall_save_failures_total",
+    /// Connections to other apps, and the one to itself, that this app makes calls on.
+    links_dialled: Gauge gauge "guildhall_links_dialled",
+    /// Connections of other apps, and the one of itself, that this app serves.
+    links_accepted: Gauge gauge "guildhall_links_accepted",
+    /// Bytes that wait for the sockets of all links, in steps of 4096 for each.
+    queued_bytes: Gauge gauge "guildhall_link_queued_bytes",
+    /// Calls that were accepted and not answered yet.
+    in_flight: Gauge gauge "guildhall_calls_in_flight",
 }

@@ -13,6 +13,7 @@ use guildhall_wire::{Head, Session};
 use crate::app::AppInner;
 use crate::chain::Callee;
 use crate::mesh::MeshChanges;
+use crate::metrics::Metrics;
 use crate::reply::Cancel;
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
@@ -149,9 +150,9 @@ impl Cx {
         self.app.workers.next()
     }
 
-    /// What the app has counted, as Prometheus text.
-    pub fn metrics(&self) -> String {
-        self.app.counters.text()
+    /// What the app counts: to add metrics of its own, and for the text of all.
+    pub fn metrics(&self) -> &Metrics {
+        &self.app.metrics
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

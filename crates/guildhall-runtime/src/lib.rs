@@ -23,6 +23,7 @@ mod lazy;
 mod link;
 mod live_count;
 mod mesh;
+pub mod metrics;
 mod node;
 mod out;
 mod pending;
@@ -33,6 +34,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod stream;
 mod turn;
 mod worker;
 
@@ -48,3 +50,4 @@ pub use prost;
 #[doc(hidden)]
 pub use prost_types;
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};

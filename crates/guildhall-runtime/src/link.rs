@@ -5,6 +5,7 @@ mod connect;
 mod open;
 mod serve;
 mod socket;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +21,18 @@ use guildhall_wire::frame::{
 };
 use prost::Message;
 
-use crate::config::LinkConfig;
+use crate::app::AppInner;
+use crate::counters::Answered;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
 use crate::reply::status_from_frame;
 
 use alive::{Alive, Heartbeat};
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, dial};
 pub(crate) use open::self_loop;
 pub(crate) use serve::listen;
-use socket::Socket;
+pub(crate) use socket::Socket;
+pub(crate) use tls::Tls;
 
 /// A connection to another app (or to this one, in memory) that calls are made on.
 #[derive(Debug)]
@@ -42,10 +45,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(peer: String, config: &LinkConfig) -> Arc<Self> {
+    fn new(peer: String, app: &AppInner) -> Arc<Self> {
+        let config = &app.links;
         Arc::new(Self {
             peer,
-            out: Out::new(config.queued_max),
+            out: Out::new(config.queued_max, &app.counters.queued_bytes),
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
             ping: Duration::from_millis(config.ping_ms),
@@ -67,9 +71,11 @@ impl Link {
         req: &Req,
     ) -> Result<Bytes, Status> {
         let open = std::future::poll_fn(|cx| self.pending.open(cx.waker(), deadline).into());
-        let waiting = Waiting { link: self, id: open.await? };
+        let mut waiting = Waiting { link: self, id: open.await?, answered: false };
         self.send(LinkKind::Call, waiting.id, method, left, head, req)?;
-        std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await
+        let reply = std::future::poll_fn(|cx| self.pending.poll(waiting.id, cx)).await;
+        waiting.answered = true;
+        reply
     }
 
     /// Sends a request that wants no reply.
@@ -142,9 +148,14 @@ impl Link {
             let next = self.pending.earliest();
             tokio::select! {
                 biased;
-                read = socket.read() => {
-                    alive.heard(env);
-                    let parsed = read.and_then(|()| self.take(&mut socket.input, &mut chunk, &mut replies, &mut away));
+                moved = socket.read_or_write(&mut writing) => {
+                    let parsed = moved.and_then(|read| match read {
+                        true => {
+                            alive.heard(env);
+                            self.take(&mut socket.input, &mut chunk, &mut replies, &mut away)
+                        }
+                        false => Ok(()),
+                    });
                     self.pending.answer(replies.drain(..), &mut wakers);
                     if let Err(error) = parsed {
                         tracing::debug!(peer = self.peer, %error, "a link ended");
@@ -153,7 +164,7 @@ impl Link {
                     // The callers that were just woken queue their next frames before these are written.
                     tokio::task::yield_now().await;
                 }
-                () = self.out.ready() => tokio::task::yield_now().await,
+                () = self.out.ready(), if writing.is_empty() => tokio::task::yield_now().await,
                 () = look.as_mut() => {
                     match alive.look(env) {
                         Heartbeat::Fine => {}
@@ -171,8 +182,10 @@ impl Link {
                     continue;
                 }
             }
-            self.out.take(&mut writing);
-            if socket.write(&mut writing).await.is_err() {
+            if writing.is_empty() {
+                self.out.take(&mut writing, &mut Answered::default());
+            }
+            if socket.write_now(&mut writing).is_err() {
                 break;
             }
         }
@@ -181,7 +194,7 @@ impl Link {
 
     /// Fails all calls, now and from now on.
     fn close(&self) {
-        self.out.close();
+        let _none = self.out.close();
         self.pending.close(&self.lost());
     }
 
@@ -231,11 +244,12 @@ impl Drop for CloseOnDrop {
 struct Waiting<'a> {
     link: &'a Link,
     id: u64,
+    answered: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.link.pending.forget(self.id) {
+        if !self.answered && self.link.pending.forget(self.id) {
             self.link.cancel(self.id);
         }
     }

@@ -1,32 +1,43 @@
 //! A number that can be waited for: calls without their reply, actors in memory. Draining waits until it is 0.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Notify;
+
+use crate::metrics::Gauge;
 
 /// How many there are of something that begins and ends.
 #[derive(Debug, Default)]
 pub(crate) struct LiveCount {
-    live: AtomicUsize,
+    live: Gauge,
     ended: Notify,
 }
 
 impl LiveCount {
+    /// Counts in `live`, which nobody else changes.
+    pub(crate) fn new(live: Gauge) -> Self {
+        Self { live, ended: Notify::new() }
+    }
+
+    pub(crate) fn live(&self) -> &Gauge {
+        &self.live
+    }
+
     #[inline]
     pub(crate) fn begin(&self) {
-        self.live.fetch_add(1, Ordering::Relaxed);
+        self.live.add(1);
     }
 
     #[inline]
     pub(crate) fn end(&self) {
-        if self.live.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.live.number().fetch_sub(1, Ordering::AcqRel) == 1 {
             self.ended.notify_waiters();
         }
     }
 
     #[inline]
     pub(crate) fn get(&self) -> usize {
-        self.live.load(Ordering::Acquire)
+        usize::try_from(self.live.number().load(Ordering::Acquire)).unwrap_or_default()
     }
 
     /// Waits until there is none. Cancel safe.

@@ -5,40 +5,49 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use guildhall_core::env::Instant;
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{Code, Effect, Status};
-use guildhall_wire::StatusBody;
 use guildhall_wire::frame::{
     Header, LinkKind, call_id_parts, error_aux, error_from_aux, put_frame,
 };
+use guildhall_wire::{StatusBody, TooLarge};
 use parking_lot::Mutex;
 use prost::Message;
 
-use crate::config::LinkConfig;
-use crate::live_count::LiveCount;
+use crate::app::AppInner;
+use crate::counters::Answered;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
 
 /// The replies of one connection, and which of its calls nobody waits for any more.
-#[derive(Debug)]
 pub(crate) struct Replies {
     pub(crate) out: Out,
-    frame_max: usize,
-    in_flight: Arc<LiveCount>,
+    app: Arc<AppInner>,
     /// By slot of the call's id, so that there are never more than the caller has slots.
     cancelled: Mutex<HashMap<u32, u32, BuildHasherDefault<IdHasher>>>,
 }
 
 impl Replies {
-    pub(crate) fn new(links: &LinkConfig, in_flight: Arc<LiveCount>) -> Arc<Self> {
+    pub(crate) fn new(app: &Arc<AppInner>) -> Arc<Self> {
         Arc::new(Self {
-            out: Out::new(links.queued_max),
-            frame_max: links.frame_max,
-            in_flight,
+            out: Out::new(app.links.queued_max, &app.counters.queued_bytes),
+            app: Arc::clone(app),
             cancelled: Mutex::default(),
         })
+    }
+
+    /// Takes the replies that are queued, and counts them.
+    pub(crate) fn take(&self, bytes: &mut BytesMut, answered: &mut Answered) {
+        self.out.take(bytes, answered);
+        self.app.services.meters.answered(answered, &self.app.env);
+    }
+
+    /// From now on nothing is sent.
+    pub(crate) fn close(&self) {
+        self.app.services.meters.answered(&mut self.out.close(), &self.app.env);
     }
 
     /// Notes that nobody waits for the reply of this call. At most `slots_max` are noted.
@@ -53,6 +62,12 @@ impl Replies {
     fn is_cancelled(&self, id: u64) -> bool {
         let (generation, slot) = call_id_parts(id);
         self.out.is_closed() || self.cancelled.lock().get(&slot) == Some(&generation)
+    }
+}
+
+impl std::fmt::Debug for Replies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replies").field("out", &self.out).finish_non_exhaustive()
     }
 }
 
@@ -77,6 +92,9 @@ pub struct ReplyPort(Option<Port>);
 struct Port {
     replies: Arc<Replies>,
     id: u64,
+    /// Where the call is counted.
+    meter: usize,
+    arrived: Instant,
 }
 
 impl ReplyPort {
@@ -85,9 +103,9 @@ impl ReplyPort {
         Self(None)
     }
 
-    pub(crate) fn link(replies: &Arc<Replies>, id: u64) -> Self {
-        replies.in_flight.begin();
-        Self(Some(Port { replies: Arc::clone(replies), id }))
+    pub(crate) fn link(replies: &Arc<Replies>, id: u64, meter: usize, arrived: Instant) -> Self {
+        replies.app.in_flight.begin();
+        Self(Some(Port { replies: Arc::clone(replies), id, meter, arrived }))
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
@@ -124,37 +142,51 @@ impl ReplyPort {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.replies.in_flight.end();
+        self.replies.app.in_flight.end();
     }
 }
 
 impl Port {
     fn send<M: Message>(&self, message: &M) {
         let header = Header::new(LinkKind::Reply, self.id);
-        let put = self
-            .replies
-            .out
-            .put(|out| put_frame(out, self.replies.frame_max, header, None, message));
-        if let Ok(Err(too_large)) = put {
+        if let Err(too_large) = self.put(Code::Ok, header, message) {
             let status = Status::new(Code::ResourceExhausted, format!("the reply: {too_large}"));
             self.fail(&status.with_reason(reason::TOO_LARGE).with_effect(Effect::Ran));
         }
-        // A peer that does not read its replies, or is gone, finds its calls failed at its end.
     }
 
     fn fail(&self, status: &Status) {
         let aux = error_aux(status.code() as u8, status.effect() as u8);
         let header = Header { aux, ..Header::new(LinkKind::Error, self.id) };
         let body = status_body(status);
-        let put =
-            self.replies.out.put(|out| put_frame(out, self.replies.frame_max, header, None, &body));
-        if let Ok(Err(_)) = put {
+        if self.put(status.code(), header, &body).is_err() {
             let short = StatusBody { reason: body.reason, ..StatusBody::default() };
-            let _closed = self
-                .replies
-                .out
-                .put(|out| put_frame(out, self.replies.frame_max, header, None, &short));
+            let _fits = self.put(status.code(), header, &short);
         }
+    }
+
+    /// Queues the answer, unless it is too large. A peer that does not read its replies, or is gone, finds its calls failed at
+    /// its end.
+    fn put(
+        &self,
+        code: Code,
+        header: Header<LinkKind>,
+        body: &impl Message,
+    ) -> Result<(), TooLarge> {
+        let Replies { out, app, .. } = &*self.replies;
+        let put = out.put_answer(|out, answered| {
+            let put = put_frame(out, app.links.frame_max, header, None, body);
+            if put.is_ok() {
+                answered.add(self.meter, code, self.arrived);
+            }
+            put
+        });
+        put.unwrap_or_else(|_refused| {
+            let mut answered = Answered::default();
+            answered.add(self.meter, code, self.arrived);
+            app.services.meters.answered(&mut answered, &app.env);
+            Ok(())
+        })
     }
 }
 

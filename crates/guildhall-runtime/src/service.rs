@@ -5,9 +5,9 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use guildhall_core::status::reason;
-use guildhall_core::{BoxFuture, Code, MethodDesc, ServiceDesc};
+use guildhall_core::{BoxFuture, MethodDesc, ServiceDesc};
 
+use crate::counters::ServedMeters;
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::keep;
@@ -66,22 +66,36 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Services by the ids of their methods.
-#[derive(Clone, Default)]
 pub(crate) struct ServiceTable {
-    methods: HashMap<u32, (Arc<dyn Service>, &'static MethodDesc), BuildHasherDefault<IdHasher>>,
+    methods: HashMap<u32, Served, BuildHasherDefault<IdHasher>>,
+    pub(crate) meters: ServedMeters,
     pub(crate) names: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) descs: Vec<&'static ServiceDesc>,
 }
 
+/// A method that an app serves.
+pub(crate) struct Served {
+    service: Arc<dyn Service>,
+    method: &'static MethodDesc,
+    /// Where it is counted.
+    meter: usize,
+}
+
 impl ServiceTable {
+    pub(crate) fn new(meters: ServedMeters) -> Self {
+        let (names, labels, descs) = Default::default();
+        Self { methods: HashMap::default(), meters, names, labels, descs }
+    }
+
     /// Adds a service.
     pub(crate) fn add(&mut self, service: &Arc<dyn Service>) -> Result<(), String> {
         let desc = service.desc();
         for method in desc.methods {
-            let before = self.methods.insert(method.id, (Arc::clone(service), method));
-            if let Some((_, other)) = before {
-                let (a, b) = (other.path, method.path);
+            let (service, meter) = (Arc::clone(service), self.meters.push(method.path));
+            let before = self.methods.insert(method.id, Served { service, method, meter });
+            if let Some(other) = before {
+                let (a, b) = (other.method.path, method.path);
                 let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
                 return Err(format!("method {b}: {a} {why}"));
             }
@@ -112,21 +126,28 @@ impl ServiceTable {
         Bytes::copy_from_slice(&hash.to_le_bytes())
     }
 
-    /// Begins the call of `method`, unless it is unknown or late.
+    #[inline]
+    pub(crate) fn get(&self, method: u32) -> Option<&Served> {
+        self.methods.get(&method)
+    }
+}
+
+impl Served {
+    /// Where calls of it are counted.
+    #[inline]
+    pub(crate) fn meter(&self) -> usize {
+        self.meter
+    }
+
+    /// Begins a call of it.
     #[inline]
     pub(crate) fn dispatch(
         &self,
         cx: Cx,
-        method: u32,
         body: Body<'_>,
         reply: ReplyPort,
     ) -> Option<HandlerFuture> {
-        let Some((service, method)) = self.methods.get(&method) else {
-            let why = format!("this app serves no method {method:#010x}");
-            reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
-            return None;
-        };
-        service.dispatch(Incoming { cx, method, body, reply })
+        self.service.dispatch(Incoming { cx, method: self.method, body, reply })
     }
 }
 

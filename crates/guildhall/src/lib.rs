@@ -13,12 +13,14 @@ pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
+pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Turn, Why,
+    Stream, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
+    StreamConfig,
 };
 #[doc(hidden)]
 pub use prost;

@@ -18,7 +18,6 @@ use crate::json;
 use crate::key::{self, OwnedKey};
 use crate::limit::Rate;
 use crate::methods::Learnt;
-use crate::stats::count;
 
 pub(super) struct Calls {
     edge: Arc<Edge>,
@@ -70,7 +69,7 @@ impl Calls {
             Ok(ready) => ready,
             Err(status) => return self.fail(id, &status),
         };
-        count(&self.edge.shared.stats.calls);
+        self.edge.shared.stats.calls.add(1);
         let cx = self.cx(id, answered, resent);
         let is_json = matches!(body, Body::Json(_));
         let mut call = Box::pin(make(cx, id, ready, is_json));
@@ -90,10 +89,10 @@ impl Calls {
             raw::cast(&self.cx(0, 0, false), method.desc, key.borrow(), body)
         });
         match cast {
-            Ok(()) => count(&self.edge.shared.stats.calls),
+            Ok(()) => self.edge.shared.stats.calls.add(1),
             Err(status) => {
                 tracing::debug!(%status, "a cast of a client is dropped");
-                count(&self.edge.shared.stats.dropped);
+                self.edge.shared.stats.dropped.add(1);
             }
         }
     }
@@ -128,7 +127,7 @@ impl Calls {
     }
 
     fn fail(&self, id: u64, status: &Status) {
-        count(&self.edge.shared.stats.errors);
+        self.edge.shared.stats.errors.add(1);
         let message = self.edge.public_text(status);
         let (code, effect) = (status.code(), status.effect() as u8);
         let error = form::error(id, code, status.reason(), &message, effect);

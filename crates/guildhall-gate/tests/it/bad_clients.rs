@@ -1,7 +1,5 @@
 //! Clients that do not keep to the protocol, or to nothing.
 
-use std::sync::atomic::Ordering;
-
 use guildhall::status::reason;
 use guildhall_wire::{Packet, Welcome};
 
@@ -12,15 +10,14 @@ use crate::world::{FIND, find, world, world_with};
 async fn packets_before_hello_are_dropped_and_counted() {
     let world = world().await;
     let stats = world.gate.stats();
-    let (dropped, calls) =
-        (stats.dropped.load(Ordering::Relaxed), stats.calls.load(Ordering::Relaxed));
+    let (dropped, calls) = (stats.dropped.get(), stats.calls.get());
     let mut client = Tcp::connect(world.tcp()).await;
     client.send(&call(1, FIND, &find("early"))).await;
     client.send(&Packet::Ping { id: 5 }).await;
     client.send(&hello("bob")).await;
     assert!(matches!(client.recv().await, Some(Packet::Welcome(_))));
-    assert_eq!(stats.dropped.load(Ordering::Relaxed), dropped + 2);
-    assert_eq!(stats.calls.load(Ordering::Relaxed), calls);
+    assert_eq!(stats.dropped.get(), dropped + 2);
+    assert_eq!(stats.calls.get(), calls);
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Pushes to many: encoded once per form, whoever gets them.
 
-use std::sync::atomic::Ordering;
-
 use guildhall_wire::{Body, Packet};
 use prost::Message as _;
 use proto::room::{SaidMsg, SayReq, SayRsp};
@@ -32,7 +30,7 @@ async fn a_broadcast_reaches_everybody_and_is_encoded_once_per_form() {
     let mut frames = Ws::open(world.ws(), "/", None).await.unwrap();
     frames.send_packet(&hello("f")).await;
     assert!(matches!(frames.packet().await, Some(Packet::Welcome(_))));
-    let encodes = world.gate.stats().encodes.load(Ordering::Relaxed);
+    let encodes = world.gate.stats().encodes.get();
 
     let say = SayReq { id: 7, text: "all: hello".into() };
     let mut speaker = Tcp::login(world.tcp(), "speaker").await;
@@ -51,7 +49,7 @@ async fn a_broadcast_reaches_everybody_and_is_encoded_once_per_form() {
         );
         assert_eq!(push["method"], "room.RoomEvents/Said");
     }
-    assert_eq!(world.gate.stats().encodes.load(Ordering::Relaxed), encodes + 2);
+    assert_eq!(world.gate.stats().encodes.get(), encodes + 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Limits, each with its reason.
 
 use std::io::Write as _;
-use std::sync::atomic::Ordering;
 
 use guildhall::Effect;
 use guildhall::status::reason;
@@ -94,13 +93,13 @@ async fn a_slow_client_is_cut() {
     .await;
     let stats = world.gate.stats();
     // The scout has gone; whoever is cut from here on is the slow one.
-    until("the scout goes", || stats.connections.load(Ordering::Relaxed) == 0).await;
-    let before = stats.cut.load(Ordering::Relaxed);
+    until("the scout goes", || stats.connections.get() == 0).await;
+    let before = stats.cut.get();
     let mut client = Tcp::login(world.tcp(), "bob").await;
     let mut id = 0;
     // Replies of 300 KB fill the sockets' buffers, which take some megabytes, and then the queue.
     soon("the slow client is cut", async {
-        while stats.cut.load(Ordering::Relaxed) == before {
+        while stats.cut.get() == before {
             id += 1;
             client.send(&call(id, FIND, &find("big"))).await;
             client.send(&cast(NOTE, &find("sent"))).await;
@@ -125,7 +124,7 @@ async fn a_slow_client_is_cut() {
     }
     assert!(replies > 0);
     drop(client);
-    until("its place is free", || stats.connections.load(Ordering::Relaxed) == 0).await;
+    until("its place is free", || stats.connections.get() == 0).await;
 }
 
 #[tokio::test]
@@ -133,7 +132,7 @@ async fn connections_over_the_limits_are_refused_and_told() {
     for limit in ["gate.connections_max", "gate.connections_per_address"] {
         let world = world_with(|config| config.set(limit, 2)).await;
         let stats = world.gate.stats();
-        until("the scout goes", || stats.connections.load(Ordering::Relaxed) == 0).await;
+        until("the scout goes", || stats.connections.get() == 0).await;
         let first = Tcp::login(world.tcp(), "a").await;
         let _second = Tcp::login(world.tcp(), "b").await;
         let mut third = Tcp::connect(world.tcp()).await;
@@ -141,7 +140,7 @@ async fn connections_over_the_limits_are_refused_and_told() {
         assert_eq!(third.recv().await, None);
         assert_eq!(Ws::open(world.ws(), "/", None).await.err(), Some(503));
         drop(first);
-        until("a place is free", || stats.connections.load(Ordering::Relaxed) == 1).await;
+        until("a place is free", || stats.connections.get() == 1).await;
         Tcp::login(world.tcp(), "c").await;
     }
 }
@@ -151,7 +150,7 @@ async fn an_idle_connection_is_one_task() {
     let world = world_with(|config| config).await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let stats = world.gate.stats();
-    until("the scout goes", || stats.connections.load(Ordering::Relaxed) == 0).await;
+    until("the scout goes", || stats.connections.get() == 0).await;
     // The first session makes what sessions share.
     let mut clients = vec![Tcp::login(world.tcp(), "first").await];
     let before = tasks();

@@ -1,7 +1,6 @@
 //! Sessions: which login counts, on one gate and on two.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use guildhall::Env;
 use guildhall::discovery::memory::MemoryDiscovery;
@@ -107,7 +106,7 @@ async fn many_logins_at_once_leave_one() {
     let clients = futures_util::future::join_all(logins).await;
     let stats = world.gate.stats();
     // Those that were kicked linger until they have closed.
-    until("one is left", || stats.cut.load(Ordering::Relaxed) >= 7).await;
+    until("one is left", || stats.cut.get() >= 7).await;
     let mut alive = 0;
     push(&world, "bob", "who is it?").await;
     for (mut client, mut last) in clients {
@@ -141,7 +140,7 @@ async fn a_push_for_an_earlier_generation_is_dropped() {
     let world = world().await;
     let mut client = Tcp::login(world.tcp(), "bob").await;
     let cx = world.app.cx();
-    let dropped = world.gate.stats().dropped.load(Ordering::Relaxed);
+    let dropped = world.gate.stats().dropped.get();
     let deliver = guildhall_runtime::proto::DeliverReq {
         player: "bob".into(),
         generation: 1,
@@ -152,7 +151,7 @@ async fn a_push_for_an_earlier_generation_is_dropped() {
     GateClient::new(&cx).at(cx.app_id()).deliver(deliver).await.unwrap();
     push(&world, "bob", "new").await;
     assert_eq!(pushed(&client.answer().await), (1, "new".into()));
-    assert_eq!(world.gate.stats().dropped.load(Ordering::Relaxed), dropped + 1);
+    assert_eq!(world.gate.stats().dropped.get(), dropped + 1);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use crate::app::StartError;
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
+use crate::metrics::Metrics;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -37,7 +38,14 @@ pub(crate) struct ActorType {
     pub(crate) open: OpenRoom,
 }
 
-type OpenRoom = fn(&Config, &ActorConfig, &Env, usize) -> Result<Registered, StartError>;
+type OpenRoom = fn(&Config, &ActorConfig, &World<'_>) -> Result<Registered, StartError>;
+
+/// What a room is opened in.
+pub(crate) struct World<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) workers: usize,
+}
 
 /// An actor type of an app.
 pub(crate) struct Registered {
@@ -75,16 +83,21 @@ pub(super) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
 pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     config: &Config,
     all: &ActorConfig,
-    env: &Env,
-    workers: usize,
+    world: &World<'_>,
 ) -> Result<Registered, StartError> {
     let knobs = ActorConfig::of(A::NAME, all, config)?;
     knobs.check(A::NAME).map_err(StartError::new)?;
-    let seed = env.random();
+    let seed = world.env.random();
+    let help = "Actors in memory, those that are about to become active included";
+    let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;
+    let count = LiveCount::default();
+    in_memory.adopt(&[A::NAME], count.live());
     let room = Arc::new(Room::<A, S> {
         config: knobs,
-        shards: (0..workers).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
-        count: LiveCount::default(),
+        shards: (0..world.workers)
+            .map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed))))
+            .collect(),
+        count,
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
         turns: Mutex::default(),

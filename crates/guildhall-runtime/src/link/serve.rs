@@ -18,9 +18,10 @@ use super::alive::{Alive, Heartbeat};
 use super::open::accept;
 use super::socket::Socket;
 use crate::app::AppInner;
+use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
-use crate::service::{Body, HandlerFuture};
+use crate::service::{Body, HandlerFuture, Served};
 
 /// Accepts links until the app ends.
 pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
@@ -64,7 +65,7 @@ struct Running(Mutex<BTreeMap<u64, AbortHandle>>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.replies.out.close();
+        self.replies.close();
         for handler in std::mem::take(&mut *self.running.0.lock()).into_values() {
             handler.abort();
         }
@@ -73,7 +74,8 @@ impl Drop for Serving {
 
 /// Serves the calls of one link until it ends.
 pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option<AppId>) {
-    let replies = Replies::new(&app.links, Arc::clone(&app.in_flight));
+    let _accepted = app.counters.links_accepted.hold();
+    let replies = Replies::new(&app);
     let out = &replies.out;
     let serving = Serving { replies: Arc::clone(&replies), running: Arc::default(), app, caller };
     let mut told = false;
@@ -82,6 +84,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
         Alive::new(&serving.app.env, Duration::from_millis(serving.app.links.ping_ms * 2));
     let mut look = std::pin::pin!(serving.app.env.sleep_until(alive.next()));
     let (mut writing, mut chunk) = (BytesMut::new(), BytesMut::new());
+    let mut answered = Answered::default();
     loop {
         tokio::select! {
             biased;
@@ -110,7 +113,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 let _full = out.put(|out| put_raw(out, max, goaway, None, &[]));
             }
         }
-        out.take(&mut writing);
+        replies.take(&mut writing, &mut answered);
         if socket.write(&mut writing).await.is_err() {
             return;
         }
@@ -170,8 +173,14 @@ impl Serving {
         let left = time_left_from_aux(aux).unwrap_or_else(|| {
             Duration::from_millis(head.as_ref().map_or(0, |head| head.time_left_ms))
         });
-        let reply =
-            if wants_reply { ReplyPort::link(&self.replies, id) } else { ReplyPort::none() };
+        let served = self.app.services.get(method);
+        let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
+        let reply = if wants_reply {
+            ReplyPort::link(&self.replies, id, meter, now)
+        } else {
+            self.app.services.meters.came(meter);
+            ReplyPort::none()
+        };
         if left.is_zero() {
             let why = "the deadline was over when the request arrived";
             reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
@@ -182,6 +191,11 @@ impl Serving {
             reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
             return Ok(None);
         }
+        let Some(served) = served else {
+            let why = format!("this app serves no method {method:#010x}");
+            reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
+            return Ok(None);
+        };
         let cx = Cx {
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
@@ -190,7 +204,7 @@ impl Serving {
             cancel: reply.cancel(),
             ..Cx::outside(Arc::clone(&self.app))
         };
-        Ok(self.app.services.dispatch(cx, method, Body { bytes: frame.body, chunk }, reply))
+        Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))
     }
 
     /// Polls the handler in place; only one that has to wait gets a task.

@@ -94,7 +94,7 @@ async fn a_panic_costs_its_call_and_its_activation_and_nobody_else() {
     assert_eq!((status.reason(), status.effect()), (reason::PANICKED, Effect::MayHaveRun));
     assert_eq!(say(&cx, 7).await.unwrap(), 0, "room 7 began afresh");
     assert_eq!(say(&cx, 8).await.unwrap(), 1, "room 8 went on");
-    assert!(cx.metrics().contains("guildhall_actor_panics_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_actor_panics_total 1\n"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +139,7 @@ async fn a_method_without_create_activates_nothing() {
     assert_eq!((status.code(), status.effect()), (Code::NotFound, Effect::NotRun));
     say(&cx, 7).await.unwrap();
     assert_eq!(count(&cx, 7).await.unwrap(), 1);
-    assert!(cx.metrics().contains("guildhall_actor_activations_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_actor_activations_total 1\n"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,7 +60,7 @@ async fn a_refused_create_makes_nothing() {
     assert_eq!((status.code(), status.effect()), (Code::InvalidArgument, Effect::Ran));
     assert_eq!(info(&cx, "ann").await.unwrap_err().code(), Code::NotFound);
     assert_eq!(store.commits(), 0);
-    assert!(cx.metrics().contains("guildhall_actor_deactivations_total 1\n"), "it has left");
+    assert!(cx.metrics().text().contains("guildhall_actor_deactivations_total 1\n"), "it has left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,7 +99,7 @@ async fn changes_are_saved_within_the_save_interval_and_together() {
     for n in 0..20 {
         assert!(store.member(&format!("p{n}")).await.is_some_and(|row| row.exists), "p{n}");
     }
-    assert!(cx.metrics().contains("guildhall_saves_total 20\n"), "one save for two changes");
+    assert!(cx.metrics().text().contains("guildhall_saves_total 20\n"), "one save for two changes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +198,7 @@ async fn a_panic_loses_what_was_not_saved_and_nothing_else() {
     assert_eq!(kicked.unwrap_err().reason(), reason::PANICKED);
     let member = info(&cx, "ann").await.unwrap();
     assert_eq!((member.points, member.name.as_str()), (5, "name of ann"));
-    assert!(cx.metrics().contains("guildhall_actor_dropped_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_actor_dropped_total 1\n"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -256,7 +256,7 @@ async fn a_panic_of_a_serial_turn_fails_its_call_and_the_state_stays() {
     let status = panicked.unwrap_err();
     assert_eq!((status.reason(), status.effect()), (reason::PANICKED, Effect::MayHaveRun));
     assert_eq!(next.unwrap(), 6, "the next call finds what the panic has left");
-    assert!(cx.metrics().contains("guildhall_actor_panics_total 1\n"));
+    assert!(cx.metrics().text().contains("guildhall_actor_panics_total 1\n"));
 }
 
 #[tokio::test(start_paused = true)]

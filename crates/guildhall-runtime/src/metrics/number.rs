@@ -1,0 +1,65 @@
+//! [`Counter`] and [`Gauge`]: one atomic number each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// A number that only grows. Clones are the same one; a default one belongs to no app until it is adopted.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Adds `n`.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// What was added so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A whole number that goes up and down. Clones are the same one; a default one belongs to no app until it is adopted.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<AtomicI64>);
+
+impl Gauge {
+    /// Sets it.
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// Adds `n`, which may be negative.
+    #[inline]
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Adds one until what is returned is dropped: for things that live for a while.
+    #[must_use = "dropped, it counts no more"]
+    pub fn hold(&self) -> Held {
+        self.add(1);
+        Held(self.clone())
+    }
+
+    /// What it is.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// For who needs an order of memory accesses with it.
+    pub(crate) fn number(&self) -> &AtomicI64 {
+        &self.0
+    }
+}
+
+/// One, in a [`Gauge`], until it is dropped.
+#[derive(Debug)]
+pub struct Held(Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.add(-1);
+    }
+}
