@@ -5,7 +5,7 @@ use guildhall_core::broker::{Broker, BrokerError, Feed, Subscription, check};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::oneshot;
 
-use crate::client::HubClient;
+use crate::client::{HubClient, told};
 use crate::proto::broker_delivery::Delivery;
 use crate::proto::{BrokerClient, BrokerDelivery, PublishReq, SubscribeReq};
 use crate::stream::{POLL, Stream};
@@ -74,5 +74,5 @@ async fn fill(feed: &Feed, stream: &Stream) {
 }
 
 fn failed(operation: &'static str, status: &Status) -> BrokerError {
-    BrokerError { operation, message: format!("the hub: {status}") }
+    BrokerError { operation, message: told(status) }
 }

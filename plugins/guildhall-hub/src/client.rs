@@ -1,6 +1,7 @@
 //! The app within the app whose one peer is the hub.
 
 use guildhall_core::discovery::NodeRecord;
+use guildhall_core::status::reason;
 use guildhall_core::{BackendError, Config, Env, Incarnation, Opening, Status};
 use guildhall_runtime::{App, AppConfig, Cx, LinkConfig};
 
@@ -92,6 +93,16 @@ impl HubClient {
     pub(crate) fn hub(&self) -> Option<Incarnation> {
         let serves = |node: &NodeRecord| node.services.iter().any(|name| name == DISCOVERY.name);
         self.cx.nodes().into_iter().find(serves).map(|node| node.incarnation)
+    }
+}
+
+/// What a failed call of the hub is told as.
+pub(crate) fn told(status: &Status) -> String {
+    match status.reason() {
+        reason::NO_ROUTE => {
+            "there is no link to the hub now; it is dialled until it is back".into()
+        }
+        _ => format!("the hub: {status}"),
     }
 }
 

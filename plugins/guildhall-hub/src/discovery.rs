@@ -13,7 +13,7 @@ use guildhall_core::{AppId, BoxFuture, Incarnation, Status};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::client::HubClient;
+use crate::client::{HubClient, told};
 use crate::convert;
 use crate::proto::{DiscoveryClient, RegisterReq};
 use crate::stream::Stream;
@@ -112,5 +112,5 @@ async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
 }
 
 fn failed(operation: &'static str, status: &Status) -> DiscoveryError {
-    DiscoveryError { operation, message: format!("the hub: {status}") }
+    DiscoveryError { operation, message: told(status) }
 }

@@ -11,7 +11,7 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::mpsc;
 
-use crate::client::HubClient;
+use crate::client::{HubClient, told};
 use crate::convert::{self, lease_failure};
 use crate::proto::{
     self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, ReleaseReq, TransferReq,
@@ -181,7 +181,7 @@ fn refused(
 }
 
 fn failed(operation: &'static str, status: &Status) -> LeaseError {
-    LeaseError::new(LeaseErrorKind::Unavailable, operation, format!("the hub: {status}"))
+    LeaseError::new(LeaseErrorKind::Unavailable, operation, told(status))
 }
 
 fn garbled(operation: &'static str) -> LeaseError {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use guildhall_core::queue::{Popped, Queue, QueueCapabilities, QueueError, QueueErrorKind};
 use guildhall_core::{BoxFuture, Code, Effect, Status};
 
-use crate::client::HubClient;
+use crate::client::{HubClient, told};
 use crate::convert;
 use crate::proto::{AckReq, PopReq, PopRsp, PushReq, QueueClient};
 use crate::stream::POLL;
@@ -83,5 +83,5 @@ fn failed(operation: &'static str, status: &Status) -> QueueError {
         (Effect::MayHaveRun, _) => QueueErrorKind::Unknown,
         _ => QueueErrorKind::Unavailable,
     };
-    QueueError { kind, operation, message: format!("the hub: {status}") }
+    QueueError { kind, operation, message: told(status) }
 }

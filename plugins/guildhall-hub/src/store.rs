@@ -11,7 +11,7 @@ use guildhall_core::store::{
 use guildhall_core::{BoxFuture, Effect, Status};
 use prost::Message as _;
 
-use crate::client::HubClient;
+use crate::client::{HubClient, told};
 use crate::convert::{self, store_failure};
 use crate::proto::{
     self, ClaimReq, CommitReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
@@ -187,7 +187,7 @@ fn failed(operation: &'static str, status: &Status) -> StoreError {
         (Effect::NotRun, _) => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Unknown,
     };
-    StoreError::new(kind, operation, "hub", status.to_string())
+    StoreError::new(kind, operation, "rows", told(status))
 }
 
 /// A read that failed has written nothing.
@@ -199,6 +199,6 @@ fn only_read(error: StoreError) -> StoreError {
 }
 
 fn garbled(operation: &'static str) -> StoreError {
-    let why = "its answer makes no sense here; use a hub of the same version";
-    StoreError::new(StoreErrorKind::Unknown, operation, "hub", why)
+    let why = "the hub's answer makes no sense here; use one of the same version";
+    StoreError::new(StoreErrorKind::Unknown, operation, "rows", why)
 }

@@ -4,6 +4,7 @@
 
 mod apps;
 mod contract;
+mod process;
 mod restart;
 mod simulated;
 mod start;

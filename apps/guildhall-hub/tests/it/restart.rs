@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::world::{WITHIN, World, until_it_works};
 
-const TTL: Duration = Duration::from_secs(60);
+pub(crate) const TTL: Duration = Duration::from_secs(60);
 
 pub(crate) fn node(inst: u64) -> NodeRecord {
     NodeRecord {
@@ -220,5 +220,6 @@ async fn a_hub_that_is_told_to_stop_does_not_wait_for_who_waits() {
         stopped = stopping => stopped,
         () = async { popping.await; std::future::pending().await } => unreachable!("it waits"),
     };
+    println!("stopped in {stopped:?}");
     assert!(stopped < Duration::from_secs(5), "it took {stopped:?}; a poll takes 10 s");
 }
