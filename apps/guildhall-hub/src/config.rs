@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `[hub]`.
+/// `[hub]`: where a hub keeps its data, and its limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HubConfig {
     /// The directory of its file, which is made; `?cache_mb=64&queue=16384&group=256` may follow, as in `redb:` URLs.

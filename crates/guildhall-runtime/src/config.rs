@@ -13,7 +13,8 @@ pub struct AppConfig {
     pub version: String,
     /// Share of work relative to other instances; 0 gets none.
     pub weight: u32,
-    /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
+    /// Where apps find each other: `memory:` (this process alone), `static:host:port,host:port`, or what a plugin opens,
+    /// `hub://host:port`.
     pub discovery: String,
     /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
     pub broker: String,
