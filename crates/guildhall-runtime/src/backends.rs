@@ -123,9 +123,11 @@ impl Opener {
         Self { env, config, id, plugins, opened: Mutex::default() }
     }
 
-    /// Gives back what is open: a store's file is free when nobody else uses it.
-    pub(crate) async fn close(&self) {
-        self.opened.lock().await.clear();
+    /// Gives back what is open: a store's file is free when nobody else uses it. Does not wait for what is being opened.
+    pub(crate) fn close(&self) {
+        if let Ok(mut opened) = self.opened.try_lock() {
+            opened.clear();
+        }
     }
 
     /// Opens what the setting `key` names.

@@ -56,7 +56,7 @@ impl RunningApp {
             let _killed = task.await;
         }
         inner.store.write().take();
-        inner.backends.opener.close().await;
+        inner.backends.opener.close();
     }
 
     async fn drained(&self) {

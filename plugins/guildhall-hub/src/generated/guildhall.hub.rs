@@ -2326,7 +2326,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             durable: false,
             idempotent: true,
             create: false,
-            timeout_ms: 0,
+            timeout_ms: 10000,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Claim",
@@ -2343,7 +2343,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             durable: false,
             idempotent: true,
             create: false,
-            timeout_ms: 0,
+            timeout_ms: 10000,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Read",
@@ -2360,7 +2360,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             durable: false,
             idempotent: true,
             create: false,
-            timeout_ms: 0,
+            timeout_ms: 10000,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Commit",
@@ -2377,7 +2377,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             durable: false,
             idempotent: false,
             create: false,
-            timeout_ms: 0,
+            timeout_ms: 10000,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Query",
@@ -2394,14 +2394,15 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             durable: false,
             idempotent: true,
             create: false,
-            timeout_ms: 0,
+            timeout_ms: 10000,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
 };
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// The handlers of `guildhall.hub.Store`.
+/// Time limits are those of who saves and activates (`save.timeout_ms`, `actor.activate_ms`): an answer that they would still wait
+/// for must not be given up here.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not implement the service guildhall.hub.Store",
     note = "implement `guildhall.hub.Store` for it, or serve another type"
