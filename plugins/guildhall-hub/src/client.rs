@@ -1,9 +1,12 @@
 //! The app within the app whose one peer is the hub.
 
+use std::sync::Arc;
+
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::status::reason;
-use guildhall_core::{BackendError, Config, Env, Incarnation, Opening, Status};
-use guildhall_runtime::{App, AppConfig, Cx, LinkConfig};
+use guildhall_core::{AppId, BackendError, Config, Env, Incarnation, Opening, Status};
+use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, MeshChanges};
+use parking_lot::RwLock;
 
 use crate::Settings;
 use crate::broker::HubBroker;
@@ -20,6 +23,8 @@ const REDIAL_MAX_MS: u64 = 500;
 #[derive(Clone, Debug)]
 pub struct HubClient {
     cx: Cx,
+    /// Calls go to the hub by its id: it may be of another world than the app.
+    id: Arc<RwLock<AppId>>,
 }
 
 impl HubClient {
@@ -36,20 +41,36 @@ impl HubClient {
         let config = inner(opening, to).map_err(|error| error.to_string())?;
         let app = App::with(config).env(opening.env.clone());
         let app = Box::pin(app.start()).await.map_err(|error| error.to_string())?;
-        let client = Self { cx: app.cx() };
-        let mut changes = client.cx.mesh_changes();
+        let cx = app.cx();
+        let mut changes = cx.mesh_changes();
         let linked = async {
-            while client.hub().is_none() {
+            loop {
+                if let Some(hub) = hub(&cx) {
+                    return hub.id;
+                }
                 changes.changed().await;
             }
         };
         let deadline = opening.env.now() + to.connect;
-        opening.env.until(deadline, linked).await.map(|()| client).ok_or_else(|| {
+        let id = opening.env.until(deadline, linked).await.ok_or_else(|| {
             let (env, ms) = (opening.id.env(), to.connect.as_millis());
             format!(
                 "no hub answers there within {ms} ms (connect_ms); start guildhall-hub there, with an app.id of env `{env}` and the same link.secret"
             )
-        })
+        })?;
+        let client = Self { cx, id: Arc::new(RwLock::new(id)) };
+        opening.env.spawn("hub.follow", client.clone().follow(changes));
+        Ok(client)
+    }
+
+    /// Notes who the hub is when another one has taken its place.
+    async fn follow(self, mut changes: MeshChanges) {
+        loop {
+            changes.changed().await;
+            if let Some(hub) = hub(&self.cx) {
+                *self.id.write() = hub.id;
+            }
+        }
     }
 
     /// Where apps register and are watched.
@@ -89,11 +110,21 @@ impl HubClient {
         self.cx.env()
     }
 
-    /// The life of the hub that there is a link to.
-    pub(crate) fn hub(&self) -> Option<Incarnation> {
-        let serves = |node: &NodeRecord| node.services.iter().any(|name| name == DISCOVERY.name);
-        self.cx.nodes().into_iter().find(serves).map(|node| node.incarnation)
+    /// The hub that there is a link to, or was one to last.
+    pub(crate) fn id(&self) -> AppId {
+        self.id.read().clone()
     }
+
+    /// The life of the hub that there is a link to.
+    pub(crate) fn life(&self) -> Option<Incarnation> {
+        hub(&self.cx).map(|node| node.incarnation)
+    }
+}
+
+/// The hub that there is a link to.
+fn hub(cx: &Cx) -> Option<NodeRecord> {
+    let serves = |node: &NodeRecord| node.services.iter().any(|name| name == DISCOVERY.name);
+    cx.nodes().into_iter().find(serves)
 }
 
 /// What a failed call of the hub is told as.

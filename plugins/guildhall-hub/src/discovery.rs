@@ -53,7 +53,8 @@ impl Discovery for HubDiscovery {
                 // Also when it fails: the hub may be back before the next try.
                 registered.insert(node.id.clone(), (req.clone(), now + ttl));
             }
-            let done = DiscoveryClient::new(self.client.cx()).register(req).await;
+            let done =
+                DiscoveryClient::new(self.client.cx()).at(&self.client.id()).register(req).await;
             done.map_err(|status| failed("register", &status))
         })
     }
@@ -66,7 +67,8 @@ impl Discovery for HubDiscovery {
         Box::pin(async move {
             self.registered.lock().remove(id);
             let who = convert::life(id, incarnation);
-            let done = DiscoveryClient::new(self.client.cx()).deregister(who).await;
+            let done =
+                DiscoveryClient::new(self.client.cx()).at(&self.client.id()).deregister(who).await;
             done.map_err(|status| failed("deregister", &status))
         })
     }
@@ -83,17 +85,17 @@ impl Discovery for HubDiscovery {
 }
 
 async fn open(client: &HubClient) -> Result<Stream, Status> {
-    let opened = DiscoveryClient::new(client.cx()).watch(()).await?;
+    let opened = DiscoveryClient::new(client.cx()).at(&client.id()).watch(()).await?;
     Ok(Stream::new(client.clone(), &opened))
 }
 
 /// Registers again with each life of the hub.
 async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
     let mut changes = client.cx().mesh_changes();
-    let mut life = client.hub();
+    let mut life = client.life();
     loop {
         changes.changed().await;
-        let Some(hub) = client.hub().filter(|hub| Some(*hub) != life) else { continue };
+        let Some(hub) = client.life().filter(|hub| Some(*hub) != life) else { continue };
         let now = client.env().now();
         let again: Vec<RegisterReq> = {
             let mut registered = registered.lock();
@@ -102,7 +104,8 @@ async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
         };
         let mut renewed = Ok(());
         for req in again {
-            renewed = renewed.and(DiscoveryClient::new(client.cx()).register(req).await);
+            renewed =
+                renewed.and(DiscoveryClient::new(client.cx()).at(&client.id()).register(req).await);
         }
         match renewed {
             Ok(()) => life = Some(hub),

@@ -65,7 +65,8 @@ async fn apps_find_each_other_by_a_hub_and_calls_go_on_while_it_is_away() {
 async fn queues_and_leases_of_an_app_are_opened_when_they_are_first_used() {
     let world = World::new();
     world.restart().await;
-    let app = start(&world, "test.w1.caller.1").await;
+    // A hub serves all worlds of its env.
+    let app = start(&world, "test.w2.caller.1").await;
     let queue = app.cx().queue().await.unwrap();
     assert_eq!(queue.capabilities().ack_wait, Some(Duration::from_secs(2)), "it is the hub's");
     assert!(app.cx().leases().await.unwrap().capabilities().durable_epochs);
