@@ -68,7 +68,7 @@ async fn queues_and_leases_of_an_app_are_opened_when_they_are_first_used() {
     // A hub serves all worlds of its env.
     let app = start(&world, "test.w2.caller.1").await;
     let queue = app.cx().queue().await.unwrap();
-    assert_eq!(queue.capabilities().ack_wait, Some(Duration::from_secs(2)), "it is the hub's");
+    assert_eq!(queue.capabilities().ack_wait, Some(Duration::from_secs(5)), "it is the hub's");
     assert!(app.cx().leases().await.unwrap().capabilities().durable_epochs);
 
     let config = Config::builder().set("app.queue", "static:127.0.0.1:1").build().unwrap();

@@ -88,7 +88,7 @@ pub(crate) async fn start(
         .set("link.listen", address)
         .set("link.secret", "secret")
         .set("hub.data", data)
-        .set("hub.ack_wait_ms", 2000)
+        .set("hub.ack_wait_ms", 5000)
         .set("hub.queue_items_max", 100);
     let config = flags.iter().fold(config, |config, flag| config.flag(flag));
     Box::pin(app(config.build().unwrap()).env(env.clone()).start()).await
