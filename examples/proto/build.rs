@@ -8,6 +8,9 @@ fn main() -> guildhall_build::Result {
         "proto/room.proto",
         "proto/chat.proto",
         "proto/models.proto",
+        "proto/routing.proto",
+        "proto/alarm.proto",
+        "proto/player.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

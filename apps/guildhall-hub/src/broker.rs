@@ -17,7 +17,7 @@ impl proto::Broker for Hub {
         self.state()?.broker.publish(&req.topic, req.message).await.map_err(refused)
     }
 
-    async fn subscribe(&self, _cx: &Cx, req: SubscribeReq) -> Result<StreamRsp, Status> {
+    async fn follow(&self, _cx: &Cx, req: SubscribeReq) -> Result<StreamRsp, Status> {
         let state = self.state()?;
         let subscription = state.broker.subscribe(&req.topic, state.config.subscription_max);
         state.streams.open(Subscribed(subscription.await.map_err(refused)?))

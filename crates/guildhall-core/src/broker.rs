@@ -40,7 +40,7 @@ pub trait Broker: Send + Sync + 'static {
 }
 
 /// Longest topic, in bytes.
-pub const TOPIC_MAX: usize = 200;
+pub const TOPIC_MAX: usize = 255;
 
 /// Largest message, in bytes.
 pub const MESSAGE_MAX: usize = 1 << 20;

@@ -1,15 +1,18 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod hooks;
 mod running;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::env::Listener;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::Store;
@@ -19,8 +22,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver, World,
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
+    Runner, Saver, World, keep_residents,
 };
 use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
@@ -34,13 +37,19 @@ use crate::live_count::LiveCount;
 use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
-use crate::proto::NodeServer;
+use crate::numbers::logic_addr;
+use crate::proto::{NodeServer, RawServer};
+use crate::raw_cast::{RawHandler, RawHandlers};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
+use crate::topic::Topics;
 use crate::worker::{Threads, Workers};
 
+pub use hooks::HookError;
 pub use running::RunningApp;
+
+use hooks::Hooks;
 
 /// An app that does not run yet.
 ///
@@ -57,13 +66,13 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
-    ready: Vec<ReadyHook>,
+    raw: Vec<(u16, RawHandler)>,
+    hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
 }
 
 type Task = JoinHandle<Option<()>>;
-type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +112,8 @@ pub(crate) struct AppInner {
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
     pub(crate) backends: LazyBackends,
+    pub(crate) topics: Topics,
+    pub(crate) callbacks: LiveCount,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -160,7 +171,8 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
-            ready: Vec::new(),
+            raw: Vec::new(),
+            hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
         }
@@ -201,10 +213,16 @@ impl App {
         self
     }
 
-    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
+    /// Gives the raw casts with this command to `handler`, with the app that they came from: see [`Cx::raw_cast`].
     #[must_use]
-    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
-        self.ready.push(Box::new(hook));
+    pub fn on_raw<F, Fut>(mut self, command: u16, handler: F) -> Self
+    where
+        F: Fn(Cx, AppId, Bytes) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler: RawHandler =
+            Box::new(move |cx, from, bytes| Box::pin(handler(cx, from, bytes)));
+        self.raw.push((command, handler));
         self
     }
 
@@ -302,14 +320,16 @@ impl App {
         let Self {
             config,
             env,
-            services,
+            mut services,
             actors,
             components,
             plugins,
-            ready,
+            raw,
+            mut hooks,
             stream_handlers,
             given,
         } = self;
+        services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -327,6 +347,7 @@ impl App {
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -337,13 +358,16 @@ impl App {
         }
         let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
-        let link_addr = listener.as_ref().map(|(_, addr)| *addr);
+        let (listener, link_addr) = listener.unzip();
+        let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
+        let record = NodeRecord { logic_addr, ..record };
         let inner = Arc::new(AppInner {
-            mesh: Mesh::new(env.clone(), app.slots),
+            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
+            callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
             counters,
             record: RwLock::new(record.clone()),
@@ -351,6 +375,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
+            topics: Topics::new(config.section("broker")?, backends.broker),
             backends: backends.later,
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
@@ -367,43 +392,53 @@ impl App {
         });
         let mut tasks = inner.begin_actors();
         inner.mesh.connected(record, self_loop(&inner));
-        let started = inner.start_components(&components, &config).await;
-        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
+        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);
         }
-        if let Some((listener, _)) = listener {
-            tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
-        }
-        let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(&backends.discovery, ttl));
-        let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
-        ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes));
+        let ending = hooks.ready(&inner);
+        let drain = Duration::from_millis(app.drain_ms);
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
     }
 }
 
 impl AppInner {
-    async fn start_components(
+    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
+    async fn start_parts(
         self: &Arc<Self>,
+        app: &AppConfig,
+        hooks: &mut Hooks,
         components: &[Arc<dyn Component>],
         config: &Config,
     ) -> Result<(), StartError> {
+        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
         for component in components {
             Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
         }
-        Ok(())
+        Ok(config.check_unclaimed()?)
     }
 
-    /// Registers, and follows who else is there.
-    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+    /// Tells the others that this app is there, and finds them.
+    fn join(
+        self: &Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        discovery: &Arc<dyn Discovery>,
+        ttl: Duration,
+        homes: Vec<Arc<dyn Home>>,
+    ) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+        }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-register", heartbeat));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
-        [
-            self.env.spawn("discovery-register", heartbeat),
-            self.env.spawn("discovery-watch", watching),
-        ]
+        tasks.push(self.env.spawn("discovery-watch", watching));
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks
     }
 
     /// Starts what runs actors and saves them.
@@ -476,7 +511,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-type Bound = Option<(Box<dyn guildhall_core::env::Listener>, SocketAddr)>;
+type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
 
 async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     if links.listen.is_empty() {

@@ -19,12 +19,13 @@ pub(crate) struct Backends {
     pub(crate) discovery: Arc<dyn Discovery>,
     /// Where there are tables.
     pub(crate) store: Option<Arc<dyn Store>>,
+    /// Opened when it is first used, as are those of `later`.
+    pub(crate) broker: Lazy<dyn Broker>,
     pub(crate) later: LazyBackends,
 }
 
 /// Those that are opened when they are first used.
 pub(crate) struct LazyBackends {
-    pub(crate) broker: Lazy<dyn Broker>,
     pub(crate) queue: Lazy<dyn Queue>,
     pub(crate) leases: Lazy<dyn Leases>,
     pub(crate) opener: Arc<Opener>,
@@ -57,13 +58,13 @@ impl Backends {
             }
         };
         let store = open_store(&opener, &urls.store, given.store, tables).await?;
+        let broker = Lazy::new(&opener, "app.broker", &urls.broker, given.broker, |b| b.broker)?;
         let later = LazyBackends {
-            broker: Lazy::new(&opener, "app.broker", &urls.broker, given.broker, |b| b.broker)?,
             queue: Lazy::new(&opener, "app.queue", &urls.queue, given.queue, |b| b.queue)?,
             leases: Lazy::new(&opener, "app.leases", &urls.leases, given.leases, |b| b.leases)?,
             opener,
         };
-        Ok(Self { discovery, store, later })
+        Ok(Self { discovery, store, broker, later })
     }
 }
 

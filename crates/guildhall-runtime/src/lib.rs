@@ -9,8 +9,10 @@ extern crate self as guildhall;
 
 mod actor;
 mod app;
+mod apps;
 mod backends;
 mod call;
+mod callback;
 mod chain;
 #[doc(hidden)]
 pub mod codegen;
@@ -25,21 +27,27 @@ mod live_count;
 mod mesh;
 pub mod metrics;
 mod node;
+mod numbers;
 mod out;
 mod pending;
 #[doc(hidden)]
 pub mod proto;
 mod push;
 pub mod raw;
+mod raw_cast;
 mod reply;
 mod service;
 mod signals;
 mod stream;
+mod topic;
 mod turn;
 mod worker;
 
-pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
-pub use app::{App, RunningApp, StartError};
+pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
+pub use actor::{Timer, Why};
+pub use app::{App, HookError, RunningApp, StartError};
+pub use apps::Apps;
+pub use callback::CallHandle;
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;
@@ -51,3 +59,4 @@ pub use prost;
 pub use prost_types;
 pub use service::Service;
 pub use stream::{Stream, StreamConfig};
+pub use topic::{BrokerConfig, Subscribed};

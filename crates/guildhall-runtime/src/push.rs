@@ -46,5 +46,5 @@ pub(crate) async fn push<M: Message>(
 }
 
 async fn all(cx: &Cx, req: DeliverAllReq) -> Result<(), Status> {
-    GateClient::new(cx).all().deliver_all(req).await
+    GateClient::all(cx).deliver_all(req).await
 }

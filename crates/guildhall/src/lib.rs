@@ -7,7 +7,7 @@ pub mod codegen;
 
 pub use guildhall_core::config::{Config, ConfigBuilder, ConfigError};
 pub use guildhall_core::{
-    AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Method, Plugin, Status,
+    Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
 };
 pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
@@ -15,15 +15,16 @@ pub use guildhall_entity as entity;
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Stream, Turn, Why,
+    Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
+    RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
-    StreamConfig,
+    ActorConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
+    ServiceConfig, StreamConfig,
 };
 #[doc(hidden)]
 pub use prost;
+pub use prost::bytes::Bytes;
 #[doc(hidden)]
 pub use prost_types;
 

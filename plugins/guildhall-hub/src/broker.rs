@@ -32,7 +32,7 @@ impl Broker for HubBroker {
             check("publish", topic, &message)?;
             let req = PublishReq { topic: topic.to_owned(), message };
             let published =
-                BrokerClient::new(self.client.cx()).at(&self.client.id()).publish(req).await;
+                BrokerClient::new(self.client.cx()).at(self.client.id()).publish(req).await;
             published.map_err(|status| failed("publish", &status))
         })
     }
@@ -45,8 +45,7 @@ impl Broker for HubBroker {
         Box::pin(async move {
             check("subscribe", topic, &[])?;
             let req = SubscribeReq { topic: topic.to_owned() };
-            let opened =
-                BrokerClient::new(self.client.cx()).at(&self.client.id()).subscribe(req).await;
+            let opened = BrokerClient::new(self.client.cx()).at(self.client.id()).follow(req).await;
             let opened = opened.map_err(|status| failed("subscribe", &status))?;
             let stream = Stream::new(self.client.clone(), &opened);
             let (ends, gone) = oneshot::channel::<()>();

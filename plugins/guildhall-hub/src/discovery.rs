@@ -54,7 +54,7 @@ impl Discovery for HubDiscovery {
                 registered.insert(node.id.clone(), (req.clone(), now + ttl));
             }
             let done =
-                DiscoveryClient::new(self.client.cx()).at(&self.client.id()).register(req).await;
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).register(req).await;
             done.map_err(|status| failed("register", &status))
         })
     }
@@ -68,7 +68,7 @@ impl Discovery for HubDiscovery {
             self.registered.lock().remove(id);
             let who = convert::life(id, incarnation);
             let done =
-                DiscoveryClient::new(self.client.cx()).at(&self.client.id()).deregister(who).await;
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).deregister(who).await;
             done.map_err(|status| failed("deregister", &status))
         })
     }
@@ -85,7 +85,7 @@ impl Discovery for HubDiscovery {
 }
 
 async fn open(client: &HubClient) -> Result<Stream, Status> {
-    let opened = DiscoveryClient::new(client.cx()).at(&client.id()).watch(()).await?;
+    let opened = DiscoveryClient::new(client.cx()).at(client.id()).watch(()).await?;
     Ok(Stream::new(client.clone(), &opened))
 }
 
@@ -105,7 +105,7 @@ async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
         let mut renewed = Ok(());
         for req in again {
             renewed =
-                renewed.and(DiscoveryClient::new(client.cx()).at(&client.id()).register(req).await);
+                renewed.and(DiscoveryClient::new(client.cx()).at(client.id()).register(req).await);
         }
         match renewed {
             Ok(()) => life = Some(hub),

@@ -31,7 +31,7 @@ impl HubLeases {
     }
 
     fn hub(&self) -> LeasesClient<'_> {
-        LeasesClient::new(self.client.cx()).at(&self.client.id())
+        LeasesClient::new(self.client.cx()).at(self.client.id())
     }
 }
 

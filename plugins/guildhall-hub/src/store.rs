@@ -34,7 +34,7 @@ impl HubStore {
     }
 
     fn hub(&self) -> StoreClient<'_> {
-        StoreClient::new(self.client.cx()).at(&self.client.id())
+        StoreClient::new(self.client.cx()).at(self.client.id())
     }
 
     /// Asks, and once more when the hub has begun anew meanwhile and does not know the tables.

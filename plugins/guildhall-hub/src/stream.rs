@@ -27,7 +27,7 @@ impl Stream {
     pub(crate) async fn next<M: Message + Default>(&self, wait: Duration) -> Option<Vec<M>> {
         let wait_ms = u64::try_from(wait.min(POLL).as_millis()).unwrap_or(u64::MAX);
         let req = NextReq { stream: self.id, wait_ms };
-        let next = StreamsClient::new(self.client.cx()).at(&self.client.id()).next(req).await;
+        let next = StreamsClient::new(self.client.cx()).at(self.client.id()).next(req).await;
         let next = next.inspect_err(|status| tracing::debug!(%status, "a stream is lost")).ok()?;
         if next.ended {
             return None;
@@ -40,7 +40,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         // It is sent at once, or the hub forgets the stream by itself.
         let close = StreamsClient::new(self.client.cx())
-            .at(&self.client.id())
+            .at(self.client.id())
             .close(StreamRsp { stream: self.id });
         let _sent = close.now_or_never();
     }

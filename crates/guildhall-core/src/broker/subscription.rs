@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+/// The largest buffer; more is this.
+const BUFFER_MAX: usize = 1 << 20;
+
 /// What a subscriber gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -35,7 +38,7 @@ pub struct Feed {
 impl Subscription {
     /// Makes a subscription for which `buffer` messages may wait. `ends` is dropped with it: there the broker unsubscribes.
     pub fn new(buffer: usize, ends: impl Send + Sync + 'static) -> (Feed, Self) {
-        let (sender, messages) = mpsc::channel(buffer.max(1));
+        let (sender, messages) = mpsc::channel(buffer.clamp(1, BUFFER_MAX));
         let lost = Arc::new(AtomicU64::new(0));
         let feed = Feed { messages: sender, lost: Arc::clone(&lost) };
         (feed, Self { messages, lost, held: None, _ends: Box::new(ends) })

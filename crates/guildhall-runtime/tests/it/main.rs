@@ -2,13 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod actors;
+mod callbacks;
 mod calls;
 mod cost;
 mod entities;
 mod exposition;
+mod hooks;
 mod metrics;
 mod models;
+mod raw_casts;
 mod rooms;
+mod routing;
 mod streams;
+mod timers;
 mod tls;
+mod topics;
+mod town;
 mod world;

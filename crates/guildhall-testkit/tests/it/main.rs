@@ -6,5 +6,7 @@ mod faults;
 mod game;
 mod memory;
 mod net;
+mod players;
 mod replay;
+mod residents;
 mod world;

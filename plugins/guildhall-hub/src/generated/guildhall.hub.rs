@@ -1007,10 +1007,13 @@ impl<'a> StreamsClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -1019,14 +1022,6 @@ impl<'a> StreamsClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
@@ -1039,6 +1034,31 @@ impl<'a> StreamsClient<'a> {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Hash(key),
         }
+    }
+    /// Casts to every ready app that serves it, this one included.
+    pub fn all(cx: &'a ::guildhall::codegen::Cx) -> StreamsCasts<'a> {
+        StreamsCasts {
+            cx,
+            to: ::guildhall::codegen::Many::All,
+        }
+    }
+    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> StreamsCasts<'a> {
+        let topic = ::std::borrow::ToOwned::to_owned(topic);
+        StreamsCasts {
+            cx,
+            to: ::guildhall::codegen::Many::Topic(topic),
+        }
+    }
+    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    pub async fn subscribe(
+        cx: &::guildhall::codegen::Cx,
+        topic: &str,
+    ) -> ::core::result::Result<
+        ::guildhall::codegen::Subscribed,
+        ::guildhall::codegen::Status,
+    > {
+        ::guildhall::codegen::subscribe(cx, &STREAMS, topic).await
     }
     /// What has come since it was asked last; waits a while when that is nothing. What a lost answer held is gone: open the stream
     /// again.
@@ -1070,6 +1090,28 @@ impl<'a> StreamsClient<'a> {
             |_| ::guildhall::codegen::KeyText::None,
             req,
         )
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Casts `guildhall.hub.Streams` to many: [`StreamsClient::all`], [`StreamsClient::topic`].
+#[derive(Clone, Debug)]
+pub struct StreamsCasts<'a> {
+    cx: &'a ::guildhall::codegen::Cx,
+    to: ::guildhall::codegen::Many,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<'a> StreamsCasts<'a> {
+    /// Nobody asks any more.
+    pub fn close(
+        &self,
+        req: StreamRsp,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        let to = ::core::clone::Clone::clone(&self.to);
+        ::guildhall::codegen::cast_many(self.cx, StreamsClient::CLOSE, to, req)
     }
 }
 
@@ -1249,10 +1291,13 @@ impl<'a> DiscoveryClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -1261,14 +1306,6 @@ impl<'a> DiscoveryClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
@@ -1353,8 +1390,8 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             timeout_ms: 0,
         },
         ::guildhall::codegen::MethodDesc {
-            path: "/guildhall.hub.Broker/Subscribe",
-            id: 0x359e981d,
+            path: "/guildhall.hub.Broker/Follow",
+            id: 0x89fe2276,
             service: "guildhall.hub.Broker",
             index: 1,
             model: ::guildhall::codegen::Model::Concurrent,
@@ -1389,7 +1426,7 @@ pub trait Broker: ::core::marker::Send + ::core::marker::Sync + 'static {
         Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
     /// A stream of BrokerDelivery.
-    fn subscribe(
+    fn follow(
         &self,
         cx: &::guildhall::codegen::Cx,
         req: SubscribeReq,
@@ -1434,7 +1471,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
                 ::guildhall::codegen::handle(
                     call,
                     move |cx: ::guildhall::codegen::Cx, req: SubscribeReq| async move {
-                        Broker::subscribe(&*service, &cx, req).await
+                        Broker::follow(&*service, &cx, req).await
                     },
                 )
             }
@@ -1457,8 +1494,8 @@ impl<'a> BrokerClient<'a> {
     pub const PUBLISH: ::guildhall::codegen::Method<PublishReq, ()> = ::guildhall::codegen::Method::new(
         &BROKER.methods[0],
     );
-    /// `/guildhall.hub.Broker/Subscribe`.
-    pub const SUBSCRIBE: ::guildhall::codegen::Method<SubscribeReq, StreamRsp> = ::guildhall::codegen::Method::new(
+    /// `/guildhall.hub.Broker/Follow`.
+    pub const FOLLOW: ::guildhall::codegen::Method<SubscribeReq, StreamRsp> = ::guildhall::codegen::Method::new(
         &BROKER.methods[1],
     );
     /// Makes a client whose calls go where the service's options say.
@@ -1468,10 +1505,13 @@ impl<'a> BrokerClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -1480,14 +1520,6 @@ impl<'a> BrokerClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
@@ -1517,7 +1549,7 @@ impl<'a> BrokerClient<'a> {
         )
     }
     /// A stream of BrokerDelivery.
-    pub fn subscribe(
+    pub fn follow(
         &self,
         req: SubscribeReq,
     ) -> impl ::core::future::Future<
@@ -1525,7 +1557,7 @@ impl<'a> BrokerClient<'a> {
     > + ::core::marker::Send + use<'a> {
         ::guildhall::codegen::call(
             self.cx,
-            Self::SUBSCRIBE,
+            Self::FOLLOW,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,
@@ -1746,10 +1778,13 @@ impl<'a> QueueClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -1758,14 +1793,6 @@ impl<'a> QueueClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
@@ -2165,10 +2192,13 @@ impl<'a> LeasesClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -2177,14 +2207,6 @@ impl<'a> LeasesClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
@@ -2556,10 +2578,13 @@ impl<'a> StoreClient<'a> {
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
     /// Calls any app that serves it, each call another.
@@ -2568,14 +2593,6 @@ impl<'a> StoreClient<'a> {
         Self {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Random,
-        }
-    }
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self {
-            cx: self.cx,
-            target: ::guildhall::codegen::Target::All,
         }
     }
     /// Calls the app that `key` falls to, the same one for one key.
