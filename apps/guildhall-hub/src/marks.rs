@@ -6,7 +6,8 @@ use guildhall_core::BoxFuture;
 use guildhall_core::leases::memory::EpochMark;
 use guildhall_core::leases::{LeaseError, LeaseErrorKind};
 use guildhall_core::store::{
-    Batch, Column, Guard, Kind, Op, Row, RowId, Store as _, StoreError, Table, Value, Write,
+    Batch, Column, Guard, Kind, Migrate, Op, Row, RowId, Store as _, StoreError, Table, Value,
+    Write,
 };
 use guildhall_redb::RedbStore;
 
@@ -22,7 +23,7 @@ pub(crate) struct Marks(Arc<RedbStore>);
 
 impl Marks {
     pub(crate) async fn open(store: Arc<RedbStore>) -> Result<Self, StoreError> {
-        store.prepare(&[&MARKS]).await?;
+        store.prepare(&[&MARKS], Migrate::Auto).await?;
         Ok(Self(store))
     }
 

@@ -1,7 +1,7 @@
 //! Store: rows in the file, through the embedded store, which groups the writes of all clients.
 
 use guildhall_core::Status;
-use guildhall_core::store::{Batch, Query, RowId, Store as _, StoreError, StoreErrorKind};
+use guildhall_core::store::{Batch, Migrate, Query, RowId, Store as _, StoreError, StoreErrorKind};
 use guildhall_hub::convert::{self, store_refusal};
 use guildhall_hub::proto::{
     self, BatchRsp, ClaimReq, CommitReq, CommitRsp, KeyedRow, MaybeRow, PrepareReq, QueryReq,
@@ -23,8 +23,9 @@ impl proto::Store for Hub {
             let wrong = |why| StoreError::new(StoreErrorKind::Invalid, "prepare", &of.name, why);
             state.tables.intern(of).map_err(wrong)
         };
+        let migrate = if req.check { Migrate::Check } else { Migrate::Auto };
         let prepared = match req.tables.iter().map(intern).collect::<Result<Vec<_>, _>>() {
-            Ok(tables) => state.store.prepare(&tables).await,
+            Ok(tables) => state.store.prepare(&tables, migrate).await,
             Err(error) => Err(error),
         };
         Ok(StoreRsp { failure: prepared.err().map(store_refusal) })
@@ -78,23 +79,28 @@ impl proto::Store for Hub {
         let conditions = req.conditions.into_iter().map(convert::from_condition);
         let conditions = conditions.collect::<Option<_>>().ok_or_else(|| nonsense("condition"))?;
         let limit = usize::try_from(req.limit).unwrap_or(usize::MAX);
-        let query = Query { table, conditions, after: req.after.map(Into::into), limit };
+        let after = req.after.map(|at| convert::from_cursor(at).ok_or_else(|| nonsense("cursor")));
+        let order = convert::from_order(req.order);
+        let query = Query { table, conditions, order, after: after.transpose()?, limit };
         let page = match state.store.query(&query).await {
             Ok(page) => page,
             Err(error) => return Ok(failed(store_refusal(error))),
         };
-        let (mut rows, mut more, mut bytes) = (Vec::new(), page.more, 0);
-        for (key, row) in page.rows {
-            let row = KeyedRow { key: key.to_string(), row: Some(convert::row(&row)) };
+        let (mut rows, mut bytes) = (Vec::with_capacity(page.rows.len()), 0);
+        for (key, row) in &page.rows {
+            let row = KeyedRow { key: key.to_string(), row: Some(convert::row(row)) };
             bytes += row.encoded_len();
             // What does not fit comes with the next page; one row always goes.
             if bytes > PAGE_BYTES && !rows.is_empty() {
-                more = true;
                 break;
             }
             rows.push(row);
         }
-        Ok(QueryRsp { failure: None, rows, more })
+        let next = match rows.len().checked_sub(1).and_then(|last| page.rows.get(last)) {
+            Some((key, row)) if rows.len() < page.rows.len() => Some(query.cursor(key, row)),
+            _ => page.next,
+        };
+        Ok(QueryRsp { failure: None, rows, next: next.as_ref().map(convert::cursor) })
     }
 }
 

@@ -10,6 +10,9 @@ use parking_lot::RwLock;
 /// What the hub's own tables begin with.
 pub(crate) const OWN_PREFIX: &str = "guildhall.hub.";
 
+/// The largest number that a field of a proto can have.
+const NUMBER_MAX: u32 = (1 << 29) - 1;
+
 /// Each distinct definition is leaked once; `max` bounds them.
 pub(crate) struct Tables {
     by_fingerprint: RwLock<BTreeMap<u64, &'static Table>>,
@@ -40,6 +43,10 @@ impl Tables {
             return Err(format!("the hub has {} tables (hub.tables_max)", self.max));
         }
         let key = of.key.as_ref().ok_or("it has no key column")?;
+        let mut numbers = of.columns.iter().chain([key]).map(|column| column.number);
+        if !numbers.all(|number| (1..=NUMBER_MAX).contains(&number)) {
+            return Err(format!("a column has a number that is not 1 to {NUMBER_MAX}"));
+        }
         let ascends = of.columns.windows(2).all(|pair| pair[0].number < pair[1].number);
         if !ascends {
             return Err("its columns are not in the order of their numbers".to_owned());

@@ -15,8 +15,9 @@ use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::env::Listener;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
-use guildhall_core::store::Store;
+use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_entity::Entity;
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -38,8 +39,10 @@ use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::numbers::logic_addr;
-use crate::proto::{NodeServer, RawServer};
+use crate::proto::{IdStateEntity, NodeServer, RawServer};
 use crate::raw_cast::{RawHandler, RawHandlers};
+use crate::reload::{ReloadSetup, Reloads};
+use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
@@ -70,6 +73,8 @@ pub struct App {
     hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
+    tables: Vec<&'static Table>,
+    pub(crate) reloads: ReloadSetup,
 }
 
 type Task = JoinHandle<Option<()>>;
@@ -114,8 +119,10 @@ pub(crate) struct AppInner {
     pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
+    pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) tables: Tables,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -175,6 +182,8 @@ impl App {
             hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
+            tables: Vec::new(),
+            reloads: ReloadSetup::default(),
         }
     }
 
@@ -195,6 +204,19 @@ impl App {
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
         self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
+    }
+
+    /// Adds the table of an entity that no actor owns, for [`Cx::table`].
+    #[must_use]
+    pub fn table<E: Entity>(mut self) -> Self {
+        self.tables.push(E::TABLE);
+        self
+    }
+
+    /// Adds the table that [`Cx::next_id`] takes its ids from.
+    #[must_use]
+    pub fn ids(self) -> Self {
+        self.table::<IdStateEntity>()
     }
 
     /// Adds a component: a gate, an HTTP server.
@@ -283,7 +305,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -295,8 +317,13 @@ impl App {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
+            let mut hangups = signals::Hangups::new();
             let app = self.start_on(workers).await?;
-            signals::shutdown().await;
+            tokio::select! {
+                biased;
+                () = signals::shutdown() => {}
+                () = hangups.each(|| app.reload()) => {}
+            }
             tokio::select! {
                 biased;
                 () = app.shutdown() => {}
@@ -328,6 +355,8 @@ impl App {
             mut hooks,
             stream_handlers,
             given,
+            tables,
+            reloads,
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
@@ -348,9 +377,10 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
-        let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
+        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
         for actor in &actors {
@@ -379,6 +409,7 @@ impl App {
             backends: backends.later,
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
+            tables,
             slots: app.slots,
             workers,
             id: record.id.clone(),
@@ -389,8 +420,10 @@ impl App {
             calls,
             save,
             services,
+            reloads,
         });
         let mut tasks = inner.begin_actors();
+        tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
@@ -435,7 +468,7 @@ impl AppInner {
         }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         tasks

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::app::StartError;
 use crate::config::AppConfig;
 use crate::lazy::Lazy;
+use crate::rows::Tables;
 
 /// The backends of an app.
 pub(crate) struct Backends {
@@ -46,7 +47,7 @@ impl Backends {
         opener: Opener,
         urls: &AppConfig,
         given: Given,
-        tables: &[&'static Table],
+        tables: &Tables,
     ) -> Result<Self, StartError> {
         let opener = Arc::new(opener);
         let discovery = match given.discovery {
@@ -72,8 +73,10 @@ async fn open_store(
     opener: &Opener,
     url: &str,
     given: Option<Arc<dyn Store>>,
-    tables: &[&'static Table],
+    tables: &Tables,
 ) -> Result<Option<Arc<dyn Store>>, StartError> {
+    let migrate = tables.migrate()?;
+    let tables = tables.all();
     if tables.is_empty() {
         return Ok(given);
     }
@@ -90,7 +93,7 @@ async fn open_store(
             store
         }
     };
-    let prepared = store.prepare(tables).await;
+    let prepared = store.prepare(&tables, migrate).await;
     prepared.map_err(|error| StartError::new(format!("app.store: {error}")))?;
     Ok(Some(store))
 }

@@ -1,6 +1,6 @@
 //! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::discovery::NodeRecord;
@@ -15,6 +15,7 @@ use crate::chain::Callee;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
 use crate::reply::Cancel;
+use crate::resources::Snapshot;
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
 ///
@@ -31,6 +32,10 @@ pub struct Cx {
     /// Whose turn this is.
     pub(crate) turn: Option<Arc<dyn Callee>>,
     pub(crate) cancel: Option<Cancel>,
+    /// The version of the resources when the call began; 0 outside of calls.
+    pub(crate) resources: u64,
+    /// Of the resources, when it has been asked for.
+    pub(crate) snapshot: OnceLock<Arc<Snapshot>>,
 }
 
 impl Cx {
@@ -44,6 +49,8 @@ impl Cx {
             is_command: false,
             turn: None,
             cancel: None,
+            resources: 0,
+            snapshot: OnceLock::new(),
         }
     }
 
@@ -153,6 +160,12 @@ impl Cx {
     /// What the app counts: to add metrics of its own, and for the text of all.
     pub fn metrics(&self) -> &Metrics {
         &self.app.metrics
+    }
+
+    /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
+    pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Head> {
+        let names = self.resources != 0 && peer == self.app.id.as_str();
+        names.then(|| Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

@@ -18,6 +18,7 @@ use prost::Message;
 
 use crate::app::AppInner;
 use crate::counters::Answered;
+use crate::limits::Ticket;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
@@ -86,7 +87,11 @@ impl Cancel {
 
 /// Where the reply to a call goes. Dropped without one, the caller is told so.
 #[derive(Debug)]
-pub struct ReplyPort(Option<Port>);
+pub struct ReplyPort {
+    port: Option<Port>,
+    /// Of a call that has limits.
+    ticket: Option<Box<Ticket>>,
+}
 
 #[derive(Debug)]
 struct Port {
@@ -100,17 +105,21 @@ struct Port {
 impl ReplyPort {
     /// For casts.
     pub(crate) fn none() -> Self {
-        Self(None)
+        Self { port: None, ticket: None }
     }
 
     pub(crate) fn link(replies: &Arc<Replies>, id: u64, meter: usize, arrived: Instant) -> Self {
         replies.app.in_flight.begin();
-        Self(Some(Port { replies: Arc::clone(replies), id, meter, arrived }))
+        let port = Some(Port { replies: Arc::clone(replies), id, meter, arrived });
+        Self { port, ticket: None }
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
     pub fn send<M: Message>(mut self, result: Result<M, Status>) {
-        let Some(port) = self.0.take() else { return };
+        if let Some(ticket) = &mut self.ticket {
+            ticket.end(result.as_ref().err());
+        }
+        let Some(port) = self.port.take() else { return };
         match result {
             Ok(message) => port.send(&message),
             Err(status) => port.fail(&status),
@@ -125,18 +134,23 @@ impl ReplyPort {
         }
     }
 
+    /// The call has passed its limits: they count it until it ends.
+    pub(crate) fn carry(&mut self, ticket: Ticket) {
+        self.ticket = Some(Box::new(ticket));
+    }
+
     /// Refuses the call: it has not run.
     pub(crate) fn refuse(self, code: Code, reason: u32, why: impl Into<Cow<'static, str>>) {
         self.send::<()>(Err(Status::not_run(code, reason, why)));
     }
 
     pub(crate) fn cancel(&self) -> Option<Cancel> {
-        let port = self.0.as_ref()?;
+        let port = self.port.as_ref()?;
         Some(Cancel { replies: Arc::clone(&port.replies), id: port.id })
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|port| port.replies.is_cancelled(port.id))
+        self.port.as_ref().is_some_and(|port| port.replies.is_cancelled(port.id))
     }
 }
 
@@ -192,7 +206,7 @@ impl Port {
 
 impl Drop for ReplyPort {
     fn drop(&mut self) {
-        if let Some(port) = self.0.take() {
+        if let Some(port) = self.port.take() {
             let status = Status::new(Code::Cancelled, "the handler was dropped before its end");
             port.fail(&status.with_reason(reason::CANCELLED));
         }

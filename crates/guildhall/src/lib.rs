@@ -22,6 +22,10 @@ pub use guildhall_runtime::{
     ActorConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
     ServiceConfig, StreamConfig,
 };
+pub use guildhall_runtime::{
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+};
+pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 #[doc(hidden)]
 pub use prost;
 pub use prost::bytes::Bytes;

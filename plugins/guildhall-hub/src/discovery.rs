@@ -1,7 +1,4 @@
-//! The [`Discovery`] seam over a hub. What was registered is registered again when another life of the hub begins; watches go
-//! on, and notice who has not come back.
-
-mod follow;
+//! The [`Discovery`] seam over a hub. What was registered is registered again when another life of the hub begins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +12,8 @@ use tokio::sync::mpsc;
 
 use crate::client::{HubClient, told};
 use crate::convert;
-use crate::proto::{DiscoveryClient, RegisterReq};
-use crate::stream::Stream;
-use follow::Follower;
+use crate::proto::{DiscoveryClient, NodeChange, RegisterReq};
+use crate::stream::{POLL, Stream};
 
 /// Who is registered with the hub.
 #[derive(Debug)]
@@ -75,18 +71,32 @@ impl Discovery for HubDiscovery {
 
     fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>> {
         Box::pin(async move {
-            let stream = open(&self.client).await.map_err(|status| failed("watch", &status))?;
+            let opened =
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).watch(()).await;
+            let opened = opened.map_err(|status| failed("watch", &status))?;
+            let stream = Stream::new(self.client.clone(), &opened);
             let (changes, watch) = mpsc::channel(WATCH_BUFFER);
-            let follower = Follower::new(self.client.clone(), changes);
-            self.client.env().spawn("hub.watch", follower.follow(stream));
+            self.client.env().spawn("hub.watch", async move {
+                tokio::select! {
+                    biased;
+                    () = changes.closed() => {}
+                    () = forward(&stream, &changes) => {}
+                }
+            });
             Ok(watch)
         })
     }
 }
 
-async fn open(client: &HubClient) -> Result<Stream, Status> {
-    let opened = DiscoveryClient::new(client.cx()).at(client.id()).watch(()).await?;
-    Ok(Stream::new(client.clone(), &opened))
+/// Until the hub is lost, or the watcher is too slow.
+async fn forward(stream: &Stream, changes: &mpsc::Sender<Change>) {
+    while let Some(items) = stream.next::<NodeChange>(POLL).await {
+        for change in items.into_iter().filter_map(convert::from_node_change) {
+            if changes.try_send(change).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// Registers again with each life of the hub.

@@ -5,8 +5,8 @@ mod prepared;
 use futures_util::future::join_all;
 use guildhall_core::status::reason;
 use guildhall_core::store::{
-    Batch, BatchReach, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
+    StoreError, StoreErrorKind, Table, Token,
 };
 use guildhall_core::{BoxFuture, Effect, Status};
 use prost::Message as _;
@@ -14,7 +14,7 @@ use prost::Message as _;
 use crate::client::{HubClient, told};
 use crate::convert::{self, store_failure};
 use crate::proto::{
-    self, ClaimReq, CommitReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
+    self, ClaimReq, CommitReq, PrepareReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
 };
 use prepared::{Answer, Prepared};
 
@@ -46,7 +46,11 @@ impl HubStore {
         if !answer.is_unprepared() {
             return Ok(answer);
         }
-        self.hub().prepare(self.prepared.request()).await?;
+        let again = self.hub().prepare(self.prepared.request()).await?;
+        if let Some(failure) = again.failure {
+            let error = store_failure("prepare", failure);
+            tracing::error!(%error, "the hub has begun anew, and refuses the tables of before");
+        }
         question().await
     }
 
@@ -74,21 +78,24 @@ impl HubStore {
 
 impl Store for HubStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { batch: BatchReach::Any, unique: true, order: false, durable: true }
+        Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: true }
     }
 
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let tables: Vec<_> = tables.iter().map(|t| (*t, convert::table(t))).collect();
-            let req =
-                proto::PrepareReq { tables: tables.iter().map(|(_, of)| of.clone()).collect() };
+            let req = PrepareReq {
+                tables: tables.iter().map(|(_, of)| of.clone()).collect(),
+                check: migrate == Migrate::Check,
+            };
             let answer = self.hub().prepare(req).await;
             let answer = answer.map_err(|status| failed("prepare", &status))?;
             refused("prepare", answer.failure)?;
-            self.prepared.add(tables);
+            self.prepared.add(tables, migrate);
             Ok(())
         })
     }
@@ -141,11 +148,11 @@ impl Store for HubStore {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
-            query.check()?;
             let req = QueryReq {
                 table: self.prepared.fingerprint(query.table),
                 conditions: query.conditions.iter().map(convert::condition).collect(),
-                after: query.after.as_ref().map(ToString::to_string),
+                order: convert::order(query.order),
+                after: query.after.as_ref().map(convert::cursor),
                 limit: u64::try_from(query.limit).unwrap_or(u64::MAX),
             };
             let answer = self.ask(|| self.hub().query(req.clone())).await;
@@ -154,7 +161,10 @@ impl Store for HubStore {
             let rows = answer.rows.into_iter();
             let rows = rows.map(|of| Some((of.key.into(), convert::from_row(of.row?)?)));
             let rows = rows.collect::<Option<_>>().ok_or_else(|| only_read(garbled("query")))?;
-            Ok(Page { rows, more: answer.more })
+            let next = answer
+                .next
+                .map(|at| convert::from_cursor(at).ok_or_else(|| only_read(garbled("query"))));
+            Ok(Page { rows, next: next.transpose()? })
         })
     }
 }

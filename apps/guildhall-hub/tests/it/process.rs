@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
-use guildhall_core::store::{Holder, Store as _};
+use guildhall_core::store::{Holder, Migrate, Store as _};
 use guildhall_core::{Env, Opening};
 use guildhall_hub::HubClient;
 
@@ -67,7 +67,7 @@ async fn a_hub_that_is_killed_forgets_no_epoch_and_no_row_and_its_clients_go_on(
         leases.acquire(holder, &wanted).await
     };
     let first = grant(&token.holder).await.unwrap();
-    store.prepare(&[row("1").table]).await.unwrap();
+    store.prepare(&[row("1").table], Migrate::Auto).await.unwrap();
     store.claim(&[row("1")], token.clone()).await.unwrap();
     assert!(store.commit(vec![batch]).await[0].is_ok());
 

@@ -1,5 +1,6 @@
 //! A hub that dies and comes back: its clients say what happened meanwhile, and go on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +9,8 @@ use guildhall_core::discovery::{Change, Discovery as _, NodeRecord, NodeState};
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
 use guildhall_core::queue::{Queue as _, QueueErrorKind};
 use guildhall_core::store::{
-    Batch, Column, Committed, Guard, Holder, Kind, Op, Query, RowId, Store as _, StoreErrorKind,
-    Table, Token, Value, Write,
+    Batch, Column, Committed, Guard, Holder, Kind, Migrate, Op, Order, Query, RowId, Store as _,
+    StoreErrorKind, Table, Token, Value, Write,
 };
 use guildhall_core::{Env, Incarnation};
 use tokio::sync::mpsc;
@@ -65,11 +66,11 @@ async fn discovery_goes_on_after_the_hub_restarts() {
         env.sleep(Duration::from_millis(5)).await;
     }
     println!("registered again {:?} after the hub was back", env.now() - back);
-    // The watch of before notices nothing, and goes on.
-    let mut changed = node(1);
-    changed.load = 7;
-    one.register(&changed, TTL).await.unwrap();
-    assert_eq!(next(&mut watch).await, Change::Put(changed));
+    let ended = env.until(env.now() + WITHIN, watch.recv()).await;
+    assert_eq!(ended, Some(None), "a watch ends when the hub is lost");
+    let again = async || other.watch().await;
+    let (mut watch, _) = until_it_works(&env, "watch", again).await;
+    assert_eq!(next(&mut watch).await, Change::Put(node(1)));
 }
 
 #[tokio::test]
@@ -157,7 +158,7 @@ pub(crate) fn create(key: &str, records: Bytes) -> (Token, Batch) {
 async fn a_store_goes_on_after_the_hub_restarts() {
     let (world, env) = (World::new(), Env::real());
     let store = world.fresh().await.store();
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
     let (token, batch) = create("1", Bytes::new());
     let claimed = store.claim(&[row("1")], token).await.unwrap();
     assert_eq!(claimed[0].version, 1);
@@ -182,7 +183,7 @@ async fn a_store_goes_on_after_the_hub_restarts() {
 async fn a_commit_larger_than_a_frame_goes_in_parts_and_one_batch_that_large_is_refused() {
     let world = World::new();
     let store = world.fresh().await.store();
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
     let keys: Vec<String> = (0..450).map(|n| n.to_string()).collect();
     let rows: Vec<RowId> = keys.iter().map(|key| row(key)).collect();
     let records = Bytes::from(vec![7; 10_000]);
@@ -193,9 +194,22 @@ async fn a_commit_larger_than_a_frame_goes_in_parts_and_one_batch_that_large_is_
     for done in done {
         assert_eq!(done, Ok(Committed { versions: vec![2] }));
     }
-    let query = Query { table: &ROLE, conditions: Vec::new(), after: None, limit: 1000 };
-    let page = store.query(&query).await.unwrap();
-    assert!(page.more && !page.rows.is_empty(), "a page fits a frame");
+    for order in [Order::Key, Order::Up(2), Order::Down(2)] {
+        let (conditions, limit) = (Vec::new(), 1000);
+        let mut query = Query { table: &ROLE, conditions, order, after: None, limit };
+        let (mut found, mut pages) = (BTreeSet::new(), 0);
+        loop {
+            let page = store.query(&query).await.unwrap();
+            found.extend(page.rows.into_iter().map(|(key, _)| key.to_string()));
+            pages += 1;
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert!(pages > 1, "a page fits a frame");
+        assert_eq!(found, keys.iter().cloned().collect(), "{order:?}");
+    }
 
     let (_, large) = create("0", Bytes::from(vec![7; 5 << 20]));
     let error = store.commit(vec![large]).await.remove(0).unwrap_err();

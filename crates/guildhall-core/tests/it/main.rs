@@ -7,5 +7,6 @@ mod config;
 mod env;
 mod fence;
 mod lease_session;
+mod query;
 mod schema;
 mod static_list;

@@ -105,7 +105,9 @@ async fn run<A: Actor, S: ActorServices<A>>(
             return None;
         }
     };
-    if method.durable && active.actor.state().is_dirty() {
+    // What an earlier turn has changed and a save still carries is not in the store either.
+    let state = active.actor.state();
+    if method.durable && (state.is_dirty() || state.saving() > 0) {
         let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
         match cell.app.env.until(limit, save_all(cell, &mut active)).await {
             Some(true) => {}
@@ -247,7 +249,8 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    Cx { turn, ..Cx::outside(Arc::clone(&cell.app)) }
+    let resources = cell.app.reloads.resources.version();
+    Cx { turn, resources, ..Cx::outside(Arc::clone(&cell.app)) }
 }
 
 /// Runs a turn: a panic and the limit are its own end and nobody else's.

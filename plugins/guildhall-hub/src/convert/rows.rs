@@ -1,8 +1,8 @@
 //! Tables, rows and writes.
 
 use guildhall_core::store::{
-    Batch, Column, Compare, Condition, Guard, Kind, Op, Row, RowId, StoreError, StoreErrorKind,
-    Table, Token, Value, Write,
+    Batch, Column, Compare, Condition, Cursor, Guard, Kind, Op, Order, Row, RowId, StoreError,
+    StoreErrorKind, Table, Token, Value, Write,
 };
 use prost::Message as _;
 use xxhash_rust::xxh3::xxh3_64;
@@ -186,6 +186,35 @@ pub fn from_condition(of: proto::Condition) -> Option<Condition> {
         condition::Compare::Greater => Compare::Greater,
     };
     Some(Condition { column: of.column, compare, value: from_value(of.value)? })
+}
+
+pub fn order(order: Order) -> Option<proto::Order> {
+    match order {
+        Order::Key => None,
+        Order::Up(column) => Some(proto::Order { column, down: false }),
+        Order::Down(column) => Some(proto::Order { column, down: true }),
+    }
+}
+
+pub fn from_order(order: Option<proto::Order>) -> Order {
+    match order {
+        None => Order::Key,
+        Some(proto::Order { column, down: false }) => Order::Up(column),
+        Some(proto::Order { column, down: true }) => Order::Down(column),
+    }
+}
+
+pub fn cursor(cursor: &Cursor) -> proto::Cursor {
+    let key = cursor.key.to_string();
+    proto::Cursor { key, value: cursor.value.as_ref().and_then(value) }
+}
+
+pub fn from_cursor(cursor: proto::Cursor) -> Option<Cursor> {
+    let value = match cursor.value {
+        Some(value) => Some(from_value(Some(value))?),
+        None => None,
+    };
+    Some(Cursor { value, key: cursor.key.into() })
 }
 
 pub fn store_refusal(error: StoreError) -> proto::StoreFailure {

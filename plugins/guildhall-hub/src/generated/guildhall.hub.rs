@@ -469,6 +469,9 @@ pub struct StoreRsp {
 pub struct PrepareReq {
     #[prost(message, repeated, tag = "1")]
     pub tables: ::guildhall::prost::alloc::vec::Vec<Table>,
+    /// Change nothing: fail where the store needs something.
+    #[prost(bool, tag = "2")]
+    pub check: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -776,10 +779,34 @@ pub struct QueryReq {
     pub table: u64,
     #[prost(message, repeated, tag = "2")]
     pub conditions: ::guildhall::prost::alloc::vec::Vec<Condition>,
-    #[prost(string, optional, tag = "3")]
-    pub after: ::core::option::Option<::guildhall::prost::alloc::string::String>,
-    #[prost(uint64, tag = "4")]
+    #[prost(message, optional, tag = "3")]
+    pub order: ::core::option::Option<Order>,
+    #[prost(message, optional, tag = "4")]
+    pub after: ::core::option::Option<Cursor>,
+    #[prost(uint64, tag = "5")]
     pub limit: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Of the key, when absent; of the value of a column.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Order {
+    #[prost(uint32, tag = "1")]
+    pub column: u32,
+    #[prost(bool, tag = "2")]
+    pub down: bool,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Cursor {
+    #[prost(string, tag = "1")]
+    pub key: ::guildhall::prost::alloc::string::String,
+    /// Absent where the order is the key's.
+    #[prost(message, optional, tag = "2")]
+    pub value: ::core::option::Option<Value>,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -847,8 +874,9 @@ pub struct QueryRsp {
     pub failure: ::core::option::Option<StoreFailure>,
     #[prost(message, repeated, tag = "2")]
     pub rows: ::guildhall::prost::alloc::vec::Vec<KeyedRow>,
-    #[prost(bool, tag = "3")]
-    pub more: bool,
+    /// Absent when there is nothing more.
+    #[prost(message, optional, tag = "3")]
+    pub next: ::core::option::Option<Cursor>,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

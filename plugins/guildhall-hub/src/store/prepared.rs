@@ -1,6 +1,6 @@
 //! The tables that the hub has been told of, to name them in requests, and to tell it again.
 
-use guildhall_core::store::Table;
+use guildhall_core::store::{Migrate, Table};
 use parking_lot::RwLock;
 
 use crate::convert;
@@ -9,15 +9,22 @@ use crate::proto::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Prepared(RwLock<Vec<(&'static Table, proto::Table, u64)>>);
+pub(super) struct Prepared(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    tables: Vec<(&'static Table, proto::Table, u64)>,
+    migrate: Migrate,
+}
 
 impl Prepared {
-    pub(super) fn add(&self, tables: Vec<(&'static Table, proto::Table)>) {
+    pub(super) fn add(&self, tables: Vec<(&'static Table, proto::Table)>, migrate: Migrate) {
         let mut known = self.0.write();
+        known.migrate = migrate;
         for (table, of) in tables {
-            if !known.iter().any(|(other, ..)| *other == table) {
+            if !known.tables.iter().any(|(other, ..)| *other == table) {
                 let fingerprint = convert::fingerprint(&of);
-                known.push((table, of, fingerprint));
+                known.tables.push((table, of, fingerprint));
             }
         }
     }
@@ -25,7 +32,8 @@ impl Prepared {
     /// Of a table that was never prepared too: the hub says so then.
     pub(super) fn fingerprint(&self, table: &Table) -> u64 {
         let known = self.0.read();
-        let known = known.iter().find(|(other, ..)| std::ptr::eq(*other, table) || *other == table);
+        let is_it = |other: &Table| std::ptr::eq(other, table) || other == table;
+        let known = known.tables.iter().find(|(other, ..)| is_it(other));
         known.map_or_else(
             || convert::fingerprint(&convert::table(table)),
             |(.., fingerprint)| *fingerprint,
@@ -34,7 +42,9 @@ impl Prepared {
 
     /// To prepare all of them again.
     pub(super) fn request(&self) -> PrepareReq {
-        PrepareReq { tables: self.0.read().iter().map(|(_, of, _)| of.clone()).collect() }
+        let known = self.0.read();
+        let tables = known.tables.iter().map(|(_, of, _)| of.clone()).collect();
+        PrepareReq { tables, check: known.migrate == Migrate::Check }
     }
 }
 
