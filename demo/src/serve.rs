@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
 use guildhall::{Actor as _, App, Config, ConfigBuilder, ConfigError, Cx, StartError};
+use guildhall_hub::Hub;
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
     share(&config)?;
-    let mut app = App::with(config).plugin(Redb);
+    let mut app = App::with(config).plugin(Redb).plugin(Hub);
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);

@@ -13,6 +13,8 @@ use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::env::Listener;
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
 use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use guildhall_entity::Entity;
@@ -24,7 +26,7 @@ use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
     Runner, Saver, World, keep_residents,
 };
-use crate::backends::{Backends, Given, check_reach};
+use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
@@ -114,6 +116,7 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
     pub(crate) reloads: Reloads,
@@ -281,6 +284,20 @@ impl App {
         self
     }
 
+    /// Uses this queue and not the one of `app.queue`: for several apps in one process.
+    #[must_use]
+    pub fn queue(mut self, queue: Arc<dyn Queue>) -> Self {
+        self.given.queue = Some(queue);
+        self
+    }
+
+    /// Uses these leases and not those of `app.leases`: for several apps in one process.
+    #[must_use]
+    pub fn leases(mut self, leases: Arc<dyn Leases>) -> Self {
+        self.given.leases = Some(leases);
+        self
+    }
+
     /// Uses this store and not the one of `app.store`: for several apps in one process.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -364,7 +381,8 @@ impl App {
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
-        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
+        let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
+        let backends = Backends::open(opener, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
@@ -388,6 +406,7 @@ impl App {
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             topics: Topics::new(config.section("broker")?, backends.broker),
+            backends: backends.later,
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(backends.store),
             tables,
@@ -449,7 +468,7 @@ impl AppInner {
         }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         tasks

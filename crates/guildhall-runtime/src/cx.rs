@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
-use guildhall_core::{AppId, Env};
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
+use guildhall_core::{AppId, Env, Status};
 use guildhall_wire::{Head, Session};
 
 use crate::app::AppInner;
@@ -122,6 +124,22 @@ impl Cx {
     /// The app's clock, random numbers and tasks.
     pub fn env(&self) -> &Env {
         &self.app.env
+    }
+
+    /// The queues of `app.queue`, which is opened when it is first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: it cannot be opened now.
+    pub async fn queue(&self) -> Result<Arc<dyn Queue>, Status> {
+        self.app.backends.queue.get().await.cloned()
+    }
+
+    /// The leases of `app.leases`, which are opened when they are first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: they cannot be opened now.
+    pub async fn leases(&self) -> Result<Arc<dyn Leases>, Status> {
+        self.app.backends.leases.get().await.cloned()
     }
 
     /// The apps that this one has a link to, itself included, by id.

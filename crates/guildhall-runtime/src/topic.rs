@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
-use guildhall_core::broker::{self, BrokerError, MESSAGE_MAX};
+use guildhall_core::broker::{self, Broker, BrokerError, MESSAGE_MAX};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, MethodDesc, ServiceDesc, Status};
 use guildhall_wire::frame::{Header, LinkKind};
@@ -16,9 +16,9 @@ use prost::Message;
 use tokio::task::JoinHandle;
 
 use crate::app::AppInner;
-use crate::broker::LazyBroker;
 use crate::call;
 use crate::cx::Cx;
+use crate::lazy::Lazy;
 use crate::link::put_request;
 
 pub use config::BrokerConfig;
@@ -27,7 +27,7 @@ use follow::Follow;
 /// The topics that an app has subscribed to, by their full names.
 pub(crate) struct Topics {
     config: BrokerConfig,
-    broker: LazyBroker,
+    broker: Lazy<dyn Broker>,
     joined: Mutex<BTreeMap<String, Weak<Joined>>>,
 }
 
@@ -46,7 +46,7 @@ struct Joined {
 }
 
 impl Topics {
-    pub(crate) fn new(config: BrokerConfig, broker: LazyBroker) -> Self {
+    pub(crate) fn new(config: BrokerConfig, broker: Lazy<dyn Broker>) -> Self {
         Self { config, broker, joined: Mutex::default() }
     }
 

@@ -9,7 +9,7 @@ pub use guildhall_core::config::{Config, ConfigBuilder, ConfigError};
 pub use guildhall_core::{
     Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
 };
-pub use guildhall_core::{broker, discovery, env, status, store};
+pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;

@@ -76,6 +76,7 @@ impl RunningApp {
         }
         self.ending.dropped().await;
         inner.store.write().take();
+        inner.backends.opener.close();
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.

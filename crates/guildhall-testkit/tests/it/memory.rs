@@ -21,3 +21,28 @@ mod discovery {
         start_paused = true
     );
 }
+
+mod leases {
+    use guildhall_core::Env;
+    use guildhall_core::leases::memory::MemoryLeases;
+
+    guildhall_testkit::leases_contract!(
+        || async || MemoryLeases::new(Env::real()),
+        start_paused = true
+    );
+}
+
+mod queue {
+    use std::time::Duration;
+
+    use guildhall_core::Env;
+    use guildhall_core::queue::memory::{MemoryQueue, QueueLimits};
+
+    guildhall_testkit::queue_contract!(
+        || async || {
+            let limits = QueueLimits { items: 100, ..QueueLimits::default() };
+            MemoryQueue::with(Env::real(), Duration::from_secs(30), limits)
+        },
+        start_paused = true
+    );
+}
