@@ -12,7 +12,6 @@
 //! | [`serve`] | from the configuration to an app: the same builder calls for one process and for several |
 //! | [`login`] | `POST /register`, `POST /login`: passwords in, tokens out |
 //! | [`role`] | what players do: actors with state, names that are unique, pushes to all others |
-//! | [`admin`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`bots`] | players that know what each answer must be |
 //!
 //! # Two processes
@@ -34,7 +33,6 @@
 //! `actor.role.save_ms`; a name is in the store when its answer comes. SIGTERM tells the clients, saves the actors, and ends
 //! with 0.
 
-pub mod admin;
 pub mod bots;
 pub mod login;
 pub mod needs;

@@ -10,7 +10,6 @@ use guildhall::{App, Config, ConfigBuilder, ConfigError, Cx, StartError};
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
-use crate::admin::Admin;
 use crate::login::{AccountActor, Login};
 use crate::needs::Needs;
 use crate::proto::login::{ACCOUNT, AccountServer};
@@ -37,6 +36,7 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
     config
         .preset("app.id", "demo.w1.all.1")
         .preset("app.store", "redb:./data")
+        .preset("admin.listen", "127.0.0.1:7090")
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
@@ -53,7 +53,6 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
 struct Places {
     login: Option<Login>,
     gate: Option<Gate>,
-    admin: Admin,
     store: String,
 }
 
@@ -86,12 +85,11 @@ pub fn app(config: Config) -> Result<App, StartError> {
             .actor::<NameActor, _>(|a| a.serve(NamesServer))
             .actor::<SessionActor, _>(|a| a.serve(SessionServer));
     }
-    let admin = Admin::new(needs.clone());
-    let places = Places { login, gate, admin: admin.clone(), store };
-    let app = app.component(admin).on_ready(move |cx| {
-        places.print();
+    let places = Places { login, gate, store };
+    let app = app.health("players", move |cx| needs.check(cx)).on_ready(move |cx| {
+        places.print(&cx);
         let env = cx.env().clone();
-        env.spawn("ready", ready(cx, needs));
+        env.spawn("ready", ready(cx));
     });
     Ok(app)
 }
@@ -112,7 +110,7 @@ fn check(serve: &[String]) -> Result<(), StartError> {
 }
 
 impl Places {
-    fn print(&self) {
+    fn print(&self, cx: &Cx) {
         let line = |what: &str, prefix: &str, addr: Option<SocketAddr>| {
             if let Some(addr) = addr {
                 say(&format!("{what:<25}{prefix}{addr}"));
@@ -122,7 +120,7 @@ impl Places {
         line("login (HTTP)", "http://", self.login.as_ref().and_then(Login::addr));
         line("gate (TCP)", "tcp://", gate.and_then(Gate::tcp_addr));
         line("gate (WebSocket)", "ws://", gate.and_then(Gate::websocket_addr));
-        line("admin (health, metrics)", "http://", self.admin.addr());
+        line("admin (health, metrics)", "http://", cx.admin_addr());
         say(&format!("{:<25}{}", "store", self.store));
     }
 }
@@ -138,17 +136,17 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Says so when players can come.
-async fn ready(cx: Cx, needs: Needs) {
+async fn ready(cx: Cx) {
     let env = cx.env();
     let mut patience = Some(env.now() + PATIENCE);
     loop {
-        let missing = needs.missing(&cx);
-        if missing.is_empty() {
+        let problems = cx.problems();
+        if problems.is_empty() {
             say("ready");
             return;
         }
         if patience.is_some_and(|end| env.now() > end) {
-            tracing::warn!("players cannot come yet: no app serves {}", missing.join(", "));
+            tracing::warn!("players cannot come yet: {}", problems.join("; "));
             patience = None;
         }
         env.sleep(LOOK).await;

@@ -3,7 +3,7 @@
 mod running;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::backend::BuiltIn;
@@ -19,12 +19,14 @@ use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
     Saver, World,
 };
+use crate::admin;
 use crate::backends::{Backends, Given, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
+use crate::health::{Health, HealthCheck};
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
@@ -34,6 +36,7 @@ use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::trips::Trips;
 use crate::worker::{Threads, Workers};
 
 pub use running::RunningApp;
@@ -54,10 +57,11 @@ pub struct App {
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
+    checks: Vec<HealthCheck>,
     given: Given,
 }
 
-type Task = JoinHandle<Option<()>>;
+pub(crate) type Task = JoinHandle<Option<()>>;
 type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -110,6 +114,8 @@ pub(crate) struct AppInner {
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
+    pub(crate) health: Arc<Health>,
+    pub(crate) admin_addr: OnceLock<SocketAddr>,
     record: RwLock<NodeRecord>,
 }
 
@@ -153,6 +159,7 @@ impl App {
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
+            checks: Vec::new(),
             given: Given::default(),
         }
     }
@@ -196,6 +203,18 @@ impl App {
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Checks a part of the game whenever somebody asks how the app is (`/readyz`, `/metrics`): what `check` finds wrong makes the
+    /// app not ready. It is asked often and must not block.
+    #[must_use]
+    pub fn health(
+        mut self,
+        name: impl Into<String>,
+        check: impl Fn(&Cx) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.push(HealthCheck { name: name.into(), check: Box::new(check) });
         self
     }
 
@@ -252,8 +271,10 @@ impl App {
         self.start_on(Workers::current()).await
     }
 
+    #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, given } = self;
+        let Self { config, env, services, actors, components, plugins, ready, checks, given } =
+            self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -266,6 +287,7 @@ impl App {
         }
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
+        let health = Arc::new(Health::new(&metrics, checks)?);
         let world = World { env: &env, metrics: &metrics, workers: workers.len() };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
@@ -278,6 +300,12 @@ impl App {
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
+        let store = match (backends.store, tables.first()) {
+            (Some(store), Some(table)) => {
+                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health)?) as Arc<dyn Store>)
+            }
+            (store, _) => store,
+        };
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
@@ -288,12 +316,14 @@ impl App {
             in_flight: LiveCount::new(counters.in_flight.clone()),
             metrics,
             counters,
+            health,
+            admin_addr: OnceLock::new(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
-            store: RwLock::new(backends.store),
+            store: RwLock::new(store),
             slots: app.slots,
             workers,
             id: record.id.clone(),
@@ -305,6 +335,10 @@ impl App {
             services,
         });
         let mut tasks = inner.begin_actors();
+        if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
+            inner.admin_addr.get_or_init(|| addr);
+            tasks.push(task);
+        }
         inner.mesh.connected(record, self_loop(&inner));
         let started = inner.start_components(&components, &config).await;
         if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
@@ -318,6 +352,7 @@ impl App {
         tasks.extend(inner.join(&backends.discovery, ttl));
         let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
+        inner.health.started();
         ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
         Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
     }
@@ -447,9 +482,13 @@ fn endpoints(
 /// Registers, again and again, until the app ends.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     loop {
-        if let Err(error) = discovery.register(&app.record(), ttl).await {
-            tracing::warn!(%error, "not registered; others may not find this app");
-        }
+        let (record, deadline) = (app.record(), app.env.now() + ttl);
+        let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(format!("others may not find this app: {error}")),
+            None => Err(format!("others may not find this app: no answer within {ttl:?}")),
+        };
+        app.health.set("discovery.register", is);
         app.env.sleep(ttl / 3).await;
     }
 }

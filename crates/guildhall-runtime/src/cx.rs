@@ -1,5 +1,6 @@
 //! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,17 @@ impl Cx {
     /// What the app counts: to add metrics of its own, and for the text of all.
     pub fn metrics(&self) -> &Metrics {
         &self.app.metrics
+    }
+
+    /// Why this app is not ready to serve, or empty: it starts or drains, a backend is away, a check of the game's
+    /// (`App::health`) has found something.
+    pub fn problems(&self) -> Vec<String> {
+        self.app.health.problems(self)
+    }
+
+    /// Where `[admin]` listens, if it does.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.app.admin_addr.get().copied()
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

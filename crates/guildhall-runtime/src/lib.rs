@@ -8,6 +8,7 @@
 extern crate self as guildhall;
 
 mod actor;
+mod admin;
 mod app;
 mod backends;
 mod call;
@@ -18,6 +19,7 @@ mod component;
 mod config;
 mod counters;
 mod cx;
+mod health;
 mod lane;
 mod link;
 mod live_count;
@@ -33,10 +35,12 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod trips;
 mod turn;
 mod worker;
 
 pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And, Why};
+pub use admin::AdminConfig;
 pub use app::{App, RunningApp, StartError};
 pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};

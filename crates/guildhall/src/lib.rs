@@ -19,7 +19,8 @@ pub use guildhall_runtime::{
     Turn, Why,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig, ServiceConfig,
+    ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
+    ServiceConfig,
 };
 #[doc(hidden)]
 pub use prost;

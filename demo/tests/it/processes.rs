@@ -41,7 +41,7 @@ fn a_setting_that_is_none_is_an_error_that_names_the_nearest() {
 fn admin_pages_say_that_players_can_come_and_what_was_counted() {
     let place = Place::new();
     let _server = place.serve(&[]);
-    assert_eq!(place.admin("/healthz"), (200, "ok\n".into()));
+    assert_eq!(place.admin("/livez"), (200, "ok\n".into()));
     assert_eq!(place.admin("/readyz"), (200, "ready\n".into()));
     let (code, metrics) = place.admin("/metrics");
     assert_eq!(code, 200);

@@ -12,17 +12,22 @@ use tokio::task::JoinHandle;
 use crate::app::AppInner;
 use crate::link::connect;
 
+/// Its name among the parts of the app that can be unwell.
+const PART: &str = "discovery.watch";
+
 /// Keeps a link to every app that discovery knows. Ends with the app.
 pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>) {
     let mut connectors = Connectors::default();
     loop {
         match discovery.watch().await {
             Ok(mut changes) => {
+                app.health.set(PART, Ok(()));
                 while let Some(change) = changes.recv().await {
                     connectors.follow(&app, change);
                 }
+                app.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
             }
-            Err(error) => tracing::warn!(%error, "discovery cannot be watched; trying again"),
+            Err(error) => app.health.set(PART, Err(error.to_string())),
         }
         app.env.sleep(Duration::from_millis(app.links.redial_max_ms)).await;
     }

@@ -255,6 +255,11 @@ impl Store for TestStore {
         &'a self,
         rows: &'a [RowId],
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error =
+                StoreError::new(StoreErrorKind::Unavailable, "read", "a row", "/secret/path");
+            return Box::pin(std::future::ready(Err(error)));
+        }
         self.0.store.read(rows)
     }
 
