@@ -8,6 +8,7 @@ fn main() -> guildhall_build::Result {
         "proto/room.proto",
         "proto/chat.proto",
         "proto/models.proto",
+        "proto/traced.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

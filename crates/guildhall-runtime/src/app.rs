@@ -36,6 +36,7 @@ use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
 use crate::worker::{Threads, Workers};
 
@@ -58,6 +59,7 @@ pub struct App {
     plugins: Vec<Arc<dyn Plugin>>,
     ready: Vec<ReadyHook>,
     checks: Vec<HealthCheck>,
+    spans: Option<Arc<dyn SpanExporter>>,
     given: Given,
 }
 
@@ -115,6 +117,8 @@ pub(crate) struct AppInner {
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     pub(crate) health: Arc<Health>,
+    /// Where spans have somewhere to go.
+    pub(crate) tracer: Option<Arc<Tracer>>,
     pub(crate) admin_addr: OnceLock<SocketAddr>,
     record: RwLock<NodeRecord>,
 }
@@ -160,6 +164,7 @@ impl App {
             plugins: vec![Arc::new(BuiltIn)],
             ready: Vec::new(),
             checks: Vec::new(),
+            spans: None,
             given: Given::default(),
         }
     }
@@ -203,6 +208,13 @@ impl App {
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Sends spans of traces there, and not where `[trace] export` says.
+    #[must_use]
+    pub fn spans(mut self, exporter: Arc<dyn SpanExporter>) -> Self {
+        self.spans = Some(exporter);
         self
     }
 
@@ -273,8 +285,18 @@ impl App {
 
     #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
     async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
-        let Self { config, env, services, actors, components, plugins, ready, checks, given } =
-            self;
+        let Self {
+            config,
+            env,
+            services,
+            actors,
+            components,
+            plugins,
+            ready,
+            checks,
+            spans,
+            given,
+        } = self;
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -288,6 +310,7 @@ impl App {
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
         let health = Arc::new(Health::new(&metrics, checks)?);
+        let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
         let world = World { env: &env, metrics: &metrics, workers: workers.len() };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
@@ -302,7 +325,8 @@ impl App {
         }
         let store = match (backends.store, tables.first()) {
             (Some(store), Some(table)) => {
-                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health)?) as Arc<dyn Store>)
+                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
+                    as Arc<dyn Store>)
             }
             (store, _) => store,
         };
@@ -317,6 +341,7 @@ impl App {
             metrics,
             counters,
             health,
+            tracer,
             admin_addr: OnceLock::new(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
@@ -335,6 +360,9 @@ impl App {
             services,
         });
         let mut tasks = inner.begin_actors();
+        if let Some(tracer) = &inner.tracer {
+            tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
+        }
         if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
             inner.admin_addr.get_or_init(|| addr);
             tasks.push(task);
@@ -401,11 +429,29 @@ impl AppInner {
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
-                app.saver.drive(app.env.clone(), store, &app.counters, &app.save).await;
+                let tracer = app.tracer.as_ref();
+                app.saver.drive(app.env.clone(), store, &app.counters, &app.save, tracer).await;
             }));
         }
         tasks
     }
+}
+
+/// What makes spans, where they have somewhere to go.
+fn tracer(
+    env: &Env,
+    id: &AppId,
+    config: TraceConfig,
+    exporter: Option<Arc<dyn SpanExporter>>,
+    metrics: &Metrics,
+) -> Result<Option<Arc<Tracer>>, StartError> {
+    config.check()?;
+    let exporter = match exporter {
+        Some(exporter) => exporter,
+        None if config.export.is_empty() => return Ok(None),
+        None => Arc::new(StdoutSpans(env.clone())),
+    };
+    Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
 }
 
 /// What the app tells the others about itself.

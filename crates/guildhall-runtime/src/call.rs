@@ -15,6 +15,7 @@ use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::Target;
 use crate::cx::Cx;
+use crate::trace::{self, OpenSpan};
 
 pub(crate) use budget::RetryBudget;
 
@@ -43,13 +44,14 @@ pub(crate) async fn call_encoded<Req: Message>(
     req: &Req,
 ) -> Result<Bytes, Status> {
     let app = &*cx.app;
-    let counted = Counted { app, method, code: Code::Cancelled };
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app, method, span, code: Code::Cancelled };
     if cx.cancelled() {
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
     }
     let deadline = deadline(cx, method);
-    let head = cx.outgoing(true);
+    let head = cx.outgoing(true, counted.span.as_ref());
     app.retries.earn();
     let mut retries = 0;
     loop {
@@ -73,6 +75,7 @@ pub(crate) async fn call_encoded<Req: Message>(
 struct Counted<'a> {
     app: &'a AppInner,
     method: &'static MethodDesc,
+    span: Option<OpenSpan>,
     code: Code,
 }
 
@@ -88,6 +91,9 @@ impl Drop for Counted<'_> {
     #[inline]
     fn drop(&mut self) {
         self.app.counters.calls.add(self.method, self.code);
+        if let Some(span) = &mut self.span {
+            span.set(self.code);
+        }
     }
 }
 
@@ -103,9 +109,10 @@ pub(crate) fn cast<Req: Message>(
     key: KeyText<'_>,
     req: &Req,
 ) -> Result<(), Status> {
-    let sent = send(cx, method, target, key, req);
-    cx.app.counters.calls.add(method, code_of(&sent));
-    sent
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app: &cx.app, method, span, code: Code::Ok };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    counted.end(send(cx, method, target, key, head.as_ref(), req))
 }
 
 fn send<Req: Message>(
@@ -113,20 +120,20 @@ fn send<Req: Message>(
     method: &'static MethodDesc,
     target: &Target,
     key: KeyText<'_>,
+    head: Option<&Head>,
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let head = cx.outgoing(false);
     let everywhere = matches!(target, Target::All)
         || (method.model == Model::Actor && matches!(key, KeyText::None));
     if !everywhere {
         let route = cx.app.mesh.route(method, target, key)?;
-        return route.link.cast(method, left, head.as_ref(), req);
+        return route.link.cast(method, left, head, req);
     }
     let mut sent = Ok(());
     for link in cx.app.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
-        sent = sent.and(link.cast(method, left, head.as_ref(), req));
+        sent = sent.and(link.cast(method, left, head, req));
     }
     sent
 }

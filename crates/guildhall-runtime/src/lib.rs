@@ -35,6 +35,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+pub mod trace;
 mod trips;
 mod turn;
 mod worker;

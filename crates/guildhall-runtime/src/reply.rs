@@ -21,6 +21,7 @@ use crate::counters::Answered;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
+use crate::trace::OpenSpan;
 
 /// The replies of one connection, and which of its calls nobody waits for any more.
 pub(crate) struct Replies {
@@ -86,7 +87,11 @@ impl Cancel {
 
 /// Where the reply to a call goes. Dropped without one, the caller is told so.
 #[derive(Debug)]
-pub struct ReplyPort(Option<Port>);
+pub struct ReplyPort {
+    port: Option<Port>,
+    /// Ends with this.
+    span: Option<OpenSpan>,
+}
 
 #[derive(Debug)]
 struct Port {
@@ -99,18 +104,27 @@ struct Port {
 
 impl ReplyPort {
     /// For casts.
-    pub(crate) fn none() -> Self {
-        Self(None)
+    pub(crate) fn none(span: Option<OpenSpan>) -> Self {
+        Self { port: None, span }
     }
 
-    pub(crate) fn link(replies: &Arc<Replies>, id: u64, meter: usize, arrived: Instant) -> Self {
+    pub(crate) fn link(
+        replies: &Arc<Replies>,
+        id: u64,
+        meter: usize,
+        arrived: Instant,
+        span: Option<OpenSpan>,
+    ) -> Self {
         replies.app.in_flight.begin();
-        Self(Some(Port { replies: Arc::clone(replies), id, meter, arrived }))
+        Self { port: Some(Port { replies: Arc::clone(replies), id, meter, arrived }), span }
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
     pub fn send<M: Message>(mut self, result: Result<M, Status>) {
-        let Some(port) = self.0.take() else { return };
+        if let Some(span) = &mut self.span {
+            span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+        }
+        let Some(port) = self.port.take() else { return };
         match result {
             Ok(message) => port.send(&message),
             Err(status) => port.fail(&status),
@@ -131,12 +145,12 @@ impl ReplyPort {
     }
 
     pub(crate) fn cancel(&self) -> Option<Cancel> {
-        let port = self.0.as_ref()?;
+        let port = self.port.as_ref()?;
         Some(Cancel { replies: Arc::clone(&port.replies), id: port.id })
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.as_ref().is_some_and(|port| port.replies.is_cancelled(port.id))
+        self.port.as_ref().is_some_and(|port| port.replies.is_cancelled(port.id))
     }
 }
 
@@ -192,7 +206,7 @@ impl Port {
 
 impl Drop for ReplyPort {
     fn drop(&mut self) {
-        if let Some(port) = self.0.take() {
+        if let Some(port) = self.port.take() {
             let status = Status::new(Code::Cancelled, "the handler was dropped before its end");
             port.fail(&status.with_reason(reason::CANCELLED));
         }

@@ -139,6 +139,11 @@ impl Served {
         self.meter
     }
 
+    #[inline]
+    pub(crate) fn method(&self) -> &'static MethodDesc {
+        self.method
+    }
+
     /// Begins a call of it.
     #[inline]
     pub(crate) fn dispatch(

@@ -9,10 +9,12 @@ use guildhall_core::store::{
     Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
     Table, Token,
 };
-use guildhall_core::{BoxFuture, Env, Key};
+use guildhall_core::{BoxFuture, Code, Env, Key};
 
 use crate::health::Health;
 use crate::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
+use crate::trace::context::present;
+use crate::trace::{OpenSpan, SpanKind, Tracer};
 
 /// How often a store that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ struct Watched {
     away: AtomicBool,
     /// A row that is never there.
     nothing: RowId,
+    tracer: Option<Arc<Tracer>>,
     me: Weak<Self>,
 }
 
@@ -44,6 +47,7 @@ impl Trips {
         env: &Env,
         metrics: &Metrics,
         health: &Arc<Health>,
+        tracer: Option<Arc<Tracer>>,
     ) -> Result<Self, MetricError> {
         let help = "How long a trip to the store took";
         let seconds =
@@ -64,13 +68,19 @@ impl Trips {
             errors,
             away,
             nothing,
+            tracer,
         })))
     }
 }
 
 impl Watched {
     fn begin(&self, operation: &'static str) -> Trip<'_> {
-        Trip { watched: self, operation, began: self.env.now(), came_back: false }
+        let open = |tracer: &Arc<Tracer>| {
+            let trace = present(|context| context.trace().cloned()).flatten()?;
+            Some(tracer.open(Some(&trace), SpanKind::Store, operation))
+        };
+        let span = self.tracer.as_ref().and_then(open);
+        Trip { watched: self, operation, began: self.env.now(), came_back: false, span }
     }
 
     fn failed(&self, operation: &'static str, error: &StoreError) {
@@ -126,12 +136,17 @@ struct Trip<'a> {
     operation: &'static str,
     began: Instant,
     came_back: bool,
+    span: Option<OpenSpan>,
 }
 
 impl Trip<'_> {
     /// Counts what came back.
     fn back<T>(mut self, results: &[Result<T, StoreError>]) {
         self.came_back = true;
+        if let Some(span) = &mut self.span {
+            let failed = results.iter().any(Result::is_err);
+            span.set(if failed { Code::Unavailable } else { Code::Ok });
+        }
         let errors = || results.iter().filter_map(|result| result.as_ref().err());
         errors().for_each(|error| self.watched.failed(self.operation, error));
         if !errors().any(is_away) {

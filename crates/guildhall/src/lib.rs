@@ -13,7 +13,6 @@ pub use guildhall_core::{discovery, env, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
-pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
     Turn, Why,
@@ -22,6 +21,7 @@ pub use guildhall_runtime::{
     ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
     ServiceConfig,
 };
+pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

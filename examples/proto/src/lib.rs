@@ -29,3 +29,8 @@ pub mod chat {
 pub mod models {
     guildhall::include_proto!("models");
 }
+
+/// Calls that are traced, and one that is not.
+pub mod traced {
+    guildhall::include_proto!("traced");
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 use guildhall_core::Key;
 use guildhall_core::env::Instant;
 use guildhall_core::store::{StoreError, Token};
+use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
 use super::room::{Room, TurnBox};
@@ -41,6 +42,8 @@ pub(super) struct Cell<A: Actor, S> {
 pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
+    /// The last turn that was traced and is not saved.
+    pub(super) trace: Option<Trace>,
 }
 
 struct Task<A: Actor> {

@@ -22,6 +22,7 @@ use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
 use crate::service::{Body, HandlerFuture, Served};
+use crate::trace;
 
 /// Accepts links until the app ends.
 pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
@@ -166,7 +167,7 @@ impl Serving {
         chunk: &mut BytesMut,
     ) -> Result<Option<HandlerFuture>, String> {
         let Header { aux, method, id, .. } = frame.header;
-        let head = match frame.head {
+        let mut head = match frame.head {
             [] => None,
             _ => Some(frame.decode_head().map_err(|e| format!("a head: {e}"))?),
         };
@@ -175,11 +176,12 @@ impl Serving {
         });
         let served = self.app.services.get(method);
         let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
+        let span = trace::of_arrival(&self.app, &mut head, served.map(Served::method));
         let reply = if wants_reply {
-            ReplyPort::link(&self.replies, id, meter, now)
+            ReplyPort::link(&self.replies, id, meter, now, span)
         } else {
             self.app.services.meters.came(meter);
-            ReplyPort::none()
+            ReplyPort::none(span)
         };
         if left.is_zero() {
             let why = "the deadline was over when the request arrived";
@@ -202,6 +204,7 @@ impl Serving {
             caller: self.caller.clone(),
             head: head.map(Arc::new),
             cancel: reply.cancel(),
+            in_call: true,
             ..Cx::outside(Arc::clone(&self.app))
         };
         Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))

@@ -7,4 +7,5 @@ mod game;
 mod memory;
 mod net;
 mod replay;
+mod traces;
 mod world;
