@@ -37,6 +37,7 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("app.id", "demo.w1.all.1")
         .preset("app.store", "redb:./data")
         .preset("admin.listen", "127.0.0.1:7090")
+        .preset("log.level", "warn")
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.

@@ -30,6 +30,7 @@ use crate::health::{Health, HealthCheck};
 use crate::lane::Lane;
 use crate::link::{listen, self_loop};
 use crate::live_count::LiveCount;
+use crate::log::{self, LogConfig, LogControl};
 use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
@@ -119,6 +120,8 @@ pub(crate) struct AppInner {
     pub(crate) health: Arc<Health>,
     /// Where spans have somewhere to go.
     pub(crate) tracer: Option<Arc<Tracer>>,
+    /// Where `App::run` has begun to log.
+    pub(crate) log: Option<LogControl>,
     pub(crate) admin_addr: OnceLock<SocketAddr>,
     record: RwLock<NodeRecord>,
 }
@@ -256,6 +259,14 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub fn run(self) -> Result<(), StartError> {
+        let log = log::install(&self.config.section("log")?, &self.env)?;
+        let result = self.run_logged(log.clone());
+        // What was logged to the end is written to the end.
+        log.inspect(LogControl::flush);
+        result
+    }
+
+    fn run_logged(self, log: Option<LogControl>) -> Result<(), StartError> {
         let no_runtime = |e| StartError(format!("no runtime: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(no_runtime)?.block_on(async {
@@ -263,7 +274,7 @@ impl App {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
-            let app = self.start_on(workers).await?;
+            let app = self.start_on(workers, log).await?;
             signals::shutdown().await;
             tokio::select! {
                 biased;
@@ -280,11 +291,15 @@ impl App {
     /// # Errors
     /// A wrong configuration, an address that cannot be bound, a backend that cannot be opened.
     pub async fn start(self) -> Result<RunningApp, StartError> {
-        self.start_on(Workers::current()).await
+        self.start_on(Workers::current(), None).await
     }
 
     #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
-    async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
+    async fn start_on(
+        self,
+        workers: Workers,
+        log: Option<LogControl>,
+    ) -> Result<RunningApp, StartError> {
         let Self {
             config,
             env,
@@ -309,6 +324,11 @@ impl App {
         }
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
+        config.section::<LogConfig>("log")?.check()?;
+        let help = "Lines of the log that were dropped: log.queue_max of them waited already";
+        if let Some(log) = &log {
+            metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
+        }
         let health = Arc::new(Health::new(&metrics, checks)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
         let world = World { env: &env, metrics: &metrics, workers: workers.len() };
@@ -342,6 +362,7 @@ impl App {
             counters,
             health,
             tracer,
+            log,
             admin_addr: OnceLock::new(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),

@@ -11,6 +11,7 @@ use guildhall_wire::{Head, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
+use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
 use crate::reply::Cancel;
@@ -182,6 +183,11 @@ impl Cx {
     /// (`App::health`) has found something.
     pub fn problems(&self) -> Vec<String> {
         self.app.health.problems(self)
+    }
+
+    /// What changes the level of the log, where `App::run` has begun to log.
+    pub fn log(&self) -> Option<&LogControl> {
+        self.app.log.as_ref()
     }
 
     /// Where `[admin]` listens, if it does.

@@ -23,6 +23,7 @@ mod health;
 mod lane;
 mod link;
 mod live_count;
+mod log;
 mod mesh;
 pub mod metrics;
 mod node;
@@ -47,6 +48,7 @@ pub use component::Component;
 pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 pub use cx::Cx;
 pub use lane::{ServiceConfig, Turn};
+pub use log::{LogConfig, LogControl};
 pub use mesh::MeshChanges;
 #[doc(hidden)]
 pub use prost;

@@ -18,8 +18,8 @@ pub use guildhall_runtime::{
     Turn, Why,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
-    ServiceConfig,
+    ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, LogConfig, LogControl,
+    MeshChanges, SaveConfig, ServiceConfig,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

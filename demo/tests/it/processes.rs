@@ -50,6 +50,23 @@ fn admin_pages_say_that_players_can_come_and_what_was_counted() {
 }
 
 #[test]
+fn a_program_that_runs_logs_to_its_file_to_the_end() {
+    let place = Place::new();
+    let file = place.folder.path().join("logs/demo.log");
+    let to = format!("log.file={}", file.display());
+    let server = place.serve(&[&to, "log.format=json", "log.level=debug"]);
+    let (_, metrics) = place.admin("/metrics");
+    assert!(metrics.contains("\nguildhall_log_dropped_total 0\n"), "{metrics}");
+    server.signal("-TERM");
+    assert_eq!(server.finish().0.code(), Some(0));
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.lines().count() > 1, "{text}");
+    for line in text.lines() {
+        assert!(line.starts_with("{\"") && line.contains("\"target\":\""), "{line}");
+    }
+}
+
+#[test]
 fn a_gate_without_its_game_is_not_ready_and_says_what_is_missing() {
     let place = Place::new();
     let settings = place.settings(&["demo.serve=['login', 'gate']"]);

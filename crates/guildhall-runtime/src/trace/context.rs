@@ -26,7 +26,11 @@ impl Context {
         if cx.head.is_none() && cx.turn.is_none() {
             return None;
         }
-        Some(Self { head: cx.head.clone(), callee: cx.turn.clone() })
+        Some(Self::new(cx.head.clone(), cx.turn.clone()))
+    }
+
+    pub(crate) fn new(head: Option<Arc<Head>>, callee: Option<Arc<dyn Callee>>) -> Self {
+        Self { head, callee }
     }
 
     /// Where the call stands in a trace, if it is sampled.
