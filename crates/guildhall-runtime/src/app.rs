@@ -10,7 +10,7 @@ use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
 use crate::health::{Health, HealthCheck};
 use crate::lane::Lane;
-use crate::link::{listen, self_loop};
+use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{self, LogConfig, LogControl};
 use crate::mesh::{self, Mesh};
@@ -37,6 +37,7 @@ use crate::node::ThisNode;
 use crate::proto::NodeServer;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
+use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
 use crate::worker::{Threads, Workers};
@@ -61,6 +62,7 @@ pub struct App {
     ready: Vec<ReadyHook>,
     checks: Vec<HealthCheck>,
     spans: Option<Arc<dyn SpanExporter>>,
+    stream_handlers: StreamHandlers,
     given: Given,
 }
 
@@ -99,6 +101,8 @@ pub(crate) struct AppInner {
     pub(crate) env: Env,
     pub(crate) slots: u32,
     pub(crate) links: LinkConfig,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) streams: Streams,
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
@@ -168,6 +172,7 @@ impl App {
             ready: Vec::new(),
             checks: Vec::new(),
             spans: None,
+            stream_handlers: StreamHandlers::default(),
             given: Given::default(),
         }
     }
@@ -230,6 +235,21 @@ impl App {
         check: impl Fn(&Cx) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.checks.push(HealthCheck { name: name.into(), check: Box::new(check) });
+        self
+    }
+
+    /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
+    #[must_use]
+    pub fn on_stream<F>(
+        mut self,
+        name: &'static str,
+        handler: impl Fn(Cx, Stream) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |cx, stream| -> BoxFuture<'static, ()> { Box::pin(handler(cx, stream)) };
+        self.stream_handlers.insert(name, Arc::new(handler));
         self
     }
 
@@ -310,6 +330,7 @@ impl App {
             ready,
             checks,
             spans,
+            stream_handlers,
             given,
         } = self;
         let app: AppConfig = config.section("app")?;
@@ -350,6 +371,7 @@ impl App {
             }
             (store, _) => store,
         };
+        let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
         let link_addr = listener.as_ref().map(|(_, addr)| *addr);
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
@@ -369,6 +391,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
+            streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
             slots: app.slots,
             workers,
@@ -376,6 +399,7 @@ impl App {
             incarnation: record.incarnation,
             env,
             links,
+            tls,
             calls,
             save,
             services,
@@ -525,9 +549,9 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     }
     let bound = env.listen("link.listen", &links.listen).await;
     let (listener, addr) = bound.map_err(StartError)?;
-    if links.secret.is_empty() && !addr.ip().is_loopback() {
+    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is no link.secret; set the same one on all apps"
+            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
         return Err(StartError(why));
     }

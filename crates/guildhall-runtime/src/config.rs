@@ -50,8 +50,15 @@ pub struct LinkConfig {
     pub listen: String,
     /// `host:port` that others dial, where it differs from `listen`.
     pub advertise: String,
-    /// What all apps of a deployment know. Required outside loopback.
+    /// What all apps of a deployment know. Outside loopback there is this, or TLS.
     pub secret: String,
+    /// PEM file of this app's certificate and its chain, for TLS on links. A URI in it, `guildhall://env/world/func`, says for
+    /// whom it speaks; it is good for servers and clients. Empty: no TLS.
+    pub tls_cert: String,
+    /// PEM file of the certificate's key.
+    pub tls_key: String,
+    /// PEM file of the authorities whose certificates are believed.
+    pub tls_ca: String,
     /// Largest frame, in bytes, both ways.
     pub frame_max: usize,
     /// Calls that wait for their reply on one link; one more is `OVERLOADED`.
@@ -78,6 +85,9 @@ impl Default for LinkConfig {
             listen: String::new(),
             advertise: String::new(),
             secret: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_ca: String::new(),
             frame_max: 4 << 20,
             pending_max: 65_536,
             queued_max: 16 << 20,

@@ -36,6 +36,7 @@ pub mod raw;
 mod reply;
 mod service;
 mod signals;
+mod stream;
 pub mod trace;
 mod trips;
 mod turn;
@@ -55,3 +56,4 @@ pub use prost;
 #[doc(hidden)]
 pub use prost_types;
 pub use service::Service;
+pub use stream::{Stream, StreamConfig};

@@ -5,6 +5,7 @@ mod connect;
 mod open;
 mod serve;
 mod socket;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +28,11 @@ use crate::pending::Pending;
 use crate::reply::status_from_frame;
 
 use alive::{Alive, Heartbeat};
-pub(crate) use connect::connect;
+pub(crate) use connect::{connect, dial};
 pub(crate) use open::self_loop;
 pub(crate) use serve::listen;
-use socket::Socket;
+pub(crate) use socket::Socket;
+pub(crate) use tls::Tls;
 
 /// A connection to another app (or to this one, in memory) that calls are made on.
 #[derive(Debug)]
@@ -146,9 +148,14 @@ impl Link {
             let next = self.pending.earliest();
             tokio::select! {
                 biased;
-                read = socket.read() => {
-                    alive.heard(env);
-                    let parsed = read.and_then(|()| self.take(&mut socket.input, &mut chunk, &mut replies, &mut away));
+                moved = socket.read_or_write(&mut writing) => {
+                    let parsed = moved.and_then(|read| match read {
+                        true => {
+                            alive.heard(env);
+                            self.take(&mut socket.input, &mut chunk, &mut replies, &mut away)
+                        }
+                        false => Ok(()),
+                    });
                     self.pending.answer(replies.drain(..), &mut wakers);
                     if let Err(error) = parsed {
                         tracing::debug!(peer = self.peer, %error, "a link ended");
@@ -157,7 +164,7 @@ impl Link {
                     // The callers that were just woken queue their next frames before these are written.
                     tokio::task::yield_now().await;
                 }
-                () = self.out.ready() => tokio::task::yield_now().await,
+                () = self.out.ready(), if writing.is_empty() => tokio::task::yield_now().await,
                 () = look.as_mut() => {
                     match alive.look(env) {
                         Heartbeat::Fine => {}
@@ -175,8 +182,10 @@ impl Link {
                     continue;
                 }
             }
-            self.out.take(&mut writing, &mut Answered::default());
-            if socket.write(&mut writing).await.is_err() {
+            if writing.is_empty() {
+                self.out.take(&mut writing, &mut Answered::default());
+            }
+            if socket.write_now(&mut writing).is_err() {
                 break;
             }
         }

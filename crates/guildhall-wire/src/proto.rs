@@ -110,6 +110,9 @@ pub struct Hello {
     /// 32 fresh random bytes, which make a recorded handshake worthless.
     #[prost(bytes = "bytes", tag = "4")]
     pub nonce: ::prost::bytes::Bytes,
+    /// The connection is for streams, not for calls.
+    #[prost(bool, tag = "5")]
+    pub streams: bool,
 }
 /// The optional head of a CALL or CAST; absent on a plain call.
 #[derive(Clone, PartialEq, ::prost::Message)]

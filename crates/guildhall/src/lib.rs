@@ -15,11 +15,11 @@ pub use guildhall_entity as entity;
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Turn, Why,
+    Stream, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, LogConfig, LogControl,
-    MeshChanges, SaveConfig, ServiceConfig,
+    MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

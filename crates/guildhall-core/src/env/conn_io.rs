@@ -21,7 +21,12 @@ pub struct ConnIo {
 impl ConnIo {
     /// Wraps `conn`.
     pub fn new(conn: Box<dyn Conn>) -> Self {
-        Self { conn, ahead: BytesMut::new() }
+        Self::after(conn, BytesMut::new())
+    }
+
+    /// Wraps `conn`, of which `ahead` has been read already.
+    pub fn after(conn: Box<dyn Conn>, ahead: BytesMut) -> Self {
+        Self { conn, ahead }
     }
 }
 

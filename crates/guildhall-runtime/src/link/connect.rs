@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Link;
-use super::open::{Side, open};
+use super::open::{Opened, Side, open};
 use crate::app::AppInner;
 
 /// Keeps a link to `address` until nobody lives there any more.
 pub(crate) async fn connect(app: Arc<AppInner>, address: String, gone: Arc<AtomicBool>) {
     let mut pause = app.links.redial_ms;
     while !gone.load(Ordering::Relaxed) {
-        match dial(&app, &address).await {
+        match link(&app, &address).await {
             Ok(Ended::Myself) => return,
             Ok(Ended::Lost) => pause = app.links.redial_ms,
             Err(error) => tracing::debug!(%address, %error, "no link yet"),
@@ -31,11 +31,16 @@ enum Ended {
     Lost,
 }
 
-async fn dial(app: &Arc<AppInner>, address: &str) -> std::io::Result<Ended> {
+/// Opens a connection to `address`, for calls or for streams.
+pub(crate) async fn dial(app: &AppInner, address: &str, streams: bool) -> std::io::Result<Opened> {
     let deadline = app.env.now() + Duration::from_millis(app.links.handshake_ms);
     let dialled = app.env.until(deadline, app.env.net().connect(address)).await;
     let conn = dialled.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()))?;
-    let (socket, record) = open(app, conn, Side::Initiator).await?;
+    open(app, conn, Side::Initiator, streams).await
+}
+
+async fn link(app: &Arc<AppInner>, address: &str) -> std::io::Result<Ended> {
+    let Opened { socket, record, .. } = dial(app, address, false).await?;
     if record.id == app.id {
         return Ok(Ended::Myself);
     }

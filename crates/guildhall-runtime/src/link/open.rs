@@ -19,19 +19,29 @@ const LINK_VERSION: u32 = 1;
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Initiator,
     Acceptor,
 }
 
-/// Proves both sides to each other; the open socket and who is there.
-pub(super) async fn open(
+/// A connection on which both sides have proven themselves.
+pub(crate) struct Opened {
+    pub(crate) socket: Socket,
+    /// Who is there.
+    pub(crate) record: NodeRecord,
+    /// It carries streams, and no calls.
+    pub(crate) streams: bool,
+}
+
+/// Proves both sides to each other. `streams` is what the initiator wants.
+pub(crate) async fn open(
     app: &AppInner,
     conn: Box<dyn Conn>,
     side: Side,
-) -> Result<(Socket, NodeRecord)> {
+    streams: bool,
+) -> Result<Opened> {
     let deadline = app.env.now() + Duration::from_millis(app.links.handshake_ms);
-    let opened = app.env.until(deadline, handshake(app, Socket::new(conn), side)).await;
+    let opened = app.env.until(deadline, handshake(app, conn, side, streams)).await;
     opened.unwrap_or_else(|| {
         let ms = app.links.handshake_ms;
         Err(Error::new(
@@ -41,13 +51,24 @@ pub(super) async fn open(
     })
 }
 
-async fn handshake(app: &AppInner, mut socket: Socket, side: Side) -> Result<(Socket, NodeRecord)> {
+async fn handshake(
+    app: &AppInner,
+    conn: Box<dyn Conn>,
+    side: Side,
+    streams: bool,
+) -> Result<Opened> {
     let refuse = |why: String| Error::new(ErrorKind::PermissionDenied, why);
+    let (conn, names) = match &app.tls {
+        Some(tls) => tls.wrap(conn, side).map(|(conn, names)| (conn, Some(names)))?,
+        None => (conn, None),
+    };
+    let mut socket = Socket::new(conn);
     let hello = Hello {
         record: Some(app.record().to_wire()),
         versions: vec![LINK_VERSION],
         methods_hash: app.services.methods_hash(),
         nonce: app.env.random_bytes::<32>().to_vec().into(),
+        streams,
     };
     let secret = app.links.secret.as_bytes();
     let machine = match side {
@@ -67,13 +88,17 @@ async fn handshake(app: &AppInner, mut socket: Socket, side: Side) -> Result<(So
             return Err(if closed { refuse(machine.closed().to_string()) } else { error });
         }
     };
+    let streams = established.peer.streams || streams;
     let record = established.peer.record.unwrap_or_default();
     let record = NodeRecord::from_wire(record).map_err(refuse)?;
     if record.id.env() != app.id.env() {
         let (here, there) = (&app.id, &record.id);
         return Err(refuse(format!("{there} is of another env than {here}; they never mix")));
     }
-    Ok((socket, record))
+    if let Some(names) = names {
+        names.check(&record.id)?;
+    }
+    Ok(Opened { socket, record, streams })
 }
 
 /// A link of this app to itself, through memory: one path for all calls, wherever they go.
@@ -94,8 +119,11 @@ pub(crate) fn self_loop(app: &Arc<AppInner>) -> Arc<Link> {
 /// Gives an accepted connection to this runtime and opens it.
 pub(super) async fn accept(app: Arc<AppInner>, accepted: Accepted) -> Result<()> {
     let conn = (accepted.attach)()?;
-    let (socket, record) = open(&app, conn, Side::Acceptor).await?;
-    serve(app, socket, Some(record.id)).await;
+    let Opened { socket, record, streams } = open(&app, conn, Side::Acceptor, false).await?;
+    match streams {
+        true => crate::stream::serve(app, socket, record.id).await,
+        false => serve(app, socket, Some(record.id)).await,
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use guildhall::status::reason;
 use guildhall::{App, Code, Config, Effect, Env};
 use proto::hello::GreeterClient;
 
-use crate::world::{config, pair, say, spawn};
+use crate::world::{config, pair, pair_with, say, spawn};
 
 #[tokio::test]
 async fn a_call_reaches_another_app_over_a_link() {
@@ -240,4 +240,19 @@ async fn metadata_travels_with_the_call() {
     assert_eq!(say(&cx, "colour").await.unwrap(), "none");
     let cx = cx.with_metadata("colour", "red");
     assert_eq!(say(&cx, "colour").await.unwrap(), "red");
+}
+
+#[tokio::test]
+async fn large_calls_and_large_replies_do_not_wait_for_each_other() {
+    // More both ways at once than all buffers between the two hold.
+    let queued = |config: guildhall::ConfigBuilder| config.set("link.queued_max", 256 << 20);
+    let pair = pair_with(queued).await;
+    let cx = pair.caller.cx();
+    let name = "x".repeat(3 << 20);
+    let calls = (0..32).map(|_| say(&cx, &name));
+    for reply in futures_util::future::join_all(calls).await {
+        assert_eq!(reply.unwrap().len(), "hello, ".len() + name.len());
+    }
+    pair.caller.shutdown().await;
+    pair.server.shutdown().await;
 }

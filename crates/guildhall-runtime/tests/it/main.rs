@@ -10,4 +10,6 @@ mod exposition;
 mod metrics;
 mod models;
 mod rooms;
+mod streams;
+mod tls;
 mod world;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::discovery::memory::MemoryDiscovery;
-use guildhall::{App, Config, Cx, Env, RunningApp, Status};
+use guildhall::{App, Config, ConfigBuilder, Cx, Env, RunningApp, Status};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use tokio::sync::mpsc;
 
@@ -63,22 +63,46 @@ pub(crate) async fn pair() -> Pair {
 }
 
 pub(crate) async fn pair_in(caller_env: Env, server_env: Env) -> Pair {
+    pair_of(caller_env, server_env, |config| config).await
+}
+
+/// Two apps of which both have what `more` adds to the configuration.
+pub(crate) async fn pair_with(more: impl Fn(ConfigBuilder) -> ConfigBuilder) -> Pair {
+    pair_of(Env::real(), Env::real(), more).await
+}
+
+async fn pair_of(
+    caller_env: Env,
+    server_env: Env,
+    more: impl Fn(ConfigBuilder) -> ConfigBuilder,
+) -> Pair {
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
     let (sender, events) = mpsc::channel(16);
-    let server = App::with(config("dev.w1.greeter.1", "127.0.0.1:0", "secret"))
+    let config = |id, listen| more(builder(id, listen, "secret")).build().unwrap();
+    let server = App::with(config("dev.w1.greeter.1", "127.0.0.1:0"))
         .env(server_env.clone())
         .discovery(discovery.clone())
         .serve(GreeterServer::new(Tricky { events: sender }));
     let server = server.start().await.unwrap();
-    let caller = App::with(config("dev.w1.caller.1", "", "secret"));
+    let caller = App::with(config("dev.w1.caller.1", ""));
     let caller = caller.env(caller_env).discovery(discovery).start().await.unwrap();
     linked(&caller).await;
     Pair { caller, server, server_env, events }
 }
 
 pub(crate) fn config(id: &str, listen: &str, secret: &str) -> Config {
+    builder(id, listen, secret).build().unwrap()
+}
+
+/// As [`config`], with more numbers.
+pub(crate) fn config_with(id: &str, listen: &str, more: &[(&str, i64)]) -> Config {
+    let with = |config: ConfigBuilder, (key, value): &(&str, i64)| config.set(key, *value);
+    more.iter().fold(builder(id, listen, "secret"), with).build().unwrap()
+}
+
+fn builder(id: &str, listen: &str, secret: &str) -> ConfigBuilder {
     let config = Config::builder().set("app.id", id).set("link.listen", listen);
-    config.set("link.secret", secret).set("link.redial_ms", 5).build().unwrap()
+    config.set("link.secret", secret).set("link.redial_ms", 5)
 }
 
 /// Waits until calls go through.

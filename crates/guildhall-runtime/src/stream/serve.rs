@@ -1,0 +1,97 @@
+//! The serving end of streams: each gets the handler of its name, and a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Status};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
+
+use super::session::Raw;
+use super::{Stream, StreamHandler, greeting};
+use crate::app::AppInner;
+use crate::cx::Cx;
+use crate::link::Socket;
+
+/// Serves the streams of one connection until it ends.
+pub(crate) async fn serve(app: Arc<AppInner>, socket: Socket, caller: AppId) {
+    let config = app.streams.config.yamux();
+    let mut connection =
+        yamux::Connection::new(socket.into_io().compat(), config, yamux::Mode::Server);
+    loop {
+        match std::future::poll_fn(|cx| connection.poll_next_inbound(cx)).await {
+            Some(Ok(stream)) => {
+                let task = begin(Arc::clone(&app), stream.compat(), caller.clone());
+                app.env.spawn("stream", task);
+            }
+            Some(Err(error)) => {
+                tracing::debug!(peer = %caller, %error, "a connection of streams ended");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+async fn begin(app: Arc<AppInner>, mut stream: Raw, caller: AppId) {
+    let limit = Duration::from_millis(app.streams.config.open_ms);
+    let greeted = async {
+        let name = greeting::hear(&mut stream).await?;
+        let found = find(&app, &name).and_then(|handler| Ok((handler, app.streams.place()?)));
+        greeting::answer(&mut stream, found.as_ref().err()).await?;
+        Ok::<_, std::io::Error>(found.ok())
+    };
+    match app.env.until(app.env.now() + limit, greeted).await {
+        Some(Ok(Some((handler, place)))) => {
+            run(app, handler, Stream::new(stream, place), Some(caller)).await;
+        }
+        Some(Ok(None)) => {}
+        Some(Err(error)) => tracing::debug!(%caller, %error, "a stream was lost as it began"),
+        None => tracing::debug!(%caller, "a stream said no name in time (stream.open_ms)"),
+    }
+}
+
+/// A stream of this app to itself, through memory.
+pub(super) fn open_here(
+    app: &Arc<AppInner>,
+    name: &str,
+    place: OwnedSemaphorePermit,
+) -> Result<Stream, Status> {
+    let handler = find(app, name)?;
+    let (near, far) = tokio::io::duplex(super::config::WINDOW);
+    let far = Stream::new(far, app.streams.place()?);
+    app.env.spawn("stream", run(Arc::clone(app), handler, far, None));
+    Ok(Stream::new(near, place))
+}
+
+fn find(app: &AppInner, name: &str) -> Result<Arc<StreamHandler>, Status> {
+    if app.draining.is_cancelled() {
+        let why = format!("{} is going away", app.id);
+        return Err(Status::not_run(Code::Unavailable, reason::GOING_AWAY, why));
+    }
+    app.streams.handlers.get(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = app.streams.handlers.keys().copied().collect();
+        let why = format!("{} serves no stream `{name}`; it serves {known:?}", app.id);
+        Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+    })
+}
+
+/// Draining waits for the handlers that run.
+async fn run(
+    app: Arc<AppInner>,
+    handler: Arc<StreamHandler>,
+    stream: Stream,
+    caller: Option<AppId>,
+) {
+    struct Live(Arc<AppInner>);
+    impl Drop for Live {
+        fn drop(&mut self) {
+            self.0.in_flight.end();
+        }
+    }
+    app.in_flight.begin();
+    let live = Live(app);
+    let cx = Cx { caller, ..Cx::outside(Arc::clone(&live.0)) };
+    handler(cx, stream).await;
+}
