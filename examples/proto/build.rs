@@ -9,6 +9,9 @@ fn main() -> guildhall_build::Result {
         "proto/chat.proto",
         "proto/models.proto",
         "proto/traced.proto",
+        "proto/routing.proto",
+        "proto/alarm.proto",
+        "proto/player.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -1,5 +1,6 @@
 //! Writes the Rust code: prost's messages, and beside them what Guildhall adds, one file per package.
 
+mod casts;
 mod clients;
 mod descriptors;
 mod entities;
@@ -53,7 +54,11 @@ pub(crate) fn service_types(service: &Service) -> Vec<String> {
     let name = camel(service.desc.name());
     match service.model {
         Model::Client => vec![name],
-        _ => vec![format!("{name}Server"), format!("{name}Client"), name],
+        _ => {
+            let casts = service.has_casts().then(|| format!("{name}Casts"));
+            let always = [format!("{name}Server"), format!("{name}Client"), name];
+            always.into_iter().chain(casts).collect()
+        }
     }
 }
 

@@ -120,6 +120,18 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Whether a method can be cast to many: it wants no reply, and no actor with a key.
+    pub(crate) fn is_cast(&self, method: &Method) -> bool {
+        let keyed = self.model == Model::Actor && !method.options.key.is_empty();
+        method.options.oneway && !keyed
+    }
+
+    pub(crate) fn has_casts(&self) -> bool {
+        self.methods.iter().any(|method| self.is_cast(method))
+    }
+}
+
 impl Method {
     /// Whether it has no reply: by option, and always in a CLIENT service.
     pub(crate) fn is_oneway(&self, model: Model) -> bool {

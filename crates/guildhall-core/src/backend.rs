@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::broker::Broker;
+use crate::broker::memory::MemoryBroker;
 use crate::discovery::Discovery;
 use crate::discovery::memory::MemoryDiscovery;
 use crate::discovery::static_list::StaticList;
@@ -14,6 +16,8 @@ use crate::{BoxFuture, Env};
 pub struct Backend {
     /// Apps register and are watched here.
     pub discovery: Option<Arc<dyn Discovery>>,
+    /// Messages go to subscribers by topic here.
+    pub broker: Option<Arc<dyn Broker>>,
     /// Entities are kept here.
     pub store: Option<Arc<dyn Store>>,
 }
@@ -22,6 +26,7 @@ impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Backend")
             .field("discovery", &self.discovery.is_some())
+            .field("broker", &self.broker.is_some())
             .field("store", &self.store.is_some())
             .finish()
     }
@@ -68,10 +73,11 @@ impl Plugin for BuiltIn {
             if let Some(list) = url.strip_prefix("static:") {
                 let list = StaticList::parse(list)
                     .map_err(|message| BackendError { url: url.to_owned(), message })?;
-                return Ok(Backend { discovery: Some(Arc::new(list)), store: None });
+                return Ok(Backend { discovery: Some(Arc::new(list)), ..Backend::default() });
             }
             Ok(Backend {
                 discovery: Some(Arc::new(MemoryDiscovery::new(env.clone()))),
+                broker: Some(Arc::new(MemoryBroker::new())),
                 store: Some(Arc::new(MemoryStore::new())),
             })
         })

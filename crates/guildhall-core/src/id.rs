@@ -1,4 +1,4 @@
-//! Names of apps: the four-part [`AppId`], its numeric twin [`LogicAddr`], and the [`Incarnation`] that tells two lives apart.
+//! Names of apps: the four-part [`AppId`], its numeric twin [`LogicAddr`], either as an [`Address`], and the [`Incarnation`] that tells two lives apart.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -159,7 +159,8 @@ impl FromStr for LogicAddr {
             )?;
             parts.next().is_none().then_some(addr)
         })();
-        parsed.ok_or_else(|| ParseIdError {
+        // One address has one text: neither `+1.2.3` nor `01.2.3`.
+        parsed.filter(|addr| addr.to_string() == text).ok_or_else(|| ParseIdError {
             what: "logic address",
             text: clip(text),
             why: "write cluster.type.server, within 1..4095, 1..255 and 0..4095".into(),
@@ -176,6 +177,42 @@ impl fmt::Display for LogicAddr {
 impl fmt::Debug for LogicAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Exactly one app, by either of its names. Text is parsed as one of the two types, never by guess.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// By its id.
+    App(AppId),
+    /// By its numbers.
+    Logic(LogicAddr),
+}
+
+impl From<AppId> for Address {
+    fn from(id: AppId) -> Self {
+        Self::App(id)
+    }
+}
+
+impl From<&AppId> for Address {
+    fn from(id: &AppId) -> Self {
+        Self::App(id.clone())
+    }
+}
+
+impl From<LogicAddr> for Address {
+    fn from(addr: LogicAddr) -> Self {
+        Self::Logic(addr)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(id) => id.fmt(f),
+            Self::Logic(addr) => addr.fmt(f),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
 //!
 //! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
-//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`store`] and [`backend`] are the seams
-//! that vendors implement.
+//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`store`] and [`backend`] are
+//! the seams that vendors implement.
 
 pub mod backend;
+pub mod broker;
 pub mod config;
 pub mod discovery;
 pub mod env;
@@ -16,7 +17,7 @@ pub mod store;
 
 pub use backend::{Backend, BackendError, Plugin};
 pub use env::Env;
-pub use id::{AppId, Incarnation, LogicAddr, ParseIdError};
+pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, Key, slot_of};
 pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use status::{Code, Effect, ErrorEnum, Status};

@@ -6,7 +6,9 @@
 //! | `cell` | one actor: its mailbox, its place in the worker's queue, its clock |
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
+//! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
 mod activate;
@@ -14,10 +16,13 @@ mod admin;
 mod cell;
 mod config;
 mod key;
+mod residents;
 mod room;
 mod runner;
 mod saver;
 mod services;
+mod timer;
+mod timers;
 mod work;
 
 use bytes::Bytes;
@@ -30,10 +35,13 @@ pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
+pub(crate) use residents::{Home, keep_residents};
 pub(crate) use room::{ActorType, AnyRoom, Registered, World, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
 pub use services::{ActorServices, ActorSetup, And};
+pub use timer::Timer;
+pub(crate) use timers::Message;
 
 /// An entity with a mailbox: its calls run one at a time, awaits included, and calls of different keys in parallel.
 ///
@@ -90,6 +98,8 @@ pub enum Why {
     Asked,
     /// Its entity does not exist: it was deleted, or the call that should have made it did not.
     Missing,
+    /// It is a resident, and its key falls to another app now.
+    Moved,
     /// The app drains.
     Drain,
 }

@@ -1,14 +1,18 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod hooks;
 mod running;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::backend::BuiltIn;
+use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
+use guildhall_core::env::Listener;
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use parking_lot::RwLock;
@@ -16,8 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Registered, Runner,
-    Saver, World,
+    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
+    Runner, Saver, World, keep_residents,
 };
 use crate::admin;
 use crate::backends::{Backends, Given, check_reach};
@@ -34,15 +38,21 @@ use crate::log::{self, LogConfig, LogControl};
 use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
-use crate::proto::NodeServer;
+use crate::numbers::logic_addr;
+use crate::proto::{NodeServer, RawServer};
+use crate::raw_cast::{RawHandler, RawHandlers};
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
+use crate::topic::Topics;
 use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
 use crate::worker::{Threads, Workers};
 
+pub use hooks::HookError;
 pub use running::RunningApp;
+
+use hooks::Hooks;
 
 /// An app that does not run yet.
 ///
@@ -59,15 +69,15 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
-    ready: Vec<ReadyHook>,
     checks: Vec<HealthCheck>,
     spans: Option<Arc<dyn SpanExporter>>,
+    raw: Vec<(u16, RawHandler)>,
+    hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
 }
 
 pub(crate) type Task = JoinHandle<Option<()>>;
-type ReadyHook = Box<dyn FnOnce(Cx) + Send>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +116,8 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) topics: Topics,
+    pub(crate) callbacks: LiveCount,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) saver: Saver,
@@ -169,9 +181,10 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
-            ready: Vec::new(),
             checks: Vec::new(),
             spans: None,
+            raw: Vec::new(),
+            hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
         }
@@ -212,10 +225,16 @@ impl App {
         self
     }
 
-    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
+    /// Gives the raw casts with this command to `handler`, with the app that they came from: see [`Cx::raw_cast`].
     #[must_use]
-    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
-        self.ready.push(Box::new(hook));
+    pub fn on_raw<F, Fut>(mut self, command: u16, handler: F) -> Self
+    where
+        F: Fn(Cx, AppId, Bytes) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler: RawHandler =
+            Box::new(move |cx, from, bytes| Box::pin(handler(cx, from, bytes)));
+        self.raw.push((command, handler));
         self
     }
 
@@ -264,6 +283,13 @@ impl App {
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.given.discovery = Some(discovery);
+        self
+    }
+
+    /// Uses this broker and not the one of `app.broker`: for several apps in one process.
+    #[must_use]
+    pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.given.broker = Some(broker);
         self
     }
 
@@ -323,16 +349,18 @@ impl App {
         let Self {
             config,
             env,
-            services,
+            mut services,
             actors,
             components,
             plugins,
-            ready,
             checks,
             spans,
+            raw,
+            mut hooks,
             stream_handlers,
             given,
         } = self;
+        services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links: LinkConfig = config.section("link")?;
         let calls: CallConfig = config.section("call")?;
@@ -357,6 +385,7 @@ impl App {
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -373,13 +402,16 @@ impl App {
         };
         let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
-        let link_addr = listener.as_ref().map(|(_, addr)| *addr);
+        let (listener, link_addr) = listener.unzip();
+        let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
+        let record = NodeRecord { logic_addr, ..record };
         let inner = Arc::new(AppInner {
-            mesh: Mesh::new(env.clone(), app.slots),
+            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
+            callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
             counters,
             health,
@@ -391,6 +423,7 @@ impl App {
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
+            topics: Topics::new(config.section("broker")?, backends.broker),
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
             slots: app.slots,
@@ -413,44 +446,54 @@ impl App {
             tasks.push(task);
         }
         inner.mesh.connected(record, self_loop(&inner));
-        let started = inner.start_components(&components, &config).await;
-        if let Err(error) = started.and_then(|()| Ok(config.check_unclaimed()?)) {
+        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);
         }
-        if let Some((listener, _)) = listener {
-            tasks.push(inner.env.spawn("link-listen", listen(Arc::clone(&inner), listener)));
-        }
-        let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(&backends.discovery, ttl));
-        let drain = Duration::from_millis(app.drain_ms);
         let discovery = backends.discovery;
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes));
         inner.health.started();
-        ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(&inner))));
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks })
+        let ending = hooks.ready(&inner);
+        let drain = Duration::from_millis(app.drain_ms);
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
     }
 }
 
 impl AppInner {
-    async fn start_components(
+    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
+    async fn start_parts(
         self: &Arc<Self>,
+        app: &AppConfig,
+        hooks: &mut Hooks,
         components: &[Arc<dyn Component>],
         config: &Config,
     ) -> Result<(), StartError> {
+        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
         for component in components {
             Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
         }
-        Ok(())
+        Ok(config.check_unclaimed()?)
     }
 
-    /// Registers, and follows who else is there.
-    fn join(self: &Arc<Self>, discovery: &Arc<dyn Discovery>, ttl: Duration) -> [Task; 2] {
+    /// Tells the others that this app is there, and finds them.
+    fn join(
+        self: &Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        discovery: &Arc<dyn Discovery>,
+        ttl: Duration,
+        homes: Vec<Arc<dyn Home>>,
+    ) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+        }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-register", heartbeat));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
-        [
-            self.env.spawn("discovery-register", heartbeat),
-            self.env.spawn("discovery-watch", watching),
-        ]
+        tasks.push(self.env.spawn("discovery-watch", watching));
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks
     }
 
     /// Starts what runs actors and saves them.
@@ -541,7 +584,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-type Bound = Option<(Box<dyn guildhall_core::env::Listener>, SocketAddr)>;
+type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
 
 async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
     if links.listen.is_empty() {

@@ -13,8 +13,9 @@ use prost::Message;
 
 use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
-use crate::codegen::Target;
+use crate::codegen::{Many, Target};
 use crate::cx::Cx;
+use crate::topic;
 use crate::trace::{self, OpenSpan};
 
 pub(crate) use budget::RetryBudget;
@@ -60,7 +61,7 @@ pub(crate) async fn call_encoded<Req: Message>(
             Err(status) => status,
         };
         // P2P names an app: another one will not do.
-        let may = !matches!(target, Target::App(_)) && may_retry(&status, method);
+        let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
         let pause = Duration::from_millis(app.calls.retry_pause_ms);
         let late = retries == app.calls.retries_max || app.env.now() + pause >= deadline;
         if !may || late || !app.retries.spend() {
@@ -112,7 +113,28 @@ pub(crate) fn cast<Req: Message>(
     let span = trace::of_call(cx, method);
     let counted = Counted { app: &cx.app, method, span, code: Code::Ok };
     let head = cx.outgoing(false, counted.span.as_ref());
-    counted.end(send(cx, method, target, key, head.as_ref(), req))
+    let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
+    counted.end(match everywhere {
+        true => send_all(cx, method, head.as_ref(), req),
+        false => send(cx, method, target, key, head.as_ref(), req),
+    })
+}
+
+/// Sends a request that wants no reply to many.
+pub(crate) async fn cast_many<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    to: &Many,
+    req: &Req,
+) -> Result<(), Status> {
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app: &cx.app, method, span, code: Code::Cancelled };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    let sent = match to {
+        Many::All => send_all(cx, method, head.as_ref(), req),
+        Many::Topic(topic) => topic::publish(cx, method, topic, head, req).await,
+    };
+    counted.end(sent)
 }
 
 fn send<Req: Message>(
@@ -124,12 +146,18 @@ fn send<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let everywhere = matches!(target, Target::All)
-        || (method.model == Model::Actor && matches!(key, KeyText::None));
-    if !everywhere {
-        let route = cx.app.mesh.route(method, target, key)?;
-        return route.link.cast(method, left, head, req);
-    }
+    let route = cx.app.mesh.route(method, target, key)?;
+    route.link.cast(method, left, head, req)
+}
+
+/// Queues a request for every ready instance, this app included.
+fn send_all<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<(), Status> {
+    let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
     let mut sent = Ok(());
     for link in cx.app.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
@@ -165,11 +193,19 @@ async fn once<Req: Message>(
 }
 
 /// The earliest of what the caller, the method and the app allow.
-fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
-    let ms = match method.timeout_ms {
-        0 => cx.app.calls.timeout_ms,
-        ms => u64::from(ms),
-    };
+pub(crate) fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
+    match method.timeout_ms {
+        0 => default_deadline(cx),
+        ms => earliest(cx, u64::from(ms)),
+    }
+}
+
+/// The earliest of what the caller and the app allow.
+pub(crate) fn default_deadline(cx: &Cx) -> Instant {
+    earliest(cx, cx.app.calls.timeout_ms)
+}
+
+fn earliest(cx: &Cx, ms: u64) -> Instant {
     let own = cx.app.env.now() + Duration::from_millis(ms);
     cx.deadline.map_or(own, |deadline| deadline.min(own))
 }

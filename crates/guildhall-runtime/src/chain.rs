@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use guildhall_core::KeyText;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, KeyText, Status};
 use parking_lot::Mutex;
 
+use crate::actor::Message;
 use crate::cx::Cx;
 
 /// Turns in a chain of calls that wait for each other.
@@ -18,6 +20,14 @@ pub(crate) trait Callee: Send + Sync {
     fn deactivate(&self) {}
     /// What its turn waits for.
     fn awaits(&self) -> &Mutex<Awaits>;
+    /// Sends itself a message later, if it is an actor; the timer's number.
+    fn set_timer(self: Arc<Self>, message: Message) -> Result<u64, Status> {
+        let why =
+            format!("{} is no actor: it has no timers for {}", self.id(), message.method.path);
+        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+    }
+    /// Ends a timer.
+    fn cancel_timer(&self, _number: u64) {}
 }
 
 /// The id of an actor.

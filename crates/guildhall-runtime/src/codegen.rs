@@ -9,7 +9,7 @@ use guildhall_core::status::reason;
 use prost::Message;
 
 pub use guildhall_core::store::{Column, Kind, Table, Value};
-pub use guildhall_core::{AppId, Code, Key, KeyText, Method, Status};
+pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{
     Entity, EntityMeta, LoadError, Row, RowChange, RowId, Scalar, State, Write, key_field,
@@ -21,6 +21,7 @@ pub use crate::cx::Cx;
 pub use crate::lane::{Lane, Turn};
 pub use crate::push::Players;
 pub use crate::service::{HandlerFuture, Incoming, Service};
+pub use crate::topic::{Subscribed, subscribe};
 use crate::trace::context::{Context, within};
 
 /// The state of a SERIAL service: never contended, as its lane runs one call at a time.
@@ -33,13 +34,20 @@ pub enum Target {
     #[default]
     Default,
     /// Exactly that app.
-    App(AppId),
+    At(Address),
     /// Any ready instance.
     Random,
-    /// Every ready instance: casts only.
-    All,
     /// The instance that the key falls to.
     Hash(Key),
+}
+
+/// Where a cast to many goes.
+#[derive(Clone, Debug)]
+pub enum Many {
+    /// Every ready instance.
+    All,
+    /// Those that have subscribed to the topic.
+    Topic(String),
 }
 
 /// Decodes the request and begins the handler.
@@ -139,6 +147,16 @@ where
     Req: Message + 'static,
 {
     std::future::ready(crate::call::cast(cx, method.desc, &target, key(&req), &req))
+}
+
+/// Sends a request that wants no reply to many; `Ok` says only that it was queued.
+pub async fn cast_many<Req: Message + 'static>(
+    cx: &Cx,
+    method: Method<Req, ()>,
+    to: Many,
+    req: Req,
+) -> Result<(), Status> {
+    crate::call::cast_many(cx, method.desc, &to, &req).await
 }
 
 /// Sends a message to players' clients; `Ok` says only that it was queued.

@@ -1,5 +1,6 @@
 //! The runtime's sections of the configuration: every limit has its name here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,19 +10,29 @@ use serde::{Deserialize, Serialize};
 pub struct AppConfig {
     /// `env.world.func.inst`.
     pub id: String,
+    /// Its numeric address, `cluster.type.server`; empty: made of `app.worlds`, `app.funcs` and a numeric inst, or none.
+    pub logic_addr: String,
+    /// Numbers of worlds, 1 to 4095: the first part of logic addresses. The same on all apps.
+    pub worlds: BTreeMap<String, u16>,
+    /// Numbers of funcs, 1 to 255: the second part of logic addresses. The same on all apps.
+    pub funcs: BTreeMap<String, u8>,
     /// Version label, for people and for rules of routing.
     pub version: String,
     /// Share of work relative to other instances; 0 gets none.
     pub weight: u32,
     /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
     pub discovery: String,
+    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub broker: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
     /// Threads of `run()`, each with its own runtime; 0 is one per core.
     pub workers: usize,
     /// How long the app stays known after it was last heard of, in ms. Small: a pause looks like death.
     pub discovery_ttl_ms: u64,
-    /// How long a draining app waits for the calls that run, in ms.
+    /// How long the hooks of `on_start` may take together, in ms.
+    pub start_ms: u64,
+    /// How long a draining app waits for the calls that run, its tasks and its actors, in ms.
     pub drain_ms: u64,
     /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
     pub slots: u32,
@@ -31,12 +42,17 @@ impl Default for AppConfig {
     fn default() -> Self {
         Self {
             id: "dev.w1.app.1".into(),
+            logic_addr: String::new(),
+            worlds: BTreeMap::new(),
+            funcs: BTreeMap::new(),
             version: "0".into(),
             weight: 100,
             discovery: "memory:".into(),
+            broker: "memory:".into(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,
+            start_ms: 60_000,
             drain_ms: 10_000,
             slots: 1024,
         }
@@ -141,10 +157,18 @@ pub struct CallConfig {
     pub retry_percent: u32,
     /// Pause before a retry, in ms.
     pub retry_pause_ms: u64,
+    /// Calls of the app with a callback that have not ended; one more is `OVERLOADED`.
+    pub callbacks_max: usize,
 }
 
 impl Default for CallConfig {
     fn default() -> Self {
-        Self { timeout_ms: 5_000, retries_max: 3, retry_percent: 10, retry_pause_ms: 20 }
+        Self {
+            timeout_ms: 5_000,
+            retries_max: 3,
+            retry_percent: 10,
+            retry_pause_ms: 20,
+            callbacks_max: 16_384,
+        }
     }
 }

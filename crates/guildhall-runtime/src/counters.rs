@@ -44,6 +44,8 @@ counters! {
     dropped: Counter counter "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: Counter counter "guildhall_actor_overloaded_total",
+    /// Hooks and background tasks of the game that panicked.
+    task_panics: Counter counter "guildhall_task_panics_total",
     /// Batches of rows that were saved.
     saves: Counter counter "guildhall_saves_total",
     /// Batches of rows that a store did not take, and that are tried again.
@@ -58,4 +60,12 @@ counters! {
     queued_bytes: Gauge gauge "guildhall_link_queued_bytes",
     /// Calls that were accepted and not answered yet.
     in_flight: Gauge gauge "guildhall_calls_in_flight",
+    /// Calls with a callback that have not ended.
+    callbacks: Gauge gauge "guildhall_callbacks",
+    /// Casts by topic that were lost because this app was too slow.
+    topic_lost: Counter counter "guildhall_topic_lost_total",
+    /// Messages of topics that were no casts of the service that subscribed.
+    topic_refused: Counter counter "guildhall_topic_refused_total",
+    /// Raw casts with a command that has no handler here.
+    raw_unknown: Counter counter "guildhall_raw_unknown_total",
 }

@@ -21,6 +21,7 @@ use crate::actor::AnyRoom;
 use crate::app::StartError;
 use crate::chain::{self, Awaits, Callee, serial_id};
 use crate::cx::Cx;
+use crate::live_count::LiveCount;
 use crate::service::Incoming;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};
@@ -47,7 +48,8 @@ struct Inner {
     calls: Mutex<Calls>,
     /// A call has come while others run.
     called: Notify,
-    emptied: Notify,
+    /// Its task, as long as there is one.
+    working: LiveCount,
     awaits: Mutex<Awaits>,
 }
 
@@ -81,7 +83,7 @@ impl Lane {
             opened: OnceLock::new(),
             calls: Mutex::default(),
             called: Notify::new(),
-            emptied: Notify::new(),
+            working: LiveCount::default(),
             awaits: Mutex::default(),
         }))
     }
@@ -130,6 +132,7 @@ impl Lane {
         if std::mem::replace(&mut calls.works, true) {
             inner.called.notify_one();
         } else {
+            inner.working.begin();
             app.env.spawn("lane", Arc::clone(inner).work());
         }
     }
@@ -196,7 +199,7 @@ impl Inner {
         let rests = !calls.works;
         drop(calls);
         if rests {
-            self.emptied.notify_waiters();
+            self.working.end();
         }
         rests
     }
@@ -239,14 +242,7 @@ impl AnyRoom for Inner {
     fn drain(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             self.calls.lock().closed = true;
-            loop {
-                let mut emptied = std::pin::pin!(self.emptied.notified());
-                emptied.as_mut().enable();
-                if !self.calls.lock().works {
-                    return;
-                }
-                emptied.await;
-            }
+            self.working.wait_empty().await;
         })
     }
 

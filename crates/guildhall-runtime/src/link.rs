@@ -16,7 +16,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 use guildhall_wire::Head;
 use guildhall_wire::frame::{
-    FrameError, Header, LinkKind, Parsed, TIME_LEFT_IN_HEAD, parse, put_frame, put_raw,
+    FrameError, Header, LinkKind, Parsed, TIME_LEFT_IN_HEAD, TooLarge, parse, put_frame, put_raw,
     time_left_to_aux,
 };
 use prost::Message;
@@ -30,7 +30,7 @@ use crate::reply::status_from_frame;
 use alive::{Alive, Heartbeat};
 pub(crate) use connect::{connect, dial};
 pub(crate) use open::self_loop;
-pub(crate) use serve::listen;
+pub(crate) use serve::{listen, request_head};
 pub(crate) use socket::Socket;
 pub(crate) use tls::Tls;
 
@@ -98,16 +98,8 @@ impl Link {
         head: Option<&Head>,
         req: &Req,
     ) -> Result<(), Status> {
-        let header = Header { kind, aux: time_left_to_aux(left), method: method.id, id };
-        let long;
-        let head = if header.aux == TIME_LEFT_IN_HEAD {
-            let time_left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            long = Head { time_left_ms, ..head.cloned().unwrap_or_default() };
-            Some(&long)
-        } else {
-            head
-        };
-        let put = self.out.put(|out| put_frame(out, self.frame_max, header, head, req));
+        let header = Header { kind, aux: 0, method: method.id, id };
+        let put = self.out.put(|out| put_request(out, self.frame_max, header, left, head, req));
         match put {
             Ok(Ok(())) => Ok(()),
             Ok(Err(too_large)) => {
@@ -229,6 +221,25 @@ impl Link {
         bytes::Buf::advance(input, at);
         Ok(())
     }
+}
+
+/// Appends the frame of a call or cast that may take until `left` is over.
+#[inline]
+pub(crate) fn put_request<Req: Message>(
+    out: &mut BytesMut,
+    max: usize,
+    header: Header<LinkKind>,
+    left: Duration,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<(), TooLarge> {
+    let header = Header { aux: time_left_to_aux(left), ..header };
+    if header.aux != TIME_LEFT_IN_HEAD {
+        return put_frame(out, max, header, head, req);
+    }
+    let time_left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    let long = Head { time_left_ms, ..head.cloned().unwrap_or_default() };
+    put_frame(out, max, header, Some(&long), req)
 }
 
 /// Closes a link when the task that drives it ends, also when it is aborted or killed.

@@ -1,16 +1,18 @@
 //! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
+mod here;
 mod rendezvous;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Env, KeyText, MethodDesc, Status, slot_of};
+use guildhall_core::{Address, AppId, Code, Env, KeyText, LogicAddr, MethodDesc, Status, slot_of};
 use parking_lot::Mutex;
 
 use crate::codegen::Target;
@@ -25,10 +27,13 @@ pub(crate) use watch::watch;
 #[derive(Debug)]
 pub(crate) struct Mesh {
     env: Env,
+    /// This app.
+    id: AppId,
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
     view: ArcSwap<View>,
     changes: Arc<Revision>,
+    draining: AtomicBool,
 }
 
 /// Where a call goes.
@@ -43,6 +48,7 @@ pub(crate) struct Route {
 struct View {
     services: HashMap<String, Instances>,
     nodes: BTreeMap<AppId, Arc<Link>>,
+    numbers: BTreeMap<LogicAddr, AppId>,
 }
 
 /// The ready instances of one service.
@@ -51,25 +57,37 @@ struct Instances {
     /// By ascending id.
     links: Vec<(u32, Arc<Link>)>,
     weight: u64,
+    /// Which of `links` is the smallest that takes work.
+    single: usize,
     /// Which of `links` each slot falls to.
     slots: Slots,
     actor: Option<Arc<str>>,
 }
 
 impl Mesh {
-    pub(crate) fn new(env: Env, slots: u32) -> Self {
+    pub(crate) fn new(env: Env, id: AppId, slots: u32) -> Self {
         Self {
             env,
+            id,
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
             changes: Arc::default(),
+            draining: AtomicBool::new(false),
         }
     }
 
     /// A link to `record` is open. An earlier life of the same app is forgotten.
     pub(crate) fn connected(&self, record: NodeRecord, link: Arc<Link>) {
         let mut nodes = self.nodes.lock();
+        let twin = |other: &NodeRecord| {
+            other.id != record.id
+                && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
+        };
+        if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
+            let addr = record.logic_addr.map(|addr| addr.to_string());
+            tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
+        }
         nodes.insert(record.id.clone(), (record, link));
         self.publish(&nodes);
     }
@@ -91,11 +109,36 @@ impl Mesh {
         }
     }
 
+    /// This app drains: its calls go to others from now on, as far as there are any. Actors stay where they are.
+    pub(crate) fn drain(&self) {
+        let mut nodes = self.nodes.lock();
+        if let Some((record, _)) = nodes.get_mut(&self.id) {
+            record.state = NodeState::Draining;
+            self.draining.store(true, Ordering::Relaxed);
+            self.publish(&nodes);
+        }
+    }
+
     fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Arc<Link>)>) {
+        let world = self.id.world();
+        let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
+        let ready = |record: &NodeRecord| record.state == NodeState::Ready;
+        let elsewhere = here().filter(|(record, _)| ready(record));
+        let elsewhere: BTreeSet<&str> =
+            elsewhere.flat_map(|(record, _)| &record.services).map(String::as_str).collect();
+        // What nobody else can do, this app does itself to the end of its draining.
+        let stays = |record: &NodeRecord, service: &str| {
+            self.draining.load(Ordering::Relaxed)
+                && record.id == self.id
+                && (record.labels.contains_key(&actor_label(service))
+                    || !elsewhere.contains(service))
+        };
         let mut members: BTreeMap<&str, Vec<(&NodeRecord, &Arc<Link>)>> = BTreeMap::new();
-        for (record, link) in nodes.values().filter(|(r, _)| r.state == NodeState::Ready) {
+        for (record, link) in here() {
             for service in &record.services {
-                members.entry(service).or_default().push((record, link));
+                if ready(record) || stays(record, service) {
+                    members.entry(service).or_default().push((record, link));
+                }
             }
         }
         let before = self.view.load();
@@ -106,6 +149,7 @@ impl Mesh {
             let before = before.services.get(service).map(|before| &before.slots);
             Instances {
                 weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
+                single: members.iter().position(|(r, _)| r.weight > 0).unwrap_or_default(),
                 links: members.iter().map(|(r, link)| (r.weight, Arc::clone(link))).collect(),
                 actor: actor.map(|name| name.as_str().into()),
                 slots: Slots::assign(ids, self.slots, before),
@@ -113,7 +157,14 @@ impl Mesh {
         };
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
         let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
-        self.view.store(Arc::new(View { services: services.collect(), nodes: links.collect() }));
+        // Of two apps with one number the one with the smaller id has it.
+        let numbered = nodes.values().rev();
+        let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
+        self.view.store(Arc::new(View {
+            services: services.collect(),
+            nodes: links.collect(),
+            numbers: numbers.collect(),
+        }));
         self.changes.grow();
     }
 
@@ -133,6 +184,12 @@ impl Mesh {
         instances.into_iter().flat_map(|i| &i.links).map(|(_, link)| Arc::clone(link)).collect()
     }
 
+    /// The id of the app at an address.
+    pub(crate) fn id_of(&self, app: &Address) -> Result<AppId, Status> {
+        let view = self.view.load();
+        view.id_of(app).cloned().ok_or_else(|| no_route(&format!("app {app}")))
+    }
+
     /// The link that a call goes to.
     pub(crate) fn route(
         &self,
@@ -141,9 +198,9 @@ impl Mesh {
         key: KeyText<'_>,
     ) -> Result<Route, Status> {
         let view = self.view.load();
-        if let Target::App(id) = target {
-            let link = view.nodes.get(id).cloned();
-            let link = link.ok_or_else(|| no_route(&format!("app {id}")))?;
+        if let Target::At(app) = target {
+            let link = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
+            let link = link.ok_or_else(|| no_route(&format!("app {app}")))?;
             return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
@@ -157,7 +214,9 @@ impl Mesh {
         };
         let at = match (target, key) {
             (Target::Hash(key), _) => KeyText::Text(key.as_str()).with_text(by_key)?,
-            (Target::Default, KeyText::None) if method.route == guildhall_core::Route::Single => 0,
+            (Target::Default, KeyText::None) if method.route == guildhall_core::Route::Single => {
+                instances.single
+            }
             (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
                 key.with_text(by_key)?
             }
@@ -170,15 +229,30 @@ impl Mesh {
         if instances.links.len() == 1 {
             return 0;
         }
-        let mut left = self.env.random_below(instances.weight);
-        for (at, (weight, _)) in instances.links.iter().enumerate() {
-            match left.checked_sub(u64::from(*weight)) {
-                Some(rest) => left = rest,
-                None => return at,
-            }
-        }
-        0
+        let weights = instances.links.iter().map(|(weight, _)| *weight);
+        pick(&self.env, instances.weight, weights).unwrap_or_default()
     }
+}
+
+impl View {
+    fn id_of<'a>(&'a self, app: &'a Address) -> Option<&'a AppId> {
+        match app {
+            Address::App(id) => Some(id),
+            Address::Logic(addr) => self.numbers.get(addr),
+        }
+    }
+}
+
+/// Which of these weights, whose sum is `all`, a random number falls to; `None` when there is no weight.
+pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> Option<usize> {
+    let mut left = env.random_below(all);
+    for (at, weight) in weights.enumerate() {
+        match left.checked_sub(u64::from(weight)) {
+            Some(rest) => left = rest,
+            None => return Some(at),
+        }
+    }
+    None
 }
 
 /// The label in an app's record that names the type of the actors behind a service.

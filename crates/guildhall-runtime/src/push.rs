@@ -56,5 +56,5 @@ async fn send(cx: &Cx, method: u32, to: Players, body: Bytes) -> Result<(), Stat
 }
 
 async fn all(cx: &Cx, req: DeliverAllReq) -> Result<(), Status> {
-    GateClient::new(cx).all().deliver_all(req).await
+    GateClient::all(cx).deliver_all(req).await
 }

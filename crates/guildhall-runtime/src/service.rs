@@ -133,15 +133,15 @@ impl ServiceTable {
 }
 
 impl Served {
+    /// What its proto declares.
+    pub(crate) fn method(&self) -> &'static MethodDesc {
+        self.method
+    }
+
     /// Where calls of it are counted.
     #[inline]
     pub(crate) fn meter(&self) -> usize {
         self.meter
-    }
-
-    #[inline]
-    pub(crate) fn method(&self) -> &'static MethodDesc {
-        self.method
     }
 
     /// Begins a call of it.

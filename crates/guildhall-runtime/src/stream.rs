@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, BoxFuture, Code, Status};
+use guildhall_core::{Address, AppId, BoxFuture, Code, Status};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Cx {
-    /// Opens a stream to `target`, which serves `name` with [`App::on_stream`](crate::App::on_stream).
+    /// Opens a stream to `target`, an `AppId` or a `LogicAddr`, which serves `name` with [`App::on_stream`](crate::App::on_stream).
     ///
     /// # Errors
     /// NO_ROUTE for an app that is not there, OVERLOADED beyond `stream.streams_max`, LOST, EXPIRED after `stream.open_ms` or the
@@ -92,8 +92,13 @@ impl Cx {
     ///
     /// # Cancel safety
     /// Dropped, the stream is closed; its handler may have begun.
-    pub async fn open_stream(&self, target: &AppId, name: &str) -> Result<Stream, Status> {
+    pub async fn open_stream(
+        &self,
+        target: impl Into<Address>,
+        name: &str,
+    ) -> Result<Stream, Status> {
         let app = &self.app;
+        let target = &app.mesh.id_of(&target.into())?;
         let limit = self.within(Duration::from_millis(app.streams.config.open_ms));
         let deadline = limit.deadline.unwrap_or_else(|| app.env.now());
         let opened = app.env.until(deadline, app.streams.open(app, target, name)).await;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::broker::memory::MemoryBroker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::Discovery;
 use guildhall_core::discovery::memory::MemoryDiscovery;
@@ -31,8 +32,8 @@ const RESTART: Duration = Duration::from_millis(1);
 /// Apps of one process on a simulated network, under virtual time.
 ///
 /// Each app has a host of its own, whose name is the app's id, and a world of its own: its random numbers, its clock (see
-/// `Env::set_skew`), its tasks. All share one discovery and one store, which no partition cuts off. Every random number, of the
-/// apps and of the network, comes from the seed: a run that failed fails again.
+/// `Env::set_skew`), its tasks. All share one discovery, one broker and one store, which no partition cuts off.
+/// Every random number, of the apps and of the network, comes from the seed: a run that failed fails again.
 ///
 /// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, of tokio's feature `test-util`), and
 /// one cluster per test: tokio's timers count from the start of its runtime. They count whole milliseconds; shorter latencies
@@ -76,6 +77,7 @@ pub struct Cluster {
     begun: Instant,
     net: SimNet,
     discovery: Arc<MemoryDiscovery>,
+    broker: Arc<MemoryBroker>,
     store: Arc<dyn Store>,
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
@@ -121,6 +123,7 @@ impl Cluster {
             begun: env.now(),
             net: SimNet::new(&env),
             discovery: Arc::new(MemoryDiscovery::new(env.clone())),
+            broker: Arc::default(),
             store,
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -177,7 +180,8 @@ impl Cluster {
         let (config, build) = (member.config.clone(), Arc::clone(&member.build));
         let env = self.world(id.as_str(), &name);
         let app = App::with(config).env(env.clone());
-        let app = app.discovery(Arc::clone(&self.discovery) as _).store(Arc::clone(&self.store));
+        let app = app.discovery(Arc::clone(&self.discovery) as _);
+        let app = app.broker(Arc::clone(&self.broker) as _).store(Arc::clone(&self.store));
         let app = match build(app).start().await {
             Ok(app) => app,
             Err(error) => {

@@ -7,23 +7,24 @@ pub mod codegen;
 
 pub use guildhall_core::config::{Config, ConfigBuilder, ConfigError};
 pub use guildhall_core::{
-    AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, Method, Plugin, Status,
+    Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
 };
-pub use guildhall_core::{discovery, env, status, store};
+pub use guildhall_core::{broker, discovery, env, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Component, Cx, RunningApp, Service, StartError,
-    Stream, Turn, Why,
+    Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
+    RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AdminConfig, AppConfig, CallConfig, LinkConfig, LogConfig, LogControl,
-    MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
+    ActorConfig, AdminConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, LogConfig,
+    LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]
 pub use prost;
+pub use prost::bytes::Bytes;
 #[doc(hidden)]
 pub use prost_types;
 

@@ -25,6 +25,11 @@ pub mod chat {
     guildhall::include_proto!("chat");
 }
 
+/// Services that tell who answered, and who was told.
+pub mod routing {
+    guildhall::include_proto!("routing");
+}
+
 /// Services whose calls share state without a key.
 pub mod models {
     guildhall::include_proto!("models");
@@ -33,4 +38,14 @@ pub mod models {
 /// Calls that are traced, and one that is not.
 pub mod traced {
     guildhall::include_proto!("traced");
+}
+
+/// Alarm clocks: actors with timers.
+pub mod alarm {
+    guildhall::include_proto!("alarm");
+}
+
+/// Players, from their registration to their idle end.
+pub mod player {
+    guildhall::include_proto!("player");
 }

@@ -42,7 +42,7 @@ impl Plugin for Redb {
             let wrong = |message| BackendError { url: url.to_owned(), message };
             let settings = Settings::parse(url).map_err(wrong)?;
             let store = RedbStore::open(env, settings).await.map_err(|e| wrong(e.to_string()))?;
-            Ok(Backend { discovery: None, store: Some(Arc::new(store)) })
+            Ok(Backend { store: Some(Arc::new(store)), ..Backend::default() })
         })
     }
 }

@@ -10,8 +10,8 @@ use crate::program::{Method, Service, in_oneof, is_optional};
 use crate::rust::{nearest, shouty, snake};
 
 /// Names of the generated clients' own methods.
-const CLIENT_NAMES: [&str; 9] =
-    ["new", "at", "random", "hash", "to", "list", "all", "group", "topic"];
+const CLIENT_NAMES: [&str; 10] =
+    ["new", "at", "random", "hash", "to", "list", "all", "group", "topic", "subscribe"];
 /// Names of the methods of `Actor`, which actor services extend.
 const ACTOR_NAMES: [&str; 6] = ["activate", "state", "tick", "deactivate", "move_out", "move_in"];
 

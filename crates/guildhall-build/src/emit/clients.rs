@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
-use super::docs;
 use super::services::Types;
+use super::{casts, docs};
 use crate::options::Model;
 use crate::program::{Method, Service};
 use crate::protos::comment;
@@ -19,6 +19,10 @@ pub(crate) fn client(service: &Service) -> String {
         consts += &constant(service, index, method);
         calls += &call(service, method);
     }
+    let (to_many, casts) = match service.has_casts() {
+        true => (casts::entries(service), casts::casts(service)),
+        false => Default::default(),
+    };
     let targets = if service.model == Model::Actor { "" } else { TARGETS };
     format!(
         "/// Calls `{full_name}`, within the deadline of the `Cx` it is made from.
@@ -35,17 +39,19 @@ pub(crate) fn client(service: &Service) -> String {
                 Self {{ cx, target: ::guildhall::codegen::Target::Default }}
             }}
             {targets}
+            {to_many}
             {calls}
-        }}\n"
+        }}
+{casts}"
     )
 }
 
 /// How a client of a service without keys is aimed.
 const TARGETS: &str = "
-    /// Calls exactly that app.
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
     #[must_use]
-    pub fn at(self, app: &::guildhall::codegen::AppId) -> Self {
-        let target = ::guildhall::codegen::Target::App(::core::clone::Clone::clone(app));
+    pub fn at(self, app: impl ::core::convert::Into<::guildhall::codegen::Address>) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
 
@@ -53,12 +59,6 @@ const TARGETS: &str = "
     #[must_use]
     pub fn random(self) -> Self {
         Self { cx: self.cx, target: ::guildhall::codegen::Target::Random }
-    }
-
-    /// Casts to every app that serves it; calls go to any one.
-    #[must_use]
-    pub fn all(self) -> Self {
-        Self { cx: self.cx, target: ::guildhall::codegen::Target::All }
     }
 
     /// Calls the app that `key` falls to, the same one for one key.

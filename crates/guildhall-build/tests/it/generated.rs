@@ -204,3 +204,41 @@ fn method_ids_are_fnv1a_32_of_the_path() {
         has(&code, &[&format!("path: \"/demo.role.{path}\", id: {id:#010x},")]);
     }
 }
+
+#[test]
+fn methods_without_reply_and_key_can_be_cast_to_many() {
+    const CASTS: &str = r#"
+        syntax = "proto3";
+        package bells;
+        import "guildhall/options.proto";
+        import "google/protobuf/empty.proto";
+        message Msg { string id = 1; }
+        service Bell {
+          rpc Ring(Msg) returns (google.protobuf.Empty) { option (guildhall.rpc) = { oneway: true }; }
+          rpc Ask(Msg) returns (Msg);
+        }
+        service Ringer {
+          option (guildhall.service) = { model: ACTOR };
+          rpc Hear(Msg) returns (google.protobuf.Empty) { option (guildhall.rpc) = { oneway: true }; }
+          rpc Poke(Msg) returns (google.protobuf.Empty) { option (guildhall.rpc) = { oneway: true key: "id" }; }
+        }
+        service Player {
+          option (guildhall.service) = { model: ACTOR };
+          rpc Poke(Msg) returns (google.protobuf.Empty) { option (guildhall.rpc) = { oneway: true key: "id" }; }
+        }
+    "#;
+    let dir = compile(CASTS).unwrap();
+    let code = std::fs::read_to_string(dir.path().join("bells.rs")).unwrap();
+    let methods = |casts: &str| {
+        let (_, body) = code.split_once(&format!("impl<'a> {casts}<'a> {{")).expect(casts);
+        let (body, _) = body.split_once("\n}").expect("it ends");
+        let names = body.lines().filter_map(|line| line.trim().strip_prefix("pub fn "));
+        names.filter_map(|name| Some(name.split_once('(')?.0.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (methods("BellCasts"), methods("RingerCasts")),
+        (vec!["ring".into()], vec!["hear".into()])
+    );
+    assert!(!code.contains("PlayerCasts"), "a key names one actor, so nothing can be cast to many");
+    assert_eq!(code.matches("pub async fn subscribe(").count(), 2);
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
+mod addresses;
 mod config;
 mod env;
 mod fence;

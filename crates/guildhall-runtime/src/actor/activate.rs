@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKind, Token};
-use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status, slot_of};
+use guildhall_core::{ActorKey as _, Code, Effect, Status, slot_of};
 use guildhall_entity::State as _;
 
 use super::Actor;
@@ -22,16 +22,16 @@ use crate::trace::context::{Context, within};
 /// A claim that was refused by a higher epoch is made again above it, this often.
 const CLAIMS_MAX: usize = 3;
 
-/// Begins the actor for a call of `method`, or says why the call cannot run.
+/// Begins the actor, or says why not. Without `create` it must exist already.
 pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
-    method: &'static MethodDesc,
+    create: bool,
 ) -> Result<Box<Active<A>>, Status> {
     let limit = Duration::from_millis(cell.room.config.activate_ms);
     let deadline = cell.app.env.now() + limit;
     let context = Context::of(cx);
-    let mut begun = std::pin::pin!(begin(cell, cx, method));
+    let mut begun = std::pin::pin!(begin(cell, cx, create));
     let begun = poll_fn(|cx| within(context.as_ref(), || begun.as_mut().poll(cx)));
     let activated = cell.app.env.until(deadline, begun).await;
     activated.unwrap_or_else(|| {
@@ -43,7 +43,7 @@ pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
 async fn begin<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
-    method: &'static MethodDesc,
+    create: bool,
 ) -> Result<Box<Active<A>>, Status> {
     let Some(key) = A::Key::from_text(cell.key.as_str()) else {
         let why = format!("{} is not a key of {}", cell.key, A::NAME);
@@ -53,10 +53,10 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let unavailable = |error| unavailable(cell.id(), &error);
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
-        (_, true) if !method.create => return Err(missing()),
+        (_, true) if !create => return Err(missing()),
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
-            if !method.create && !exists(&*store, &rows).await.map_err(unavailable)? {
+            if !create && !exists(&*store, &rows).await.map_err(unavailable)? {
                 return Err(missing());
             }
             claim(cell, &*store, &rows).await.map_err(unavailable)?
@@ -71,7 +71,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
             format!("{} cannot be loaded: its row does not fit", cell.id()),
         )
     })?;
-    if !method.create && !state.exists() {
+    if !create && !state.exists() {
         return Err(missing());
     }
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;

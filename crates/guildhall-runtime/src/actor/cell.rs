@@ -7,16 +7,19 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use guildhall_core::Key;
 use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
 use guildhall_core::store::{StoreError, Token};
+use guildhall_core::{Code, Env, Key, Status};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::key::with_key;
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
 use super::saver::Saved;
 use super::services::ActorServices;
+use super::timers::{Message, Timers};
 use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
@@ -27,6 +30,8 @@ pub(super) struct Cell<A: Actor, S> {
     pub(super) room: Arc<Room<A, S>>,
     pub(super) app: Arc<AppInner>,
     pub(super) key: Key,
+    /// It is never idle, and it is active without an entity too.
+    pub(super) resident: bool,
     id: String,
     pub(super) worker: usize,
     phase: AtomicU8,
@@ -54,24 +59,38 @@ struct Task<A: Actor> {
 /// What the actor does next.
 pub(super) enum Job {
     Call(Call),
+    Timer(usize, Message),
     Saved(u64, SaveResult),
     Save,
     Tick,
+    Enter,
     Close(Why),
 }
 
 pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
 
+/// What waits in the mailbox.
+enum Letter {
+    Call(Call),
+    /// The message of the timer with this number.
+    Timer(u64),
+}
+
 #[derive(Default)]
 struct Mail {
-    calls: VecDeque<Call>,
+    letters: VecDeque<Letter>,
+    timers: Timers,
     saved: Option<(u64, SaveResult)>,
     save_due: bool,
     tick_due: bool,
+    /// It is a resident, and should be active.
+    enter: bool,
     close: Option<Why>,
     /// The method whose turn this is, for the log.
     method: &'static str,
     active: bool,
+    /// A letter was opened since `last_used`.
+    called: bool,
     last_used: Option<Instant>,
     suspended: Option<Instant>,
     save_at: Option<Instant>,
@@ -96,6 +115,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             room: Arc::clone(room),
             app: Arc::clone(app),
             id: format!("{}/{key}", A::NAME),
+            resident: room.config.is_resident(key.as_str()),
             key,
             worker,
             phase: AtomicU8::new(WAITS),
@@ -109,7 +129,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Puts a call into the mailbox, or refuses it; whether to `schedule`.
     pub(super) fn post(&self, call: Call) -> bool {
         let mut mail = self.mail.lock();
-        if mail.calls.len() >= self.room.config.mailbox {
+        if mail.letters.len() >= self.room.config.mailbox {
             drop(mail);
             let max = self.room.config.mailbox;
             call.overloaded(format!(
@@ -124,8 +144,18 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             call.deadlock(cycle);
             return false;
         }
-        mail.calls.push_back(call);
+        mail.letters.push_back(Letter::Call(call));
         true
+    }
+
+    /// Activates the actor, unless it is active.
+    pub(super) fn enter(self: &Arc<Self>) {
+        let mut mail = self.mail.lock();
+        mail.enter = !mail.active;
+        if mail.enter {
+            drop(mail);
+            self.schedule();
+        }
     }
 
     /// Deactivates the actor when nothing waits for it any more.
@@ -138,13 +168,14 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.mail.lock().has_work()
     }
 
+    /// Whether somebody calls it. Its timers do not count: they end with it.
     pub(super) fn has_calls(&self) -> bool {
-        !self.mail.lock().calls.is_empty()
+        self.mail.lock().letters.iter().any(|letter| matches!(letter, Letter::Call(_)))
     }
 
     /// What to do next.
     pub(super) fn next_job(&self) -> Option<Job> {
-        self.mail.lock().next()
+        self.mail.lock().next(&self.app.env)
     }
 
     /// A turn of the game's begins: its limit does not count what was waited for before.
@@ -153,6 +184,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.over_limit.store(false, Ordering::Relaxed);
     }
 
+    /// It has become active, or not active, or it stays though it was about to leave.
     pub(super) fn used(&self, active: bool) {
         let now = self.app.env.now();
         let mut mail = self.mail.lock();
@@ -162,10 +194,9 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         if !active {
             (mail.save_at, mail.tick_at) = (None, None);
             (mail.save_due, mail.tick_due) = (false, false);
+            mail.timers.clear();
             // The app that drains waits for those too that are activated once more.
             mail.close = mail.close.filter(|why| *why == Why::Drain);
-        } else if matches!(mail.close, Some(Why::Idle | Why::Missing)) {
-            mail.close = None;
         }
         mail.active = active;
         mail.last_used = Some(now);
@@ -237,10 +268,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let limit = Duration::from_millis(config.turn_limit_ms);
         let idle = || Some(mail.last_used? + config.idle()?);
         // One that is to be closed has nothing left to wait for.
-        let idles = mail.active && mail.suspended.is_none() && mail.close.is_none();
-        let idle = if idles { idle() } else { None };
+        let stays = mail.close.is_none();
+        let idle = if stays && mail.idles() && !self.resident { idle() } else { None };
+        let timer = if stays { mail.timers.earliest() } else { None };
         let limit = mail.suspended.map(|since| since + limit);
-        let due = [mail.save_at, mail.tick_at, limit, idle].into_iter().flatten().min();
+        let due = [mail.save_at, mail.tick_at, timer, limit, idle].into_iter().flatten().min();
         let Some(due) = due.filter(|due| mail.armed.is_none_or(|armed| *due < armed)) else {
             return;
         };
@@ -257,19 +289,24 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             (task.idle.take(), task.running.take())
         };
         drop((idle, running));
-        let calls = std::mem::take(&mut self.mail.lock().calls);
-        drop(calls);
+        let letters = std::mem::take(&mut self.mail.lock().letters);
+        drop(letters);
     }
 }
 
 impl Mail {
     fn has_work(&self) -> bool {
-        let due = self.save_due || self.tick_due || self.close.is_some();
-        due || !self.calls.is_empty() || self.saved.is_some()
+        let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
+        due || !self.letters.is_empty() || self.saved.is_some()
     }
 
-    /// Calls go before the end, so that all that were taken are run.
-    fn next(&mut self) -> Option<Job> {
+    /// Whether it does nothing, and nothing but its idle time is to come.
+    fn idles(&self) -> bool {
+        self.active && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
+    }
+
+    /// Letters go before the end, so that all calls that were taken are run.
+    fn next(&mut self, env: &Env) -> Option<Job> {
         if let Some((activation, result)) = self.saved.take() {
             return Some(Job::Saved(activation, result));
         }
@@ -280,9 +317,27 @@ impl Mail {
             self.method = "tick";
             return Some(Job::Tick);
         }
-        if let Some(call) = self.calls.pop_front() {
-            self.method = call.method.path;
-            return Some(Job::Call(call));
+        while let Some(letter) = self.letters.pop_front() {
+            let job = match letter {
+                Letter::Call(call) => {
+                    self.method = call.method.path;
+                    Job::Call(call)
+                }
+                Letter::Timer(number) => {
+                    let Some((service, message)) = self.timers.begin(number, env.now()) else {
+                        continue;
+                    };
+                    self.method = message.method.path;
+                    Job::Timer(service, message)
+                }
+            };
+            self.called = true;
+            self.close = self.close.filter(|why| !matches!(why, Why::Idle | Why::Missing));
+            return Some(job);
+        }
+        if std::mem::take(&mut self.enter) {
+            self.method = "activate";
+            return Some(Job::Enter);
         }
         self.method = "deactivate";
         self.close.take().map(Job::Close)
@@ -300,6 +355,9 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
         let now = self.app.env.now();
         let mut mail = self.mail.lock();
         mail.suspended = suspended.then(|| mail.suspended.unwrap_or(now));
+        if !suspended && std::mem::take(&mut mail.called) {
+            mail.last_used = Some(now);
+        }
         let method = mail.method;
         drop(mail);
         watch_slow(&self.app.counters, &self.id, method, began, now);
@@ -340,8 +398,15 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
             (mail.tick_due, work) = (true, true);
         }
         let idle_at = mail.last_used.zip(config.idle()).map(|(used, idle)| used + idle);
-        if mail.active && mail.suspended.is_none() && mail.calls.is_empty() && is_due(idle_at) {
+        if mail.idles() && !self.resident && is_due(idle_at) {
             mail.close.get_or_insert(Why::Idle);
+            work = true;
+        }
+        // One that is to be closed must come to its end.
+        while mail.close.is_none()
+            && let Some(timer) = mail.timers.pop_due(now)
+        {
+            mail.letters.push_back(Letter::Timer(timer));
             work = true;
         }
         drop(mail);
@@ -374,6 +439,29 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
 
     fn awaits(&self) -> &Mutex<Awaits> {
         &self.awaits
+    }
+
+    fn set_timer(self: Arc<Self>, mut message: Message) -> Result<u64, Status> {
+        let service = self.room.service(message.method)?;
+        if let Some(field) = message.method.key {
+            message.body = with_key(&message.body, field, &self.key);
+        }
+        let max = self.room.config.timers;
+        let mut mail = self.mail.lock();
+        if mail.timers.len() >= max {
+            drop(mail);
+            self.app.counters.overloaded.add(1);
+            let why = format!("{} has {max} timers (actor.{}.timers)", self.id, A::NAME);
+            return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
+        }
+        let number = mail.timers.add(self.app.env.now(), service, message);
+        drop(mail);
+        self.arm();
+        Ok(number)
+    }
+
+    fn cancel_timer(&self, number: u64) {
+        self.mail.lock().timers.cancel(number);
     }
 }
 

@@ -20,8 +20,16 @@ pub struct ActorConfig {
     pub save_ms: u64,
     /// Time between ticks, in ms, at least 50; 0 is never.
     pub tick_ms: u64,
+    /// Timers that one actor may have; one more is `OVERLOADED`. Their messages fit into the mailbox in any case.
+    pub timers: usize,
     /// A turn that takes longer is ended and its activation dropped, in ms.
     pub turn_limit_ms: u64,
+    /// Actors of the type that are always active, whoever calls them: those with the keys 1, 2, 3 and so on, each in the app
+    /// that its key falls to. 1 is a leader: the one with the key 1. The same in all apps.
+    pub resident: u32,
+    /// How long a resident's key must fall to an app before the app activates it, in ms: time for the app that had it before to
+    /// learn that, at most `link.redial_max_ms`, and to save it. A call activates it at once.
+    pub settle_ms: u64,
     /// How long an activation may take with its claim, in ms.
     pub activate_ms: u64,
 }
@@ -34,6 +42,9 @@ impl Default for ActorConfig {
             idle_ms: 300_000,
             save_ms: 5_000,
             tick_ms: 0,
+            timers: 64,
+            resident: 0,
+            settle_ms: 3_000,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
         }
@@ -45,6 +56,13 @@ impl ActorConfig {
         config.section_over(&format!("actor.{name}"), all)
     }
 
+    /// Whether the actor with this key is always active.
+    pub(super) fn is_resident(&self, key: &str) -> bool {
+        // No key has a zero in front, nor a plus.
+        let number = key.parse().ok().filter(|number: &u32| number.to_string() == key);
+        number.is_some_and(|number| (1..=self.resident).contains(&number))
+    }
+
     /// What is wrong with the values, if anything.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
         let wrong = |knob, value: u64, want| {
@@ -52,6 +70,7 @@ impl ActorConfig {
         };
         match self {
             Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
+            Self { settle_ms: 0, .. } => wrong("settle_ms", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
             Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
             Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),

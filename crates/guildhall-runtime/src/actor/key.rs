@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use guildhall_core::{KeyField, KeyKind, KeyText};
+use bytes::Bytes;
+use guildhall_core::{Key, KeyField, KeyKind, KeyText};
 use prost::bytes::Buf;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{self, DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 /// The key field's value; of several the last one, as protobuf says. Absent, it has its default, which is no key.
 ///
@@ -42,6 +43,22 @@ pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static
         }
     }
     Ok(found)
+}
+
+/// The encoded request with its key field set to `key`: appended, as of several values the last one counts.
+pub(super) fn with_key(body: &[u8], field: KeyField, key: &Key) -> Bytes {
+    let mut body = body.to_vec();
+    // An actor's key is canonical text of its method's type.
+    match field.kind {
+        KeyKind::Text => encoding::string::encode(field.number, &key.to_string(), &mut body),
+        KeyKind::Uint => encoding::uint64::encode(field.number, &number(key), &mut body),
+        KeyKind::Int => encoding::int64::encode(field.number, &number(key), &mut body),
+    }
+    body.into()
+}
+
+fn number<N: std::str::FromStr + Default>(key: &Key) -> N {
+    key.as_str().parse().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
 use guildhall_core::store::Table;
-use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc};
+use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status};
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
@@ -18,9 +19,10 @@ use super::admin::Admin;
 use super::cell::{Active, Cell};
 use super::config::ActorConfig;
 use super::key::find_key;
+use super::residents::Home;
 use super::services::ActorServices;
 use super::{Actor, Why, work};
-use crate::app::StartError;
+use crate::app::{AppInner, StartError};
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
@@ -52,6 +54,8 @@ pub(crate) struct Registered {
     pub(crate) services: Vec<Arc<dyn Service>>,
     pub(crate) room: Arc<dyn AnyRoom>,
     pub(crate) admin: Arc<dyn Admin>,
+    /// Where it has residents.
+    pub(crate) home: Option<Arc<dyn Home>>,
     pub(crate) tables: Vec<&'static Table>,
 }
 
@@ -66,6 +70,8 @@ pub(crate) trait AnyRoom: Send + Sync {
 /// The actors of one type in one app.
 pub(super) struct Room<A: Actor, S> {
     pub(super) config: ActorConfig,
+    /// In the order in which [`ActorServices::dispatch`] knows them.
+    services: Vec<&'static ServiceDesc>,
     /// By worker, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
     count: LiveCount,
@@ -87,6 +93,14 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
 ) -> Result<Registered, StartError> {
     let knobs = ActorConfig::of(A::NAME, all, config)?;
     knobs.check(A::NAME).map_err(StartError::new)?;
+    let mut descs = Vec::new();
+    S::descs(&mut descs);
+    if knobs.resident > 0 && descs.is_empty() {
+        let (name, count) = (A::NAME, knobs.resident);
+        let why =
+            format!("actor.{name}.resident is {count}; residents need a service to be found by");
+        return Err(StartError::new(why));
+    }
     let seed = world.env.random();
     let help = "Actors in memory, those that are about to become active included";
     let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;
@@ -94,6 +108,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     in_memory.adopt(&[A::NAME], count.live());
     let room = Arc::new(Room::<A, S> {
         config: knobs,
+        services: descs.clone(),
         shards: (0..world.workers)
             .map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed))))
             .collect(),
@@ -102,8 +117,6 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         activations: AtomicU64::new(0),
         turns: Mutex::default(),
     });
-    let mut descs = Vec::new();
-    S::descs(&mut descs);
     let endpoint = |(service, desc)| {
         let room = Arc::clone(&room);
         Arc::new(Endpoint::<A, S> { room, service, desc, actor: PhantomData }) as Arc<dyn Service>
@@ -111,6 +124,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     Ok(Registered {
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
+        home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         room,
         tables: A::State::tables(),
     })
@@ -170,24 +184,11 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         }
         let worker = self.worker_of(key);
         let mut shard = self.shards[worker].lock();
-        let cell = match shard.get(key) {
-            Some(cell) => Arc::clone(cell),
-            None => {
-                if self.count.get() >= self.config.actors_max {
-                    drop(shard);
-                    let max = self.config.actors_max;
-                    call.overloaded(format!(
-                        "{max} actors are active (actor.{}.actors_max)",
-                        A::NAME
-                    ));
-                    return;
-                }
-                self.count.begin();
-                let key = Key::from(key);
-                let cell = Cell::new(self, &call.cx.app, key.clone(), worker);
-                shard.insert(key, Arc::clone(&cell));
-                cell
-            }
+        let Some(cell) = self.cell(&mut shard, key, &call.cx.app, worker) else {
+            drop(shard);
+            let max = self.config.actors_max;
+            call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
+            return;
         };
         // With the shard locked, so that the actor does not leave meanwhile.
         let taken = cell.post(call);
@@ -195,6 +196,26 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         if taken {
             cell.schedule();
         }
+    }
+
+    /// The actor with this key, which begins if there is room for it.
+    fn cell(
+        self: &Arc<Self>,
+        shard: &mut Shard<A, S>,
+        key: &str,
+        app: &Arc<AppInner>,
+        worker: usize,
+    ) -> Option<Arc<Cell<A, S>>> {
+        if let Some(cell) = shard.get(key) {
+            return Some(Arc::clone(cell));
+        }
+        if self.count.get() >= self.config.actors_max {
+            return None;
+        }
+        self.count.begin();
+        let cell = Cell::new(self, app, Key::from(key), worker);
+        shard.insert(cell.key.clone(), Arc::clone(&cell));
+        Some(cell)
     }
 
     /// Puts a cast into the mailbox of every active actor.
@@ -215,6 +236,12 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         cells
     }
 
+    /// Deactivates an actor; whether it is there.
+    fn close_for(&self, key: &str, why: Why) -> bool {
+        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
+        cell.inspect(|cell| cell.close(why)).is_some()
+    }
+
     fn worker_of(&self, key: &str) -> usize {
         match u32::try_from(self.shards.len()) {
             Ok(workers @ 2..) => guildhall_core::slot_of(key, workers) as usize,
@@ -233,6 +260,20 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
             self.count.end();
         }
         true
+    }
+
+    /// The place of a method's service among those of the actor type.
+    pub(super) fn service(&self, method: &MethodDesc) -> Result<usize, Status> {
+        let place = self.services.iter().position(|service| service.name == method.service);
+        place.ok_or_else(|| {
+            let why = format!(
+                "{} is no method of the actor type {}: serve {} there",
+                method.path,
+                A::NAME,
+                method.service
+            );
+            Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+        })
     }
 
     pub(super) fn next_activation(&self) -> u64 {
@@ -278,8 +319,38 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
     }
 
     fn close(&self, key: &str) -> bool {
-        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
-        cell.inspect(|cell| cell.close(Why::Asked)).is_some()
+        self.close_for(key, Why::Asked)
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
+    fn service(&self) -> &'static str {
+        self.services.first().map_or(A::NAME, |service| service.name)
+    }
+
+    fn residents(&self) -> u32 {
+        self.config.resident
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_millis(self.config.settle_ms)
+    }
+
+    fn enter(self: Arc<Self>, app: &Arc<AppInner>, key: &str) {
+        let worker = self.worker_of(key);
+        let mut shard = self.shards[worker].lock();
+        match self.cell(&mut shard, key, app, worker) {
+            // With the shard locked, so that the actor does not leave meanwhile.
+            Some(cell) => cell.enter(),
+            None => {
+                let max = self.config.actors_max;
+                tracing::error!(actor = A::NAME, key, max, "no room for a resident: actors_max");
+            }
+        }
+    }
+
+    fn leave(&self, key: &str) {
+        self.close_for(key, Why::Moved);
     }
 }
 

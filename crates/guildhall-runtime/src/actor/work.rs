@@ -15,6 +15,7 @@ use super::activate::activate;
 use super::cell::{Active, Cell, Job, SaveResult};
 use super::saver::Save;
 use super::services::ActorServices;
+use super::timers::Message;
 use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
@@ -34,6 +35,10 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
     while let Some(job) = cell.next_job() {
         active = match job {
             Job::Call(call) => run(&cell, active, call).await,
+            Job::Timer(service, message) => match active {
+                Some(active) => on_timer(&cell, active, service, message).await,
+                None => None,
+            },
             Job::Saved(activation, result) => match active {
                 Some(mut active) => {
                     apply_saved(&cell, &mut active, activation, result).then_some(active)
@@ -49,6 +54,10 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
             Job::Tick => match active {
                 Some(active) => tick(&cell, active).await,
                 None => None,
+            },
+            Job::Enter => match active {
+                Some(active) => Some(active),
+                None => enter(&cell).await,
             },
             Job::Close(why) => match active {
                 Some(active) => Box::pin(deactivate(&cell, active, why)).await,
@@ -79,9 +88,11 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     let mut active = match active {
         Some(active) => active,
-        None => match Box::pin(activate(cell, &cx, method)).await {
+        None => match Box::pin(activate(cell, &cx, method.create || cell.resident)).await {
             Ok(active) => active,
             Err(status) => {
+                // The timers that it has set are its end too.
+                cell.used(false);
                 reply.send::<()>(Err(status));
                 return None;
             }
@@ -125,6 +136,45 @@ async fn run<A: Actor, S: ActorServices<A>>(
     keep(cell, active)
 }
 
+/// Activates a resident that nobody has called.
+async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<Box<Active<A>>> {
+    match Box::pin(activate(cell, &turn_cx(cell), true)).await {
+        Ok(active) => keep(cell, active),
+        Err(status) => {
+            tracing::warn!(actor = cell.id(), %status, "a resident is not active; trying again");
+            cell.used(false);
+            None
+        }
+    }
+}
+
+/// Runs the message of a timer, as a call whose answer nobody waits for.
+async fn on_timer<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    service: usize,
+    Message { method, body, .. }: Message,
+) -> Option<Box<Active<A>>> {
+    if !method.create && !active.actor.state().exists() {
+        return keep(cell, active);
+    }
+    cell.app.counters.turns.add(1);
+    let cx = turn_cx(cell);
+    let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+    match guarded(cell, &cx, turn).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(status)) => {
+            let (actor, method) = (cell.id(), method.path);
+            tracing::warn!(actor, method, %status, "a timer's turn failed");
+        }
+        Err(ended) => {
+            drop_activation(cell, active, ended, method.path);
+            return None;
+        }
+    }
+    keep(cell, active)
+}
+
 async fn tick<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
@@ -149,11 +199,10 @@ fn keep<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
-    cell.used(true);
     let state = active.actor.state();
     if state.is_dirty() {
         cell.save_later();
-    } else if !state.exists() && state.saving() == 0 {
+    } else if !state.exists() && state.saving() == 0 && !cell.resident {
         cell.close(Why::Missing);
     }
     Some(active)
@@ -170,7 +219,10 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
         match save_within(cell, &mut active, why).await {
             Some(true) => {}
             Some(false) => return None,
-            None => return keep(cell, active),
+            None => {
+                cell.used(true);
+                return keep(cell, active);
+            }
         }
         if !last && let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, why)).await {
             drop_activation(cell, active, ended, "deactivate");
@@ -301,7 +353,7 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
-            if !state.is_dirty() && !state.exists() {
+            if !state.is_dirty() && !state.exists() && !cell.resident {
                 cell.close(Why::Missing);
             }
         }

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use guildhall_core::discovery::{Discovery, NodeState};
+use guildhall_core::env::Instant;
 use tokio::task::JoinHandle;
 
 use super::AppInner;
+use super::hooks::Ending;
 use crate::component::Component;
 use crate::cx::Cx;
 
@@ -20,6 +22,7 @@ pub struct RunningApp {
     pub(super) discovery: Arc<dyn Discovery>,
     pub(super) drain: Duration,
     pub(super) tasks: Vec<JoinHandle<Option<()>>>,
+    pub(super) ending: Ending,
 }
 
 impl RunningApp {
@@ -33,21 +36,23 @@ impl RunningApp {
         self.link_addr
     }
 
-    /// Drains and stops: peers send no new calls, components tell their clients, the calls that run end, actors are saved; or
-    /// `app.drain_ms` is over.
+    /// Drains and stops: peers send no new calls, drain hooks run, background tasks and the calls that run end, components tell
+    /// their clients, actors are saved; or `app.drain_ms` is over.
     ///
     /// # Cancel safety
     /// Dropped, it stops nothing that it has not stopped yet.
-    pub async fn shutdown(self) {
-        let inner = &self.inner;
+    pub async fn shutdown(mut self) {
+        let inner = Arc::clone(&self.inner);
         inner.record.write().state = NodeState::Draining;
         inner.draining.cancel();
-        let deadline = inner.env.now() + self.drain;
+        inner.mesh.drain();
+        let began = inner.env.now();
+        let deadline = began + self.drain;
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
         if let Some(Err(error)) = inner.env.until(deadline, deregistered).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
-        if inner.env.until(deadline, self.drained()).await.is_none() {
+        if inner.env.until(deadline, self.drained(began + self.drain / 2)).await.is_none() {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
         if let Some(tracer) = &inner.tracer {
@@ -58,14 +63,18 @@ impl RunningApp {
         for task in self.tasks {
             let _killed = task.await;
         }
+        self.ending.dropped().await;
         inner.store.write().take();
     }
 
-    async fn drained(&self) {
+    /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.
+    async fn drained(&mut self, halfway: Instant) {
         let inner = &self.inner;
         let cx = || Cx::outside(Arc::clone(inner));
-        join_all(self.components.iter().map(|part| Arc::clone(part).drain(cx()))).await;
+        let components = self.components.iter().map(|part| Arc::clone(part).drain(cx()));
+        join(self.ending.drain(inner, halfway), join_all(components)).await;
         inner.in_flight.wait_empty().await;
+        inner.callbacks.wait_empty().await;
         join_all(inner.rooms.iter().map(|room| room.drain())).await;
         // The last replies leave their sockets.
         inner.env.sleep(Duration::from_millis(20)).await;

@@ -9,6 +9,7 @@ use guildhall_core::AppId;
 use guildhall_core::Code;
 use guildhall_core::env::{Instant, Listener};
 use guildhall_core::status::reason;
+use guildhall_wire::Head;
 use guildhall_wire::frame::{Frame, Header, LinkKind, Parsed, parse, put_raw, time_left_from_aux};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -121,6 +122,20 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
     }
 }
 
+/// The head of a call or cast, and how long it may take.
+pub(crate) fn request_head(
+    frame: &Frame<'_, LinkKind>,
+) -> Result<(Option<Head>, Duration), String> {
+    let head = match frame.head {
+        [] => None,
+        _ => Some(frame.decode_head().map_err(|e| format!("a head: {e}"))?),
+    };
+    let left = time_left_from_aux(frame.header.aux).unwrap_or_else(|| {
+        Duration::from_millis(head.as_ref().map_or(0, |head| head.time_left_ms))
+    });
+    Ok((head, left))
+}
+
 impl Serving {
     /// Begins all calls that have arrived whole.
     async fn take(&self, input: &mut BytesMut, chunk: &mut BytesMut) -> Result<(), String> {
@@ -166,14 +181,8 @@ impl Serving {
         wants_reply: bool,
         chunk: &mut BytesMut,
     ) -> Result<Option<HandlerFuture>, String> {
-        let Header { aux, method, id, .. } = frame.header;
-        let mut head = match frame.head {
-            [] => None,
-            _ => Some(frame.decode_head().map_err(|e| format!("a head: {e}"))?),
-        };
-        let left = time_left_from_aux(aux).unwrap_or_else(|| {
-            Duration::from_millis(head.as_ref().map_or(0, |head| head.time_left_ms))
-        });
+        let Header { method, id, .. } = frame.header;
+        let (mut head, left) = request_head(frame)?;
         let served = self.app.services.get(method);
         let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
         let span = trace::of_arrival(&self.app, &mut head, served.map(Served::method));

@@ -49,6 +49,7 @@ impl Connectors {
     fn follow(&mut self, app: &Arc<AppInner>, change: Change) {
         match change {
             Change::Put(record) if record.id == app.id => {}
+            Change::Remove(id, _) if id == app.id => {}
             Change::Put(record) => {
                 if let Some(address) = record.endpoints.get("link") {
                     self.addresses.insert(record.id.clone(), address.clone());

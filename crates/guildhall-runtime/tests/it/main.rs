@@ -3,13 +3,20 @@
 
 mod actors;
 mod admin;
+mod callbacks;
 mod calls;
 mod cost;
 mod entities;
 mod exposition;
+mod hooks;
 mod metrics;
 mod models;
+mod raw_casts;
 mod rooms;
+mod routing;
 mod streams;
+mod timers;
 mod tls;
+mod topics;
+mod town;
 mod world;

@@ -14,7 +14,7 @@ use proto::counter::{
 use crate::world::CALLER;
 
 const COUNTER: &str = "dev.w1.counter.1";
-const GATE: &str = "dev.w1.gate.1";
+pub(crate) const GATE: &str = "dev.w1.gate.1";
 const ROOM: &str = "dev.w1.room.1";
 
 struct Tally {
@@ -108,7 +108,7 @@ impl Chat for Hall {
     }
 }
 
-struct Everybody;
+pub(crate) struct Everybody;
 
 impl Authenticate for Everybody {
     fn authenticate(&self, token: &str, _wall: Duration) -> Result<Identity, Status> {
@@ -130,7 +130,7 @@ async fn hall(seed: u64) -> Cluster {
     cluster
 }
 
-async fn enter(env: &Env, player: &str) -> (Client, Events) {
+pub(crate) async fn enter(env: &Env, player: &str) -> (Client, Events) {
     let address = format!("tcp://{GATE}:7000");
     Client::connect(env, &address, player, Options::default()).await.unwrap()
 }

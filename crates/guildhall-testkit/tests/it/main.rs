@@ -6,6 +6,8 @@ mod faults;
 mod game;
 mod memory;
 mod net;
+mod players;
 mod replay;
+mod residents;
 mod traces;
 mod world;

@@ -6,6 +6,12 @@ mod store {
     guildhall_testkit::store_contract!(|| async || MemoryStore::new());
 }
 
+mod broker {
+    use guildhall_core::broker::memory::MemoryBroker;
+
+    guildhall_testkit::broker_contract!(|| async || MemoryBroker::new(), start_paused = true);
+}
+
 mod discovery {
     use guildhall_core::Env;
     use guildhall_core::discovery::memory::MemoryDiscovery;

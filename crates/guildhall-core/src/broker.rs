@@ -1,0 +1,77 @@
+//! The [`Broker`] seam: messages by topic, to whoever has subscribed.
+
+pub mod memory;
+mod subscription;
+
+use bytes::Bytes;
+
+use crate::BoxFuture;
+
+pub use subscription::{Delivery, Feed, Subscription};
+
+/// Fan-out by topic: each message goes at most once to each subscription that is there.
+///
+/// # Contract
+/// Each rule has its test, of the same name, in `guildhall_testkit::broker`.
+///
+/// 1. `a_message_reaches_every_subscription_of_its_topic` that was made before it was published, the publisher's own included,
+///    and none of another topic.
+/// 2. `messages_of_one_publisher_come_in_their_order`.
+/// 3. `a_message_that_nobody_wants_is_gone`: publishing it is no error, and who subscribes later does not get it.
+/// 4. `a_dropped_subscription_is_over`, and the others go on.
+/// 5. `a_slow_subscription_loses_messages_and_is_told_how_many`, and costs the publisher and the others nothing.
+/// 6. `a_wrong_topic_and_a_large_message_are_refused`: see [`check`].
+///
+/// When the backend is lost, its subscriptions end: subscribe again.
+pub trait Broker: Send + Sync + 'static {
+    /// Sends `message` to the subscriptions of `topic`. `Ok` says that the broker has it, or will be given it next.
+    fn publish<'a>(
+        &'a self,
+        topic: &'a str,
+        message: Bytes,
+    ) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// The messages of `topic` from now on. Dropping the subscription ends it; `buffer` messages wait for it, at least 1.
+    fn subscribe<'a>(
+        &'a self,
+        topic: &'a str,
+        buffer: usize,
+    ) -> BoxFuture<'a, Result<Subscription, BrokerError>>;
+}
+
+/// Longest topic, in bytes.
+pub const TOPIC_MAX: usize = 255;
+
+/// Largest message, in bytes.
+pub const MESSAGE_MAX: usize = 1 << 20;
+
+/// Whether all brokers can carry `message` under `topic`: 1 to [`TOPIC_MAX`] characters of `[A-Za-z0-9._-]` with something
+/// before, between and after the dots, and at most [`MESSAGE_MAX`] bytes. Every implementation asks first.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(operation: &'static str, topic: &str, message: &[u8]) -> Result<(), BrokerError> {
+    let refused = |message| Err(BrokerError { operation, message });
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.len() > TOPIC_MAX || !topic.chars().all(allowed) || topic.split('.').any(str::is_empty)
+    {
+        let topic: String = topic.chars().take(80).collect();
+        return refused(format!(
+            "topic `{topic}` is not 1 to {TOPIC_MAX} characters of [A-Za-z0-9._-], with no empty part between its dots"
+        ));
+    }
+    if message.len() > MESSAGE_MAX {
+        return refused(format!("{} bytes for {topic}; at most {MESSAGE_MAX} fit", message.len()));
+    }
+    Ok(())
+}
+
+/// Why a broker did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("broker {operation}: {message}")]
+pub struct BrokerError {
+    /// `publish` or `subscribe`.
+    pub operation: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}

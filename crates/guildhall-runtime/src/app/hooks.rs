@@ -1,0 +1,222 @@
+//! What a game does besides its services: when the app starts, when it serves, in the background, and when it drains.
+
+use std::mem::take;
+use std::panic::{AssertUnwindSafe, Location};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{join, join_all};
+use guildhall_core::BoxFuture;
+use guildhall_core::env::Instant;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use super::{App, AppInner, StartError};
+use crate::cx::Cx;
+
+/// What hooks and background tasks fail with: any error.
+pub type HookError = Box<dyn std::error::Error + Send + Sync>;
+
+type Begin = Box<dyn FnOnce(Cx) -> BoxFuture<'static, Result<(), HookError>> + Send>;
+
+/// Of an app that does not run yet.
+#[derive(Default)]
+pub(super) struct Hooks {
+    start: Vec<Hook>,
+    ready: Vec<Box<dyn FnOnce(Cx) + Send>>,
+    tasks: Vec<(&'static str, Begin)>,
+    drain: Vec<Hook>,
+}
+
+struct Hook {
+    /// Where it was added: its name in messages.
+    at: &'static Location<'static>,
+    begin: Begin,
+}
+
+impl App {
+    /// Runs `hook` before the app serves: stores are open and actors can be called, but no other app and no client reaches it
+    /// yet. Hooks run one after the other, within `app.start_ms` together. An error is the app's: it does not start, and says
+    /// which hook it was.
+    ///
+    /// ```no_run
+    /// # use guildhall_runtime::{App, Cx, StartError};
+    /// # fn main() -> Result<(), StartError> {
+    /// App::load()?
+    ///     .on_start(async |cx| {
+    ///         println!("{} loads its maps", cx.app_id());
+    ///         Ok(())
+    ///     })
+    ///     .run()
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn on_start<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce(Cx) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), HookError>> + Send + 'static,
+    {
+        self.hooks.start.push(Hook { at: Location::caller(), begin: boxed(hook) });
+        self
+    }
+
+    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
+    #[must_use]
+    pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
+        self.hooks.ready.push(Box::new(hook));
+        self
+    }
+
+    /// Runs a task in the background, from the time when the app serves. The app does not end with it: an error is logged, a
+    /// panic too, and counted.
+    ///
+    /// When the app drains, [`Cx::draining`] tells the task, which is waited for. One that does not end within half of
+    /// `app.drain_ms` is named in the log and dropped.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use guildhall_runtime::{App, Cx, StartError};
+    /// # fn main() -> Result<(), StartError> {
+    /// App::load()?
+    ///     .spawn("news", async |cx| {
+    ///         let env = cx.env();
+    ///         while env.until(env.now() + Duration::from_secs(60), cx.draining()).await.is_none() {
+    ///             println!("a minute has passed, and the app goes on");
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .run()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn spawn<F, Fut>(mut self, name: &'static str, task: F) -> Self
+    where
+        F: FnOnce(Cx) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), HookError>> + Send + 'static,
+    {
+        self.hooks.tasks.push((name, boxed(task)));
+        self
+    }
+
+    /// Runs `hook` when the app begins to drain, while its actors can still be called. Hooks run one after the other, within half
+    /// of `app.drain_ms` together, so that there is time to save the actors. An error is logged.
+    #[must_use]
+    #[track_caller]
+    pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce(Cx) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), HookError>> + Send + 'static,
+    {
+        self.hooks.drain.push(Hook { at: Location::caller(), begin: boxed(hook) });
+        self
+    }
+}
+
+impl Cx {
+    /// Waits until the app begins to drain: background tasks end then.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn draining(&self) {
+        self.app.draining.cancelled().await;
+    }
+}
+
+fn boxed<F, Fut>(begin: F) -> Begin
+where
+    F: FnOnce(Cx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), HookError>> + Send + 'static,
+{
+    Box::new(move |cx| Box::pin(async move { begin(cx).await }))
+}
+
+/// Runs to the end; a panic is an error like others, and counted.
+async fn run(begin: Begin, app: &Arc<AppInner>) -> Result<(), HookError> {
+    let cx = Cx::outside(Arc::clone(app));
+    let ended = AssertUnwindSafe(async { begin(cx).await }).catch_unwind().await;
+    ended.unwrap_or_else(|_| {
+        app.counters.task_panics.add(1);
+        Err("it panicked".into())
+    })
+}
+
+impl Hooks {
+    /// Runs the hooks of the start.
+    pub(super) async fn start(
+        &mut self,
+        app: &Arc<AppInner>,
+        limit: Duration,
+    ) -> Result<(), StartError> {
+        let deadline = app.env.now() + limit;
+        for Hook { at, begin } in take(&mut self.start) {
+            let why = match app.env.until(deadline, run(begin, app)).await {
+                Some(Ok(())) => continue,
+                Some(Err(error)) => format!("failed: {error}"),
+                None => format!("did not end within {} ms (app.start_ms)", limit.as_millis()),
+            };
+            return Err(StartError::new(format!("the on_start hook of {at} {why}")));
+        }
+        Ok(())
+    }
+
+    /// The app serves.
+    pub(super) fn ready(self, app: &Arc<AppInner>) -> Ending {
+        self.ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(app))));
+        let spawn = |(name, begin)| {
+            let (env, app) = (app.env.clone(), Arc::clone(app));
+            let worker = app.workers.next();
+            let handle = env.spawn_on(&worker, name, async move {
+                if let Err(error) = run(begin, &app).await {
+                    tracing::error!(task = name, %error, "a background task failed");
+                }
+            });
+            Task { name, handle }
+        };
+        Ending { tasks: self.tasks.into_iter().map(spawn).collect(), hooks: Mutex::new(self.drain) }
+    }
+}
+
+/// Of an app that runs: what is left to do when it drains.
+pub(super) struct Ending {
+    tasks: Vec<Task>,
+    /// Locked by nobody: so that an app that runs can be shared, though hooks cannot.
+    hooks: Mutex<Vec<Hook>>,
+}
+
+struct Task {
+    name: &'static str,
+    handle: JoinHandle<Option<()>>,
+}
+
+impl Ending {
+    /// Runs the hooks of the drain and waits for the background tasks, until `deadline`.
+    pub(super) async fn drain(&mut self, app: &Arc<AppInner>, deadline: Instant) {
+        let Self { tasks, hooks } = self;
+        let hooks = async {
+            for Hook { at, begin } in take(hooks.get_mut()) {
+                match app.env.until(deadline, run(begin, app)).await {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => tracing::error!(hook = %at, %error, "a drain hook failed"),
+                    None => tracing::error!(hook = %at, "a drain hook took too long; dropped"),
+                }
+            }
+        };
+        let ended = join_all(tasks.iter_mut().map(|task| &mut task.handle));
+        join(hooks, app.env.until(deadline, ended)).await;
+        for task in tasks.iter().filter(|task| !task.handle.is_finished()) {
+            let task = task.name;
+            tracing::warn!(task, "a background task goes on though `cx.draining()` has ended");
+        }
+    }
+
+    /// Waits for the tasks that did not end, after the app was killed.
+    pub(super) async fn dropped(self) {
+        for task in self.tasks {
+            if !task.handle.is_finished() {
+                let _killed = task.handle.await;
+            }
+        }
+    }
+}

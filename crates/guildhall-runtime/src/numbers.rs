@@ -1,0 +1,24 @@
+//! The numbers of an app: its logic address, as the configuration says.
+
+use guildhall_core::{AppId, LogicAddr};
+
+use crate::app::StartError;
+use crate::config::AppConfig;
+
+/// The logic address of the app `id`, where it has one.
+pub(crate) fn logic_addr(app: &AppConfig, id: &AppId) -> Result<Option<LogicAddr>, StartError> {
+    if !app.logic_addr.is_empty() {
+        let addr = app.logic_addr.parse();
+        return addr.map(Some).map_err(|e| StartError::new(format!("app.logic_addr: {e}")));
+    }
+    let numbers = (app.worlds.get(id.world()), app.funcs.get(id.func()));
+    let (Some(world), Some(func)) = numbers else { return Ok(None) };
+    let inst = id.inst().parse().ok();
+    let addr = inst.and_then(|inst| LogicAddr::new(*world, *func, inst));
+    addr.map(Some).ok_or_else(|| {
+        StartError::new(format!(
+            "app.worlds.{} = {world}, app.funcs.{} = {func} and inst `{}` of app.id are no logic address: they must be 1..4095, 1..255 and 0..4095; or set app.logic_addr",
+            id.world(), id.func(), id.inst()
+        ))
+    })
+}

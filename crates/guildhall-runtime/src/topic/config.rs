@@ -1,0 +1,30 @@
+//! `[broker]`: the bounds of topics.
+
+use serde::{Deserialize, Serialize};
+
+/// `[broker]`: casts by topic.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BrokerConfig {
+    /// Casts of one topic that wait for this app; further ones are lost and counted.
+    pub buffer: usize,
+    /// Handlers of one topic's casts that run at a time; further casts wait in `buffer`.
+    pub running_max: usize,
+    /// Topics that this app may have subscribed to at a time; one more is `OVERLOADED`.
+    pub subscriptions_max: usize,
+    /// First pause before a lost topic is subscribed again, in ms; doubles up to `retry_max_ms`.
+    pub retry_ms: u64,
+    /// Longest pause before a lost topic is subscribed again, in ms.
+    pub retry_max_ms: u64,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            buffer: 1024,
+            running_max: 256,
+            subscriptions_max: 4096,
+            retry_ms: 100,
+            retry_max_ms: 5_000,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The task of one topic: takes what comes, dispatches it, and subscribes again when the broker was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use guildhall_core::broker::{Delivery, Subscription};
+use guildhall_core::{ServiceDesc, Status};
+use guildhall_wire::Head;
+use guildhall_wire::frame::{LinkKind, Parsed, parse};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::lost;
+use crate::app::AppInner;
+use crate::cx::Cx;
+use crate::link::request_head;
+use crate::reply::ReplyPort;
+use crate::service::{Body, HandlerFuture, Served};
+use crate::trace;
+
+/// What is to be followed.
+pub(super) struct Follow {
+    app: Arc<AppInner>,
+    service: &'static ServiceDesc,
+    name: String,
+    running: Arc<Semaphore>,
+}
+
+impl Follow {
+    pub(super) fn new(app: &Arc<AppInner>, service: &'static ServiceDesc, name: &str) -> Self {
+        let running = app.topics.config.running_max.clamp(1, Semaphore::MAX_PERMITS);
+        let running = Arc::new(Semaphore::new(running));
+        Self { app: Arc::clone(app), service, name: name.to_owned(), running }
+    }
+
+    pub(super) async fn subscribe(&self) -> Result<Subscription, Status> {
+        let broker = self.app.topics.broker.get().await?;
+        broker.subscribe(&self.name, self.app.topics.config.buffer).await.map_err(|e| lost(&e))
+    }
+
+    /// Dispatches what comes, until the app drains.
+    pub(super) async fn drive(self, mut subscription: Subscription) {
+        let mut chunk = BytesMut::new();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.app.draining.cancelled() => return,
+                next = subscription.next() => next,
+            };
+            match next {
+                Some(Delivery::Message(message)) => self.take(&message, &mut chunk).await,
+                Some(Delivery::Lost(messages)) => {
+                    self.app.counters.topic_lost.add(messages);
+                    tracing::warn!(topic = self.name, messages, "casts were lost (broker.buffer)");
+                }
+                None => subscription = self.again().await,
+            }
+        }
+    }
+
+    /// Subscribes again, however long it takes.
+    async fn again(&self) -> Subscription {
+        let config = &self.app.topics.config;
+        tracing::warn!(topic = self.name, "the broker was lost; casts are missed until it is back");
+        let mut pause = config.retry_ms;
+        loop {
+            self.app.env.sleep(Duration::from_millis(pause)).await;
+            let deadline = self.app.env.now() + Duration::from_millis(self.app.calls.timeout_ms);
+            match self.app.env.until(deadline, self.subscribe()).await {
+                Some(Ok(subscription)) => return subscription,
+                Some(Err(status)) => tracing::debug!(topic = self.name, %status, "not subscribed"),
+                None => tracing::debug!(topic = self.name, "not subscribed in time"),
+            }
+            pause = (pause * 2).min(config.retry_max_ms);
+        }
+    }
+
+    /// Begins the handler of one cast; one that has to wait becomes a task, of which there is a bounded number.
+    async fn take(&self, message: &Bytes, chunk: &mut BytesMut) {
+        let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return };
+        match self.dispatch(message, chunk) {
+            Ok(Some(handler)) => self.run(handler, permit).await,
+            Ok(None) => {}
+            Err(why) => {
+                self.app.counters.topic_refused.add(1);
+                tracing::debug!(topic = self.name, why, "a message of a topic is no cast for it");
+            }
+        }
+    }
+
+    fn dispatch(
+        &self,
+        message: &Bytes,
+        chunk: &mut BytesMut,
+    ) -> Result<Option<HandlerFuture>, String> {
+        let parsed = parse::<LinkKind>(message, message.len()).map_err(|e| e.to_string())?;
+        let Parsed::Frame(frame) = parsed else { return Err("it is no frame".to_owned()) };
+        let ours = |served: &&Served| {
+            let method = served.method();
+            method.service == self.service.name && method.oneway
+        };
+        let served = self.app.services.get(frame.header.method).filter(ours);
+        let served = served.filter(|_| frame.header.kind == LinkKind::Cast);
+        let served = served.ok_or("it calls something else")?;
+        let (head, left) = request_head(&frame)?;
+        // A broker proves nothing about who publishes.
+        let unproven = |head| Head { session: None, caller: String::new(), chain: vec![], ..head };
+        let mut head = head.map(unproven);
+        let span = trace::of_arrival(&self.app, &mut head, Some(served.method()));
+        let cx = Cx {
+            in_call: true,
+            deadline: self.app.env.now().checked_add(left),
+            head: head.map(Arc::new),
+            ..Cx::outside(Arc::clone(&self.app))
+        };
+        let body = Body { bytes: frame.body, chunk };
+        self.app.services.meters.came(served.meter());
+        Ok(served.dispatch(cx, body, ReplyPort::none(span)))
+    }
+
+    async fn run(&self, mut handler: HandlerFuture, permit: OwnedSemaphorePermit) {
+        let first = std::future::poll_fn(|cx| std::task::Poll::Ready(handler.as_mut().poll(cx)));
+        if first.await.is_ready() {
+            return;
+        }
+        self.app.env.spawn("handler", async move {
+            handler.await;
+            drop(permit);
+        });
+    }
+}

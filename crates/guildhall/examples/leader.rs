@@ -1,0 +1,95 @@
+//! A resident: an actor that is always active in one app, whoever calls it. One resident is a leader; to activate it is to make it
+//! the leader. Two apps, and the one that leads stops.
+//!
+//! ```text
+//! cargo run -p guildhall --example leader
+//! ```
+//!
+//! Output:
+//!
+//!     dev.w1.app.2 leads, term 1
+//!     dev.w1.app.1 leads, term 2
+
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
+// ANCHOR: leader
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall::discovery::memory::MemoryDiscovery;
+use guildhall::store::memory::MemoryStore;
+use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
+use proto::counter::{
+    AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
+};
+
+/// Counts its terms in the store.
+struct Leader {
+    state: CounterStateEntity,
+}
+
+impl Actor for Leader {
+    const NAME: &'static str = "leader";
+    type Key = String;
+    type State = CounterStateEntity;
+
+    /// This app leads from here on.
+    async fn activate(cx: &Cx, _key: String, mut state: Self::State) -> Result<Self, Status> {
+        *state.value_mut() += 1;
+        state.set_note(cx.app_id().to_string());
+        Ok(Self { state })
+    }
+
+    fn state(&mut self) -> &mut Self::State {
+        &mut self.state
+    }
+}
+// ANCHOR_END: leader
+
+impl Counter for Leader {
+    async fn add(&mut self, _cx: &Cx, _req: AddReq) -> Result<CounterRsp, Status> {
+        Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
+    }
+
+    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+        Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
+    let store = Arc::new(MemoryStore::new());
+    let mut apps = Vec::new();
+    for id in ["dev.w1.app.1", "dev.w1.app.2"] {
+        let config = Config::builder()
+            .set("app.id", id)
+            .set("link.listen", "127.0.0.1:0")
+            .set("actor.leader.resident", 1)
+            // Long enough for two apps of one process to find each other.
+            .set("actor.leader.settle_ms", 1000);
+        let app = App::with(config.build()?).discovery(discovery.clone()).store(store.clone());
+        apps.push(app.actor::<Leader, _>(|a| a.serve(CounterServer)).start().await?);
+    }
+    let leads = wait_for_leader(&apps).await?;
+    apps.remove(leads).shutdown().await;
+    wait_for_leader(&apps).await?;
+    for app in apps {
+        app.shutdown().await;
+    }
+    Ok(())
+}
+
+/// Says which app leads; its place in the list.
+async fn wait_for_leader(apps: &[RunningApp]) -> Result<usize, Status> {
+    let leads = |app: &RunningApp| app.cx().actors::<Leader>().count() > 0;
+    loop {
+        if let Some(place) = apps.iter().position(leads) {
+            let cx = apps[place].cx();
+            let leader = CounterClient::new(&cx).get(GetReq { id: "1".into() }).await?;
+            println!("{} leads, term {}", leader.note, leader.value);
+            return Ok(place);
+        }
+        apps[0].cx().env().sleep(Duration::from_millis(5)).await;
+    }
+}
