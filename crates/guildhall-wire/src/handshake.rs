@@ -42,7 +42,7 @@ const PROOF_LEN: usize = 32;
 /// # use bytes::BytesMut;
 /// # use guildhall_wire::{Handshake, Hello, NodeRecord};
 /// # fn hello(nonce: u8) -> Hello {
-/// #     Hello { record: Some(NodeRecord::default()), versions: vec![1], nonce: vec![nonce; 32].into(), methods_hash: 0 }
+/// #     Hello { record: Some(NodeRecord::default()), versions: vec![1], nonce: vec![nonce; 32].into(), ..Hello::default() }
 /// # }
 /// let mut dialled = Handshake::initiator(hello(1), b"secret")?;
 /// let mut accepted = Handshake::acceptor(hello(2), b"secret")?;
