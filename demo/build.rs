@@ -1,5 +1,6 @@
 //! Generates the code of the demo's protos.
 
 fn main() -> guildhall_build::Result {
-    guildhall_build::compile(&["proto/demo/login.proto", "proto/demo/role.proto"], &["proto"])
+    let protos = ["club", "login", "online", "role", "uid"];
+    guildhall_build::compile(&protos.map(|name| format!("proto/demo/{name}.proto")), &["proto"])
 }

@@ -2,18 +2,22 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `http` | a login over HTTP |
 //! | `logins` | accounts for all bots, registered or logged in |
 //! | `bot` | one player: connects, plays, comes back |
 //! | `moves` | what a player does next, and what must come of it |
 //! | `model` | what a bot knows of its role |
+//! | `clubs` | what it does with clubs, and knows of its own |
+//! | `board` | what all bots know of clubs, and of what is said there |
+//! | `audit` | at the end: what bots and clubs say of each other |
 //! | `pushes` | what it hears of others |
 //! | `score` | what all of them have counted |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports")]
 
+mod audit;
+mod board;
 mod bot;
-mod http;
+mod clubs;
 mod logins;
 mod model;
 mod moves;
@@ -31,6 +35,7 @@ use guildhall::gate::GateConfig;
 use guildhall::{Config, Env, StartError};
 
 use crate::login::LoginConfig;
+use board::Board;
 use bot::{Bot, World};
 use progress::Progress;
 use score::Score;
@@ -91,7 +96,8 @@ pub fn run(config: &Config, args: BotArgs) -> Result<ExitCode, StartError> {
     let seed = args.seed.unwrap_or_else(|| env.random());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| StartError::new(format!("no runtime: {e}")))?;
-    let world = World { env, login: login.to_owned(), gates, seed, args };
+    let board = Board::default();
+    let world = World { env, login: login.to_owned(), gates, seed, args, board };
     Ok(runtime.block_on(play(Arc::new(world))))
 }
 
@@ -123,20 +129,25 @@ async fn play(world: Arc<World>) -> ExitCode {
     let end = env.now() + Duration::from_secs(world.args.seconds);
     let playing = connected.into_iter().map(|bot| env.spawn("bot", bot.play(end)));
     let mut playing = std::pin::pin!(join_all(playing));
-    let scores = loop {
+    let played = loop {
         let second = env.now() + Duration::from_secs(1);
         match env.until(second, playing.as_mut()).await {
-            Some(scores) => break scores,
+            Some(played) => break played,
             None => progress.add(1),
         }
     };
     progress.end();
     let mut score = Score::default();
-    for of_bot in scores {
-        match of_bot.ok().flatten() {
-            Some(of_bot) => score.add(of_bot),
+    let mut bots = Vec::new();
+    for bot in played {
+        match bot.ok().flatten() {
+            Some((bot, true)) => bots.push(bot),
+            Some((bot, false)) => score.add(bot.score),
             None => score.wrong("a bot panicked".into()),
         }
     }
+    audit::all(&mut bots, &world, &mut score).await;
+    join_all(bots.iter().map(|bot| bot.client.close())).await;
+    bots.into_iter().for_each(|bot| score.add(bot.score));
     score.report(world.args.players, world.args.seconds)
 }

@@ -1,13 +1,14 @@
 //! Login over HTTP: `POST /register` and `POST /login` with `{"account","password"}` answer `{"player","token"}`.
 //!
-//! The token is what a client shows to the gate; passwords go no further than this. Errors are
-//! `{"code","reason","message"}`, with reasons of `AccountError`.
+//! The token is what a client shows to the gate; passwords go no further than this. `GET /keys` answers the public keys that a
+//! gate checks tokens with ([`PublicKeys`] gets them). Errors are `{"code","reason","message"}`, with reasons of `AccountError`.
 
 mod accounts;
 mod answer;
 mod config;
 mod keys;
 mod passwords;
+mod public_keys;
 mod rules;
 mod tokens;
 
@@ -20,9 +21,10 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use guildhall::status::reason;
 use guildhall::{BoxFuture, Code, Component, Config, Cx, ErrorEnum as _, StartError, Status};
 use serde::Deserialize;
@@ -30,8 +32,10 @@ use serde_json::json;
 
 pub use accounts::AccountActor;
 pub use config::LoginConfig;
+pub use public_keys::PublicKeys;
 
 use crate::proto::login::{AccountClient, AccountError, AccountState, FindReq, RegisterReq};
+use crate::uid;
 use crate::web::{Limits, Web};
 use answer::{Refusal, json_response};
 use keys::Keys;
@@ -99,17 +103,22 @@ impl Component for Login {
 }
 
 fn router(desk: Arc<Desk>, body_max: usize) -> Router {
+    let public = desk.tokens.public().to_owned();
     let no_such =
         |http, code, why: &str| Refusal::http(http, code, reason::NO_SUCH_METHOD, why.into());
     Router::new()
         .route("/register", post(register))
         .route("/login", post(login))
+        .route(
+            "/keys",
+            get(|| std::future::ready(([(CONTENT_TYPE, "application/jwk-set+json")], public))),
+        )
         .fallback(move || async move {
-            let why = "there are POST /register and POST /login";
+            let why = "there are POST /register, POST /login and GET /keys";
             no_such(StatusCode::NOT_FOUND, Code::NotFound, why)
         })
         .method_not_allowed_fallback(move || async move {
-            no_such(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST")
+            no_such(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented, "use POST; GET for /keys")
         })
         .layer(DefaultBodyLimit::max(body_max))
         .layer(from_fn_with_state(Arc::clone(&desk), in_time))
@@ -137,7 +146,7 @@ async fn register(
         return Err(accounts::taken().into());
     }
     let password_hash = desk.passwords.hash(password).await?;
-    let player = format!("{:016x}", desk.cx.env().random());
+    let player = uid::alloc(&desk.cx.within(desk.limit), "role").await?.to_string();
     let req = RegisterReq { account, password_hash, player };
     let made = AccountClient::new(&desk.cx.within(desk.limit)).register(req).await?;
     desk.welcome(StatusCode::CREATED, &made.account.unwrap_or_default())

@@ -9,3 +9,18 @@ pub mod login {
 pub mod role {
     guildhall::include_proto!("demo.role");
 }
+
+/// Clubs, and who is in which.
+pub mod club {
+    guildhall::include_proto!("demo.club");
+}
+
+/// Who is online.
+pub mod online {
+    guildhall::include_proto!("demo.online");
+}
+
+/// Numbers that are given once.
+pub mod uid {
+    guildhall::include_proto!("demo.uid");
+}

@@ -1,5 +1,6 @@
 //! The game's side: a role per player, and names that no two roles share.
 
+mod clubs;
 mod names;
 pub mod rules;
 
@@ -7,9 +8,13 @@ use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
 
 pub use names::NameActor;
 
+use crate::proto::club::{ClubRoleClient, ListReq, ListRsp};
+use crate::proto::online::{OnlineClient, PlayingReq};
 use crate::proto::role::{
-    BearsReq, BearsRsp, ChannelMsg, GetInfoReq, LoginReq, NameReq, NamesClient, PostReq,
-    PowerUpReq, RegisterReq, RenameReq, Role, RoleError, RoleEvents, RoleRsp, RoleStateEntity,
+    BearsReq, BearsRsp, CancelClubReq, Channel, ChannelMsg, ClubInfoReq, ClubInfoRsp, ClubRsp,
+    CreateClubReq, ExitClubReq, GetInfoReq, JoinClubReq, LeftClubReq, ListClubsReq, LoginReq,
+    NameReq, NamesClient, PostReq, PostRsp, PowerUpReq, RegisterReq, RenameReq, Role, RoleError,
+    RoleEvents, RoleRsp, RoleStateEntity,
 };
 
 /// A player's role, by the player's id: `.actor::<RoleActor, _>(|a| a.serve(RoleServer))`.
@@ -43,7 +48,13 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn login(&mut self, _cx: &Cx, _req: LoginReq) -> Result<RoleRsp, Status> {
+    async fn login(&mut self, cx: &Cx, req: LoginReq) -> Result<RoleRsp, Status> {
+        if let Some(session) = cx.session() {
+            let playing = PlayingReq { player: req.role_id, generation: session.generation };
+            if let Err(status) = OnlineClient::new(cx).playing(playing).await {
+                tracing::debug!(%status, "it is not told where the role plays");
+            }
+        }
         self.state.set_logins(self.state.logins.saturating_add(1));
         Ok(self.answer())
     }
@@ -76,11 +87,47 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn post(&mut self, cx: &Cx, req: PostReq) -> Result<(), Status> {
+    async fn post(&mut self, cx: &Cx, req: PostReq) -> Result<PostRsp, Status> {
         rules::check_text(&req.text)?;
-        let role_id = self.state.role_id.clone();
-        let msg = ChannelMsg { role_id, name: self.state.name.clone(), text: req.text };
-        RoleEvents::others(cx, &self.state.role_id).channel(msg).await
+        if req.channel() == Channel::Club {
+            return self.say_to_club(cx, req.text).await;
+        }
+        let role = &self.state;
+        let (role_id, name) = (role.role_id.clone(), role.name.clone());
+        let msg = ChannelMsg { role_id, name, text: req.text, ..ChannelMsg::default() };
+        RoleEvents::others(cx, &role.role_id).channel(msg).await?;
+        Ok(PostRsp::default())
+    }
+
+    async fn create_club(&mut self, cx: &Cx, _req: CreateClubReq) -> Result<ClubRsp, Status> {
+        self.make_club(cx).await
+    }
+
+    async fn join_club(&mut self, cx: &Cx, req: JoinClubReq) -> Result<ClubRsp, Status> {
+        self.enter_club(cx, req.club_id).await
+    }
+
+    async fn exit_club(&mut self, cx: &Cx, _req: ExitClubReq) -> Result<ClubRsp, Status> {
+        self.leave_club(cx).await
+    }
+
+    async fn cancel_club(&mut self, cx: &Cx, _req: CancelClubReq) -> Result<ClubRsp, Status> {
+        self.end_club(cx).await
+    }
+
+    async fn club_info(&mut self, cx: &Cx, req: ClubInfoReq) -> Result<ClubInfoRsp, Status> {
+        self.tell_club(cx, req.club_id).await
+    }
+
+    async fn list_clubs(&mut self, cx: &Cx, req: ListClubsReq) -> Result<ListRsp, Status> {
+        ClubRoleClient::new(cx).clubs(ListReq { after: req.after }).await
+    }
+
+    async fn left_club(&mut self, _cx: &Cx, req: LeftClubReq) -> Result<(), Status> {
+        if self.state.club_id == req.club_id {
+            self.remember(0);
+        }
+        Ok(())
     }
 
     async fn bears(&mut self, _cx: &Cx, req: BearsReq) -> Result<BearsRsp, Status> {

@@ -5,31 +5,44 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use guildhall::gate::{Gate, SESSION, SessionActor, SessionServer};
-use guildhall::{App, Config, ConfigBuilder, ConfigError, Cx, StartError};
+use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
+use guildhall::{Actor as _, App, Config, ConfigBuilder, ConfigError, Cx, StartError};
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
-use crate::login::{AccountActor, Login};
+use crate::club::ClubActor;
+use crate::club::roles::ClubRoles;
+use crate::login::{AccountActor, Login, LoginConfig, PublicKeys};
 use crate::needs::Needs;
+use crate::online::OnlineActor;
+use crate::proto::club::{CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, ClubServer};
 use crate::proto::login::{ACCOUNT, AccountServer};
-use crate::proto::role::{NamesServer, ROLE, RoleServer};
+use crate::proto::online::{ONLINE, OnlineServer};
+use crate::proto::role::{NAMES, NamesServer, ROLE, RoleServer};
+use crate::proto::uid::{UID, UidServer};
 use crate::role::{NameActor, RoleActor};
+use crate::uid::UidActor;
 
 /// `[demo]`: what this process serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DemoConfig {
-    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and sessions).
+    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and their names), `club`, `clubrole` (who is
+    /// in which club), `uid` (ids), `online` (sessions, and who has one).
     pub serve: Vec<String>,
+    /// Where a gate without `login` in its process gets the public keys before it starts, for its file `gate.jwt.keys`:
+    /// `http://host:port/keys` of a login server. Empty: the file is there.
+    pub keys: String,
+    /// How long the gate waits for them, in ms. When that is over, those of the start before are good enough.
+    pub keys_wait_ms: u64,
 }
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self { serve: PARTS.map(str::to_owned).into() }
+        Self { serve: PARTS.map(str::to_owned).into(), keys: String::new(), keys_wait_ms: 30_000 }
     }
 }
 
-const PARTS: [&str; 3] = ["login", "gate", "role"];
+const PARTS: [&str; 7] = ["login", "gate", "role", "club", "clubrole", "uid", "online"];
 
 /// Where nobody says otherwise, the demo listens on loopback and keeps its data in `./data`.
 pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
@@ -66,25 +79,27 @@ pub fn app(config: Config) -> Result<App, StartError> {
     check(&demo.serve)?;
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
+    share(&config)?;
     let mut app = App::with(config).plugin(Redb);
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);
-    if let Some(login) = &login {
-        app = app.actor::<AccountActor, _>(|a| a.serve(AccountServer)).component(login.clone());
-        needs.services.push(ACCOUNT.name);
-    }
     let gate = serves("gate").then(Gate::new);
+    match &login {
+        Some(login) => app = app.component(login.clone()),
+        None if gate.is_some() && !demo.keys.is_empty() => {
+            let wait = Duration::from_millis(demo.keys_wait_ms);
+            app = app.component(PublicKeys::new(&demo.keys, wait)?);
+        }
+        None => {}
+    }
     if let Some(gate) = &gate {
         app = app.component(gate.clone());
-        needs.services.push(SESSION.name);
         needs.for_clients = Some((gate.clone(), vec![ROLE.name]));
     }
-    if serves("role") {
-        app = app
-            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
-            .actor::<NameActor, _>(|a| a.serve(NamesServer))
-            .actor::<SessionActor, _>(|a| a.serve(SessionServer));
+    for part in &demo.serve {
+        app = game(app, part);
+        needs.services.extend(calls(part));
     }
     let places = Places { login, gate, store };
     let app = app.health("players", move |cx| needs.check(cx)).on_ready(move |cx| {
@@ -93,6 +108,45 @@ pub fn app(config: Config) -> Result<App, StartError> {
         env.spawn("ready", ready(cx));
     });
     Ok(app)
+}
+
+/// One file may be for all processes: settings of parts that others serve are no mistake.
+fn share(config: &Config) -> Result<(), ConfigError> {
+    let _: LoginConfig = config.section("login")?;
+    let _: GateConfig = config.section("gate")?;
+    let roles = [RoleActor::NAME, NameActor::NAME, ClubActor::NAME];
+    let others = [AccountActor::NAME, UidActor::NAME, OnlineActor::NAME];
+    for actor in roles.iter().chain(&others) {
+        config.claim(&format!("actor.{actor}"));
+    }
+    Ok(())
+}
+
+/// Adds the services of a part of the game; `login` and `gate` have components beside, which are not added here.
+pub fn game(app: App, part: &str) -> App {
+    match part {
+        "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
+        "role" => app
+            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
+            .actor::<NameActor, _>(|a| a.serve(NamesServer)),
+        "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),
+        "clubrole" => app.table::<ClubRoleStateEntity>().serve(ClubRoleServer::new(ClubRoles)),
+        "uid" => app.actor::<UidActor, _>(|a| a.serve(UidServer)),
+        "online" => app.actor::<OnlineActor, _>(|a| a.serve(SessionServer).serve(OnlineServer)),
+        _ => app,
+    }
+}
+
+/// The services that a part calls.
+fn calls(part: &str) -> Vec<&'static str> {
+    match part {
+        "login" => vec![ACCOUNT.name, UID.name],
+        "gate" => vec![SESSION.name],
+        "role" => vec![NAMES.name, UID.name, ONLINE.name, CLUB.name, CLUB_ROLE.name],
+        "club" => vec![CLUB_ROLE.name, SESSION.name],
+        "clubrole" => vec![CLUB.name, ROLE.name],
+        _ => Vec::new(),
+    }
 }
 
 /// What the configuration calls the store.

@@ -12,6 +12,8 @@ fn main() -> guildhall_build::Result {
         "proto/routing.proto",
         "proto/alarm.proto",
         "proto/player.proto",
+        "proto/guild.proto",
+        "proto/profile.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -8,6 +8,7 @@ mod codegen;
 mod deps;
 mod examples;
 mod process;
+mod project;
 mod smoke;
 mod suite;
 mod tidy;

@@ -1,4 +1,4 @@
-//! The demo as people run it: start, a hundred players, SIGTERM, and an exit that says that all went well.
+//! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::process::{Program, cargo, output, run as run_command};
+use crate::project;
 
 /// The demo's package and folder.
 const DEMO: &str = "demo";
@@ -30,8 +31,9 @@ const READY_MAX: Duration = Duration::from_secs(60);
 const BOTS_MAX: Duration = Duration::from_secs(120);
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
-/// Builds the demo and plays on it, with its data in a temporary folder.
+/// Makes a project and runs it; builds the demo and plays on it, with its data in a temporary folder.
 pub(crate) fn run(root: &Path) -> Result<()> {
+    project::run(root)?;
     if !root.join(DEMO).join("Cargo.toml").exists() {
         println!("NOT RUN: there is no {DEMO} yet");
         return Ok(());
@@ -71,7 +73,7 @@ fn build(root: &Path) -> Result<PathBuf> {
 }
 
 /// The program in cargo's messages.
-fn executable(messages: &str) -> Option<PathBuf> {
+pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
     let (_, rest) = messages.rsplit_once("\"executable\":\"")?;
     Some(PathBuf::from(rest.split_once('"')?.0))
 }

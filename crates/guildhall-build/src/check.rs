@@ -4,6 +4,7 @@ mod entities;
 mod errors;
 mod names;
 mod rpc;
+mod views;
 
 use prost_reflect::{
     EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor,
@@ -26,6 +27,9 @@ pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
     }
     entities::tables(&program.entities, &mut report);
     entities::strays(program, &mut report);
+    for viewed in &program.viewed {
+        views::message(viewed, program, &mut report);
+    }
     errors::bases(&program.errors, &mut report);
     names::generated(program, &mut report);
     if report.messages.is_empty() { Ok(()) } else { Err(Error::all(report.messages)) }

@@ -8,7 +8,9 @@ mod errors;
 mod messages;
 mod pushes;
 mod services;
+mod tags;
 mod tidy;
+mod views;
 
 use crate::error::Result;
 use crate::options::Model;
@@ -39,7 +41,13 @@ pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Ve
             };
         }
         for entity in program.entities.iter().filter(|it| it.desc.package_name() == package) {
-            code += &entities::entity(entity);
+            code += &entities::entity(entity, program);
+        }
+        for message in program.kept.iter().filter(|it| it.package_name() == package) {
+            code += &tags::message(message);
+        }
+        for viewed in program.viewed.iter().filter(|it| it.desc.package_name() == package) {
+            code += &views::message(viewed, program);
         }
         for error in program.errors.iter().filter(|it| it.desc.package_name() == package) {
             code += &errors::conversions(error);

@@ -14,7 +14,7 @@
 //! | a message | the struct, by prost |
 //! | a service | a trait to implement, a server that dispatches to it, a client made from a `Cx` |
 //! | a CLIENT service | the pushes |
-//! | an entity | a struct with dirty bits and its table |
+//! | an entity | a struct with dirty bits, its table, its views and their deltas |
 //! | an error enum | the conversion to `Status` |
 //!
 //! Misuse of an option is a build error with file and line.

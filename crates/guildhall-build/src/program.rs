@@ -16,6 +16,10 @@ pub(crate) struct Program {
     pub(crate) services: Vec<Service>,
     pub(crate) entities: Vec<Entity>,
     pub(crate) errors: Vec<ErrorEnum>,
+    /// Messages with views, entities or parts of them.
+    pub(crate) viewed: Vec<Viewed>,
+    /// The messages that columns hold, at any depth; Google's aside.
+    pub(crate) kept: Vec<MessageDescriptor>,
     /// All messages, for checks that concern those that are no entities.
     pub(crate) messages: Vec<MessageDescriptor>,
 }
@@ -40,9 +44,18 @@ pub(crate) struct Entity {
     pub(crate) fields: Vec<Field>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) desc: FieldDescriptor,
     pub(crate) options: FieldOptions,
+}
+
+/// A message with fields that are in views.
+pub(crate) struct Viewed {
+    pub(crate) desc: MessageDescriptor,
+    pub(crate) fields: Vec<Field>,
+    /// Of an entity: in all views.
+    pub(crate) key: Option<FieldDescriptor>,
 }
 
 pub(crate) struct ErrorEnum {
@@ -56,6 +69,8 @@ impl Program {
             services: Vec::new(),
             entities: Vec::new(),
             errors: Vec::new(),
+            viewed: Vec::new(),
+            kept: Vec::new(),
             messages: Vec::new(),
         };
         let wrong = |file: &FileDescriptor, path: &[i32], err: &Error| {
@@ -75,14 +90,23 @@ impl Program {
                     .map_err(|err| wrong(&file, desc.path(), &err))?;
             }
         }
+        let columns = program.entities.iter().flat_map(Entity::columns);
+        let mut kept = Vec::new();
+        columns.for_each(|field| keep(&field.desc, &mut kept));
+        program.kept = kept;
         Ok(program)
     }
 
     fn read_message(&mut self, protos: &Protos, desc: &MessageDescriptor) -> Result {
         let options = read::<EntityOptions>(&protos.pool, "entity", &desc.options())?;
+        let fields = desc.fields().map(|field| Field::read(protos, field));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        if fields.iter().any(|field| !field.options.views.is_empty()) {
+            let key = fields.iter().find(|field| field.options.key).map(|key| key.desc.clone());
+            let fields = fields.iter().filter(|field| !field.options.key).cloned().collect();
+            self.viewed.push(Viewed { desc: desc.clone(), fields, key });
+        }
         if let Some(EntityOptions { table }) = options {
-            let fields = desc.fields().map(|field| Field::read(protos, field));
-            let fields = fields.collect::<Result<_>>()?;
             self.entities.push(Entity { desc: desc.clone(), table, fields });
         }
         self.messages.push(desc.clone());
@@ -177,6 +201,23 @@ impl Field {
             || is_optional(&self.desc)
             || matches!(self.desc.kind(), Kind::Message(_))
     }
+
+    pub(crate) fn is_in(&self, view: &str) -> bool {
+        self.options.views.iter().any(|it| it == view)
+    }
+
+    /// The message with views of its own that it holds, also in a list or as values of a map.
+    pub(crate) fn nested<'a>(&self, program: &'a Program) -> Option<&'a Viewed> {
+        let message = held(&self.desc)?;
+        program.viewed.iter().find(|viewed| viewed.desc == message)
+    }
+}
+
+impl Viewed {
+    /// Names of the views, in the order they are first used.
+    pub(crate) fn views(&self) -> Vec<&str> {
+        views(&self.fields)
+    }
 }
 
 impl Entity {
@@ -192,14 +233,37 @@ impl Entity {
 
     /// Names of the views, in the order they are first used.
     pub(crate) fn views(&self) -> Vec<&str> {
-        let mut views = Vec::new();
-        for view in self.fields.iter().flat_map(|field| &field.options.views) {
-            if !views.contains(&view.as_str()) {
-                views.push(view.as_str());
-            }
-        }
-        views
+        views(&self.fields)
     }
+}
+
+fn views(fields: &[Field]) -> Vec<&str> {
+    let mut views = Vec::new();
+    for view in fields.iter().flat_map(|field| &field.options.views) {
+        if !views.contains(&view.as_str()) {
+            views.push(view.as_str());
+        }
+    }
+    views
+}
+
+fn keep(field: &FieldDescriptor, kept: &mut Vec<MessageDescriptor>) {
+    if let Some(message) = held(field)
+        && !kept.contains(&message)
+    {
+        kept.push(message.clone());
+        message.fields().for_each(|field| keep(&field, kept));
+    }
+}
+
+/// The message that a field holds, also in a list or as values of a map; none of Google's.
+pub(crate) fn held(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    let kind = match field.kind() {
+        Kind::Message(entry) if field.is_map() => entry.map_entry_value_field().kind(),
+        kind => kind,
+    };
+    let message = kind.as_message()?.clone();
+    (!message.full_name().starts_with("google.protobuf.")).then_some(message)
 }
 
 /// Whether prost makes it an `Option` of a scalar.

@@ -3,6 +3,7 @@
 mod args;
 mod layers;
 mod nearest;
+mod reread;
 mod section;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use layers::ConfigBuilder;
-use layers::{Node, Tree, merge};
+use layers::{Node, Sources, Tree, join, merge};
+pub use nearest::hint;
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///
@@ -44,6 +46,7 @@ struct Settings {
     presets: Tree,
     given: Tree,
     claimed: Mutex<BTreeSet<String>>,
+    sources: Sources,
 }
 
 impl Config {
@@ -79,7 +82,13 @@ impl Config {
         let claimed = self.0.claimed.lock();
         let mut settings = self.0.presets.clone();
         merge(&mut settings, self.0.given.clone());
-        section::read(&path, find(&settings, &path), defaults, &claimed)
+        section::read(&path, find(&settings, &path).as_ref(), defaults, &claimed)
+    }
+
+    /// Whether anything was set in the section `name`.
+    pub fn is_set(&self, name: &str) -> bool {
+        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        find(&self.0.presets, &path).is_some() || find(&self.0.given, &path).is_some()
     }
 
     /// Says that `name` is a section of its own, read later, and no part of the section around it.
@@ -105,13 +114,22 @@ impl std::fmt::Debug for Config {
     }
 }
 
-fn find<'a>(tree: &'a Tree, path: &[String]) -> Option<&'a Node> {
-    let node = tree.get(path.first()?)?;
-    match (node, &path[1..]) {
-        (node, []) => Some(node),
-        (Node::Table(tree, _), rest) => find(tree, rest),
-        (Node::Value(_), _) => None,
-    }
+/// What was set at `path`, in tables or under keys with dots in them: `[limits."game.Role"]` is `limits.game.Role`.
+fn find(tree: &Tree, path: &[String]) -> Option<Node> {
+    let below = |parts: usize| {
+        let node = tree.get(&path[..parts].join("."))?;
+        match (node, &path[parts..]) {
+            (node, []) => Some(node.clone()),
+            (Node::Table(tree, _), rest) => find(tree, rest),
+            (Node::Value(_), _) => None,
+        }
+    };
+    // Tables in tables come last and win: environment and flags know no others.
+    let found = (1..=path.len()).rev().filter_map(below);
+    found.reduce(|mut all, node| {
+        join(&mut all, node);
+        all
+    })
 }
 
 fn unclaimed(tree: &Tree, prefix: &str, claimed: &BTreeSet<String>) -> Option<ConfigError> {

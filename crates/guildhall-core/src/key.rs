@@ -29,6 +29,12 @@ impl From<String> for Key {
     }
 }
 
+impl From<&String> for Key {
+    fn from(text: &String) -> Self {
+        Self(text.as_str().into())
+    }
+}
+
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0
@@ -78,6 +84,17 @@ impl ActorKey for String {
         Key::from(self.as_str())
     }
 }
+
+macro_rules! decimal_keys {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Key {
+            fn from(number: $integer) -> Self {
+                Self(number.to_string().into())
+            }
+        }
+    )*};
+}
+decimal_keys!(u64, i64, u32, i32);
 
 macro_rules! integer_keys {
     ($($integer:ty),*) => {$(

@@ -110,6 +110,10 @@ pub mod reason {
     pub const KICKED: u32 = 23;
     pub const BAD_REPLY: u32 = 24;
     pub const REPLY_GONE: u32 = 25;
+    /// Somebody else has changed the row since it was read.
+    pub const CONFLICT: u32 = 40;
+    /// There is such a row already, or one with the same value in a unique column.
+    pub const EXISTS: u32 = 41;
 }
 
 /// An error enum of a game's protos (`option (guildhall.errors)`): generated, never written by hand.

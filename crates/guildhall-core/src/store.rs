@@ -1,17 +1,21 @@
 //! The [`Store`] seam: rows that are claimed by one owner at a time, and written only by who claimed them.
 
 pub mod fence;
+pub mod index;
 pub mod local;
 pub mod memory;
 mod query;
 mod row;
 pub mod schema;
+mod span;
 mod table;
 
 use crate::BoxFuture;
 
-pub use query::{Compare, Condition, Page, Query};
+pub use query::{Compare, Condition, Cursor, Order, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, Page, Query};
 pub use row::{Batch, Committed, Guard, Holder, LeaseId, Op, Row, RowId, Token, Write};
+pub use schema::Migrate;
+pub use span::Span;
 pub use table::{Column, Kind, Table, Value};
 
 /// Where entities are kept.
@@ -34,20 +38,27 @@ pub use table::{Column, Kind, Table, Value};
 /// 9. `creating_an_existing_row_and_updating_a_missing_one_are_errors`.
 /// 10. `batches_of_one_commit_succeed_and_fail_each_for_itself`.
 /// 11. `a_stateless_write_to_an_owned_row_is_refused`.
-/// 12. `a_query_pages_in_key_order_and_skips_tombstones`.
+/// 12. `a_query_pages_in_key_order_and_skips_tombstones`; `a_query_pages_in_the_order_of_an_index` (stores with
+///     `capabilities().order`); `a_query_by_a_column_without_index_is_refused`.
 /// 13. `a_claim_under_another_lease_is_refused`: epochs compare within one lease only.
-/// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`.
-/// 15. `columns_that_the_schema_does_not_know_are_kept`.
+/// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`: and nothing has changed, of the other
+///     tables either.
+/// 15. `columns_that_the_schema_does_not_know_are_kept`; with their indexes: `an_older_release_keeps_the_indexes_of_a_newer_one`.
 /// 16. `committed_rows_survive_a_restart` (stores that keep anything).
 /// 17. `a_unique_value_is_taken_once` (stores with `capabilities().unique`): until its row leaves it or is deleted; default
-///     values are no values.
+///     values are no values. The message of the `Exists` names the column.
+/// 18. `a_new_column_has_its_default_in_rows_that_were_there`, in queries too.
+/// 19. `a_check_changes_nothing_and_says_what_is_needed`: [`Migrate::Check`].
 pub trait Store: Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Makes the tables ready, or says what stands in the way. Called once, before anything else.
-    fn prepare<'a>(&'a self, tables: &'a [&'static Table])
-    -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Makes the tables ready, all or none, or says what stands in the way. Called once, before anything else.
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'static Table],
+        migrate: Migrate,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Fences `rows` for `by` and reads them, all or none. A row comes back as the claim left it, with the new token and
     /// version; where there was nothing it is a new tombstone.

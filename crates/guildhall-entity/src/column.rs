@@ -8,7 +8,7 @@ use guildhall_core::Key;
 use guildhall_core::store::{Table, Value};
 use prost::Message;
 
-use crate::LoadError;
+use crate::{EntityMeta, LoadError, Tags};
 
 /// A field type that is kept natively.
 pub trait Scalar: Sized {
@@ -101,6 +101,38 @@ pub fn load_proto<M: Message>(
         return Err(bad(table, key, number, "holds a scalar, not protobuf bytes"));
     };
     state.merge(encoded).map_err(|err| bad(table, key, number, &err.to_string()))
+}
+
+/// As [`proto_value`], of a field that holds messages: with what a newer release has written into them.
+pub fn message_value<M: Message + Default>(
+    state: &mut M,
+    swap: fn(&mut M, &mut M),
+    (number, tags): (u32, &'static Tags),
+    meta: &EntityMeta,
+) -> Value {
+    match (proto_value(state, swap), meta.loaded(number)) {
+        (Value::Bytes(new), Some(old)) => Value::Bytes(tags.merge(&new, old).into()),
+        (value, _) => value,
+    }
+}
+
+/// As [`load_proto`], of a field that holds messages: what this release does not know of them is kept for the next save.
+///
+/// # Errors
+/// Bytes that are no protobuf.
+pub fn load_message<M: Message>(
+    key: &Key,
+    (table, number, tags): (&'static Table, u32, &'static Tags),
+    value: Value,
+    state: &mut M,
+    meta: &mut EntityMeta,
+) -> Result<(), LoadError> {
+    if let Value::Bytes(bytes) = &value
+        && tags.unknown_in(bytes)
+    {
+        meta.keep_loaded(number, bytes.clone());
+    }
+    load_proto(table, key, number, value, state)
 }
 
 /// The key field of an entity, from the row's key.

@@ -9,16 +9,25 @@
 //! | `meta` | dirty bits, and what the store is known to hold |
 //! | `state` | `()`, an entity or a tuple of entities as what an actor saves |
 //! | `column` | fields to columns and back |
+//! | `index` | columns that queries may ask for |
+//! | `unknown` | fields of newer releases in message columns |
 
 mod column;
+mod index;
 mod meta;
 mod state;
+mod unknown;
 
-pub use column::{Scalar, key_field, load_proto, load_scalar, proto_value, scalar_value};
+pub use column::{
+    Scalar, key_field, load_message, load_proto, load_scalar, message_value, proto_value,
+    scalar_value,
+};
 pub use guildhall_core::Key;
 pub use guildhall_core::store::{Column, Kind, Row, RowId, Table, Value, Write};
+pub use index::Index;
 pub use meta::EntityMeta;
 pub use state::{RowChange, State};
+pub use unknown::{Known, Tags};
 
 /// A message that is one row of a table, with its dirty bits.
 ///
@@ -49,6 +58,15 @@ pub trait Entity: Sized + Send + 'static {
 
     /// Dirty bits and version.
     fn meta_mut(&mut self) -> &mut EntityMeta;
+}
+
+/// What has changed in a view of an entity. For the wire, a proto of yours has both: `repeated uint32 fields = 1; RoleState patch = 2;`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta<M> {
+    /// Numbers of the fields that have changed; one that is not set in `patch` is at its default now.
+    pub fields: Vec<u32>,
+    /// Their values, and the key.
+    pub patch: M,
 }
 
 /// A row that cannot become an entity: the store holds something else than the proto says.

@@ -1,5 +1,6 @@
 //! What an entity knows about its row: dirty bits, existence, version, and the one write that may be in flight.
 
+use bytes::Bytes;
 use guildhall_core::Key;
 use guildhall_core::store::{RowId, Table, Write};
 
@@ -15,7 +16,12 @@ pub struct EntityMeta {
     /// What the game sees.
     exists: bool,
     unsaved: u128,
-    unsent: u128,
+    /// All that has changed since it was loaded.
+    changed: u128,
+    /// What has changed since the last delta of each view; a view that had none yet has no place here.
+    unsent: Vec<u128>,
+    /// Message columns with fields that this release does not know, as they were loaded.
+    loaded: Vec<(u32, Bytes)>,
     saving: Option<Saving>,
 }
 
@@ -30,7 +36,17 @@ struct Saving {
 impl EntityMeta {
     /// The meta of a row as a claim found it.
     pub fn new(key: Key, version: u64, exists: bool) -> Self {
-        Self { key, version, stored: exists, exists, unsaved: 0, unsent: 0, saving: None }
+        Self {
+            key,
+            version,
+            stored: exists,
+            exists,
+            unsaved: 0,
+            changed: 0,
+            unsent: Vec::new(),
+            loaded: Vec::new(),
+            saving: None,
+        }
     }
 
     /// The row's key.
@@ -43,12 +59,17 @@ impl EntityMeta {
         self.exists
     }
 
+    /// Whether the store holds it, as far as finished writes say.
+    pub fn is_stored(&self) -> bool {
+        self.stored
+    }
+
     /// Notes that the column of this bit changes. A missing entity begins to exist.
     #[inline]
     pub fn mark(&mut self, bit: u32) {
         self.create();
         self.unsaved |= 1 << bit;
-        self.unsent |= 1 << bit;
+        self.touch(1 << bit);
     }
 
     /// Makes the entity exist.
@@ -58,7 +79,7 @@ impl EntityMeta {
             self.exists = true;
             // Where a deleted row is still there, every column has to go back to its default.
             self.unsaved = u128::MAX;
-            self.unsent = u128::MAX;
+            self.touch(u128::MAX);
         }
     }
 
@@ -66,12 +87,32 @@ impl EntityMeta {
     pub fn delete(&mut self) {
         self.exists = false;
         self.unsaved = 0;
-        self.unsent = 0;
+        self.loaded.clear();
+        self.touch(u128::MAX);
     }
 
-    /// Takes the bits of what changed since the last call: what a client has not seen.
-    pub fn take_unsent(&mut self) -> u128 {
-        std::mem::take(&mut self.unsent)
+    pub(crate) fn keep_loaded(&mut self, number: u32, bytes: Bytes) {
+        self.loaded.push((number, bytes));
+    }
+
+    /// The column as it was loaded, where it has fields that this release does not know.
+    pub(crate) fn loaded(&self, number: u32) -> Option<&Bytes> {
+        self.loaded.iter().find(|(loaded, _)| *loaded == number).map(|(_, bytes)| bytes)
+    }
+
+    #[inline]
+    fn touch(&mut self, bits: u128) {
+        self.changed |= bits;
+        self.unsent.iter_mut().for_each(|unsent| *unsent |= bits);
+    }
+
+    /// Takes the bits of what changed since the last call for this view, as far as they are `of_view`: what those who have the
+    /// view have not seen.
+    pub fn take_unsent(&mut self, view: usize, of_view: u128) -> u128 {
+        if self.unsent.len() <= view {
+            self.unsent.resize(view + 1, self.changed);
+        }
+        std::mem::take(&mut self.unsent[view]) & of_view
     }
 
     /// Whether something is to be saved beyond the write in flight.

@@ -34,6 +34,8 @@ pub use auth::{Authenticate, Identity};
 pub use config::{GateConfig, JwtConfig};
 pub use gate::Gate;
 #[doc(inline)]
-pub use guildhall_runtime::proto::{SESSION, SessionServer};
+pub use guildhall_runtime::proto::{
+    OpenReq, OpenRsp, PushReq, SESSION, Session, SessionReq, SessionServer,
+};
 pub use session::SessionActor;
 pub use stats::GateStats;

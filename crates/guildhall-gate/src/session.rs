@@ -28,6 +28,19 @@ struct Present {
     pushes: u64,
 }
 
+impl SessionActor {
+    /// The gate that holds the player's connection; `None` while there is none.
+    pub fn gate(&self) -> Option<&AppId> {
+        self.present.as_ref().map(|present| &present.gate)
+    }
+
+    /// Of the latest login, also when its connection is gone: the wall clock's µs at that moment, or more where the clocks of
+    /// apps disagree. 0 where no login is known.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
 impl Actor for SessionActor {
     const NAME: &'static str = "session";
     type Key = String;

@@ -13,8 +13,9 @@ use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::env::Listener;
-use guildhall_core::store::Store;
+use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_entity::Entity;
 use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -39,8 +40,10 @@ use crate::mesh::{self, Mesh};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::numbers::logic_addr;
-use crate::proto::{NodeServer, RawServer};
+use crate::proto::{IdStateEntity, NodeServer, RawServer};
 use crate::raw_cast::{RawHandler, RawHandlers};
+use crate::reload::{ReloadSetup, Reloads};
+use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
@@ -75,6 +78,8 @@ pub struct App {
     hooks: Hooks,
     stream_handlers: StreamHandlers,
     given: Given,
+    tables: Vec<&'static Table>,
+    pub(crate) reloads: ReloadSetup,
 }
 
 pub(crate) type Task = JoinHandle<Option<()>>;
@@ -118,8 +123,10 @@ pub(crate) struct AppInner {
     pub(crate) services: ServiceTable,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
+    pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) tables: Tables,
     pub(crate) saver: Saver,
     pub(crate) workers: Workers,
     /// One per worker.
@@ -187,6 +194,8 @@ impl App {
             hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
             given: Given::default(),
+            tables: Vec::new(),
+            reloads: ReloadSetup::default(),
         }
     }
 
@@ -207,6 +216,19 @@ impl App {
         let _named: ActorSetup<A, S> = services(ActorSetup::new());
         self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
         self
+    }
+
+    /// Adds the table of an entity that no actor owns, for [`Cx::table`].
+    #[must_use]
+    pub fn table<E: Entity>(mut self) -> Self {
+        self.tables.push(E::TABLE);
+        self
+    }
+
+    /// Adds the table that [`Cx::next_id`] takes its ids from.
+    #[must_use]
+    pub fn ids(self) -> Self {
+        self.table::<IdStateEntity>()
     }
 
     /// Adds a component: a gate, an HTTP server.
@@ -300,7 +322,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -312,7 +334,10 @@ impl App {
         result
     }
 
-    fn run_logged(self, log: Option<LogControl>) -> Result<(), StartError> {
+    fn run_logged(mut self, log: Option<LogControl>) -> Result<(), StartError> {
+        if let Some(log) = log.clone() {
+            self = self.reload_section("log.level", move |config| log.reload(config));
+        }
         let no_runtime = |e| StartError(format!("no runtime: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(no_runtime)?.block_on(async {
@@ -320,8 +345,13 @@ impl App {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
+            let mut hangups = signals::Hangups::new();
             let app = self.start_on(workers, log).await?;
-            signals::shutdown().await;
+            tokio::select! {
+                biased;
+                () = signals::shutdown() => {}
+                () = hangups.each(|| app.reload()) => {}
+            }
             tokio::select! {
                 biased;
                 () = app.shutdown() => {}
@@ -359,6 +389,8 @@ impl App {
             mut hooks,
             stream_handlers,
             given,
+            tables,
+            reloads,
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
@@ -386,14 +418,15 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
-        let tables: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
+        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
-        let store = match (backends.store, tables.first()) {
+        let store = match (backends.store, tables.all().first()) {
             (Some(store), Some(table)) => {
                 Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
                     as Arc<dyn Store>)
@@ -426,6 +459,7 @@ impl App {
             topics: Topics::new(config.section("broker")?, backends.broker),
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
+            tables,
             slots: app.slots,
             workers,
             id: record.id.clone(),
@@ -436,6 +470,7 @@ impl App {
             calls,
             save,
             services,
+            reloads,
         });
         let mut tasks = inner.begin_actors();
         if let Some(tracer) = &inner.tracer {
@@ -445,6 +480,7 @@ impl App {
             inner.admin_addr.get_or_init(|| addr);
             tasks.push(task);
         }
+        tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();

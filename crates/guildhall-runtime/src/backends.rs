@@ -10,6 +10,7 @@ use guildhall_core::{Backend, Env, Plugin};
 use crate::app::StartError;
 use crate::broker::LazyBroker;
 use crate::config::AppConfig;
+use crate::rows::Tables;
 
 /// The backends of an app.
 pub(crate) struct Backends {
@@ -33,7 +34,7 @@ impl Backends {
         plugins: &[Arc<dyn Plugin>],
         config: &AppConfig,
         given: Given,
-        tables: &[&'static Table],
+        tables: &Tables,
     ) -> Result<Self, StartError> {
         let mut opened: Vec<(String, Backend)> = Vec::new();
         let discovery = match given.discovery {
@@ -65,9 +66,11 @@ async fn open_store(
     plugins: &[Arc<dyn Plugin>],
     config: &AppConfig,
     given: Option<Arc<dyn Store>>,
-    tables: &[&'static Table],
+    tables: &Tables,
     opened: &mut Vec<(String, Backend)>,
 ) -> Result<Option<Arc<dyn Store>>, StartError> {
+    let migrate = tables.migrate()?;
+    let tables = tables.all();
     if tables.is_empty() {
         return Ok(given);
     }
@@ -84,7 +87,7 @@ async fn open_store(
             store
         }
     };
-    let prepared = store.prepare(tables).await;
+    let prepared = store.prepare(&tables, migrate).await;
     prepared.map_err(|error| StartError::new(format!("app.store: {error}")))?;
     Ok(Some(store))
 }

@@ -12,8 +12,9 @@ pub use guildhall_core::store::{Column, Kind, Table, Value};
 pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{
-    Entity, EntityMeta, LoadError, Row, RowChange, RowId, Scalar, State, Write, key_field,
-    load_proto, load_scalar, proto_value, scalar_value,
+    Delta, Entity, EntityMeta, Index, Known, LoadError, Row, RowChange, RowId, Scalar, State, Tags,
+    Write, key_field, load_message, load_proto, load_scalar, message_value, proto_value,
+    scalar_value,
 };
 
 pub use crate::actor::{Actor, ActorService};

@@ -146,6 +146,24 @@ impl SaveConfig {
     }
 }
 
+/// `[store]`: tables, and rows that no actor owns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoreConfig {
+    /// `auto`: the app gives the store what its tables need: tables, columns, indexes. `check`: it says what they need, changes
+    /// nothing, and does not start.
+    pub migrate: String,
+    /// How often `Rows::change` begins anew when somebody else was faster.
+    pub changes_max: u32,
+    /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
+    pub id_block: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { migrate: "auto".into(), changes_max: 16, id_block: 1000 }
+    }
+}
+
 /// `[call]`: deadlines and retries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallConfig {

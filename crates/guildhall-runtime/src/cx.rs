@@ -1,7 +1,7 @@
 //! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::discovery::NodeRecord;
@@ -15,6 +15,7 @@ use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
 use crate::reply::Cancel;
+use crate::resources::Snapshot;
 use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
@@ -34,6 +35,10 @@ pub struct Cx {
     /// Whose turn this is.
     pub(crate) turn: Option<Arc<dyn Callee>>,
     pub(crate) cancel: Option<Cancel>,
+    /// The version of the resources when the call began; 0 outside of calls.
+    pub(crate) resources: u64,
+    /// Of the resources, when it has been asked for.
+    pub(crate) snapshot: OnceLock<Arc<Snapshot>>,
 }
 
 impl Cx {
@@ -48,6 +53,8 @@ impl Cx {
             in_call: false,
             turn: None,
             cancel: None,
+            resources: 0,
+            snapshot: OnceLock::new(),
         }
     }
 
@@ -193,6 +200,12 @@ impl Cx {
     /// Where `[admin]` listens, if it does.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.app.admin_addr.get().copied()
+    }
+
+    /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
+    pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Head> {
+        let names = self.resources != 0 && peer == self.app.id.as_str();
+        names.then(|| Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

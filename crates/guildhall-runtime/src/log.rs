@@ -9,6 +9,7 @@ mod sink;
 use std::sync::Arc;
 
 use guildhall_core::Env;
+use guildhall_core::config::Config;
 use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -38,6 +39,21 @@ impl LogControl {
     pub fn set_level(&self, level: &str) -> Result<(), String> {
         let targets = config::targets(level)?;
         self.filter.reload(targets).map_err(|error| format!("log.level: {error}"))
+    }
+
+    /// What changes the level to that of `config`.
+    pub(crate) fn reload(
+        &self,
+        config: &Config,
+    ) -> Result<impl FnOnce() + Send + use<>, StartError> {
+        let config: LogConfig = config.section("log")?;
+        config.check()?;
+        let control = self.clone();
+        Ok(move || {
+            if let Err(why) = control.set_level(&config.level) {
+                tracing::error!(why, "the level of the log stays");
+            }
+        })
     }
 
     /// Waits until what was logged so far is written.

@@ -1,11 +1,17 @@
 //! The service that every app has: what it serves, for gates and tools.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use guildhall_core::{KeyKind, MethodDesc, Model, Route, ServiceDesc, Status};
+use guildhall_core::{KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc, Status};
+use guildhall_wire::method_id;
 
+use crate::actor::Admin;
 use crate::codegen::Cx;
-use crate::proto::{MethodInfo, Node, ServiceInfo, ServicesRsp, method_info};
+use crate::proto::{
+    ActorInfo, ActorsRsp, MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp,
+    method_info,
+};
+use crate::reload::Reloaded;
 
 /// Answers for the app that it runs in.
 #[derive(Debug, Default)]
@@ -17,6 +23,19 @@ impl Node for ThisNode {
     async fn services(&self, cx: &Cx, _req: ()) -> Result<ServicesRsp, Status> {
         let services = || cx.app.services.descs.iter().map(|desc| service(desc)).collect();
         Ok(self.answer.get_or_init(|| ServicesRsp { services: services() }).clone())
+    }
+
+    async fn reload(&self, cx: &Cx, _req: ReloadReq) -> Result<ReloadRsp, Status> {
+        let Reloaded { changed, needs_restart } = cx.app.reload().await?;
+        Ok(ReloadRsp { changed, needs_restart })
+    }
+
+    async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
+        let info = |room: &Arc<dyn Admin>| ActorInfo {
+            name: room.name().to_owned(),
+            active: room.count() as u64,
+        };
+        Ok(ActorsRsp { actors: cx.app.actors.iter().map(info).collect() })
     }
 }
 
@@ -63,4 +82,49 @@ fn method(desc: &MethodDesc) -> MethodInfo {
         create: desc.create,
         timeout_ms: desc.timeout_ms,
     }
+}
+
+/// What an app has told about a method, as calls of it want it. Its texts are leaked: keep what is described.
+///
+/// # Errors
+/// The path is none.
+pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
+    let service = info.path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
+    let (service, _) = service.ok_or_else(|| format!("`{}` is no path of a method", info.path))?;
+    let kind = match info.key_kind() {
+        method_info::KeyKind::Text => KeyKind::Text,
+        method_info::KeyKind::Uint => KeyKind::Uint,
+        method_info::KeyKind::Int => KeyKind::Int,
+    };
+    Ok(MethodDesc {
+        id: method_id(&info.path),
+        service: leak(service),
+        path: leak(&info.path),
+        index: info.index as usize,
+        model: match info.model() {
+            method_info::Model::Concurrent => Model::Concurrent,
+            method_info::Model::Serial => Model::Serial,
+            method_info::Model::Interleaved => Model::Interleaved,
+            method_info::Model::Actor => Model::Actor,
+            method_info::Model::Client => Model::Client,
+        },
+        key: (info.key != 0).then_some(KeyField { number: info.key, kind }),
+        key_from_player: info.key_from_player,
+        route: match info.route() {
+            method_info::Route::Random => Route::Random,
+            method_info::Route::Hash => Route::Hash,
+            method_info::Route::Single => Route::Single,
+        },
+        oneway: info.oneway,
+        trace: info.trace,
+        client: info.client,
+        durable: info.durable,
+        idempotent: info.idempotent,
+        create: info.create,
+        timeout_ms: info.timeout_ms,
+    })
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
 }

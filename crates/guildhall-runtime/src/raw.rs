@@ -1,4 +1,4 @@
-//! Calls with bodies that are encoded already: for gates, which route what they never decode.
+//! Calls with bodies that are encoded already: for gates, which route what they never decode, and for tools.
 
 use bytes::{Buf, BufMut, Bytes};
 use guildhall_core::{KeyText, MethodDesc, Status};
@@ -6,8 +6,9 @@ use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
 pub use crate::actor::find_key;
-use crate::codegen::Target;
+pub use crate::codegen::Target;
 use crate::cx::Cx;
+pub use crate::node::describe;
 
 /// An encoded message, and fields to append to it: by protobuf's last-value rule they win over what the body says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,7 +66,24 @@ pub async fn call(
     key: KeyText<'_>,
     body: RawBody<'_>,
 ) -> Result<Bytes, Status> {
-    crate::call::call_encoded(cx, method, &Target::Default, key, &body).await
+    call_to(cx, method, &Target::Default, key, body).await
+}
+
+/// As [`call`], to where `target` says.
+///
+/// # Errors
+/// As any call.
+///
+/// # Cancel safety
+/// As [`call`].
+pub async fn call_to(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    body: RawBody<'_>,
+) -> Result<Bytes, Status> {
+    crate::call::call_encoded(cx, method, target, key, &body).await
 }
 
 /// Sends a request that wants no reply; `Ok` says only that it was queued.
@@ -78,5 +96,19 @@ pub fn cast(
     key: KeyText<'_>,
     body: RawBody<'_>,
 ) -> Result<(), Status> {
-    crate::call::cast(cx, method, &Target::Default, key, &body)
+    cast_to(cx, method, &Target::Default, key, body)
+}
+
+/// As [`cast`], to where `target` says.
+///
+/// # Errors
+/// There is no route, or no room.
+pub fn cast_to(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    body: RawBody<'_>,
+) -> Result<(), Status> {
+    crate::call::cast(cx, method, target, key, &body)
 }

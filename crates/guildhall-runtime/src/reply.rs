@@ -18,6 +18,7 @@ use prost::Message;
 
 use crate::app::AppInner;
 use crate::counters::Answered;
+use crate::limits::Ticket;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
@@ -91,6 +92,8 @@ pub struct ReplyPort {
     port: Option<Port>,
     /// Ends with this.
     span: Option<OpenSpan>,
+    /// Of a call that has limits.
+    ticket: Option<Box<Ticket>>,
 }
 
 #[derive(Debug)]
@@ -105,7 +108,7 @@ struct Port {
 impl ReplyPort {
     /// For casts.
     pub(crate) fn none(span: Option<OpenSpan>) -> Self {
-        Self { port: None, span }
+        Self { port: None, span, ticket: None }
     }
 
     pub(crate) fn link(
@@ -116,13 +119,17 @@ impl ReplyPort {
         span: Option<OpenSpan>,
     ) -> Self {
         replies.app.in_flight.begin();
-        Self { port: Some(Port { replies: Arc::clone(replies), id, meter, arrived }), span }
+        let port = Some(Port { replies: Arc::clone(replies), id, meter, arrived });
+        Self { port, span, ticket: None }
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
     pub fn send<M: Message>(mut self, result: Result<M, Status>) {
         if let Some(span) = &mut self.span {
             span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+        }
+        if let Some(ticket) = &mut self.ticket {
+            ticket.end(result.as_ref().err());
         }
         let Some(port) = self.port.take() else { return };
         match result {
@@ -137,6 +144,11 @@ impl ReplyPort {
             Ok(body) => self.send(Ok(RawBody::new(&body))),
             Err(status) => self.send::<()>(Err(status)),
         }
+    }
+
+    /// The call has passed its limits: they count it until it ends.
+    pub(crate) fn carry(&mut self, ticket: Ticket) {
+        self.ticket = Some(Box::new(ticket));
     }
 
     /// Refuses the call: it has not run.

@@ -10,6 +10,7 @@ use guildhall_core::{BoxFuture, MethodDesc, ServiceDesc};
 use crate::counters::ServedMeters;
 use crate::cx::Cx;
 use crate::lane::Lane;
+use crate::limits::{self, AllRules, MethodLimits};
 use crate::link::keep;
 use crate::mesh::actor_label;
 use crate::reply::ReplyPort;
@@ -80,6 +81,7 @@ pub(crate) struct Served {
     method: &'static MethodDesc,
     /// Where it is counted.
     meter: usize,
+    limits: MethodLimits,
 }
 
 impl ServiceTable {
@@ -93,7 +95,8 @@ impl ServiceTable {
         let desc = service.desc();
         for method in desc.methods {
             let (service, meter) = (Arc::clone(service), self.meters.push(method.path));
-            let before = self.methods.insert(method.id, Served { service, method, meter });
+            let served = Served { service, method, meter, limits: MethodLimits::default() };
+            let before = self.methods.insert(method.id, served);
             if let Some(other) = before {
                 let (a, b) = (other.method.path, method.path);
                 let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
@@ -126,6 +129,20 @@ impl ServiceTable {
         Bytes::copy_from_slice(&hash.to_le_bytes())
     }
 
+    /// Puts other limits into force.
+    pub(crate) fn limit(&self, rules: &AllRules) {
+        for method in self.descs.iter().flat_map(|desc| desc.methods) {
+            if let Some(served) = self.get(method.id) {
+                served.limits.set(rules.of(method.path));
+            }
+        }
+    }
+
+    /// The methods.
+    pub(crate) fn paths(&self) -> Vec<&'static str> {
+        self.descs.iter().flat_map(|desc| desc.methods).map(|method| method.path).collect()
+    }
+
     #[inline]
     pub(crate) fn get(&self, method: u32) -> Option<&Served> {
         self.methods.get(&method)
@@ -152,7 +169,11 @@ impl Served {
         body: Body<'_>,
         reply: ReplyPort,
     ) -> Option<HandlerFuture> {
-        self.service.dispatch(Incoming { cx, method: self.method, body, reply })
+        let call = Incoming { cx, method: self.method, body, reply };
+        match self.limits.rules() {
+            None => self.service.dispatch(call),
+            Some(rules) => limits::dispatch(&self.service, rules, call),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::store::{
-    Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
-    Table, Token,
+    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
+    StoreErrorKind, Table, Token,
 };
 use guildhall_core::{BoxFuture, Code, Env, Key};
 
@@ -197,8 +197,9 @@ impl Store for Trips {
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.store.prepare(tables)
+        self.0.store.prepare(tables, migrate)
     }
 
     fn claim<'a>(

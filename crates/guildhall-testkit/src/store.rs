@@ -2,11 +2,12 @@
 
 mod batches;
 mod claims;
+mod queries;
 mod tables;
 mod writes;
 
 use guildhall_core::store::{
-    Batch, Column, Committed, Guard, Holder, Kind, Op, Row, RowId, Store, StoreError,
+    Batch, Column, Committed, Guard, Holder, Kind, Migrate, Op, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token, Value, Write,
 };
 use guildhall_core::{Incarnation, Key};
@@ -20,8 +21,14 @@ pub use claims::{
     a_claim_makes_a_tombstone_where_there_was_nothing, a_claim_under_another_lease_is_refused,
     a_second_activation_of_the_same_holder_claims,
 };
+pub use queries::{
+    a_query_by_a_column_without_index_is_refused, a_query_pages_in_key_order_and_skips_tombstones,
+    a_query_pages_in_the_order_of_an_index,
+};
 pub use tables::{
-    a_query_pages_in_key_order_and_skips_tombstones,
+    a_check_changes_nothing_and_says_what_is_needed,
+    a_new_column_has_its_default_in_rows_that_were_there,
+    an_older_release_keeps_the_indexes_of_a_newer_one,
     columns_that_the_schema_does_not_know_are_kept, prepare_refuses_a_number_under_another_name,
     prepare_refuses_a_retyped_column,
 };
@@ -61,9 +68,14 @@ macro_rules! store_contract {
             batches_of_one_commit_succeed_and_fail_each_for_itself
             a_stateless_write_to_an_owned_row_is_refused
             a_query_pages_in_key_order_and_skips_tombstones
+            a_query_pages_in_the_order_of_an_index
+            a_query_by_a_column_without_index_is_refused
             prepare_refuses_a_retyped_column
             prepare_refuses_a_number_under_another_name
             columns_that_the_schema_does_not_know_are_kept
+            an_older_release_keeps_the_indexes_of_a_newer_one
+            a_new_column_has_its_default_in_rows_that_were_there
+            a_check_changes_nothing_and_says_what_is_needed
             committed_rows_survive_a_restart
             a_unique_value_is_taken_once
         }
@@ -83,6 +95,10 @@ const fn column(number: u32, name: &'static str, kind: Kind, unique: bool) -> Co
     Column { number, name, kind, unique, index: false }
 }
 
+const fn indexed(number: u32, name: &'static str, kind: Kind) -> Column {
+    Column { number, name, kind, unique: false, index: true }
+}
+
 const KEY: Column = column(1, "id", Kind::Text, false);
 const NAME: u32 = 2;
 const POWER: u32 = 3;
@@ -94,14 +110,14 @@ static ROLE: Table = Table {
     key: KEY,
     columns: &[
         column(NAME, "name", Kind::Text, false),
-        column(POWER, "power", Kind::Int, false),
+        indexed(POWER, "power", Kind::Int),
         column(HANDLE, "handle", Kind::Text, true),
     ],
 };
 
 async fn opened<T: Store>(open: &impl AsyncFn() -> T) -> T {
     let store = open().await;
-    store.prepare(&[&ROLE]).await.expect("an empty store takes any table");
+    store.prepare(&[&ROLE], Migrate::Auto).await.expect("an empty store takes any table");
     store
 }
 

@@ -141,6 +141,9 @@ pub struct Head {
     /// Relays passed so far.
     #[prost(uint32, tag = "7")]
     pub hops: u32,
+    /// Version of the resources that the caller sees; within one app only.
+    #[prost(uint64, tag = "9")]
+    pub resources: u64,
 }
 /// Position in a distributed trace, in W3C's terms.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

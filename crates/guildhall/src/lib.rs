@@ -21,6 +21,10 @@ pub use guildhall_runtime::{
     ActorConfig, AdminConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, LogConfig,
     LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
+pub use guildhall_runtime::{
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+};
+pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]
 pub use prost;

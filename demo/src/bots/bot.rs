@@ -10,12 +10,14 @@ use guildhall_client::{Client, Event, Events, Options};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use super::board::Board;
+use super::clubs::Club;
 use super::logins::{self, Login};
 use super::model::Model;
 use super::pushes::Players;
 use super::score::Score;
 use super::{BotArgs, moves};
-use crate::proto::role::{LoginReq, RegisterReq, RoleClient, RoleEvents, RoleState};
+use crate::proto::role::{Channel, LoginReq, RegisterReq, RoleClient, RoleEvents, RoleState};
 
 /// What all bots share.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(super) struct World {
     pub(super) gates: Vec<String>,
     pub(super) seed: u64,
     pub(super) args: BotArgs,
+    pub(super) board: Board,
 }
 
 /// A player that is connected.
@@ -38,6 +41,7 @@ pub(super) struct Bot {
     events: Events,
     pub(super) rng: StdRng,
     pub(super) model: Model,
+    pub(super) club: Club,
     pub(super) score: Score,
     /// Names taken and texts said, so that each is another one.
     pub(super) count: u64,
@@ -76,18 +80,20 @@ impl Bot {
             number,
             client,
             events,
+            // Its account may have been played before.
+            club: Club::Unsure,
             score: Score::default(),
             count: 0,
         })
     }
 
-    /// Plays until `end`.
-    pub(super) async fn play(mut self, end: Instant) -> Score {
+    /// Plays until `end`; whether it was still connected then.
+    pub(super) async fn play(mut self, end: Instant) -> (Self, bool) {
         loop {
             let pause = Duration::from_millis(self.rng.random_range(PAUSE_MS));
             let next = (self.world.env.now() + pause).min(end);
             let lost = match self.listen(next).await {
-                Ok(()) if next == end => break,
+                Ok(()) if next == end => return (self, true),
                 Ok(()) => moves::make(&mut self).await,
                 Err(lost) => Err(lost),
             };
@@ -95,11 +101,21 @@ impl Bot {
             if let Err(why) = self.come_back(&lost, end).await {
                 let number = self.number;
                 self.score.wrong(format!("bot {number} lost its connection ({}): {why}", lost.why));
-                break;
+                return (self, false);
             }
         }
-        self.client.close().await;
-        self.score
+    }
+
+    /// Hears what it was sent before everybody stopped.
+    pub(super) async fn hear_out(&mut self, end: Instant) {
+        let player = self.client.player();
+        while self.world.board.missing(&player) > 0 && self.world.env.now() < end {
+            let next = (self.world.env.now() + AGAIN).min(end);
+            if let Err(lost) = self.listen(next).await {
+                self.score.wrong(format!("bot {} lost its connection: {}", self.number, lost.why));
+                return;
+            }
+        }
     }
 
     /// Whether the failure of a call means that the connection is gone, or what was behind it.
@@ -140,7 +156,13 @@ impl Bot {
     fn hear(&mut self, push: &guildhall_client::Push) {
         self.score.pushes += 1;
         let heard = match push.decode(RoleEvents::CHANNEL) {
-            Ok(Some(msg)) => self.players.check(&self.client.player(), &msg),
+            Ok(Some(msg)) => {
+                let player = self.client.player();
+                if msg.channel() == Channel::Club {
+                    self.world.board.heard(&player, &msg.text);
+                }
+                self.players.check(&player, &msg)
+            }
             Ok(None) => Err(format!("a push of method {:#010x} is unknown", push.method)),
             Err(status) => Err(status.to_string()),
         };
@@ -155,7 +177,8 @@ impl Bot {
             return Err("and may not (--reconnect)".into());
         }
         let world = Arc::clone(&self.world);
-        let env = &world.env;
+        let (env, player) = (&world.env, self.client.player());
+        world.board.lost(&player);
         let (client, events, role) = loop {
             let tried = async {
                 let login = logins::again(&world, self.number).await?;
@@ -170,6 +193,7 @@ impl Bot {
         self.client = client;
         self.events = events;
         let now = env.now();
+        world.board.back(&player, now);
         self.score.lost += now.min(end).saturating_duration_since(lost.at);
         let save = Duration::from_millis(world.args.save_ms);
         if let Err(why) = self.model.come_back(&role, lost.at, save, now) {

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 use super::bot::World;
-use super::http::{Answer, post};
 use super::progress::Progress;
+use crate::http::{Answer, post};
 
 /// Requests at a time: hashing passwords is slow on purpose, and the server's queue is bounded.
 const AT_A_TIME: usize = 16;

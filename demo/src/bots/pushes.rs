@@ -26,7 +26,7 @@ impl Players {
 
     /// What is wrong with what `player` hears, if anything.
     pub(super) fn check(&self, player: &str, msg: &ChannelMsg) -> Result<(), String> {
-        let ChannelMsg { role_id, name, text } = msg;
+        let ChannelMsg { role_id, name, text, .. } = msg;
         if role_id == player {
             return Err(format!("{player} hears its own `{text}`"));
         }

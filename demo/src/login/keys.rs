@@ -27,6 +27,8 @@ pub(super) struct Keys {
     pub(super) signing: EncodingKey,
     /// Names the key: a thumbprint as of RFC 7638.
     pub(super) kid: String,
+    /// What gates check tokens with: a JSON Web Key Set.
+    pub(super) public: String,
 }
 
 impl Keys {
@@ -60,7 +62,7 @@ impl Keys {
         if fs::read_to_string(&public).ok().as_ref() != Some(&set) {
             write(&public, &set, false).map_err(|e| wrong(&public, e.to_string()))?;
         }
-        Ok(Self { signing: EncodingKey::from_ed_der(&[PKCS8, &seed].concat()), kid })
+        Ok(Self { signing: EncodingKey::from_ed_der(&[PKCS8, &seed].concat()), kid, public: set })
     }
 }
 
@@ -75,7 +77,7 @@ fn read_pem(pem: &str) -> Option<[u8; 32]> {
 }
 
 /// Writes the whole file or none of it.
-fn write(path: &Path, text: &str, private: bool) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str, private: bool) -> io::Result<()> {
     let unfinished = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);

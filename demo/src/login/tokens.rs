@@ -38,6 +38,11 @@ impl Tokens {
         }
     }
 
+    /// What gates check them with.
+    pub(super) fn public(&self) -> &str {
+        &self.keys.public
+    }
+
     /// A token of `account`, which plays `player`; `wall` is now.
     pub(super) fn make(
         &self,

@@ -1,9 +1,12 @@
 //! Players at a real gate.
 
+use demo::proto::club::{ClubClient, ClubError, ClubReq, ClubRoleClient, TakeReq};
+use demo::proto::online::{OnlineClient, ReadReq};
 use demo::proto::role::{
-    BearsReq, GetInfoReq, NameReq, NamesClient, PostReq, PowerUpReq, RegisterReq, RenameReq,
-    RoleClient, RoleError, RoleEvents, RoleRsp,
+    BearsReq, Channel, ClubInfoReq, CreateClubReq, GetInfoReq, JoinClubReq, NameReq, NamesClient,
+    PostReq, PowerUpReq, RegisterReq, RenameReq, RoleClient, RoleError, RoleEvents, RoleRsp,
 };
+use demo::proto::uid::{AllocReq, UidClient};
 use guildhall::status::reason;
 use guildhall::{Effect, Env, Status};
 use guildhall_client::{Client, Event, Events, Options};
@@ -86,6 +89,69 @@ async fn nobody_plays_the_role_of_another() {
     let claim = NameReq { name: "ada".into(), role_id: eve.player() };
     let claim = eve.call(NamesClient::CLAIM, claim).await.unwrap_err();
     assert_eq!([bears.reason(), claim.reason()], [reason::NOT_FOR_CLIENTS; 2]);
+    let join = eve.call(ClubClient::JOIN, ClubReq::default()).await.unwrap_err();
+    let take = eve.call(ClubRoleClient::TAKE, TakeReq::default()).await.unwrap_err();
+    let alloc = eve.call(UidClient::ALLOC, AllocReq::default()).await.unwrap_err();
+    let read = eve.call(OnlineClient::READ, ReadReq::default()).await.unwrap_err();
+    let reasons = [join.reason(), take.reason(), alloc.reason(), read.reason()];
+    assert_eq!(reasons, [reason::NOT_FOR_CLIENTS; 4]);
+}
+
+#[tokio::test]
+async fn a_line_for_the_club_reaches_its_members_and_nobody_else() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, mut at_ada) = player(&place, &place.tcp(), "ada").await;
+    let (bob, mut at_bob) = player(&place, &place.websocket(), "bob").await;
+    let (eve, mut at_eve) = player(&place, &place.tcp(), "eve").await;
+    for (client, name) in [(&ada, "Ada"), (&bob, "Bob"), (&eve, "Eve")] {
+        register(client, name).await.unwrap();
+    }
+    let say = |text: &str, channel: Channel| PostReq {
+        text: text.into(),
+        channel: channel.into(),
+        ..PostReq::default()
+    };
+    let alone = ada.call(RoleClient::POST, say("anybody?", Channel::Club)).await.unwrap_err();
+    assert!(alone.is(ClubError::NotInAClub), "{alone}");
+    let club = ada.call(RoleClient::CREATE_CLUB, CreateClubReq::default()).await.unwrap();
+    let join = JoinClubReq { club_id: club.club_id, ..JoinClubReq::default() };
+    bob.call(RoleClient::JOIN_CLUB, join).await.unwrap();
+    let heard = ada.call(RoleClient::POST, say("for us", Channel::Club)).await.unwrap();
+    assert_eq!(heard.heard_by, [bob.player()]);
+    bob.call(RoleClient::POST, say("for all", Channel::All)).await.unwrap();
+    ada.call(RoleClient::POST, say("the end", Channel::All)).await.unwrap();
+    for (events, expected) in [
+        (&mut at_ada, &["for all"][..]),
+        (&mut at_bob, &["for us", "the end"]),
+        (&mut at_eve, &["for all", "the end"]),
+    ] {
+        for expected in expected {
+            let Some(Event::Push(push)) = events.next().await else { panic!("no push") };
+            let msg = push.decode(RoleEvents::CHANNEL).unwrap().unwrap();
+            assert_eq!(msg.text, *expected);
+            let of_the_club = (msg.channel() == Channel::Club, msg.club_id);
+            let is_line = *expected == "for us";
+            assert_eq!(of_the_club, (is_line, if is_line { club.club_id } else { 0 }));
+        }
+    }
+    // Who of the members is online, anybody may see.
+    drop((bob, at_bob));
+    let info = || {
+        eve.call(
+            RoleClient::CLUB_INFO,
+            ClubInfoReq { club_id: club.club_id, ..ClubInfoReq::default() },
+        )
+    };
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let online: Vec<bool> =
+            info().await.unwrap().members.iter().map(|member| member.online).collect();
+        if online == [true, false] {
+            break;
+        }
+        assert!(online == [true, true] && std::time::Instant::now() < end, "{online:?}");
+    }
 }
 
 #[tokio::test]

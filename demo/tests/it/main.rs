@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
+mod clubs;
 mod game;
+mod ids;
 mod logins;
+mod presence;
 mod processes;
 mod program;
 mod roles;
+mod town;

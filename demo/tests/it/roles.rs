@@ -38,7 +38,8 @@ async fn power_up(cx: &Cx, role_id: &str, add: i64) -> Result<i64, Status> {
 }
 
 async fn post(cx: &Cx, role_id: &str, text: &str) -> Result<(), Status> {
-    RoleClient::new(cx).post(PostReq { role_id: role_id.into(), text: text.into() }).await
+    let req = PostReq { role_id: role_id.into(), text: text.into(), ..PostReq::default() };
+    RoleClient::new(cx).post(req).await.map(drop)
 }
 
 async fn info(cx: &Cx, role_id: &str) -> Result<RoleState, Status> {
@@ -70,7 +71,7 @@ async fn a_role_is_made_once_and_grows() {
     let app = app().await;
     let cx = app.cx();
     let role = register(&cx, "p1", "Ada").await.unwrap();
-    let made = RoleState { role_id: "p1".into(), name: "Ada".into(), power: 0, logins: 0 };
+    let made = RoleState { role_id: "p1".into(), name: "Ada".into(), ..RoleState::default() };
     assert_eq!(role, made);
     refused(register(&cx, "p1", "Eve").await, RoleError::Registered);
     assert_eq!(power_up(&cx, "p1", 5).await.unwrap(), 5);

@@ -49,3 +49,13 @@ pub mod alarm {
 pub mod player {
     guildhall::include_proto!("player");
 }
+
+/// Entities that no actor owns.
+pub mod guild {
+    guildhall::include_proto!("guild");
+}
+
+/// Profiles: views and deltas.
+pub mod profile {
+    guildhall::include_proto!("profile");
+}

@@ -12,19 +12,16 @@ use crate::Settings;
 
 /// Table, key and sub key of a row.
 pub(crate) type RowKey = (&'static str, &'static str, Option<&'static str>);
-/// Table, column and value that is unique in it.
-pub(crate) type UniqueKey = (&'static str, u32, &'static [u8]);
-/// Key and sub key of the row that has a unique value.
-pub(crate) type UniqueRow = (&'static str, Option<&'static str>);
+/// Table, column and value, and key and sub key of the row that has it.
+pub(crate) type IndexKey = (&'static str, u32, &'static [u8], &'static str, Option<&'static str>);
 
 pub(crate) const ROWS: TableDefinition<'static, RowKey, &[u8]> = TableDefinition::new("rows");
-pub(crate) const UNIQUE: TableDefinition<'static, UniqueKey, UniqueRow> =
-    TableDefinition::new("unique");
+pub(crate) const INDEX: TableDefinition<'static, IndexKey, ()> = TableDefinition::new("index");
 /// What was prepared, by table.
 pub(crate) const SCHEMAS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("schemas");
 /// `format`: how this file is laid out.
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// What an opener is told while somebody else has the file.
 pub(crate) const ALREADY_OPEN: &str = "another process has this file open (or another store of this one); stop it, or give each its own directory";
@@ -87,7 +84,7 @@ impl Client {
             meta.insert("format", FORMAT)?;
             drop(meta);
             transaction.open_table(ROWS)?;
-            transaction.open_table(UNIQUE)?;
+            transaction.open_table(INDEX)?;
             transaction.open_table(SCHEMAS)?;
             transaction.commit()?;
             Ok(FORMAT)
@@ -97,7 +94,7 @@ impl Client {
             Ok(FORMAT) => Ok(()),
             Ok(other) => {
                 let message = format!(
-                    "its layout is {other}, this program knows {FORMAT}; use a newer program"
+                    "its layout is {other}, this program knows {FORMAT}; use the release that wrote it, or another directory"
                 );
                 Err(StoreError::new(StoreErrorKind::Invalid, "open", file, message))
             }

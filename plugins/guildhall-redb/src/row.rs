@@ -76,6 +76,8 @@ struct ColumnBytes {
     kind: u32,
     #[prost(bool, tag = "4")]
     unique: bool,
+    #[prost(bool, tag = "5")]
+    index: bool,
 }
 
 pub(crate) fn encode(row: Row) -> Vec<u8> {
@@ -153,6 +155,7 @@ pub(crate) fn encode_schema(schema: &Schema) -> Vec<u8> {
         name: column.name.clone(),
         kind: (0..).zip(KINDS).find(|(_, kind)| *kind == column.kind).map_or(0, |(n, _)| n),
         unique: column.unique,
+        index: column.index,
     });
     SchemaBytes { columns: columns.collect() }.encode_to_vec()
 }
@@ -161,11 +164,11 @@ pub(crate) fn encode_schema(schema: &Schema) -> Vec<u8> {
 pub(crate) fn decode_schema(bytes: &[u8]) -> Result<Schema, String> {
     let schema = SchemaBytes::decode(bytes).map_err(|e| e.to_string())?;
     let mut columns = BTreeMap::new();
-    for ColumnBytes { number, name, kind, unique } in schema.columns {
+    for ColumnBytes { number, name, kind, unique, index } in schema.columns {
         let kind = usize::try_from(kind).ok().and_then(|kind| KINDS.get(kind));
         let kind =
             *kind.ok_or_else(|| format!("column {number} has a kind that is unknown here"))?;
-        columns.insert(number, SeenColumn { name, kind, unique });
+        columns.insert(number, SeenColumn { name, kind, unique, index });
     }
     Ok(Schema { columns })
 }

@@ -1,21 +1,20 @@
 //! [`RedbStore`]: the [`Store`] seam over one redb file.
 
-use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guildhall_core::store::{
-    Batch, BatchReach, Capabilities, Committed, Compare, Page, Query, Row, RowId, Store,
-    StoreError, StoreErrorKind, Table, Token, local,
+    Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
+    StoreError, StoreErrorKind, Table, Token,
 };
 use guildhall_core::{BoxFuture, Env, Key};
-use redb::{ReadTransaction, ReadableDatabase as _};
+use redb::{AccessGuard, ReadTransaction, ReadableDatabase as _};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 use crate::Settings;
-use crate::client::{ALREADY_OPEN, Client, ROWS, UNIQUE};
+use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, ROWS};
 use crate::writer::{self, Job, place_of, read_row};
 
 /// Rows in a file of this machine.
@@ -131,15 +130,16 @@ impl std::fmt::Debug for RedbStore {
 
 impl Store for RedbStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { batch: BatchReach::Any, unique: true, order: false, durable: true }
+        Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: true }
     }
 
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.ask("prepare", |answer| Job::Prepare(tables.to_vec(), answer)).await?
+            self.ask("prepare", |answer| Job::Prepare(tables.to_vec(), migrate, answer)).await?
         })
     }
 
@@ -183,76 +183,63 @@ impl Store for RedbStore {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         let asked = query.clone();
-        Box::pin(async move {
-            query.check()?;
-            self.look("query", move |transaction| answer(transaction, &asked)).await
-        })
+        Box::pin(self.look("query", move |transaction| answer(transaction, &asked)))
     }
 }
 
 fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadError> {
-    let kept = transaction.open_table(ROWS)?;
+    let span = query.span().map_err(ReadError::Row)?;
+    let rows = transaction.open_table(ROWS)?;
     let table = query.table;
-    let first = query.after.as_ref().map_or("", Key::as_str);
-    let mut from = Bound::Included((table.name, first, None));
-    if query.after.is_some() {
-        from = Bound::Excluded((table.name, first, None));
+    let read = |key: &str, bytes: &[u8]| {
+        let id = RowId { table, key: Key::from(key), sub: None };
+        let row = read_row(&id, bytes).map_err(ReadError::Row)?;
+        Ok((id.key, row))
+    };
+    if span.is_empty() {
+        return Ok(Page { rows: Vec::new(), next: None });
     }
-    let mut to = Bound::Unbounded;
-    // A unique value has one row at most: no need to look at the others.
-    let only = only_key(transaction, query)?;
-    match &only {
-        Some(Some(key)) if query.after.as_ref().is_none_or(|after| after < key) => {
-            from = Bound::Included((table.name, key.as_str(), None));
-            to = from;
-        }
-        Some(_) => {
-            return Ok(Page { rows: Vec::new(), more: false });
-        }
-        None => {}
-    }
-    let mut page = Page { rows: Vec::new(), more: false };
-    for entry in kept.range::<(&str, &str, Option<&str>)>((from, to))? {
-        let (at, bytes) = entry?;
-        let (name, key, sub) = at.value();
-        if name != table.name {
-            break;
-        }
+    let Some(column) = span.column else {
+        let behind = behind(table.name);
+        let found = (table.name, span.from.1.as_str(), None)..(behind.as_str(), "", None);
+        let found = rows.range::<(&str, &str, Option<&str>)>(found)?;
+        return query.page(found.filter_map(|entry| match entry {
+            Ok((at, bytes)) => {
+                let (_, key, sub) = at.value();
+                sub.is_none().then(|| read(key, bytes.value()))
+            }
+            Err(error) => Some(Err(error.into())),
+        }));
+    };
+    let index = transaction.open_table(INDEX)?;
+    let from = (table.name, column, &span.from.0[..], span.from.1.as_str(), None);
+    let to = match &span.to {
+        Some((value, key)) => (table.name, column, &value[..], key.as_str(), None),
+        None => (table.name, column + 1, &[][..], "", None),
+    };
+    let found = index.range::<(&str, u32, &[u8], &str, Option<&str>)>(from..to)?;
+    let row = |entry: Result<(AccessGuard<'_, IndexKey>, _), redb::StorageError>| {
+        let at = match entry {
+            Ok((at, _)) => at,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let (.., key, sub) = at.value();
         if sub.is_some() {
-            continue;
+            return None;
         }
-        let key = Key::from(key);
-        let id = RowId { table, key: key.clone(), sub: None };
-        let row = read_row(&id, bytes.value()).map_err(ReadError::Row)?;
-        if !query.matches(&key, &row) {
-            continue;
+        match rows.get((table.name, key, None)) {
+            Ok(bytes) => Some(read(key, bytes?.value())),
+            Err(error) => Some(Err(error.into())),
         }
-        if page.rows.len() == query.page_rows() {
-            page.more = true;
-            break;
-        }
-        page.rows.push((key, row));
+    };
+    if span.down {
+        query.page(found.rev().filter_map(row))
+    } else {
+        query.page(found.filter_map(row))
     }
-    Ok(page)
 }
 
-/// The key of the one row that can match, if the query asks for a unique value; `Some(None)` when nobody has it.
-fn only_key(
-    transaction: &ReadTransaction,
-    query: &Query,
-) -> Result<Option<Option<Key>>, ReadError> {
-    let unique = query.conditions.iter().find_map(|condition| {
-        let column = query.table.column(condition.column)?;
-        let asks_for_one = column.unique && condition.compare == Compare::Equal;
-        let value = local::unique_bytes(&condition.value)?;
-        asks_for_one.then_some((query.table.name, condition.column, value))
-    });
-    let Some((table, column, value)) = unique else {
-        return Ok(None);
-    };
-    let place = transaction.open_table(UNIQUE)?.get((table, column, value.as_slice()))?;
-    Ok(Some(place.and_then(|place| match place.value() {
-        (key, None) => Some(Key::from(key)),
-        (_, Some(_)) => None,
-    })))
+/// What comes directly after all that begins with this table name.
+pub(crate) fn behind(table: &str) -> String {
+    format!("{table}\0")
 }

@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use guildhall_core::store::local::{self, Place, Rows};
+use guildhall_core::store::index::{self, Entry, Place};
+use guildhall_core::store::local::{self, Rows};
+use guildhall_core::store::schema::{self, Change, Schema};
 use guildhall_core::store::{
-    Batch, Committed, Row, RowId, StoreError, StoreErrorKind, Table as Entity, Token,
+    Batch, Committed, Migrate, Row, RowId, StoreError, StoreErrorKind, Table as Entity, Token,
 };
 use guildhall_core::{Env, Key};
 use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::client::{Client, ROWS, RowKey, SCHEMAS, UNIQUE, UniqueKey, UniqueRow};
+use crate::client::{Client, INDEX, IndexKey, ROWS, RowKey, SCHEMAS};
 use crate::row;
+use crate::store::behind;
 
 /// A write that waits, and where its answer goes.
 pub(crate) enum Job {
-    Prepare(Vec<&'static Entity>, Answer<()>),
+    Prepare(Vec<&'static Entity>, Migrate, Answer<()>),
     Claim(Vec<RowId>, Token, Answer<Vec<Row>>),
     Commit(Vec<Batch>, oneshot::Sender<Vec<Result<Committed, StoreError>>>),
 }
@@ -98,9 +101,7 @@ type Reply = Box<dyn FnOnce(Option<&StoreError>)>;
 impl Job {
     fn run(self, open: &mut Open<'_>) -> Reply {
         match self {
-            Self::Prepare(tables, answer) => {
-                reply(tables.iter().try_for_each(|table| open.prepare(table)), answer)
-            }
+            Self::Prepare(tables, migrate, answer) => reply(open.prepare(&tables, migrate), answer),
             Self::Claim(rows, by, answer) => reply(local::claim(open, &rows, &by), answer),
             Self::Commit(batches, answer) => {
                 let done: Vec<_> = batches.iter().map(|batch| local::commit(open, batch)).collect();
@@ -117,7 +118,7 @@ impl Job {
 
     fn fail(self, error: &StoreError) {
         match self {
-            Self::Prepare(_, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Prepare(.., answer) => drop(answer.send(Err(error.clone()))),
             Self::Claim(.., answer) => drop(answer.send(Err(error.clone()))),
             Self::Commit(batches, answer) => {
                 drop(answer.send(vec![Err(error.clone()); batches.len()]));
@@ -136,8 +137,10 @@ fn reply<T: 'static>(done: Result<T, StoreError>, answer: Answer<T>) -> Reply {
 struct Open<'a> {
     client: &'a Client,
     rows: Table<'a, RowKey, &'static [u8]>,
-    unique: Table<'a, UniqueKey, UniqueRow>,
+    index: Table<'a, IndexKey, ()>,
     schemas: Table<'a, &'static str, &'static [u8]>,
+    /// Those that were read already.
+    seen: RefCell<BTreeMap<String, Arc<Schema>>>,
     /// Something was written.
     dirty: bool,
     /// The first failure of the file: the transaction must not be committed.
@@ -150,55 +153,47 @@ impl<'a> Open<'a> {
         Ok(Self {
             client,
             rows: transaction.open_table(ROWS).map_err(failed)?,
-            unique: transaction.open_table(UNIQUE).map_err(failed)?,
+            index: transaction.open_table(INDEX).map_err(failed)?,
             schemas: transaction.open_table(SCHEMAS).map_err(failed)?,
+            seen: RefCell::default(),
             dirty: false,
             broken: RefCell::default(),
         })
     }
 
-    fn prepare(&mut self, table: &'static Entity) -> Result<(), StoreError> {
-        let damaged = |why| StoreError::new(StoreErrorKind::Invalid, "prepare", table.name, why);
-        let bytes = self.schemas.get(table.name).map_err(|e| self.fault(e))?;
-        let seen = bytes.map(|bytes| row::decode_schema(bytes.value())).transpose();
-        let seen = seen.map_err(damaged)?.unwrap_or_default();
-        let schema = seen.evolve(table)?;
-        if schema == seen {
-            return Ok(());
-        }
-        if !schema.unique().eq(seen.unique()) {
-            self.index(table)?;
-        }
-        let bytes = row::encode_schema(&schema);
-        let kept = self.schemas.insert(table.name, bytes.as_slice()).map(drop);
-        self.dirty = true;
-        kept.map_err(|e| self.fault(e))
-    }
-
-    /// Notes the unique values of rows that were written when other columns were unique.
-    fn index(&mut self, table: &'static Entity) -> Result<(), StoreError> {
-        let mut found: BTreeMap<(u32, Vec<u8>), Place> = BTreeMap::new();
-        for entry in self.rows.range((table.name, "", None)..).map_err(|e| self.fault(e))? {
-            let (at, bytes) = entry.map_err(|e| self.fault(e))?;
-            let (name, key, sub) = at.value();
-            if name != table.name {
-                break;
-            }
-            let id = RowId { table, key: key.into(), sub: sub.map(Key::from) };
-            let place = (id.key.clone(), id.sub.clone());
-            for (column, value) in local::unique_values(table, &read_row(&id, bytes.value())?) {
-                if let Some(other) = found.insert((column, value), place.clone()) {
-                    return Err(local::taken_value(table, column, &id, &other));
-                }
-            }
-        }
-        self.dirty = true;
-        let cleared = self.unique.retain(|(name, ..), _| name != table.name);
-        cleared.map_err(|e| self.fault(e))?;
-        for ((column, value), place) in found {
-            self.set_unique(table.name, column, &value, Some(&place))?;
+    fn prepare(&mut self, tables: &[&'static Entity], migrate: Migrate) -> Result<(), StoreError> {
+        let changes = schema::plan(tables, migrate, |table| {
+            self.schema(table.name).map(|schema| Schema::clone(&schema))
+        })?;
+        let entries = changes
+            .iter()
+            .map(|change| if change.index { self.rebuild(change) } else { Ok(Vec::new()) });
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        for (change, entries) in changes.into_iter().zip(entries) {
+            let name = change.table.name;
+            let bytes = row::encode_schema(&change.schema);
+            let kept = self.schemas.insert(name, bytes.as_slice()).map(drop);
+            kept.map_err(|e| self.fault(e))?;
+            self.dirty = true;
+            self.seen.borrow_mut().insert(name.to_owned(), Arc::new(change.schema));
+            entries.iter().try_for_each(|entry| self.set_entry(name, entry, true))?;
         }
         Ok(())
+    }
+
+    /// The entries of rows that were written before their columns had an index.
+    fn rebuild(&self, change: &Change) -> Result<Vec<Entry>, StoreError> {
+        let table = change.table;
+        let behind = behind(table.name);
+        let rows = self.rows.range((table.name, "", None)..(behind.as_str(), "", None));
+        let rows = rows.map_err(|e| self.fault(e))?.map(|entry| {
+            let (at, bytes) = entry.map_err(|e| self.fault(e))?;
+            let (_, key, sub) = at.value();
+            let id = RowId { table, key: key.into(), sub: sub.map(Key::from) };
+            let row = read_row(&id, bytes.value())?;
+            Ok((id, row))
+        });
+        index::rebuild(change, rows)
     }
 
     fn fault(&self, error: redb::StorageError) -> StoreError {
@@ -220,28 +215,38 @@ impl Rows for Open<'_> {
         kept.map_err(|e| self.fault(e))
     }
 
-    fn unique(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
-        let place = self.unique.get((table, column, value)).map_err(|e| self.fault(e))?;
-        Ok(place.map(|place| {
-            let (key, sub) = place.value();
+    fn schema(&self, table: &str) -> Result<Arc<Schema>, StoreError> {
+        if let Some(seen) = self.seen.borrow().get(table) {
+            return Ok(Arc::clone(seen));
+        }
+        let bytes = self.schemas.get(table).map_err(|e| self.fault(e))?;
+        let schema = bytes.map(|bytes| row::decode_schema(bytes.value())).transpose();
+        let schema =
+            Arc::new(schema.map_err(|why| damaged("read", table, &why))?.unwrap_or_default());
+        self.seen.borrow_mut().insert(table.to_owned(), Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    fn holder(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
+        let from = (table, column, value, "", None);
+        let next = [value, &[0]].concat();
+        let to = (table, column, next.as_slice(), "", None);
+        let mut found = self.index.range(from..to).map_err(|e| self.fault(e))?;
+        let first = found.next().transpose().map_err(|e| self.fault(e))?;
+        Ok(first.map(|(at, _)| {
+            let (.., key, sub) = at.value();
             (key.into(), sub.map(Key::from))
         }))
     }
 
-    fn set_unique(
-        &mut self,
-        table: &str,
-        column: u32,
-        value: &[u8],
-        place: Option<&Place>,
-    ) -> Result<(), StoreError> {
+    fn set_entry(&mut self, table: &str, entry: &Entry, there: bool) -> Result<(), StoreError> {
         self.dirty = true;
-        let at = (table, column, value);
-        let kept = match place {
-            Some((key, sub)) => {
-                self.unique.insert(at, (key.as_str(), sub.as_ref().map(Key::as_str))).map(drop)
-            }
-            None => self.unique.remove(at).map(drop),
+        let (column, value, (key, sub)) = entry;
+        let at = (table, *column, value.as_slice(), key.as_str(), sub.as_ref().map(Key::as_str));
+        let kept = if there {
+            self.index.insert(at, ()).map(drop)
+        } else {
+            self.index.remove(at).map(drop)
         };
         kept.map_err(|e| self.fault(e))
     }
@@ -254,8 +259,10 @@ pub(crate) fn place_of(id: &RowId) -> (&str, &str, Option<&str>) {
 
 /// Reads the row `id`; a damaged one is an error of whoever asks for it.
 pub(crate) fn read_row(id: &RowId, bytes: &[u8]) -> Result<Row, StoreError> {
-    row::decode(bytes).map_err(|why| {
-        let message = format!("the row in the file is damaged: {why}; restore it from a backup");
-        StoreError::new(StoreErrorKind::Invalid, "read", id, message)
-    })
+    row::decode(bytes).map_err(|why| damaged("read", id, &why))
+}
+
+fn damaged(operation: &'static str, subject: impl ToString, why: &str) -> StoreError {
+    let message = format!("what the file holds is damaged: {why}; restore it from a backup");
+    StoreError::new(StoreErrorKind::Invalid, operation, subject, message)
 }

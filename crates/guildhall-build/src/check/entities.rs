@@ -7,7 +7,6 @@ use prost_reflect::{Kind, MessageDescriptor};
 use super::{Report, rpc};
 use crate::options::FieldOptions;
 use crate::program::{Entity, Field, Program, in_oneof};
-use crate::rust::camel;
 
 /// As many as there are dirty bits.
 const COLUMNS_MAX: usize = 128;
@@ -46,7 +45,6 @@ pub(super) fn entity(entity: &Entity, report: &mut Report<'_>) {
     for field in entity.columns() {
         column(entity, field, report);
     }
-    views(entity, report);
 }
 
 fn column(entity: &Entity, field: &Field, report: &mut Report<'_>) {
@@ -94,31 +92,6 @@ fn contains(
     )
 }
 
-fn views(entity: &Entity, report: &mut Report<'_>) {
-    let mut variants = HashMap::new();
-    for view in entity.views() {
-        let plain = view.starts_with(|c: char| c.is_ascii_lowercase())
-            && view.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if !plain {
-            report.at(
-                &entity.desc,
-                format!(
-                    "view `{view}` of {} is not a name like `brief` or `own_team`",
-                    entity.desc.name()
-                ),
-            );
-        } else if let Some(other) = variants.insert(camel(view), view) {
-            report.at(
-                &entity.desc,
-                format!(
-                    "views `{other}` and `{view}` of {} are one name in Rust; rename one",
-                    entity.desc.name()
-                ),
-            );
-        }
-    }
-}
-
 pub(super) fn tables(entities: &[Entity], report: &mut Report<'_>) {
     let mut seen: HashMap<&str, &Entity> = HashMap::new();
     for entity in entities.iter().filter(|entity| !entity.table.is_empty()) {
@@ -136,7 +109,7 @@ pub(super) fn tables(entities: &[Entity], report: &mut Report<'_>) {
     }
 }
 
-/// Field options where they do nothing.
+/// Field options where they do nothing. Views are for parts of entities, too.
 pub(super) fn strays(program: &Program, report: &mut Report<'_>) {
     for message in &program.messages {
         if program.entities.iter().any(|entity| entity.desc == *message) {
@@ -146,11 +119,15 @@ pub(super) fn strays(program: &Program, report: &mut Report<'_>) {
             let pool = message.parent_pool();
             // Whatever cannot be read is no option of ours.
             let options = crate::options::read::<FieldOptions>(pool, "field", &field.options());
-            if let Ok(Some(_)) = options {
+            let for_entities =
+                |it: &FieldOptions| it.views.is_empty() || it.key || it.unique || it.index;
+            if let Ok(Some(options)) = options
+                && for_entities(&options)
+            {
                 report.at(
                     &field,
                     format!(
-                        "`{}.{}` has guildhall.field options, but {} is no entity; add option (guildhall.entity), or drop them",
+                        "`{}.{}` has guildhall.field options other than views, but {} is no entity; add option (guildhall.entity), or drop them",
                         message.name(),
                         field.name(),
                         message.name()

@@ -1,21 +1,30 @@
-//! Entities: a message with dirty bits, its table, and its views.
+//! Entities: a message with dirty bits, and its table.
 
 use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
-use crate::program::{Entity, Field, is_optional};
+use super::{tags, views};
+use crate::options::FieldOptions;
+use crate::program::{Entity, Field, Program, held, is_optional};
 use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
 
 /// The entity of a message.
-pub(crate) fn entity(entity: &Entity) -> String {
+pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
     let name = camel(entity.desc.name());
     let mut setters = String::new();
     for (bit, field) in entity.columns().enumerate() {
         setters += &setter(entity, bit, field);
     }
-    let key = snake(key(entity).desc.name());
-    let (view, views) = views(entity);
+    let indexes: String = entity.fields.iter().map(|field| index(entity, field)).collect();
+    let (key, key_type) = (key(entity), value_type(entity.desc.package_name(), &key(entity).desc));
+    let (key_takes, key_value) = match key.desc.kind() {
+        Kind::String => (format!("impl ::core::convert::Into<{key_type}>"), "{key}.into()"),
+        _ => (key_type, "{key}"),
+    };
+    let key = snake(key.desc.name());
+    let key_value = key_value.replace("{key}", &key);
+    let (view, views) = views::entity(entity, program);
     format!(
         "{table}
         /// [`{name}`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
@@ -26,6 +35,14 @@ pub(crate) fn entity(entity: &Entity) -> String {
         }}
 
         impl {name}Entity {{
+            {indexes}
+            /// Makes one that is in no store yet, for `Rows::create`.
+            pub fn new({key}: {key_takes}) -> Self {{
+                let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
+                let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
+                Self {{ state, meta: ::guildhall::codegen::EntityMeta::new(key, 0, false) }}
+            }}
+
             {setters}
             /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
             pub fn exists(&self) -> bool {{
@@ -80,6 +97,23 @@ fn table(entity: &Entity) -> String {
         table = shouty(entity.desc.name()),
         store_name = entity.table,
         key = column(key(entity)),
+    )
+}
+
+/// `BY_X`, of a field that queries may ask for.
+fn index(entity: &Entity, field: &Field) -> String {
+    let FieldOptions { index, unique, .. } = field.options;
+    if !index && !unique {
+        return String::new();
+    }
+    format!(
+        "/// For queries by `{plain}`.
+        pub const BY_{shouty}: ::guildhall::codegen::Index<Self, {value}> =
+            ::guildhall::codegen::Index::new({number});\n",
+        plain = bare(field.desc.name()),
+        shouty = shouty(field.desc.name()),
+        value = value_type(entity.desc.package_name(), &field.desc),
+        number = field.desc.number(),
     )
 }
 
@@ -204,28 +238,12 @@ fn implementation(entity: &Entity) -> String {
     let name = camel(entity.desc.name());
     let key = key(entity);
     let (mut loads, mut saves) = (String::new(), String::new());
+    let holds_messages = entity.columns().any(|field| held(&field.desc).is_some());
+    let meta = if holds_messages { "mut meta" } else { "meta" };
     for (bit, field) in entity.columns().enumerate() {
-        let (number, plain) = (field.desc.number(), snake(field.desc.name()));
-        let value = if field.is_proto() {
-            let _ = write!(
-                loads,
-                "{number} => ::guildhall::codegen::load_proto(
-                    Self::TABLE, key, {number}, value, &mut state,
-                )?,"
-            );
-            format!(
-                "::guildhall::codegen::proto_value(&mut self.state, |a, b| {{
-                    ::core::mem::swap(&mut a.{plain}, &mut b.{plain});
-                }})"
-            )
-        } else {
-            let _ = write!(
-                loads,
-                "{number} => state.{plain} =
-                    ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?,"
-            );
-            format!("::guildhall::codegen::scalar_value(&self.state.{plain})")
-        };
+        let number = field.desc.number();
+        let (load, value) = load_and_value(entity, field);
+        let _ = write!(loads, "{number} => {load},");
         let _ = write!(
             saves,
             "if wanted & (1 << {bit}) != 0 {{
@@ -241,7 +259,7 @@ fn implementation(entity: &Entity) -> String {
             fn load(
                 key: &::guildhall::codegen::Key,
                 columns: ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
-                meta: ::guildhall::codegen::EntityMeta,
+                {meta}: ::guildhall::codegen::EntityMeta,
             ) -> ::core::result::Result<Self, ::guildhall::codegen::LoadError> {{
                 let mut state = {name} {{
                     {key_name}: ::guildhall::codegen::key_field(Self::TABLE, key)?,
@@ -277,43 +295,32 @@ fn implementation(entity: &Entity) -> String {
     )
 }
 
-/// `fn view` and the enum of views; both empty where no field is in a view.
-fn views(entity: &Entity) -> (String, String) {
-    let views = entity.views();
-    if views.is_empty() {
-        return (String::new(), String::new());
-    }
-    let name = camel(entity.desc.name());
-    let key = snake(key(entity).desc.name());
-    let (mut variants, mut arms) = (String::new(), String::new());
-    for view in views {
-        let variant = camel(view);
-        let _ = write!(variants, "/// View `{view}`.\n{variant},\n");
-        let seen = |field: &&Field| field.options.views.iter().any(|it| it == view);
-        let mut fields = String::new();
-        for field in entity.columns().filter(seen) {
-            let plain = snake(field.desc.name());
-            let _ = write!(fields, "{plain}: ::core::clone::Clone::clone(&self.state.{plain}),");
-        }
-        let _ = write!(
-            arms,
-            "{name}View::{variant} => {name} {{
-                {key}: ::core::clone::Clone::clone(&self.state.{key}),
-                {fields}
-                ..::core::default::Default::default()
-            }},"
+/// How a column becomes the field, and the field the column.
+fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
+    let (number, plain) = (field.desc.number(), snake(field.desc.name()));
+    let swap = format!("|a, b| {{ ::core::mem::swap(&mut a.{plain}, &mut b.{plain}); }}");
+    if let Some(tags) = tags::of(&field.desc, entity.desc.package_name()) {
+        let tags = format!("const {{ &::guildhall::codegen::Tags(&[({number}, {tags})]) }}");
+        let load = format!(
+            "::guildhall::codegen::load_message(
+                key, (Self::TABLE, {number}, {tags}), value, &mut state, &mut meta,
+            )?"
         );
+        let value = format!(
+            "::guildhall::codegen::message_value(
+                &mut self.state, {swap}, ({number}, {tags}), &self.meta,
+            )"
+        );
+        return (load, value);
     }
-    let function = format!(
-        "/// Copies the key and the fields of a view.
-        pub fn view(&self, view: {name}View) -> {name} {{
-            match view {{ {arms} }}
-        }}"
+    if field.is_proto() {
+        let load = format!(
+            "::guildhall::codegen::load_proto(Self::TABLE, key, {number}, value, &mut state)?"
+        );
+        return (load, format!("::guildhall::codegen::proto_value(&mut self.state, {swap})"));
+    }
+    let load = format!(
+        "state.{plain} = ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?"
     );
-    let views = format!(
-        "/// The views of [`{name}Entity`].
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum {name}View {{ {variants} }}\n"
-    );
-    (function, views)
+    (load, format!("::guildhall::codegen::scalar_value(&self.state.{plain})"))
 }

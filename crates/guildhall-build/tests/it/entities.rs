@@ -73,7 +73,7 @@ fn an_entity_is_not_inside_another_message() {
 fn field_options_are_for_entities() {
     check(
         "message Plain {\n  string a = 1 [(guildhall.field) = { index: true }]; }",
-        "3:3: error: `Plain.a` has guildhall.field options, but Plain is no entity; \
+        "3:3: error: `Plain.a` has guildhall.field options other than views, but Plain is no entity; \
          add option (guildhall.entity), or drop them",
     );
 }
@@ -134,5 +134,35 @@ fn views_are_declared_by_use_and_named_like_fields() {
     check(
         &with("string a = 2 [(guildhall.field) = { views: \"a_b\" views: \"a__b\" }];"),
         "2:1: error: views `a_b` and `a__b` of State are one name in Rust; rename one",
+    );
+}
+
+#[test]
+fn a_part_of_an_entity_has_views_of_its_own() {
+    let badge = |field: &str, views: &str| {
+        format!(
+            "message State {{ option (guildhall.entity) = {{ table: \"s\" }}; {KEY}\n  \
+             {field} = 2 [(guildhall.field) = {{ views: \"brief\" }}]; }}\n\
+             message Badge {{\n  string name = 1 [(guildhall.field) = {{ {views} }}]; }}"
+        )
+    };
+    for field in ["Badge badge", "repeated Badge badges", "map<string, Badge> badges"] {
+        accept(&badge(field, "views: \"brief\""));
+    }
+    check(
+        &badge("Badge badge", "views: \"breif\" views: \"brief\""),
+        "5:3: error: view `breif` of `Badge.name` shows nothing: no field that holds Badge is in view `breif`",
+    );
+}
+
+#[test]
+fn a_view_without_a_field_is_an_error() {
+    check(
+        &("message State { option (guildhall.entity) = { table: \"s\" };".to_owned()
+            + KEY
+            + "\n  Badge badge = 2 [(guildhall.field) = { views: \"brief\" views: \"full\" }]; }\n"
+            + "message Badge { string name = 1 [(guildhall.field) = { views: \"full\" }]; }"),
+        "3:3: error: `State.badge` is in view `brief`, but no field of Badge is; \
+         add views: \"brief\" to what may be seen of it, or drop it here",
     );
 }

@@ -80,11 +80,31 @@ impl Node {
 /// Collects the layers of a [`Config`]. The order of the calls does not matter between layers; within one, later wins.
 #[derive(Default)]
 pub struct ConfigBuilder {
-    presets: Tree,
+    sources: Sources,
     file: Tree,
+    wrong: Option<ConfigError>,
+}
+
+/// Where settings come from: what is needed to read the files once more.
+#[derive(Clone, Default)]
+pub(super) struct Sources {
+    presets: Tree,
+    /// And whether each must exist.
+    files: Vec<(PathBuf, bool)>,
     environment: Tree,
     program: Tree,
-    wrong: Option<ConfigError>,
+}
+
+impl Sources {
+    /// Reads the files as they are now; everything else stays.
+    pub(super) fn read(&self) -> Result<Config, ConfigError> {
+        let sources = Self { files: Vec::new(), ..self.clone() };
+        let builder = ConfigBuilder { sources, ..ConfigBuilder::default() };
+        let read = |builder: ConfigBuilder, (path, required): &(PathBuf, bool)| {
+            builder.read(path, *required)
+        };
+        self.files.iter().fold(builder, read).build()
+    }
 }
 
 impl ConfigBuilder {
@@ -99,6 +119,7 @@ impl ConfigBuilder {
     }
 
     fn read(mut self, path: &Path, required: bool) -> Self {
+        self.sources.files.push((path.to_owned(), required));
         let parsed = match std::fs::read_to_string(path) {
             Ok(text) => text.parse::<toml::Table>().map_err(|e| e.to_string()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !required => return self,
@@ -128,8 +149,9 @@ impl ConfigBuilder {
             };
             let key = key.to_ascii_lowercase().replace("__", ".");
             let origin = Origin::Variable(name.clone());
-            self.wrong =
-                self.wrong.or_else(|| put_text(&mut self.environment, &key, &text, &origin));
+            self.wrong = self
+                .wrong
+                .or_else(|| put_text(&mut self.sources.environment, &key, &text, &origin));
         }
         self
     }
@@ -142,21 +164,21 @@ impl ConfigBuilder {
             return self;
         };
         let origin = Origin::Flag(key.to_owned());
-        self.wrong = self.wrong.or_else(|| put_text(&mut self.program, key, text, &origin));
+        self.wrong = self.wrong.or_else(|| put_text(&mut self.sources.program, key, text, &origin));
         self
     }
 
     /// Sets `key` from the program, in the layer of the flags.
     pub fn set(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
         let node = Node::new(value.into(), None, &Origin::Program);
-        self.wrong = self.wrong.or_else(|| put_at(&mut self.program, key, node));
+        self.wrong = self.wrong.or_else(|| put_at(&mut self.sources.program, key, node));
         self
     }
 
     /// Sets `key` for those who say nothing else: between the defaults of its section and the file.
     pub fn preset(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
         let node = Node::new(value.into(), None, &Origin::Program);
-        self.wrong = self.wrong.or_else(|| put_at(&mut self.presets, key, node));
+        self.wrong = self.wrong.or_else(|| put_at(&mut self.sources.presets, key, node));
         self
     }
 
@@ -168,12 +190,12 @@ impl ConfigBuilder {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let mut given = self.file;
-        for layer in [self.environment, self.program] {
-            merge(&mut given, layer);
+        let (mut given, sources) = (self.file, self.sources);
+        for layer in [&sources.environment, &sources.program] {
+            merge(&mut given, layer.clone());
         }
-        let presets = self.presets;
-        Ok(Config(Arc::new(Settings { presets, given, claimed: Mutex::default() })))
+        let presets = sources.presets.clone();
+        Ok(Config(Arc::new(Settings { presets, given, claimed: Mutex::default(), sources })))
     }
 }
 
@@ -209,9 +231,17 @@ fn put(tree: &mut Tree, path: &[&str], node: Node) {
 /// Tables are joined, values are replaced.
 pub(super) fn merge(below: &mut Tree, above: Tree) {
     for (key, node) in above {
-        match (below.get_mut(&key), node) {
-            (Some(Node::Table(below, _)), Node::Table(above, _)) => merge(below, above),
-            (_, node) => drop(below.insert(key, node)),
+        match below.get_mut(&key) {
+            Some(below) => join(below, node),
+            None => drop(below.insert(key, node)),
         }
+    }
+}
+
+/// As [`merge`], of what stands under one key.
+pub(super) fn join(below: &mut Node, above: Node) {
+    match (below, above) {
+        (Node::Table(below, _), Node::Table(above, _)) => merge(below, above),
+        (below, above) => *below = above,
     }
 }

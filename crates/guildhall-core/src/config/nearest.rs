@@ -4,7 +4,7 @@
 const LISTED_MAX: usize = 12;
 
 /// `did you mean ..?`, or the known keys when none is near.
-pub(super) fn hint<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub fn hint<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known.clone().map(|k| (distance(key, k), k)).min();
     match near {
         Some((d, k)) if d <= 2.max(key.len() / 4) => format!("did you mean `{k}`?"),

@@ -117,6 +117,13 @@ impl<'a> Section<'a> {
                 if self.claimed.contains(&key) {
                     continue;
                 }
+                let within = format!("{key}.");
+                if let Node::Table(tree, _) = node
+                    && self.claimed.iter().any(|name| name.starts_with(&within))
+                {
+                    super::unclaimed(tree, &within, self.claimed).map_or(Ok(()), Err)?;
+                    continue;
+                }
                 let mut all = Vec::new();
                 let name = self.name.join(".");
                 list(self.shape, &name, &mut all);

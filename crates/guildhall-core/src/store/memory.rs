@@ -1,15 +1,15 @@
 //! [`MemoryStore`]: the whole contract in a process's memory, for tests and for games that keep nothing.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::local::{self, Place, Rows};
+use super::index::{self, Entry, Place};
+use super::local::{self, Rows};
 use super::query::{Page, Query};
 use super::row::{Batch, Committed, Row, RowId, Token};
-use super::schema::Schema;
+use super::schema::{self, Migrate, Schema};
 use super::table::Table;
 use super::{BatchReach, Capabilities, Store, StoreError};
 use crate::{BoxFuture, Key};
@@ -33,24 +33,25 @@ impl std::fmt::Debug for MemoryStore {
 
 #[derive(Default)]
 struct Tables {
-    schemas: BTreeMap<&'static str, Schema>,
+    schemas: BTreeMap<&'static str, Arc<Schema>>,
     rows: BTreeMap<(&'static str, Key, Option<Key>), Row>,
-    unique: BTreeMap<(String, u32, Vec<u8>), Place>,
+    index: BTreeSet<IndexEntry>,
 }
+
+/// Table, column, value, and which row has it.
+type IndexEntry = (&'static str, u32, Vec<u8>, Place);
 
 impl Store for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { batch: BatchReach::Any, unique: true, order: false, durable: false }
+        Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: false }
     }
 
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            let mut kept = self.0.lock();
-            tables.iter().try_for_each(|table| kept.prepare(table))
-        })
+        Box::pin(async move { self.0.lock().prepare(tables, migrate) })
     }
 
     fn claim<'a>(
@@ -82,51 +83,57 @@ impl Store for MemoryStore {
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(async move {
-            query.check()?;
-            Ok(self.0.lock().query(query))
-        })
+        Box::pin(async move { self.0.lock().query(query) })
     }
 }
 
 impl Tables {
-    fn prepare(&mut self, table: &'static Table) -> Result<(), StoreError> {
-        let schema = self.schemas.entry(table.name).or_default().evolve(table)?;
-        // Columns may have become unique since the rows were written.
-        let mut unique = BTreeMap::new();
-        for ((name, key, sub), row) in &self.rows {
-            if *name != table.name {
-                continue;
-            }
-            for (column, value) in local::unique_values(table, row) {
-                let place = (key.clone(), sub.clone());
-                if let Some(other) = unique.insert((table.name.to_owned(), column, value), place) {
-                    let id = RowId { table, key: key.clone(), sub: sub.clone() };
-                    return Err(local::taken_value(table, column, &id, &other));
-                }
-            }
+    fn prepare(&mut self, tables: &[&'static Table], migrate: Migrate) -> Result<(), StoreError> {
+        let changes = schema::plan(tables, migrate, |table| {
+            Ok(self.schemas.get(table.name).map(|seen| Schema::clone(seen)).unwrap_or_default())
+        })?;
+        let entries = changes.iter().map(|change| {
+            let table = change.table;
+            let rows = self.rows.iter().filter(|((name, ..), _)| *name == table.name);
+            let rows = rows.map(|((_, key, sub), row)| {
+                Ok((RowId { table, key: key.clone(), sub: sub.clone() }, row.clone()))
+            });
+            if change.index { index::rebuild(change, rows) } else { Ok(Vec::new()) }
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        for (change, entries) in changes.into_iter().zip(entries) {
+            let name = change.table.name;
+            self.schemas.insert(name, Arc::new(change.schema));
+            entries.iter().try_for_each(|entry| self.set_entry(name, entry, true))?;
         }
-        self.unique.retain(|(name, ..), _| name != table.name);
-        self.unique.append(&mut unique);
-        self.schemas.insert(table.name, schema);
         Ok(())
     }
 
-    fn query(&self, query: &Query) -> Page {
-        let name = query.table.name;
-        let from = match &query.after {
-            Some(key) => Bound::Excluded((name, key.clone(), None)),
-            None => Bound::Included((name, Key::from(""), None)),
+    fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let span = query.span()?;
+        let table = query.table.name;
+        if span.is_empty() {
+            return Ok(Page { rows: Vec::new(), next: None });
+        }
+        let Some(column) = span.column else {
+            let from = (table, Key::from(span.from.1), None);
+            let rows = self.rows.range(from..).take_while(|((name, ..), _)| *name == table);
+            let rows = rows.filter(|((_, _, sub), _)| sub.is_none());
+            return query.page(rows.map(|((_, key, _), row)| Ok((key.clone(), row.clone()))));
         };
-        let mut found = self
-            .rows
-            .range((from, Bound::Unbounded))
-            .take_while(|((table, ..), _)| *table == name)
-            .filter(|((_, key, sub), row)| sub.is_none() && query.matches(key, row))
-            .map(|((_, key, _), row)| (key.clone(), row.clone()));
-        let rows = found.by_ref().take(query.page_rows()).collect();
-        let more = found.next().is_some();
-        Page { rows, more }
+        let at = |(value, key)| (table, column, value, (Key::from(key), None));
+        let end = || (table, column + 1, Vec::new(), (Key::from(""), None));
+        let found = self.index.range(at(span.from)..span.to.map_or_else(end, at));
+        let found = found.filter(|(.., (_, sub))| sub.is_none());
+        let rows = |(_, _, _, (key, _)): &IndexEntry| {
+            let row = self.rows.get(&(table, key.clone(), None))?;
+            Some(Ok((key.clone(), row.clone())))
+        };
+        if span.down {
+            query.page(found.rev().filter_map(rows))
+        } else {
+            query.page(found.filter_map(rows))
+        }
     }
 }
 
@@ -140,22 +147,31 @@ impl Rows for Tables {
         Ok(())
     }
 
-    fn unique(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
-        Ok(self.unique.get(&(table.to_owned(), column, value.to_vec())).cloned())
+    fn schema(&self, table: &str) -> Result<Arc<Schema>, StoreError> {
+        Ok(self.schemas.get(table).cloned().unwrap_or_default())
     }
 
-    fn set_unique(
-        &mut self,
-        table: &str,
-        column: u32,
-        value: &[u8],
-        place: Option<&Place>,
-    ) -> Result<(), StoreError> {
-        let at = (table.to_owned(), column, value.to_vec());
-        match place {
-            Some(place) => self.unique.insert(at, place.clone()),
-            None => self.unique.remove(&at),
+    fn holder(&self, table: &str, column: u32, value: &[u8]) -> Result<Option<Place>, StoreError> {
+        let Some(name) = self.schemas.get_key_value(table).map(|(name, _)| *name) else {
+            return Ok(None);
         };
+        let from = (name, column, value.to_vec(), (Key::from(""), None));
+        let first = self.index.range(from..).next();
+        let first = first.filter(|(t, c, v, _)| (*t, *c, &v[..]) == (name, column, value));
+        Ok(first.map(|(.., place)| place.clone()))
+    }
+
+    fn set_entry(&mut self, table: &str, entry: &Entry, there: bool) -> Result<(), StoreError> {
+        let Some(name) = self.schemas.get_key_value(table).map(|(name, _)| *name) else {
+            return Ok(());
+        };
+        let (column, value, place) = entry.clone();
+        let entry = (name, column, value, place);
+        if there {
+            self.index.insert(entry);
+        } else {
+            self.index.remove(&entry);
+        }
         Ok(())
     }
 }

@@ -1,19 +1,27 @@
-//! Questions to one table, answered page by page in the order of the key's text.
+//! Questions to one table, answered page by page in the order of the key's text or of an indexed column.
 
 use super::row::Row;
 use super::table::{Table, Value};
 use crate::Key;
+
+/// The most rows one page of a query holds.
+pub const PAGE_ROWS_MAX: usize = 1000;
+
+/// The most rows that are looked at for one page: where conditions leave few of them, a page ends early.
+pub const PAGE_LOOKS_MAX: usize = 10_000;
 
 /// A question: rows of one table that meet all conditions.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The table.
     pub table: &'static Table,
-    /// All must hold.
+    /// All must hold. Their columns are indexed.
     pub conditions: Vec<Condition>,
-    /// Keys after this one only: the last key of the page before.
-    pub after: Option<Key>,
-    /// At most this many rows.
+    /// In which order.
+    pub order: Order,
+    /// What comes after this only: `Page::next` of the page before.
+    pub after: Option<Cursor>,
+    /// At most this many rows, at least 1; never more than [`PAGE_ROWS_MAX`].
     pub limit: usize,
 }
 
@@ -39,11 +47,32 @@ pub enum Compare {
     Greater,
 }
 
+/// In which order rows come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By ascending text of the key. Conditions that are ranges need one of the other orders.
+    #[default]
+    Key,
+    /// By the value of this column, the smallest first; equal ones by the text of the key.
+    Up(u32),
+    /// The opposite of [`Order::Up`], equal ones included.
+    Down(u32),
+}
+
+/// A place in an order of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor {
+    /// The value of the order's column; `None` where the order is the key's.
+    pub value: Option<Value>,
+    /// The key.
+    pub key: Key,
+}
+
 /// Some of the answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// Rows with their keys, by ascending text of the key.
+    /// Rows with their keys, in the query's order.
     pub rows: Vec<(Key, Row)>,
-    /// Whether there may be more.
-    pub more: bool,
+    /// Where to go on; `None` when there is nothing more. A page may have few rows, or none, and yet have this.
+    pub next: Option<Cursor>,
 }

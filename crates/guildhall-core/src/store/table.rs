@@ -22,6 +22,12 @@ impl Table {
         let at = self.columns.binary_search_by_key(&number, |c| c.number).ok()?;
         Some(&self.columns[at])
     }
+
+    /// The numbers of the columns whose bits are set: bit n is the n-th column beside the key.
+    pub fn numbers(&self, bits: u128) -> Vec<u32> {
+        let columns = self.columns.iter().zip(0..u128::BITS);
+        columns.filter(|(_, bit)| bits & (1 << bit) != 0).map(|(column, _)| column.number).collect()
+    }
 }
 
 /// One top-level field of an entity.
@@ -35,8 +41,15 @@ pub struct Column {
     pub kind: Kind,
     /// No two rows have the same value.
     pub unique: bool,
-    /// Queries by it are quick.
+    /// Queries may ask for it.
     pub index: bool,
+}
+
+impl Column {
+    /// Whether queries may ask for it: unique columns have an index too.
+    pub fn is_indexed(&self) -> bool {
+        self.index || self.unique
+    }
 }
 
 /// How a column is kept: scalars natively, everything else as protobuf bytes.

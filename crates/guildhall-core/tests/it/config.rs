@@ -261,3 +261,51 @@ fn a_preset_is_over_the_defaults_and_under_everything_else() {
     let config = Config::builder().preset("link.window", 5).set("link.window", 6).build().unwrap();
     assert_eq!(config.section::<Link>("link").unwrap().window, 6);
 }
+
+#[test]
+fn a_quoted_name_with_dots_is_the_same_section_as_tables_in_tables() {
+    let (_dir, builder) = file("[limits.\"game.Role/PowerUp\"]\nframe_bytes = 7\n");
+    let config = builder.build().unwrap();
+    config.claim("limits.game.Role/PowerUp");
+    let defaults = Limits { frame_bytes: 0 };
+    let all: Result<Limits, _> = config.section_over("limits", &defaults);
+    assert_eq!(all.unwrap(), defaults, "it is no part of the section around it");
+    let limits: Limits = config.section_over("limits.game.Role/PowerUp", &defaults).unwrap();
+    assert_eq!(limits.frame_bytes, 7);
+    let config = Config::builder().flag("limits.game.Role/PowerUp.frame_bytes=8").build().unwrap();
+    config.claim("limits.game.Role/PowerUp");
+    let _all: Limits = config.section_over("limits", &defaults).unwrap();
+    let limits: Limits = config.section_over("limits.game.Role/PowerUp", &defaults).unwrap();
+    assert_eq!(limits.frame_bytes, 8);
+}
+
+#[test]
+fn a_section_that_nobody_claimed_is_an_error_also_in_a_table_with_others() {
+    for text in ["[limits.\"game.Rolle\"]\nx = 1\n", "[limits.game.Rolle]\nx = 1\n"] {
+        let (_dir, builder) = file(text);
+        let config = builder.build().unwrap();
+        config.claim("limits.game.Role");
+        let read: Result<Limits, _> = config.section_over("limits", &Limits { frame_bytes: 0 });
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("did you mean `limits.game.Role`?"), "{error}");
+    }
+}
+
+#[test]
+fn read_once_more_it_says_which_keys_have_changed() {
+    let (dir, builder) = file("[link]\nwindow = 1\ntls = true\n");
+    let before = builder.flag("link.share=0.5").build().unwrap();
+    let _claimed: Link = before.section("link").unwrap();
+    std::fs::write(dir.path().join("guildhall.toml"), "[link]\nwindow = 2\nshare = 0.1\n").unwrap();
+    let after = before.reread().unwrap();
+    assert_eq!(after.changed_since(&before), ["link.tls", "link.window"], "the flag still wins");
+    assert_eq!(after.section::<Link>("link").unwrap().window, 2);
+    assert_eq!(before.section::<Link>("link").unwrap().window, 1);
+    after.check_unclaimed().unwrap();
+    std::fs::write(dir.path().join("guildhall.toml"), "[lnk]\nwindow = 2\n").unwrap();
+    let error = before.reread().unwrap().check_unclaimed().unwrap_err().to_string();
+    assert!(error.contains("did you mean `link`?"), "{error}");
+    std::fs::write(dir.path().join("guildhall.toml"), "[link\n").unwrap();
+    let error = before.reread().unwrap_err().to_string();
+    assert!(error.contains("guildhall.toml") && error.contains("line 1"), "{error}");
+}

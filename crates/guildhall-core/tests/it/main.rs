@@ -6,5 +6,6 @@ mod addresses;
 mod config;
 mod env;
 mod fence;
+mod query;
 mod schema;
 mod static_list;

@@ -3,3 +3,4 @@
 mod role;
 mod saving;
 mod state;
+mod unknown;

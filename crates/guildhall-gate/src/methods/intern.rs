@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_core::{KeyField, KeyKind, MethodDesc, Model, Route};
+use guildhall_core::MethodDesc;
 use guildhall_runtime::proto::MethodInfo;
-use guildhall_runtime::proto::method_info;
-use guildhall_wire::method_id;
+use guildhall_runtime::raw::describe;
 use prost::Message as _;
 
 /// Each distinct description is leaked once: calls in flight, on any worker, hold it without counting references, as they do
@@ -34,45 +33,4 @@ impl Interned {
         self.by_content.insert(content, desc);
         Ok(desc)
     }
-}
-
-fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
-    let service = info.path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
-    let (service, _) = service.ok_or_else(|| format!("`{}` is no path of a method", info.path))?;
-    let kind = match info.key_kind() {
-        method_info::KeyKind::Text => KeyKind::Text,
-        method_info::KeyKind::Uint => KeyKind::Uint,
-        method_info::KeyKind::Int => KeyKind::Int,
-    };
-    Ok(MethodDesc {
-        id: method_id(&info.path),
-        service: leak(service),
-        path: leak(&info.path),
-        index: info.index as usize,
-        model: match info.model() {
-            method_info::Model::Concurrent => Model::Concurrent,
-            method_info::Model::Serial => Model::Serial,
-            method_info::Model::Interleaved => Model::Interleaved,
-            method_info::Model::Actor => Model::Actor,
-            method_info::Model::Client => Model::Client,
-        },
-        key: (info.key != 0).then_some(KeyField { number: info.key, kind }),
-        key_from_player: info.key_from_player,
-        route: match info.route() {
-            method_info::Route::Random => Route::Random,
-            method_info::Route::Hash => Route::Hash,
-            method_info::Route::Single => Route::Single,
-        },
-        oneway: info.oneway,
-        trace: info.trace,
-        client: info.client,
-        durable: info.durable,
-        idempotent: info.idempotent,
-        create: info.create,
-        timeout_ms: info.timeout_ms,
-    })
-}
-
-fn leak(text: &str) -> &'static str {
-    Box::leak(text.to_owned().into_boxed_str())
 }

@@ -50,6 +50,23 @@ async fn a_method_can_have_a_rate_of_its_own() {
     assert_ne!(refused.reason, reason::LIMITED);
 }
 
+/// The test mode of the frameworks before: five calls back to back, of which two may pass.
+#[tokio::test]
+async fn what_the_app_limits_is_told_and_the_connection_stays() {
+    // One is the scout's.
+    let limit = "limits.room.Directory/Find.rates=[{ calls = 3, per_ms = 600000 }]";
+    let world = world_with(|config| config.flag(limit)).await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let mut told = Vec::new();
+    for id in 1..=5 {
+        let answer = client.call::<_, FindRsp>(id, FIND, &find("x")).await;
+        told.push(answer.map_or_else(|refused| refused.reason, |_| 0));
+    }
+    assert_eq!(told, [0, 0, reason::LIMITED, reason::LIMITED, reason::LIMITED]);
+    let other = client.call::<_, FindRsp>(6, "/room.Room/Say", &find("")).await.unwrap_err();
+    assert_ne!(other.reason, reason::LIMITED);
+}
+
 #[tokio::test]
 async fn a_silent_client_is_asked_and_then_cut() {
     let world = world_with(|c| c.set("gate.heartbeat_ms", 100).set("gate.idle_ms", 600)).await;

@@ -13,6 +13,8 @@ use crate::cx::Cx;
 pub(crate) trait Admin: Send + Sync {
     /// The type of the actors.
     fn actor(&self) -> TypeId;
+    /// The name of the type.
+    fn name(&self) -> &'static str;
     /// How many there are.
     fn count(&self) -> usize;
     /// Their keys, in order.

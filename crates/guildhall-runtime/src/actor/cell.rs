@@ -70,6 +70,10 @@ pub(super) enum Job {
 pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
 
 /// What waits in the mailbox.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are calls, and a box would be one more allocation for each"
+)]
 enum Letter {
     Call(Call),
     /// The message of the timer with this number.

@@ -310,6 +310,10 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
         TypeId::of::<A>()
     }
 
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
     fn count(&self) -> usize {
         self.count.get()
     }

@@ -116,7 +116,9 @@ async fn run<A: Actor, S: ActorServices<A>>(
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
-    if method.durable && active.actor.state().is_dirty() {
+    // What an earlier turn has changed and a save still carries is not in the store either.
+    let state = active.actor.state();
+    if method.durable && (state.is_dirty() || state.saving() > 0) {
         let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
         match cell.app.env.until(limit, save_all(cell, &mut active)).await {
             Some(true) => {}
@@ -258,7 +260,8 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    Cx { turn, ..Cx::outside(Arc::clone(&cell.app)) }
+    let resources = cell.app.reloads.resources.version();
+    Cx { turn, resources, ..Cx::outside(Arc::clone(&cell.app)) }
 }
 
 /// Runs a turn: a panic and the limit are its own end and nobody else's.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use guildhall_core::Status;
 use guildhall_core::discovery::{Discovery, NodeState};
 use guildhall_core::env::Instant;
 use tokio::task::JoinHandle;
@@ -13,6 +14,7 @@ use super::AppInner;
 use super::hooks::Ending;
 use crate::component::Component;
 use crate::cx::Cx;
+use crate::reload::Reloaded;
 
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
@@ -34,6 +36,18 @@ impl RunningApp {
     /// Where the app listens for links, if it does.
     pub fn link_addr(&self) -> Option<SocketAddr> {
         self.link_addr
+    }
+
+    /// Reads the configuration and the resources again, as SIGHUP and `guildhall reload` do: limits, resources and the sections
+    /// of [`App::reload_section`](crate::App::reload_section) change, all or none.
+    ///
+    /// # Errors
+    /// What is wrong, in which file; then nothing has changed.
+    ///
+    /// # Cancel safety
+    /// Dropped, it has changed everything or nothing.
+    pub async fn reload(&self) -> Result<Reloaded, Status> {
+        self.inner.reload().await
     }
 
     /// Drains and stops: peers send no new calls, drain hooks run, background tasks and the calls that run end, components tell

@@ -12,6 +12,27 @@ pub struct RawMsg {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ReloadReq {}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ReloadRsp {
+    /// Keys of the configuration that have changed, and `resources` when those were loaded anew.
+    #[prost(string, repeated, tag = "1")]
+    pub changed: ::guildhall::prost::alloc::vec::Vec<
+        ::guildhall::prost::alloc::string::String,
+    >,
+    /// Keys that differ from what the app started with, and have no effect until it starts again.
+    #[prost(string, repeated, tag = "2")]
+    pub needs_restart: ::guildhall::prost::alloc::vec::Vec<
+        ::guildhall::prost::alloc::string::String,
+    >,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct ServicesRsp {
@@ -204,6 +225,26 @@ pub mod method_info {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ActorsRsp {
+    #[prost(message, repeated, tag = "1")]
+    pub actors: ::guildhall::prost::alloc::vec::Vec<ActorInfo>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// A type of actors in an app.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ActorInfo {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    /// How many are in memory.
+    #[prost(uint64, tag = "2")]
+    pub active: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct OpenReq {
@@ -285,6 +326,18 @@ pub struct DeliverAllReq {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// The ids that apps have taken, in blocks, from a store.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct IdState {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    /// All ids up to this one.
+    #[prost(uint64, tag = "2")]
+    pub taken: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Encoded `FileDescriptorSet` of this package and its imports.
 static GUILDHALL_DESCRIPTORS: &[u8] = ::core::include_bytes!(
     "guildhall.runtime.descriptors.bin"
@@ -301,6 +354,40 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             id: 0x586af0e3,
             service: "guildhall.runtime.Node",
             index: 0,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 0,
+        },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Reload",
+            id: 0x84b39616,
+            service: "guildhall.runtime.Node",
+            index: 1,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 60000,
+        },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Actors",
+            id: 0xa377d22d,
+            service: "guildhall.runtime.Node",
+            index: 2,
             model: ::guildhall::codegen::Model::Concurrent,
             key: ::core::option::Option::None,
             key_from_player: false,
@@ -331,6 +418,22 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: (),
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ServicesRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Reads configuration and resources again. Fails when something is wrong with them; then nothing has changed.
+    fn reload(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: ReloadReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// The types of its actors, and how many of each are in memory.
+    fn actors(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ActorsRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
 }
 
@@ -366,6 +469,22 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
                     },
                 )
             }
+            1 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: ReloadReq| async move {
+                        Node::reload(&*service, &cx, req).await
+                    },
+                )
+            }
+            2 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: ()| async move {
+                        Node::actors(&*service, &cx, req).await
+                    },
+                )
+            }
             _ => ::guildhall::codegen::no_such_method(call),
         }
     }
@@ -384,6 +503,14 @@ impl<'a> NodeClient<'a> {
     /// `/guildhall.runtime.Node/Services`.
     pub const SERVICES: ::guildhall::codegen::Method<(), ServicesRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[0],
+    );
+    /// `/guildhall.runtime.Node/Reload`.
+    pub const RELOAD: ::guildhall::codegen::Method<ReloadReq, ReloadRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[1],
+    );
+    /// `/guildhall.runtime.Node/Actors`.
+    pub const ACTORS: ::guildhall::codegen::Method<(), ActorsRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[2],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -430,6 +557,36 @@ impl<'a> NodeClient<'a> {
         ::guildhall::codegen::call(
             self.cx,
             Self::SERVICES,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Reads configuration and resources again. Fails when something is wrong with them; then nothing has changed.
+    pub fn reload(
+        &self,
+        req: ReloadReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::RELOAD,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// The types of its actors, and how many of each are in memory.
+    pub fn actors(
+        &self,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<ActorsRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::ACTORS,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,
@@ -1219,5 +1376,138 @@ impl<'a> GateCasts<'a> {
     > + ::core::marker::Send + use<'a> {
         let to = ::core::clone::Clone::clone(&self.to);
         ::guildhall::codegen::cast_many(self.cx, GateClient::KICK, to, req)
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Table of [`IdStateEntity`].
+pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::Table {
+    name: "guildhall_id",
+    key: ::guildhall::codegen::Column {
+        number: 1,
+        name: "name",
+        kind: ::guildhall::codegen::Kind::Text,
+        unique: false,
+        index: false,
+    },
+    columns: &[
+        ::guildhall::codegen::Column {
+            number: 2,
+            name: "taken",
+            kind: ::guildhall::codegen::Kind::Uint,
+            unique: false,
+            index: false,
+        },
+    ],
+};
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// [`IdState`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
+#[derive(Debug)]
+pub struct IdStateEntity {
+    state: IdState,
+    meta: ::guildhall::codegen::EntityMeta,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl IdStateEntity {
+    /// Makes one that is in no store yet, for `Rows::create`.
+    pub fn new(
+        name: impl ::core::convert::Into<::guildhall::prost::alloc::string::String>,
+    ) -> Self {
+        let state = IdState {
+            name: name.into(),
+            ..::core::default::Default::default()
+        };
+        let key = ::guildhall::codegen::Key::from(
+            ::std::string::ToString::to_string(&state.name),
+        );
+        Self {
+            state,
+            meta: ::guildhall::codegen::EntityMeta::new(key, 0, false),
+        }
+    }
+    /// Sets `taken`; it is saved even if it is equal.
+    pub fn set_taken(&mut self, value: u64) {
+        self.meta.mark(0);
+        self.state.taken = value;
+    }
+    /// Changes `taken` in place; it is saved even if it stays equal.
+    pub fn taken_mut(&mut self) -> &mut u64 {
+        self.meta.mark(0);
+        &mut self.state.taken
+    }
+    /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
+    pub fn exists(&self) -> bool {
+        self.meta.exists()
+    }
+    /// Makes it exist; nothing happens if it does.
+    pub fn create(&mut self) {
+        self.meta.create();
+    }
+    /// Makes it missing, with all fields at their defaults.
+    pub fn delete(&mut self) {
+        let key = ::core::mem::take(&mut self.state.name);
+        self.state = IdState {
+            name: key,
+            ..::core::default::Default::default()
+        };
+        self.meta.delete();
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl ::core::ops::Deref for IdStateEntity {
+    type Target = IdState;
+    fn deref(&self) -> &IdState {
+        &self.state
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl ::guildhall::codegen::Entity for IdStateEntity {
+    const TABLE: &'static ::guildhall::codegen::Table = &ID_STATE_TABLE;
+    fn load(
+        key: &::guildhall::codegen::Key,
+        columns: ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+        meta: ::guildhall::codegen::EntityMeta,
+    ) -> ::core::result::Result<Self, ::guildhall::codegen::LoadError> {
+        let mut state = IdState {
+            name: ::guildhall::codegen::key_field(Self::TABLE, key)?,
+            ..::core::default::Default::default()
+        };
+        for (number, value) in columns {
+            match number {
+                2 => {
+                    state.taken = ::guildhall::codegen::load_scalar(
+                        Self::TABLE,
+                        key,
+                        2,
+                        value,
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        ::core::result::Result::Ok(Self { state, meta })
+    }
+    fn key(&self) -> (u32, ::guildhall::codegen::Value) {
+        (1, ::guildhall::codegen::scalar_value(&self.state.name))
+    }
+    fn columns(
+        &mut self,
+        wanted: u128,
+        to: &mut ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
+    ) {
+        if wanted & (1 << 0) != 0 {
+            let value = ::guildhall::codegen::scalar_value(&self.state.taken);
+            to.push((2, value));
+        }
+    }
+    fn meta(&self) -> &::guildhall::codegen::EntityMeta {
+        &self.meta
+    }
+    fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
+        &mut self.meta
     }
 }

@@ -207,6 +207,10 @@ impl Serving {
             reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
             return Ok(None);
         };
+        // A call from within sees the resources that its caller sees.
+        let given =
+            head.as_ref().filter(|_| self.caller.is_none()).map_or(0, |head| head.resources);
+        let resources = if given == 0 { self.app.reloads.resources.version() } else { given };
         let cx = Cx {
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
@@ -214,6 +218,7 @@ impl Serving {
             head: head.map(Arc::new),
             cancel: reply.cancel(),
             in_call: true,
+            resources,
             ..Cx::outside(Arc::clone(&self.app))
         };
         Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))

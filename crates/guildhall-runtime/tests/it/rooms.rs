@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
-    Batch, Capabilities, Committed, Page, Query, Row, RowId, Store, StoreError, StoreErrorKind,
-    Table, Token,
+    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
+    StoreErrorKind, Table, Token,
 };
 use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, RunningApp, Status, Why};
 use parking_lot::Mutex;
@@ -198,6 +198,8 @@ pub(crate) enum Failure {
     Unavailable,
     /// It was written, but the answer is lost.
     AnswerLost,
+    /// Nothing was written, and there is no answer.
+    Silent,
 }
 
 impl TestStore {
@@ -233,8 +235,9 @@ impl Store for TestStore {
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
+        migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.store.prepare(tables)
+        self.0.store.prepare(tables, migrate)
     }
 
     fn claim<'a>(
@@ -260,7 +263,12 @@ impl Store for TestStore {
                 StoreError::new(StoreErrorKind::Unavailable, "read", "a row", "/secret/path");
             return Box::pin(std::future::ready(Err(error)));
         }
-        self.0.store.read(rows)
+        Box::pin(async move {
+            let read = self.0.store.read(rows).await;
+            // Who reads at the same time sees the same.
+            tokio::task::yield_now().await;
+            read
+        })
     }
 
     fn commit<'a>(
@@ -276,6 +284,7 @@ impl Store for TestStore {
                 Some(Failure::Unavailable) => {
                     vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
                 }
+                Some(Failure::Silent) => std::future::pending().await,
                 Some(Failure::AnswerLost) => {
                     let results = self.0.store.commit(batches).await;
                     results.iter().map(|_| Err(lost(StoreErrorKind::Unknown))).collect()

@@ -5,8 +5,10 @@ use guildhall_core::store::{
     Batch, BatchReach, Committed, Guard, Op, Store, StoreErrorKind, Write,
 };
 
+use super::queries::with_power;
 use super::{
-    HANDLE, NAME, claim, commit, created, kind_of, op, opened, read, refused, row, text, token,
+    HANDLE, NAME, POWER, ROLE, claim, commit, created, int, kind_of, op, opened, read, refused,
+    row, text, token,
 };
 
 /// Rule 6.
@@ -93,7 +95,7 @@ pub async fn batches_of_one_commit_succeed_and_fail_each_for_itself<T: Store>(
 pub async fn committed_rows_survive_a_restart<T: Store>(open: impl AsyncFn() -> T) {
     let store = opened(&open).await;
     let durable = store.capabilities().durable;
-    created(&store, "1", &token(5), vec![text(NAME, "ann")]).await;
+    created(&store, "1", &token(5), vec![text(NAME, "ann"), int(POWER, 7)]).await;
     claim(&store, "2", &token(5)).await.expect("nobody has it");
     let before = (read(&store, "1").await, read(&store, "2").await);
     drop(store);
@@ -103,6 +105,7 @@ pub async fn committed_rows_survive_a_restart<T: Store>(open: impl AsyncFn() -> 
     if durable {
         assert_eq!(after, before);
         assert_eq!(kind_of(claim(&store, "2", &token(4)).await), refused(5), "fences too");
+        assert_eq!(with_power(&store, &ROLE, 7).await, ["1"], "indexes too");
     } else {
         assert_eq!(after, (None, None), "the store says that it keeps nothing");
     }
@@ -120,7 +123,11 @@ pub async fn a_unique_value_is_taken_once<T: Store>(open: impl AsyncFn() -> T) {
         let field = vec![text(HANDLE, handle)];
         let write = if version == 1 { Write::Create(field) } else { Write::Update(field) };
         let done = commit(&store, op(key, Guard::Owner(token(5), version), write)).await;
-        done.map_err(|error| error.kind)
+        done.map_err(|error| {
+            let named = error.kind != StoreErrorKind::Exists || error.message.contains("handle");
+            assert!(named, "it names the column: {error}");
+            error.kind
+        })
     };
     let version = |version| Ok(Committed { versions: vec![version] });
     store.claim(&[row("1"), row("2"), row("3")], token(5)).await.expect("nobody has them");

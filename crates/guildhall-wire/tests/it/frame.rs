@@ -54,6 +54,7 @@ fn any_head() -> impl Strategy<Value = Head> {
             metadata,
             time_left_ms,
             hops: 1,
+            resources: 3,
         })
 }
 

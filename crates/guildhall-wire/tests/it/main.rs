@@ -19,6 +19,6 @@ pub(crate) fn hello(nonce: u8, versions: &[u32]) -> Hello {
         versions: versions.to_vec(),
         methods_hash: 7,
         nonce: vec![nonce; 32].into(),
-        streams: false,
+        ..Hello::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The file: opened once, locked, and clear about what is wrong with it.
 
-use guildhall_core::store::{Store as _, StoreErrorKind};
+use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
 use guildhall_core::{Env, Plugin as _};
 use guildhall_redb::{Redb, RedbStore, Settings};
 
@@ -70,7 +70,7 @@ async fn options_of_the_url_are_checked() {
 async fn an_open_copy_of_a_file_that_was_never_closed_has_all_commits() {
     let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
     let (rows, batches) = commits(0..50);
     store.claim(&rows, token()).await.unwrap();
     assert!(store.commit(batches).await.iter().all(Result::is_ok));

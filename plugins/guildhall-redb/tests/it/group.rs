@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use futures_util::future::join_all;
 use guildhall_core::store::{
-    Batch, Column, Guard, Holder, Kind, Op, RowId, Store as _, StoreErrorKind, Table, Token, Value,
-    Write,
+    Batch, Column, Guard, Holder, Kind, Migrate, Op, RowId, Store as _, StoreErrorKind, Table,
+    Token, Value, Write,
 };
 use guildhall_core::{Env, Incarnation, Key};
 use guildhall_redb::{RedbStore, Settings};
@@ -47,7 +47,7 @@ async fn opened(group: usize) -> (tempfile::TempDir, RedbStore) {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { group, ..Settings::new(dir.path()) };
     let store = RedbStore::open(&Env::real(), settings).await.unwrap();
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
     (dir, store)
 }
 
@@ -121,7 +121,7 @@ async fn a_full_queue_is_an_error_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 1, ..Settings::new(dir.path()) };
     let store = RedbStore::open(&Env::real(), settings).await.unwrap();
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
     let ((first, _), (second, _)) = (commits(0..1), commits(1..2));
     let mut waiting = store.claim(&first, token());
     assert!(futures_util::poll!(&mut waiting).is_pending());
@@ -135,13 +135,13 @@ async fn a_full_queue_is_an_error_at_once() {
 async fn a_column_that_becomes_unique_counts_rows_that_were_there() {
     let dir = tempfile::tempdir().unwrap();
     let store = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
-    store.prepare(&[&ROLE_BEFORE]).await.unwrap();
+    store.prepare(&[&ROLE_BEFORE], Migrate::Auto).await.unwrap();
     let (mut rows, _) = commits(0..3);
     rows.iter_mut().for_each(|row| row.table = &ROLE_BEFORE);
     store.claim(&rows, token()).await.unwrap();
     let put = |n: usize, name| store.commit(vec![Batch { ops: vec![create(&rows[n], name)] }]);
     assert!(put(0, "ann").await[0].is_ok() && put(1, "bob").await[0].is_ok());
-    store.prepare(&[&ROLE]).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
 
     let (mut rows, _) = commits(2..3);
     let late = Batch { ops: vec![create(&rows.remove(0), "ann")] };
@@ -154,13 +154,13 @@ async fn a_column_that_becomes_unique_counts_rows_that_were_there() {
 async fn values_that_are_there_twice_cannot_become_unique() {
     let dir = tempfile::tempdir().unwrap();
     let store = RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
-    store.prepare(&[&ROLE_BEFORE]).await.unwrap();
+    store.prepare(&[&ROLE_BEFORE], Migrate::Auto).await.unwrap();
     let (mut rows, _) = commits(0..2);
     rows.iter_mut().for_each(|row| row.table = &ROLE_BEFORE);
     store.claim(&rows, token()).await.unwrap();
     let both = rows.iter().map(|row| Batch { ops: vec![create(row, "ann")] }).collect();
     assert!(store.commit(both).await.iter().all(Result::is_ok));
-    let error = store.prepare(&[&ROLE]).await.unwrap_err();
+    let error = store.prepare(&[&ROLE], Migrate::Auto).await.unwrap_err();
     assert!(error.to_string().contains("`name`"), "{error}");
-    store.prepare(&[&ROLE_BEFORE]).await.unwrap();
+    store.prepare(&[&ROLE_BEFORE], Migrate::Auto).await.unwrap();
 }

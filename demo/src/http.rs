@@ -1,4 +1,4 @@
-//! One request to the login server, on a connection of its own.
+//! One request to an HTTP server, on a connection of its own, with a JSON answer.
 
 use std::time::Duration;
 
@@ -16,40 +16,61 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_MAX: usize = 16 << 10;
 
 /// An answer: the HTTP code and the JSON.
-pub(super) struct Answer {
-    pub(super) code: u16,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    pub(crate) body: Value,
 }
 
 /// Posts `body` to `http://address/path`.
-pub(super) async fn post(
+pub(crate) async fn post(
     env: &Env,
     address: &str,
     path: &str,
     body: &Value,
 ) -> Result<Answer, String> {
-    let wrong = |why: String| format!("POST http://{address}{path}: {why}");
-    let answer = env.until(env.now() + TIMEOUT, send(env, address, path, body)).await;
+    request(env, Method::POST, address, path, body.to_string()).await
+}
+
+/// Gets `http://address/path`.
+pub(crate) async fn get(env: &Env, address: &str, path: &str) -> Result<Answer, String> {
+    request(env, Method::GET, address, path, String::new()).await
+}
+
+async fn request(
+    env: &Env,
+    method: Method,
+    address: &str,
+    path: &str,
+    body: String,
+) -> Result<Answer, String> {
+    let wrong = |why: String| format!("http://{address}{path}: {why}");
+    let answer = env.until(env.now() + TIMEOUT, send(env, method, address, path, body)).await;
     answer.unwrap_or_else(|| Err(format!("no answer within {TIMEOUT:?}"))).map_err(wrong)
 }
 
-async fn send(env: &Env, address: &str, path: &str, body: &Value) -> Result<Answer, String> {
+async fn send(
+    env: &Env,
+    method: Method,
+    address: &str,
+    path: &str,
+    body: String,
+) -> Result<Answer, String> {
     let conn = env.net().connect(address).await.map_err(|e| e.to_string())?;
     let io = TokioIo::new(ConnIo::new(conn));
     let (mut sender, conn) =
         hyper::client::conn::http1::handshake(io).await.map_err(|e| e.to_string())?;
     env.spawn("http", async move {
         if let Err(error) = conn.await {
-            tracing::debug!(%error, "a connection to the login server ended");
+            tracing::debug!(%error, "a connection to an HTTP server ended");
         }
     });
     let request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(path)
         .header("host", address)
         .header("content-type", "application/json")
         .header("connection", "close")
-        .body(Full::new(Bytes::from(body.to_string())))
+        .body(Full::new(Bytes::from(body)))
         .map_err(|e| e.to_string())?;
     let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
     let code = response.status().as_u16();

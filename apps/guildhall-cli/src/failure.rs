@@ -1,0 +1,56 @@
+//! A failed call, as a person reads it: what, exactly what, and whether it ran.
+
+use guildhall_core::{Effect, Status, status::reason};
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+
+/// Some lines. `types` gives names to a game's own reasons and details.
+pub(crate) fn describe(path: &str, status: &Status, types: Option<&DescriptorPool>) -> String {
+    let mut lines = vec![format!("error: {path}: {}: {}", status.code().name(), status.message())];
+    if status.reason() != 0 {
+        let name = framework_name(status.reason()).map(str::to_owned);
+        let name = name.or_else(|| game_name(status.reason(), types?));
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        lines.push(format!("  reason  {}{name}", status.reason()));
+    }
+    let effect = match status.effect() {
+        Effect::NotRun => "NotRun: nothing happened, it may be called again",
+        Effect::MayHaveRun => "MayHaveRun: nobody can say; look before you call it again",
+        Effect::Ran => "Ran: this is what the handler answered",
+    };
+    lines.push(format!("  effect  {effect}"));
+    for detail in status.details() {
+        let shown = types.and_then(|types| types.get_message_by_name(&detail.kind));
+        let shown = shown.and_then(|desc| DynamicMessage::decode(desc, detail.value.clone()).ok());
+        let shown = shown.and_then(|message| serde_json::to_string(&message).ok());
+        let shown = shown.unwrap_or_else(|| format!("{} bytes", detail.value.len()));
+        lines.push(format!("  detail  {} {shown}", detail.kind));
+    }
+    lines.join("\n")
+}
+
+/// The value of an error enum (`option (guildhall.errors) = { base: 1200 }`) that has this number.
+fn game_name(number: u32, types: &DescriptorPool) -> Option<String> {
+    let errors = types.get_extension_by_name("guildhall.errors")?;
+    types.all_enums().find_map(|kind| {
+        let options = kind.options();
+        let errors = options.has_extension(&errors).then(|| options.get_extension(&errors))?;
+        let base =
+            errors.as_message()?.get_field_by_name("base").as_deref().and_then(Value::as_u32)?;
+        let value = kind.get_value(i32::try_from(number.checked_sub(base)?).ok()?)?;
+        Some(value.name().to_owned())
+    })
+}
+
+/// The framework's reason with this number.
+fn framework_name(number: u32) -> Option<&'static str> {
+    macro_rules! names {
+        ($($name:ident)*) => {
+            match number { $(reason::$name => Some(stringify!($name)),)* _ => None }
+        };
+    }
+    names! {
+        NO_ROUTE LOST GOING_AWAY MOVED NOT_READY OVERLOADED LIMITED BREAKER_OPEN DEADLOCK EXPIRED CANCELLED PANICKED
+        TURN_LIMIT NO_SUCH_METHOD BAD_REQUEST BAD_KEY TOO_LARGE NO_SUCH_ENTITY STORE NOT_THE_OWNER UNAUTHENTICATED
+        NOT_FOR_CLIENTS KICKED BAD_REPLY REPLY_GONE
+    }
+}

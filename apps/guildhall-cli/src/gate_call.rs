@@ -1,0 +1,93 @@
+//! A call as a player's client makes it: JSON over a WebSocket, so that the gate needs to tell no types.
+
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use guildhall_core::{Code, Effect, Status};
+use guildhall_wire::{Body, ClientHello, Method, Packet};
+use serde_json::value::RawValue;
+use tungstenite::{Message, WebSocket};
+
+use crate::call::{CallArgs, timeout_ms};
+use crate::failure::describe;
+use crate::out::{complain, print};
+
+/// Largest packet, both ways.
+const PACKET_MAX: usize = 4 << 20;
+
+/// How long a step of a call may take, where nobody says otherwise.
+const TIMEOUT_MS: u32 = 10_000;
+
+/// Logs in, calls, prints the response or why there is none.
+pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> {
+    let Some(host) = gate.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest))
+    else {
+        bail!("--gate {gate}: JSON travels over WebSockets; write ws://host:port");
+    };
+    let ms = args.timeout.map_or(Ok(TIMEOUT_MS), timeout_ms)?;
+    let time = Some(Duration::from_millis(ms.into()));
+    let stream = TcpStream::connect(host).with_context(|| format!("connect to the gate {host}"))?;
+    stream.set_read_timeout(time)?;
+    stream.set_write_timeout(time)?;
+    let (socket, _) = tungstenite::client(gate, stream)
+        .map_err(|error| anyhow::anyhow!("{gate} is no WebSocket of a gate: {error}"))?;
+    let mut client = Client(socket);
+    let hello = ClientHello {
+        token: token.to_owned(),
+        client: concat!("guildhall-cli/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..ClientHello::default()
+    };
+    client.send(&Packet::Hello(hello))?;
+    let path = args.method.trim_start_matches('/').to_owned();
+    let body = RawValue::from_string(args.body.clone()).context("the body is no JSON")?;
+    loop {
+        match client.next()? {
+            Packet::Welcome(_) => client.send(&Packet::Call {
+                id: 1,
+                method: Method::Path(path.clone()),
+                body: Body::Json(body.clone()),
+                answered: 0,
+                resent: false,
+            })?,
+            Packet::Reply { body: Body::Json(body), .. } => {
+                let body: serde_json::Value = serde_json::from_str(body.get())?;
+                print(&serde_json::to_string_pretty(&body)?);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Packet::Error { id, code, reason, message, effect } => {
+                let status = Status::new(Code::from_number(code), message).with_reason(reason);
+                let status = status.with_effect(Effect::from_number(effect));
+                let what = if id == 0 { "the gate ended the connection" } else { &path };
+                complain(&describe(what, &status, None));
+                return Ok(ExitCode::FAILURE);
+            }
+            Packet::Kick(kick) => bail!("the gate ended the session: {}", kick.message),
+            Packet::Ping { id } => client.send(&Packet::Pong { id })?,
+            // Pushes are for clients that stay.
+            _ => {}
+        }
+    }
+}
+
+struct Client(WebSocket<TcpStream>);
+
+impl Client {
+    fn send(&mut self, packet: &Packet) -> Result<()> {
+        self.0.send(Message::text(packet.to_json(PACKET_MAX)?)).context("send to the gate")
+    }
+
+    fn next(&mut self) -> Result<Packet> {
+        loop {
+            match self.0.read().context("wait for the gate's answer (--timeout)")? {
+                Message::Text(text) => return Ok(Packet::from_json(&text, PACKET_MAX)?),
+                Message::Close(why) => {
+                    let why = why.map(|why| format!(": {}", why.reason)).unwrap_or_default();
+                    bail!("the gate closed the connection{why}")
+                }
+                _ => {}
+            }
+        }
+    }
+}

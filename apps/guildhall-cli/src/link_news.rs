@@ -1,0 +1,59 @@
+//! What the runtime logs of its links, kept so that an app that is not there can be named with the reason.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// By address, how dialling it ended last: linked, or why not. As many as discovery has addresses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkNews(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
+
+impl LinkNews {
+    /// Listens from now on, to everything in this process.
+    pub(crate) fn listen() -> Self {
+        let news = Self::default();
+        // There is another listener in no case: the program calls this once.
+        let _first = tracing_subscriber::registry().with(news.clone()).try_init();
+        news
+    }
+
+    /// Whether the address was dialled, and how it ended.
+    pub(crate) fn of(&self, address: &str) -> Option<Result<(), String>> {
+        self.0.lock().get(address).cloned()
+    }
+}
+
+impl<S: Subscriber> Layer<S> for LinkNews {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if let (Some(address), Some(result)) = (fields.address, fields.result) {
+            self.0.lock().insert(address, result);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    address: Option<String>,
+    result: Option<Result<(), String>>,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let text = || format!("{value:?}").trim_matches('"').to_owned();
+        match field.name() {
+            "address" => self.address = Some(text()),
+            "error" => self.result = Some(Err(text())),
+            "peer" => self.result = Some(Ok(())),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `guildhall`: projects, clusters on this machine, and a look at apps that run.
+
+mod call;
+mod catalog;
+mod failure;
+mod gate_call;
+mod link_news;
+mod ls;
+mod new;
+mod out;
+mod reload;
+mod signals;
+mod table;
+mod up;
+mod visit;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::out::{complain, print_bytes};
+
+/// Makes projects, runs clusters on this machine, and looks at apps that run.
+#[derive(Debug, Parser)]
+#[command(name = "guildhall", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a project with a service, an actor, a client and a test.
+    New(new::NewArgs),
+    /// Calls a method of a service with a body in JSON, and prints the response as JSON.
+    Call(call::CallArgs),
+    /// Lists apps, their services with methods and options, and their actors.
+    Ls(ls::LsArgs),
+    /// Makes apps read their configuration again: limits, log level, resources.
+    Reload(reload::ReloadArgs),
+    /// Runs the processes of a cluster on this machine, until Ctrl-C.
+    #[command(after_long_help = up::EXAMPLE)]
+    Up(up::UpArgs),
+    /// Shows the instances of a cluster that is up.
+    Status(up::commands::StatusArgs),
+    /// Ends an instance of a cluster that is up; it starts again.
+    Kill(up::commands::KillArgs),
+    /// Starts or ends instances of a cluster that is up.
+    Scale(up::commands::ScaleArgs),
+    /// Prints a script that completes the words of this program, for your shell's start-up file.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Prints the manual page.
+    Man,
+}
+
+fn main() -> ExitCode {
+    if let Some(drain_ms) = up::watchdog::asked_for(std::env::args()) {
+        return run(up::watchdog::run(drain_ms)).unwrap_or(ExitCode::FAILURE);
+    }
+    let done = match Args::parse().command {
+        Command::New(args) => new::run(&args),
+        Command::Call(args) => run(call::run(args)),
+        Command::Ls(args) => run(ls::run(args)),
+        Command::Reload(args) => run(reload::run(args)),
+        Command::Up(args) => run(up::run(args)),
+        Command::Status(args) => up::commands::status(&args),
+        Command::Kill(args) => up::commands::kill(args),
+        Command::Scale(args) => up::commands::scale(args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "guildhall", &mut script);
+            print_bytes(&script);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => manual().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a command that waits.
+fn run(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+/// One page: the commands follow the program, each with its options.
+fn manual() -> anyhow::Result<()> {
+    let mut command = Args::command();
+    command.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        let man = clap_mangen::Man::new(sub.clone());
+        for render in [
+            clap_mangen::Man::render_synopsis_section,
+            clap_mangen::Man::render_description_section,
+            clap_mangen::Man::render_options_section,
+        ] {
+            render(&man, &mut page)?;
+        }
+    }
+    print_bytes(&page);
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! `guildhall up`: the processes of a cluster on this machine, started in order, started again when they end, and ended together.
+//!
+//! | module | what |
+//! |---|---|
+//! | `file` | the cluster file |
+//! | `supervisor` | who runs, and what people want of them |
+//! | `life` | one instance: its process, and the next one |
+//! | `board` | what is known of each instance |
+//! | `lines` | what processes print |
+//! | `control` | the socket for `status`, `kill` and `scale`; `commands` are those |
+//! | `watchdog` | ends what a killed supervisor leaves behind |
+
+mod board;
+pub(crate) mod commands;
+mod control;
+mod file;
+mod life;
+mod lines;
+mod supervisor;
+pub(crate) mod watchdog;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use guildhall_core::Env;
+
+use control::Control;
+use file::ClusterFile;
+use supervisor::Supervisor;
+
+/// What a cluster file looks like, for people.
+pub(crate) const EXAMPLE: &str = r#"A cluster file:
+
+    command = "target/release/game"        # of all apps; relative to `folder`
+    build = ["cargo", "build", "--release"] # runs before anything starts
+    folder = "."                            # where all run; relative to this file
+    args = ["--set=app.id=dev.w1.{app}.{inst}"]
+
+    [apps.hub]
+    [apps.role]
+    count = 2
+    after = ["hub"]                         # starts when these are ready
+    config = "role.toml"                    # becomes --config=role.toml
+    args = ["--set=link.listen=127.0.0.1:{7200+inst}"]
+    env = { RUST_LOG = "info" }
+    ready = "ready"                         # the line it prints when it is; "": at once
+    restart = true                          # when it ends, after a pause
+
+    [limits]                                # all in ms but the last; these are the defaults
+    ready_ms = 60000                        # to be ready, or it is killed and starts again
+    drain_ms = 15000                        # to end, or it is killed
+    backoff_ms = 200                        # first pause before a start, doubled after each failure
+    backoff_max_ms = 10000
+    restarts_max = 10                       # failures in a row; then it stays down until `guildhall scale`
+
+All processes end with this program: Ctrl-C drains them, last started first; a second one kills them."#;
+
+/// `guildhall up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// What to run.
+    #[arg(value_name = "FILE", default_value = "cluster.toml")]
+    file: PathBuf,
+}
+
+/// Runs until Ctrl-C.
+pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
+    let env = Env::real();
+    let file = ClusterFile::read(&args.file)?;
+    if let Some((program, arguments)) = file.build.split_first() {
+        let mut build = tokio::process::Command::new(program);
+        build.args(arguments).current_dir(&file.folder);
+        let status = build.status().await.with_context(|| format!("build: start {program}"))?;
+        ensure!(status.success(), "build: `{}` failed: {status}", file.build.join(" "));
+    }
+    let control = Control::open(&env, &args.file).await?;
+    Supervisor::new(&env, file)?.run(control).await
+}

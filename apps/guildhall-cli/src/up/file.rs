@@ -1,0 +1,222 @@
+//! The cluster file: which programs run on this machine, how many of each, and in which order they start.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+/// Instances of one app.
+pub(crate) const COUNT_MAX: u32 = 100;
+
+/// A cluster file. All paths in it are relative to `folder`, and that to the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClusterFile {
+    /// Where the processes run; relative to the file.
+    #[serde(default)]
+    pub(crate) folder: PathBuf,
+    /// Runs to its end before anything starts: program and arguments.
+    #[serde(default)]
+    pub(crate) build: Vec<String>,
+    /// The program of apps that name none.
+    command: Option<String>,
+    /// Arguments of all apps, before their own.
+    #[serde(default)]
+    args: Vec<String>,
+    /// Environment of all apps.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    pub(crate) apps: BTreeMap<String, AppSpec>,
+}
+
+/// The file's `[limits]`: how long what may take, in ms, and how often.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// A process that is not ready by then is killed and counts as failed.
+    pub(crate) ready_ms: u64,
+    /// A process that is to end and has not by then is killed.
+    pub(crate) drain_ms: u64,
+    /// First pause before a process that failed starts again; doubles up to `backoff_max_ms`.
+    pub(crate) backoff_ms: u64,
+    /// Longest pause.
+    pub(crate) backoff_max_ms: u64,
+    /// Failures in a row after which it stays down.
+    pub(crate) restarts_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ready_ms: 60_000,
+            drain_ms: 15_000,
+            backoff_ms: 200,
+            backoff_max_ms: 10_000,
+            restarts_max: 10,
+        }
+    }
+}
+
+/// The file's `[apps.role]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppSpec {
+    command: Option<String>,
+    /// Becomes `--config FILE`.
+    config: Option<String>,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default = "one")]
+    pub(crate) count: u32,
+    /// Apps whose instances must be ready before these start.
+    #[serde(default)]
+    pub(crate) after: Vec<String>,
+    /// The line that a process prints when it is ready; empty: it is at once.
+    #[serde(default = "ready")]
+    pub(crate) ready: String,
+    /// Whether a process that ends starts again.
+    #[serde(default = "yes")]
+    pub(crate) restart: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+fn ready() -> String {
+    "ready".to_owned()
+}
+fn yes() -> bool {
+    true
+}
+
+/// What to start for one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) folder: PathBuf,
+}
+
+impl ClusterFile {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "{shown}: there must be a file that says what to run; see `guildhall up --help`"
+            )
+        })?;
+        let mut file = Self::parse(&text).with_context(|| shown.to_string())?;
+        let beside = path.parent().unwrap_or(Path::new(""));
+        let folder = Path::new(".").join(beside).join(&file.folder);
+        file.folder = folder.canonicalize().with_context(|| format!("{shown}: folder"))?;
+        Ok(file)
+    }
+
+    /// Reads and checks the text of a file.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let file: Self = toml::from_str(text)?;
+        ensure!(!file.apps.is_empty(), "there is no [apps.NAME]");
+        for (name, app) in &file.apps {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            ensure!(
+                !name.is_empty() && name.chars().all(fits),
+                "apps.{name}: a name has a-z, 0-9 and - only"
+            );
+            ensure!(
+                app.count <= COUNT_MAX,
+                "apps.{name}.count is {}; at most {COUNT_MAX}",
+                app.count
+            );
+            for after in &app.after {
+                ensure!(
+                    file.apps.contains_key(after),
+                    "apps.{name}.after: there is no [apps.{after}]; {}",
+                    guildhall_core::config::hint(after, file.apps.keys().map(String::as_str))
+                );
+            }
+            file.start(name, 1)?;
+        }
+        file.order()?;
+        Ok(file)
+    }
+
+    /// The apps, each after those that it waits for.
+    pub(crate) fn order(&self) -> Result<Vec<&str>> {
+        let mut order: Vec<&str> = Vec::new();
+        while order.len() < self.apps.len() {
+            let next = self.apps.iter().find(|(name, app)| {
+                let is_placed = |name: &String| order.contains(&name.as_str());
+                !is_placed(name) && app.after.iter().all(is_placed)
+            });
+            let Some((name, _)) = next else {
+                let left = self.apps.keys().filter(|name| !order.contains(&name.as_str()));
+                let left: Vec<&str> = left.map(String::as_str).collect();
+                bail!("apps wait for each other with `after`: {}", left.join(", "));
+            };
+            order.push(name);
+        }
+        Ok(order)
+    }
+
+    /// What to start for an instance of an app.
+    pub(crate) fn start(&self, name: &str, inst: u32) -> Result<Start> {
+        let app = self.apps.get(name).with_context(|| format!("there is no [apps.{name}]"))?;
+        let fill =
+            |text: &str| fill(text, name, inst).with_context(|| format!("apps.{name}: `{text}`"));
+        let command = app.command.as_ref().or(self.command.as_ref());
+        let command = command.with_context(|| {
+            format!("apps.{name} has no program; write command = \"..\", here or for all apps")
+        })?;
+        let program = fill(command)?;
+        // A bare name is looked up in PATH.
+        let is_path = program.contains(['/', '\\']);
+        let program = if is_path { self.folder.join(program) } else { program.into() };
+        let config = app.config.as_ref().map(|file| format!("--config={file}"));
+        let args = config.iter().chain(&self.args).chain(&app.args);
+        let env = self.env.iter().chain(&app.env);
+        Ok(Start {
+            program,
+            args: args.map(|arg| fill(arg)).collect::<Result<_>>()?,
+            env: env.map(|(key, value)| Ok((key.clone(), fill(value)?))).collect::<Result<_>>()?,
+            folder: self.folder.clone(),
+        })
+    }
+}
+
+/// Replaces `{app}`, `{inst}` and `{7200+inst}`; `{{` is a brace.
+fn fill(text: &str, app: &str, inst: u32) -> Result<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled += before;
+        if let Some(after) = after.strip_prefix('{') {
+            filled.push('{');
+            rest = after;
+            continue;
+        }
+        let (what, after) =
+            after.split_once('}').context("a `{` without `}`; write {{ for a brace")?;
+        match what.split_once('+') {
+            None if what == "app" => filled += app,
+            None if what == "inst" => filled += &inst.to_string(),
+            Some((number, "inst")) => {
+                let sum = number.parse::<u32>().ok().and_then(|number| number.checked_add(inst));
+                filled += &sum.with_context(|| format!("`{number}` is no number"))?.to_string();
+            }
+            _ => bail!(
+                "there is no {{{what}}}; there are {{app}}, {{inst}} and {{7200+inst}}, and {{{{ is a brace"
+            ),
+        }
+        rest = after;
+    }
+    Ok(filled + rest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! The supervisor: one task per instance, orders from people, and an end in the reverse of the order of the start.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use futures_util::future::join_all;
+use guildhall_core::Env;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
+
+use crate::out::complain;
+use crate::signals::EndSignals;
+use crate::up::board::{Board, Name, State, View};
+use crate::up::control::{Answer, Ask, Control, Row};
+use crate::up::file::{COUNT_MAX, ClusterFile};
+use crate::up::life::{Life, Order};
+use crate::up::lines::Prefix;
+use crate::up::watchdog::Watchdog;
+
+/// Orders that wait for one instance.
+const ORDERS_MAX: usize = 8;
+
+/// A cluster that is up.
+pub(crate) struct Supervisor {
+    env: Env,
+    file: ClusterFile,
+    board: Board,
+    watchdog: Arc<Watchdog>,
+    instances: BTreeMap<Name, Instance>,
+    /// Of the longest name, as far as is known at the start.
+    width: usize,
+}
+
+struct Instance {
+    orders: Sender<Order>,
+    task: JoinHandle<Option<()>>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(env: &Env, file: ClusterFile) -> Result<Self> {
+        let name = |(app, spec): (&String, &super::file::AppSpec)| {
+            Name { app: app.clone(), inst: spec.count }.to_string().len()
+        };
+        Ok(Self {
+            env: env.clone(),
+            board: Board::new(),
+            watchdog: Arc::new(Watchdog::start(file.limits.drain_ms)?),
+            instances: BTreeMap::new(),
+            width: file.apps.iter().map(name).max().unwrap_or(0),
+            file,
+        })
+    }
+
+    /// Runs until a signal, or until all have ended that are not to start again.
+    pub(crate) async fn run(mut self, control: Control) -> Result<ExitCode> {
+        let apps: Vec<(String, u32)> =
+            self.file.apps.iter().map(|(name, spec)| (name.clone(), spec.count)).collect();
+        // Who waits for others must find them on the board.
+        for (app, inst) in apps.iter().flat_map(|(app, n)| (1..=*n).map(move |inst| (app, inst))) {
+            let since = self.env.now();
+            let view =
+                View { state: State::Waiting, pid: None, since, restarts: 0, note: String::new() };
+            self.board.put(&Name { app: app.clone(), inst }, view);
+        }
+        for (app, count) in &apps {
+            self.scale(app, *count)?;
+        }
+        let mut signals = EndSignals::listen()?;
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.next() => break,
+                () = self.all_over() => return Ok(self.how_it_ended()),
+                (ask, reply) = control.next() => {
+                    let answer = self.answer(ask);
+                    reply.send(&answer.unwrap_or_else(|e| Answer::Wrong(format!("{e:#}")))).await;
+                }
+            }
+        }
+        drop(control);
+        self.end(signals).await
+    }
+
+    /// When nothing runs any more that was not ended by a signal.
+    fn how_it_ended(&self) -> ExitCode {
+        let failed = |(_, view): &(Name, View)| view.state == State::Failed;
+        if self.board.all().iter().any(failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    /// Waits until nothing can happen any more by itself.
+    async fn all_over(&mut self) {
+        for instance in self.instances.values_mut().filter(|i| !i.task.is_finished()) {
+            // A panic is told by the environment.
+            let _ended = (&mut instance.task).await;
+        }
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<Answer> {
+        match ask {
+            Ask::Status => {
+                let rows = self.board.all().into_iter().map(|(name, view)| self.row(&name, view));
+                Ok(Answer::Status(rows.collect()))
+            }
+            Ask::Kill { instance, hard } => {
+                let found = self.instances.iter().find(|(name, _)| name.to_string() == instance);
+                let Some((_, found)) = found else {
+                    let names: Vec<String> =
+                        self.instances.keys().map(ToString::to_string).collect();
+                    let hint =
+                        guildhall_core::config::hint(&instance, names.iter().map(String::as_str));
+                    return Ok(Answer::Wrong(format!("there is no instance {instance}; {hint}")));
+                };
+                Ok(match found.orders.try_send(Order { end: false, hard }) {
+                    Ok(()) if hard => Answer::Done(format!("{instance} is killed")),
+                    Ok(()) => Answer::Done(format!("{instance} drains")),
+                    Err(_) => Answer::Wrong(format!("{instance} does not run")),
+                })
+            }
+            Ask::Scale { app, count } => self.scale(&app, count),
+        }
+    }
+
+    fn row(&self, name: &Name, view: View) -> Row {
+        let time = self.env.now().saturating_duration_since(view.since);
+        Row {
+            instance: name.to_string(),
+            state: view.state.name().to_owned(),
+            pid: view.pid,
+            for_ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            restarts: view.restarts,
+            note: view.note,
+        }
+    }
+
+    /// Starts instances up to `count`, and ends those above it.
+    fn scale(&mut self, app: &str, count: u32) -> Result<Answer> {
+        let Some(spec) = self.file.apps.get(app).cloned() else {
+            let hint = guildhall_core::config::hint(app, self.file.apps.keys().map(String::as_str));
+            return Ok(Answer::Wrong(format!("there is no app {app}; {hint}")));
+        };
+        if count > COUNT_MAX {
+            return Ok(Answer::Wrong(format!("{app}={count}: at most {COUNT_MAX} of one app")));
+        }
+        // Those that were scaled away, and have ended since.
+        self.instances.retain(|name, instance| {
+            !instance.task.is_finished() || self.board.get(name).is_some()
+        });
+        let nth = self.file.apps.keys().position(|name| name == app).unwrap_or(0);
+        for inst in 1..=count {
+            let name = Name { app: app.to_owned(), inst };
+            if self.instances.get(&name).is_some_and(|instance| !instance.task.is_finished()) {
+                continue;
+            }
+            let (orders, received) = channel(ORDERS_MAX);
+            let life = Life {
+                env: self.env.clone(),
+                start: self.file.start(app, inst)?,
+                ready: spec.ready.clone(),
+                restart: spec.restart,
+                after: spec.after.clone(),
+                limits: self.file.limits.clone(),
+                board: self.board.clone(),
+                prefix: Prefix::of(&name, nth, self.width),
+                orders: received,
+                watchdog: Arc::clone(&self.watchdog),
+                name: name.clone(),
+            };
+            let task = self.env.spawn("instance", life.live());
+            self.instances.insert(name, Instance { orders, task });
+        }
+        let above = self.instances.iter().filter(|(name, _)| name.app == app && name.inst > count);
+        for (name, instance) in above {
+            if instance.orders.try_send(Order { end: true, hard: false }).is_err() {
+                self.board.remove(name);
+            }
+        }
+        Ok(Answer::Done(format!("{app} is scaled to {count}")))
+    }
+
+    /// Ends all apps, those last that others wait for. A second signal kills what is left.
+    async fn end(mut self, mut signals: EndSignals) -> Result<ExitCode> {
+        complain("guildhall: all apps drain; Ctrl-C again kills them");
+        let order: Vec<String> = self.file.order()?.into_iter().rev().map(str::to_owned).collect();
+        let mut killed = false;
+        for app in order {
+            let order = |hard| Order { end: true, hard };
+            let mut tasks = Vec::new();
+            let mut orders = Vec::new();
+            for (_, instance) in self.instances.extract_if(.., |name, _| name.app == app) {
+                if !instance.task.is_finished() {
+                    // One that ends by itself now takes no order.
+                    let _ended = instance.orders.try_send(order(killed));
+                    orders.push(instance.orders);
+                    tasks.push(instance.task);
+                }
+            }
+            let mut all = std::pin::pin!(join_all(tasks));
+            tokio::select! {
+                biased;
+                _ended = &mut all => continue,
+                () = signals.next(), if !killed => killed = true,
+            }
+            for instance in &orders {
+                let _ended = instance.try_send(order(true));
+            }
+            all.await;
+        }
+        Ok(if killed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}

@@ -1,0 +1,260 @@
+//! A visit to a cluster: this program as an app that serves nothing and that nobody finds, with links to all others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use guildhall_core::backend::BuiltIn;
+use guildhall_core::config::Config;
+use guildhall_core::discovery::{Change, Discovery, DiscoveryError, NodeRecord};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, RunningApp};
+use tokio::sync::mpsc::Receiver;
+
+use crate::link_news::LinkNews;
+
+/// The file of settings that is read when no flag names one, if it is there.
+const DEFAULT_FILE: &str = "guildhall.toml";
+
+/// How often it is looked who has answered.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Which cluster. Without any of these, `guildhall.toml` of this folder says it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cluster {
+    /// Where apps listen for links (link.listen); several with commas between them.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        conflicts_with = "discovery",
+        help_heading = "Which cluster"
+    )]
+    app: Option<String>,
+    /// Where apps find each other (app.discovery).
+    #[arg(long, value_name = "URL", help_heading = "Which cluster")]
+    discovery: Option<String>,
+    /// Configuration of one of the apps: it says where they are, and their secret and env. [default: guildhall.toml, if it is there]
+    #[arg(long, value_name = "FILE", help_heading = "Which cluster")]
+    config: Option<PathBuf>,
+    /// What all apps of the deployment know (link.secret). Others can see it here: GUILDHALL__LINK__SECRET hides it.
+    #[arg(long, help_heading = "Which cluster")]
+    secret: Option<String>,
+    /// First label of the apps' ids, or the first two (`prod.w2`): calls stay in their world. [default: those of app.id, `dev.w1`]
+    #[arg(long, help_heading = "Which cluster")]
+    env: Option<String>,
+    /// How long to wait for apps to answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, help_heading = "Which cluster")]
+    wait: u64,
+}
+
+/// Links to the apps of a cluster.
+pub(crate) struct Visit {
+    app: RunningApp,
+    /// Who should be there and is not.
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// An app that does not answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    /// What discovery says of it; an address in a list says nothing.
+    pub(crate) record: Option<NodeRecord>,
+    pub(crate) address: String,
+    pub(crate) why: String,
+}
+
+/// Where to look, and as whom.
+struct Place {
+    id: String,
+    url: String,
+    link: LinkConfig,
+}
+
+impl Cluster {
+    /// Links to all apps that discovery knows. Comes back when each has answered or has been found not to.
+    pub(crate) async fn visit(&self) -> Result<Visit> {
+        let (env, news) = (Env::real(), LinkNews::listen());
+        let place = self.place(&env)?;
+        let discovery = plugin(&place.url)?.open(&env, &place.url).await?.discovery;
+        let discovery = discovery.with_context(|| format!("{} is no discovery", place.url))?;
+        let deadline = env.now() + Duration::from_secs(self.wait);
+        let expected = env.until(deadline, expected(&*discovery)).await;
+        let expected = expected.with_context(|| {
+            format!("{} said nothing within {} s: is it running?", place.url, self.wait)
+        })??;
+        let link = place.link;
+        let config = Config::builder()
+            .set("app.id", place.id)
+            .set("link.secret", link.secret)
+            .set("link.tls_cert", link.tls_cert)
+            .set("link.tls_key", link.tls_key)
+            .set("link.tls_ca", link.tls_ca);
+        let app = App::with(config.build()?).discovery(Arc::new(Unseen(discovery)));
+        let mut visit = Visit { app: app.start().await?, missing: Vec::new() };
+        loop {
+            visit.missing = visit.missing(&expected, &news);
+            let settled = |missing: &Missing| news.of(&missing.address).is_some();
+            if visit.missing.iter().all(settled) || env.now() > deadline {
+                return Ok(visit);
+            }
+            env.sleep(LOOK).await;
+        }
+    }
+
+    fn place(&self, env: &Env) -> Result<Place> {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let config = Config::builder().env(variables);
+        let config = match &self.config {
+            Some(file) => config.file(file),
+            None => config.optional_file(DEFAULT_FILE),
+        };
+        let config = config.build()?;
+        let app: AppConfig = config.section("app")?;
+        let mut link: LinkConfig = config.section("link")?;
+        let of: AppId = app.id.parse().context("app.id")?;
+        let place = match &self.env {
+            Some(env) if env.contains('.') => env.clone(),
+            Some(env) => format!("{env}.{}", of.world()),
+            None => format!("{}.{}", of.env(), of.world()),
+        };
+        let id = format!("{place}.cli.{:08x}", env.random() & 0xffff_ffff);
+        let listens = if link.advertise.is_empty() { &link.listen } else { &link.advertise };
+        let url = match (&self.app, &self.discovery) {
+            (Some(addresses), _) => format!("static:{addresses}"),
+            (None, Some(url)) => url.clone(),
+            (None, None) if app.discovery != "memory:" => app.discovery,
+            // It knows nobody but itself, so it is the cluster.
+            (None, None) if !listens.is_empty() => format!("static:{listens}"),
+            (None, None) => bail!(
+                "which cluster? Give --app HOST:PORT of an app's link, --discovery URL, or --config FILE of an app"
+            ),
+        };
+        if let Some(secret) = &self.secret {
+            link.secret.clone_from(secret);
+        }
+        Ok(Place { id, url, link })
+    }
+}
+
+impl Visit {
+    /// To make calls from.
+    pub(crate) fn cx(&self) -> Cx {
+        self.app.cx()
+    }
+
+    /// The apps that there are links to.
+    pub(crate) fn nodes(&self) -> Vec<NodeRecord> {
+        let cx = self.cx();
+        cx.nodes().into_iter().filter(|node| node.id != *cx.app_id()).collect()
+    }
+
+    /// The apps that there are links to; at least one.
+    pub(crate) fn some_nodes(&self) -> Result<Vec<NodeRecord>> {
+        let nodes = self.nodes();
+        if nodes.is_empty() {
+            let all: Vec<String> = self.missing.iter().map(Missing::to_string).collect();
+            match all.is_empty() {
+                true => bail!("no app is registered there"),
+                false => bail!("no app answers:\n  {}", all.join("\n  ")),
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// Ends the links, after what was sent on them.
+    pub(crate) async fn end(self) {
+        self.app.shutdown().await;
+    }
+
+    fn missing(&self, expected: &[(String, Option<NodeRecord>)], news: &LinkNews) -> Vec<Missing> {
+        let nodes = self.nodes();
+        let linked = |address: &str| {
+            nodes.iter().any(|node| node.endpoints.get("link").is_some_and(|at| at == address))
+                || matches!(news.of(address), Some(Ok(())))
+        };
+        let missing = expected.iter().filter(|(address, _)| !linked(address));
+        let missing = missing.map(|(address, record)| {
+            let why = match news.of(address) {
+                Some(Err(why)) => why,
+                Some(Ok(())) | None => "no answer".to_owned(),
+            };
+            Missing { record: record.clone(), address: address.clone(), why }
+        });
+        missing.collect()
+    }
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(record) = &self.record {
+            write!(f, "{} at ", record.id)?;
+        }
+        write!(f, "{}: {}", self.address, self.why)?;
+        if self.why.contains("of another env") {
+            write!(f, "; say with --env which one to visit")?;
+        } else if self.why.contains("onnection refused") {
+            write!(f, "; does it run, and is this where it listens for links?")?;
+        }
+        Ok(())
+    }
+}
+
+/// What opens a URL, by its scheme.
+fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
+    let plugins: [Arc<dyn Plugin>; 1] = [Arc::new(BuiltIn)];
+    let scheme = url.split(':').next().unwrap_or_default();
+    let known: Vec<&str> = plugins.iter().flat_map(|p| p.schemes()).copied().collect();
+    let plugin = plugins.into_iter().find(|plugin| plugin.schemes().contains(&scheme));
+    plugin.with_context(|| {
+        format!(
+            "`{url}`: this program knows {}; or give --app HOST:PORT,..",
+            known.join(": and ") + ":"
+        )
+    })
+}
+
+/// The addresses that discovery knows now, with what it says of who lives there.
+async fn expected(discovery: &dyn Discovery) -> Result<Vec<(String, Option<NodeRecord>)>> {
+    let mut changes = discovery.watch().await?;
+    let mut expected = Vec::new();
+    while let Some(change) = changes.recv().await {
+        match change {
+            Change::Put(record) => {
+                if let Some(address) = record.endpoints.get("link") {
+                    expected.push((address.clone(), Some(record)));
+                }
+            }
+            Change::Probe(address) => expected.push((address, None)),
+            Change::Remove(..) => {}
+            Change::Synced => break,
+        }
+    }
+    Ok(expected)
+}
+
+/// A discovery in which this program looks, but does not register: nothing is to be sent here.
+struct Unseen(Arc<dyn Discovery>);
+
+impl Discovery for Unseen {
+    fn register<'a>(
+        &'a self,
+        _node: &'a NodeRecord,
+        _ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn deregister<'a>(
+        &'a self,
+        _id: &'a AppId,
+        _incarnation: Incarnation,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<Receiver<Change>, DiscoveryError>> {
+        self.0.watch()
+    }
+}

@@ -1,0 +1,35 @@
+//! `guildhall call --gate`: as a player's client.
+
+use std::time::Duration;
+
+use guildhall::gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
+use guildhall::{App, Config, Status};
+use proto::hello::GreeterServer;
+
+use crate::world::{Hello, visit};
+
+struct Everybody;
+
+impl Authenticate for Everybody {
+    fn authenticate(&self, token: &str, _wall: Duration) -> Result<Identity, Status> {
+        Ok(Identity { account: token.to_owned(), ..Identity::default() })
+    }
+}
+
+#[tokio::test]
+async fn a_call_through_a_gate_is_a_players() {
+    let gate = Gate::new().authenticate(Everybody);
+    let config = Config::builder().set("gate.websocket", "127.0.0.1:0").build().unwrap();
+    let app = App::with(config).serve(GreeterServer::new(Hello("gate"))).component(gate.clone());
+    let _app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).start().await.unwrap();
+    let url = format!("ws://{}", gate.websocket_addr().unwrap());
+    let call = async |method: &str, body: &str| {
+        visit(&["call", method, body, "--gate", &url, "--token", "ann"]).await
+    };
+    let (code, out, err) = call("hello.Greeter/Say", r#"{"name":"ann"}"#).await;
+    assert_eq!((code, out.as_str()), (0, "{\n  \"text\": \"hello, ann of gate\"\n}\n"), "{err}");
+    let (code, _, err) = call("hello.Greeter/Say", r#"{"name":"nobody"}"#).await;
+    assert!(code == 1 && err.contains("NOT_FOUND: nobody is here") && err.contains("Ran"), "{err}");
+    let (code, _, err) = call("guildhall.runtime.Node/Services", "{}").await;
+    assert!(code == 1 && err.contains("effect  NotRun"), "{err}");
+}

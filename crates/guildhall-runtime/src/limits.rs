@@ -1,0 +1,151 @@
+//! Limits and breakers: what the dispatcher checks before a call gets near a handler, a lane or a mailbox.
+
+mod breaker;
+mod config;
+mod queue;
+mod rule;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwapOption;
+use bytes::{Bytes, BytesMut};
+use guildhall_core::MethodDesc;
+use guildhall_core::config::Config;
+use guildhall_core::env::Instant;
+
+use crate::app::StartError;
+use crate::cx::Cx;
+use crate::metrics::Metrics;
+use crate::reply::ReplyPort;
+use crate::service::{Body, HandlerFuture, Incoming, Service};
+
+pub use config::{BreakerConfig, LimitConfig, RateConfig, Trip};
+pub(crate) use rule::Ticket;
+use rule::{Rule, Rules};
+
+/// The section of all calls, and what the names of all others begin with.
+const SECTION: &str = "limits";
+
+/// What services of the framework are named like: an app whose limits are used up can still be managed.
+const OWN: &str = "guildhall.";
+
+/// The rules that one method falls under; none costs one look at a flag.
+#[derive(Debug, Default)]
+pub(crate) struct MethodLimits {
+    any: AtomicBool,
+    rules: ArcSwapOption<Rules>,
+}
+
+/// All rules of an app, by the name of their section.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AllRules(BTreeMap<String, Arc<Rule>>);
+
+impl AllRules {
+    /// Reads `[limits]` and its sections for the methods at `paths`. Rules that stay as they were in `old` go on counting.
+    pub(crate) fn read(
+        config: &Config,
+        paths: &[&'static str],
+        now: Instant,
+        metrics: &Metrics,
+        old: &Self,
+    ) -> Result<Self, StartError> {
+        let mut names: BTreeSet<String> = paths.iter().flat_map(|path| scopes(path)).collect();
+        names.remove(SECTION);
+        names.iter().for_each(|name| config.claim(name));
+        let mut rules = BTreeMap::new();
+        let mut read = |name: &str| -> Result<(), StartError> {
+            let config: LimitConfig = config.section(name)?;
+            config.check(name).map_err(StartError::new)?;
+            if !config.is_none() {
+                let rule = Rule::new(name, config, now, metrics, old.0.get(name))?;
+                rules.insert(name.to_owned(), rule);
+            }
+            Ok(())
+        };
+        read(SECTION)?;
+        names.iter().filter(|name| config.is_set(name)).try_for_each(|name| read(name))?;
+        Ok(Self(rules))
+    }
+
+    /// The rules of a method.
+    pub(crate) fn of(&self, path: &str) -> Rules {
+        scopes(path).iter().filter_map(|name| self.0.get(name).cloned()).collect()
+    }
+}
+
+/// The sections that a method falls under, its own first.
+fn scopes(path: &str) -> Vec<String> {
+    let method = path.trim_start_matches('/');
+    let service = method.split('/').next().unwrap_or_default();
+    let mut scopes = vec![format!("{SECTION}.{method}"), format!("{SECTION}.{service}")];
+    if !service.starts_with(OWN) {
+        scopes.push(SECTION.to_owned());
+    }
+    scopes
+}
+
+impl MethodLimits {
+    /// Puts other rules into force. Calls that have passed the old ones stay.
+    pub(crate) fn set(&self, rules: Rules) {
+        self.any.store(!rules.is_empty(), Ordering::Relaxed);
+        self.rules.store((!rules.is_empty()).then(|| Arc::new(rules)));
+    }
+
+    /// The rules in force, if there are any.
+    #[inline]
+    pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
+        if self.any.load(Ordering::Relaxed) { self.rules.load_full() } else { None }
+    }
+}
+
+/// Begins a call if its rules let it through, now or soon; or refuses it.
+pub(crate) fn dispatch(
+    service: &Arc<dyn Service>,
+    rules: Arc<Rules>,
+    mut call: Incoming<'_>,
+) -> Option<HandlerFuture> {
+    if let Err(status) = rules.take(call.cx.env().now()) {
+        call.reply.send::<()>(Err(status));
+        return None;
+    }
+    if rules.hold_back() {
+        let Incoming { cx, method, body, reply } = call;
+        let (service, body) = (Arc::clone(service), body.keep());
+        return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
+    }
+    match rules.enter(&call.cx) {
+        Ok(ticket) => call.reply.carry(ticket),
+        Err(status) => {
+            call.reply.send::<()>(Err(status));
+            return None;
+        }
+    }
+    service.dispatch(call)
+}
+
+/// Begins a call when its time has come.
+async fn hold(
+    service: Arc<dyn Service>,
+    rules: Arc<Rules>,
+    cx: Cx,
+    method: &'static MethodDesc,
+    body: Bytes,
+    mut reply: ReplyPort,
+) {
+    let places = rules.wait(&cx).await;
+    let entered = places.and_then(|places| Ok((places, rules.enter(&cx)?)));
+    let begun = match entered {
+        Ok((_places, ticket)) => {
+            reply.carry(ticket);
+            let body = Body { bytes: &body, chunk: &mut BytesMut::new() };
+            service.dispatch(Incoming { cx, method, body, reply })
+        }
+        Err(status) => return reply.send::<()>(Err(status)),
+    };
+    if let Some(handler) = begun {
+        handler.await;
+    }
+}

@@ -1,0 +1,209 @@
+//! Reload: what may change while an app runs, all of it checked before any of it changes.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use guildhall_core::config::Config;
+use guildhall_core::{Code, Env, Status};
+use tokio::sync::Mutex;
+
+use crate::app::{App, AppInner, StartError};
+use crate::cx::Cx;
+use crate::limits::AllRules;
+use crate::metrics::Metrics;
+use crate::resources::{Loader, ResourceConfig, Resources, Snapshot};
+use crate::service::ServiceTable;
+
+/// What a reload has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys of the configuration that have changed, and `resources` when those were loaded anew.
+    pub changed: Vec<String>,
+    /// The keys that differ from what the app started with, and stay without effect until it starts again.
+    pub needs_restart: Vec<String>,
+}
+
+type Hook = Box<dyn Fn(&Cx, &Reloaded) + Send + Sync>;
+type Commit = Box<dyn FnOnce() + Send>;
+type Prepare = Box<dyn Fn(&Config) -> Result<Commit, String> + Send + Sync>;
+
+/// What an app that does not run yet knows about its reloads.
+#[derive(Default)]
+pub(crate) struct ReloadSetup {
+    pub(crate) loaders: Vec<Loader>,
+    sections: Vec<(String, Prepare)>,
+    hooks: Vec<Hook>,
+}
+
+/// The reloads of an app that runs.
+pub(crate) struct Reloads {
+    pub(crate) resources: Resources,
+    /// One reload at a time.
+    state: Mutex<State>,
+    sections: Vec<(String, Prepare)>,
+    hooks: Vec<Hook>,
+}
+
+struct State {
+    /// As the app started.
+    started: Config,
+    /// As the last reload left it.
+    present: Config,
+    rules: AllRules,
+}
+
+impl App {
+    /// Calls `hook` after a reload.
+    #[must_use]
+    pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
+        self.reloads.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
+    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
+    #[must_use]
+    pub fn reload_section<C, E>(
+        mut self,
+        section: &str,
+        prepare: impl Fn(&Config) -> Result<C, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: FnOnce() + Send + 'static,
+        E: Display,
+    {
+        let prepare = move |config: &Config| match prepare(config) {
+            Ok(commit) => Ok(Box::new(commit) as Commit),
+            Err(error) => Err(error.to_string()),
+        };
+        self.reloads.sections.push((section.to_owned(), Box::new(prepare)));
+        self
+    }
+}
+
+impl ReloadSetup {
+    /// Puts the limits into force and loads the resources.
+    pub(crate) async fn open(
+        self,
+        env: &Env,
+        metrics: &Metrics,
+        config: &Config,
+        services: &ServiceTable,
+    ) -> Result<Reloads, StartError> {
+        let Self { loaders, sections, hooks } = self;
+        let paths = services.paths();
+        let rules = AllRules::read(config, &paths, env.now(), metrics, &AllRules::default())?;
+        let commits = sections.iter().map(|(_, prepare)| prepare(config));
+        let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
+        let resources = Resources::new(loaders);
+        let loaded = resources.load(env, config).await;
+        if let Some(snapshot) = loaded.map_err(|e| StartError::new(format!("resources: {e}")))? {
+            resources.publish(snapshot);
+        }
+        services.limit(&rules);
+        commits.into_iter().for_each(|commit| commit());
+        let (started, present) = (config.clone(), config.clone());
+        let state = Mutex::new(State { started, present, rules });
+        Ok(Reloads { resources, state, sections, hooks })
+    }
+}
+
+impl Reloads {
+    /// `[resources]` as it is now; `last` when it cannot be read, which a reload has said.
+    pub(crate) async fn resource_config(&self, last: ResourceConfig) -> ResourceConfig {
+        ResourceConfig::of(&self.state.lock().await.present).unwrap_or(last)
+    }
+
+    fn is_live(&self, key: &str) -> bool {
+        let names = self.sections.iter().map(|(name, _)| name.as_str());
+        ["limits", "resources"].into_iter().chain(names).any(|name| is_in(key, name))
+    }
+}
+
+fn is_in(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl AppInner {
+    /// See [`crate::RunningApp::reload`].
+    pub(crate) async fn reload(self: &Arc<Self>) -> Result<Reloaded, Status> {
+        let mut state = self.reloads.state.lock().await;
+        let reloaded = self.reload_all(&mut state).await;
+        drop(state);
+        let reloaded = reloaded.map_err(|why| {
+            tracing::error!(why, "not reloaded");
+            Status::new(Code::FailedPrecondition, format!("nothing was reloaded: {why}"))
+        })?;
+        self.say(&reloaded);
+        Ok(reloaded)
+    }
+
+    async fn reload_all(self: &Arc<Self>, state: &mut State) -> Result<Reloaded, String> {
+        let before = state.present.clone();
+        let read = self.env.blocking(move || before.reread()).await;
+        let config = read.ok_or("reading the configuration panicked")?.map_err(text)?;
+        config.check_unclaimed().map_err(text)?;
+        let reloads = &self.reloads;
+        let (mut changed, needs_restart) =
+            (config.changed_since(&state.present), config.changed_since(&state.started));
+        changed.retain(|key| reloads.is_live(key));
+        let needs_restart = needs_restart.into_iter().filter(|key| !reloads.is_live(key)).collect();
+        let paths = self.services.paths();
+        let now = self.env.now();
+        let rules =
+            AllRules::read(&config, &paths, now, &self.metrics, &state.rules).map_err(text)?;
+        let resources = reloads.resources.load(&self.env, &config).await.map_err(text)?;
+        let sections = reloads.sections.iter();
+        let sections = sections.filter(|(name, _)| changed.iter().any(|key| is_in(key, name)));
+        let commits = sections.map(|(_, prepare)| prepare(&config));
+        let commits = commits.collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, and nothing waits.
+        self.services.limit(&rules);
+        commits.into_iter().for_each(|commit| commit());
+        if let Some(snapshot) = resources {
+            self.publish(snapshot, &config);
+            changed.push("resources".to_owned());
+        }
+        (state.present, state.rules) = (config, rules);
+        Ok(Reloaded { changed, needs_restart })
+    }
+
+    /// Loads the resources alone, because their files have changed.
+    pub(crate) async fn reload_resources(self: &Arc<Self>) {
+        let state = self.reloads.state.lock().await;
+        match self.reloads.resources.load(&self.env, &state.present).await {
+            Ok(Some(snapshot)) => {
+                self.publish(snapshot, &state.present);
+                drop(state);
+                let changed = vec!["resources".to_owned()];
+                self.say(&Reloaded { changed, needs_restart: Vec::new() });
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "resources changed; the ones before stay"),
+        }
+    }
+
+    fn publish(self: &Arc<Self>, snapshot: Snapshot, config: &Config) {
+        let before = self.reloads.resources.publish(snapshot);
+        let keep = ResourceConfig::of(config).unwrap_or_default().keep();
+        let app = Arc::clone(self);
+        self.env.spawn("resources-forget", async move {
+            app.env.sleep(keep).await;
+            app.reloads.resources.forget(before);
+        });
+    }
+
+    fn say(self: &Arc<Self>, reloaded: &Reloaded) {
+        let Reloaded { changed, needs_restart } = reloaded;
+        tracing::info!(?changed, "reloaded");
+        if !needs_restart.is_empty() {
+            tracing::warn!(?needs_restart, "changed in the configuration; needs a restart");
+        }
+        let cx = Cx::outside(Arc::clone(self));
+        self.reloads.hooks.iter().for_each(|hook| hook(&cx, reloaded));
+    }
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}

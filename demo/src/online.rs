@@ -1,0 +1,85 @@
+//! Presence: who is connected to which gate, since when, and where the role plays.
+//!
+//! The actor is the player's session as gates know it, and answers questions beside. So there is no second list to keep in step:
+//! a login makes the presence in the same turn in which the gate's session begins, and only the end of that login ends it. Nothing
+//! is stored. After a restart the gates touch their sessions again, within seconds; the role's app is known again from its next
+//! login.
+
+use futures_util::future::join_all;
+use guildhall::gate::{OpenReq, OpenRsp, PushReq, Session, SessionActor, SessionReq};
+use guildhall::{Actor, Cx, Status, Why};
+
+use crate::proto::online::{Online, OnlineClient, PlayingReq, Presence, ReadReq, ReadRsp};
+
+/// A player's session and presence: `.actor::<OnlineActor, _>(|a| a.serve(SessionServer).serve(OnlineServer))`.
+#[derive(Debug)]
+pub struct OnlineActor {
+    session: SessionActor,
+    /// Where the role plays, and since which login.
+    playing: Option<(u64, String)>,
+}
+
+impl Actor for OnlineActor {
+    const NAME: &'static str = SessionActor::NAME;
+    type Key = String;
+    type State = ();
+
+    async fn activate(cx: &Cx, player: String, state: ()) -> Result<Self, Status> {
+        Ok(Self { session: SessionActor::activate(cx, player, state).await?, playing: None })
+    }
+
+    fn state(&mut self) -> &mut () {
+        self.session.state()
+    }
+
+    async fn deactivate(&mut self, cx: &Cx, why: Why) {
+        self.session.deactivate(cx, why).await;
+    }
+}
+
+impl Session for OnlineActor {
+    async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
+        self.session.open(cx, req).await
+    }
+
+    async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+        self.session.touch(cx, req).await
+    }
+
+    async fn close(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+        self.session.close(cx, req).await
+    }
+
+    async fn push(&mut self, cx: &Cx, req: PushReq) -> Result<(), Status> {
+        self.session.push(cx, req).await
+    }
+}
+
+impl Online for OnlineActor {
+    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+        let generation = self.session.generation();
+        let playing = self.playing.as_ref().filter(|(of, _)| *of == generation);
+        let presence = self.session.gate().map(|gate| Presence {
+            gate: gate.to_string(),
+            app: playing.map(|(_, app)| app.clone()).unwrap_or_default(),
+            since_ms: generation / 1000,
+        });
+        Ok(ReadRsp { presence })
+    }
+
+    async fn playing(&mut self, cx: &Cx, req: PlayingReq) -> Result<(), Status> {
+        let app = cx.caller().unwrap_or(cx.app_id());
+        self.playing = Some((req.generation, app.to_string()));
+        Ok(())
+    }
+}
+
+/// Where each of `players` is; `None` for one that is not connected, or of whom nothing can be learnt now. All are asked at once:
+/// a list has a bound.
+pub async fn read(cx: &Cx, players: &[String]) -> Vec<Option<Presence>> {
+    let one = |player: &String| {
+        let read = OnlineClient::new(cx).read(ReadReq { player: player.clone() });
+        async { read.await.ok()?.presence }
+    };
+    join_all(players.iter().map(one)).await
+}

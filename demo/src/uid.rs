@@ -1,0 +1,54 @@
+//! Ids of roles and clubs: numbers that are given once, whatever crashes when, and however many apps serve them.
+//!
+//! Each kind has one actor. It takes numbers from a block that it has reserved in the store: only the first of a block waits for
+//! a commit. The actor's next activation begins behind the block, so a crash costs at most the rest of it. Where two apps believe
+//! that they own the actor, both give numbers of blocks that they have reserved; the store refuses the next block to the one whose
+//! claim is older.
+
+use guildhall::{Actor, Code, Cx, Status};
+
+use crate::proto::uid::{AllocReq, AllocRsp, Uid, UidClient, UidStateEntity};
+
+/// Numbers that are reserved at a time.
+pub const BLOCK: u64 = 1000;
+
+/// The numbers of one kind: `.actor::<UidActor, _>(|a| a.serve(UidServer))`.
+#[derive(Debug)]
+pub struct UidActor {
+    state: UidStateEntity,
+    /// The last one that was given, or nobody's.
+    last: u64,
+}
+
+impl Actor for UidActor {
+    const NAME: &'static str = "uid";
+    type Key = String;
+    type State = UidStateEntity;
+
+    async fn activate(_cx: &Cx, _kind: String, state: UidStateEntity) -> Result<Self, Status> {
+        // What is left of the block may have been given before a crash.
+        Ok(Self { last: state.reserved, state })
+    }
+
+    fn state(&mut self) -> &mut UidStateEntity {
+        &mut self.state
+    }
+}
+
+impl Uid for UidActor {
+    async fn alloc(&mut self, _cx: &Cx, _req: AllocReq) -> Result<AllocRsp, Status> {
+        if self.last == self.state.reserved {
+            let reserved = self.last.checked_add(BLOCK).ok_or_else(|| {
+                Status::new(Code::ResourceExhausted, "all numbers of this kind have been given")
+            })?;
+            self.state.set_reserved(reserved);
+        }
+        self.last += 1;
+        Ok(AllocRsp { id: self.last })
+    }
+}
+
+/// A number of `kind` that nobody else gets.
+pub(crate) async fn alloc(cx: &Cx, kind: &str) -> Result<u64, Status> {
+    Ok(UidClient::new(cx).alloc(AllocReq { kind: kind.to_owned() }).await?.id)
+}

@@ -1,0 +1,135 @@
+//! Presence: who is online follows the sessions, and nothing that is late.
+
+use std::time::Duration;
+
+use demo::online;
+use demo::proto::online::{OnlineClient, PlayingReq, Presence};
+use demo::proto::role::{LoginReq, RegisterReq, RoleClient};
+use guildhall::Env;
+use guildhall_client::{Client, Event, Events, Options};
+use guildhall_testkit::Cluster;
+
+use crate::town::{CALLER, start, start_gate};
+
+const GATES: [&str; 2] = ["demo.w1.gate.1", "demo.w1.gate.2"];
+const ONLINE: &str = "demo.w1.online.1";
+const APPS: &[(&str, &[&str])] = &[
+    ("demo.w1.role.1", &["role"]),
+    (ONLINE, &["online"]),
+    ("demo.w1.club.1", &["club", "clubrole", "uid"]),
+];
+
+async fn town(seed: u64) -> Cluster {
+    let mut cluster = Cluster::new(seed);
+    start(&mut cluster, APPS).await;
+    for gate in GATES {
+        start_gate(&mut cluster, gate).await;
+    }
+    // Gates learn the game's methods.
+    cluster.advance(Duration::from_secs(1)).await;
+    cluster
+}
+
+async fn enter(env: &Env, gate: &str, player: &str) -> (Client, Events) {
+    let options = Options { attempts_max: 0, ..Options::default() };
+    Client::connect(env, &format!("tcp://{gate}:7000"), player, options).await.unwrap()
+}
+
+async fn presence(cluster: &Cluster, player: &str) -> Option<Presence> {
+    let players = [player.to_owned()];
+    online::read(&cluster.cx(CALLER), &players).await.pop().unwrap()
+}
+
+async fn gate_of(cluster: &Cluster, player: &str) -> Option<String> {
+    presence(cluster, player).await.map(|presence| presence.gate)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_is_online_from_its_login_to_its_end() {
+    let mut cluster = town(1).await;
+    let env = cluster.client_env();
+    assert_eq!(presence(&cluster, "ada").await, None);
+    let before = env.wall();
+    let (client, _events) = enter(&env, GATES[0], "ada").await;
+    let register = RegisterReq { name: "Ada".into(), ..RegisterReq::default() };
+    client.call(RoleClient::REGISTER, register).await.unwrap();
+    client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+    cluster.advance(Duration::from_millis(100)).await;
+    let there = presence(&cluster, "ada").await.unwrap();
+    assert_eq!((there.gate.as_str(), there.app.as_str()), (GATES[0], "demo.w1.role.1"));
+    let since = Duration::from_millis(there.since_ms);
+    let (before, after) = (before - Duration::from_millis(1), env.wall());
+    assert!(before <= since && since <= after, "{before:?} {since:?} {after:?}");
+    client.close().await;
+    cluster.advance(Duration::from_millis(100)).await;
+    assert_eq!(presence(&cluster, "ada").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_late_end_of_an_earlier_login_leaves_the_newer_one_online() {
+    let mut cluster = town(2).await;
+    let env = cluster.client_env();
+    let (first, _events) = enter(&env, GATES[0], "ada").await;
+    // What the first gate says arrives late.
+    cluster.partition(GATES[0], ONLINE);
+    first.close().await;
+    let (_second, _events) = enter(&env, GATES[1], "ada").await;
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[1]));
+    cluster.heal_all();
+    cluster.advance(Duration::from_secs(5)).await;
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[1]));
+    // And so does what the role's app says of the earlier login.
+    let cx = cluster.cx(CALLER);
+    let late = PlayingReq { player: "ada".into(), generation: 1 };
+    OnlineClient::new(&cx).playing(late).await.unwrap();
+    cluster.advance(Duration::from_millis(100)).await;
+    assert_eq!(presence(&cluster, "ada").await.unwrap().app, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_whose_gate_has_died_logs_in_elsewhere_at_once() {
+    let mut cluster = town(3).await;
+    let env = cluster.client_env();
+    let (_first, _events) = enter(&env, GATES[0], "ada").await;
+    cluster.kill(GATES[0]);
+    let begun = env.now();
+    let (_second, _events) = enter(&env, GATES[1], "ada").await;
+    assert!(env.now() - begun < Duration::from_secs(1), "it waited for the dead");
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_of_online_the_gates_make_everybody_known_again() {
+    let mut cluster = town(4).await;
+    let env = cluster.client_env();
+    let (_client, mut events) = enter(&env, GATES[0], "ada").await;
+    let before = presence(&cluster, "ada").await.unwrap();
+    cluster.restart(ONLINE).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(10)).await;
+    assert_eq!(presence(&cluster, "ada").await, Some(before));
+    while let Some(event) = env.until(env.now() + Duration::from_secs(1), events.next()).await {
+        assert!(matches!(event, Some(Event::Reset | Event::Push(_))), "{event:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_apps_of_roles_come_and_go_every_player_logs_in_at_once() {
+    let mut cluster = town(5).await;
+    let env = cluster.client_env();
+    let mut clients = Vec::new();
+    for n in 0..10 {
+        let (client, events) = enter(&env, GATES[n % 2], &format!("p{n}")).await;
+        let register = RegisterReq { name: format!("P{n}"), ..RegisterReq::default() };
+        client.call(RoleClient::REGISTER, register).await.unwrap();
+        client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+        clients.push((client, events));
+    }
+    // Half of them have another owner now, while the old one lives.
+    cluster.start("demo.w1.role.2", |app| demo::serve::game(app, "role")).await.unwrap();
+    cluster.linked().await;
+    for (client, _) in &clients {
+        let rsp = client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+        assert_eq!(rsp.role.unwrap().name, format!("P{}", &client.player()[1..]));
+    }
+}
