@@ -8,6 +8,7 @@
 extern crate self as guildhall;
 
 mod actor;
+mod admin;
 mod app;
 mod apps;
 mod backends;
@@ -20,12 +21,14 @@ mod component;
 mod config;
 mod counters;
 mod cx;
+mod health;
 mod ids;
 mod lane;
 mod lazy;
 mod limits;
 mod link;
 mod live_count;
+mod log;
 mod mesh;
 pub mod metrics;
 mod node;
@@ -45,11 +48,14 @@ mod service;
 mod signals;
 mod stream;
 mod topic;
+pub mod trace;
+mod trips;
 mod turn;
 mod worker;
 
 pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
 pub use actor::{Timer, Why};
+pub use admin::AdminConfig;
 pub use app::{App, HookError, RunningApp, StartError};
 pub use apps::Apps;
 pub use callback::CallHandle;
@@ -58,6 +64,7 @@ pub use config::{AppConfig, CallConfig, LinkConfig, SaveConfig, StoreConfig};
 pub use cx::Cx;
 pub use lane::{ServiceConfig, Turn};
 pub use limits::{BreakerConfig, LimitConfig, RateConfig, Trip};
+pub use log::{LogConfig, LogControl};
 pub use mesh::MeshChanges;
 #[doc(hidden)]
 pub use prost;

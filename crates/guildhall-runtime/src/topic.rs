@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use guildhall_core::broker::{self, Broker, BrokerError, MESSAGE_MAX};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, MethodDesc, ServiceDesc, Status};
+use guildhall_wire::Head;
 use guildhall_wire::frame::{Header, LinkKind};
 use parking_lot::Mutex;
 use prost::Message;
@@ -65,15 +66,13 @@ pub(crate) async fn publish<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     topic: &str,
+    head: Option<Head>,
     req: &Req,
 ) -> Result<(), Status> {
     let name = full_name(&cx.app.id, method.service, topic);
     broker::check("publish", &name, &[]).map_err(|e| refused(&e))?;
     let (deadline, now) = (call::deadline(cx, method), cx.app.env.now());
-    let mut head = cx.outgoing(false);
-    if let Some(head) = &mut head {
-        head.session = None;
-    }
+    let head = head.map(|head| Head { session: None, ..head });
     let (mut frame, header) = (BytesMut::new(), Header::new(LinkKind::Cast, 0));
     let header = Header { method: method.id, ..header };
     let left = deadline.saturating_duration_since(now);

@@ -69,6 +69,9 @@ impl RunningApp {
         if inner.env.until(deadline, self.drained(began + self.drain / 2)).await.is_none() {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
+        if let Some(tracer) = &inner.tracer {
+            tracer.flush().await;
+        }
         inner.env.kill();
         // Its address and its store are free when this returns.
         for task in self.tasks {

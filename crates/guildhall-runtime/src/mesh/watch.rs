@@ -13,13 +13,20 @@ use tokio::task::JoinHandle;
 use crate::app::AppInner;
 use crate::link::connect;
 
+/// Its name among the parts of the app that can be unwell.
+const PART: &str = "discovery.watch";
+
 /// Keeps a link to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
 pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     let mut connectors = Connectors::default();
     loop {
         match discovery.watch().await {
-            Ok(changes) => connectors.follow(&app, changes, ttl).await,
-            Err(error) => tracing::warn!(%error, "discovery cannot be watched; trying again"),
+            Ok(changes) => {
+                app.health.set(PART, Ok(()));
+                connectors.follow(&app, changes, ttl).await;
+                app.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
+            }
+            Err(error) => app.health.set(PART, Err(error.to_string())),
         }
         app.env.sleep(Duration::from_millis(app.links.redial_max_ms)).await;
     }

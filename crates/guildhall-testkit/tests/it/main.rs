@@ -10,4 +10,5 @@ mod net;
 mod players;
 mod replay;
 mod residents;
+mod traces;
 mod world;
