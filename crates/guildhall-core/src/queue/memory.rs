@@ -53,7 +53,10 @@ struct Board {
 /// One queue.
 #[derive(Default)]
 struct Line {
+    /// In the order of their numbers.
     waiting: VecDeque<Item>,
+    /// How many were pushed.
+    pushed: u64,
     /// By receipt.
     taken: BTreeMap<u64, (Instant, Item)>,
     /// Whoever holds a copy waits for an item.
@@ -61,6 +64,7 @@ struct Line {
 }
 
 struct Item {
+    number: u64,
     body: Bytes,
     attempts: u32,
 }
@@ -101,7 +105,8 @@ impl Queue for MemoryQueue {
             if line.waiting.len() + line.taken.len() >= limits.items {
                 return Err(full(&format!("`{queue}` has {} items", limits.items)));
             }
-            line.waiting.push_back(Item { body, attempts: 0 });
+            line.waiting.push_back(Item { number: line.pushed, body, attempts: 0 });
+            line.pushed += 1;
             line.arrived.notify_one();
             board.bytes += size;
             Ok(())
@@ -187,12 +192,13 @@ impl Line {
         self.waiting.is_empty() && self.taken.is_empty() && nobody_waits
     }
 
-    /// Puts back, in front, what was not acknowledged in time.
+    /// Puts back, where it was, what was not acknowledged in time.
     fn return_late(&mut self, now: Instant) {
         let late: Vec<u64> = self.taken.iter().filter(|(_, t)| t.0 <= now).map(|t| *t.0).collect();
-        for receipt in late.into_iter().rev() {
+        for receipt in late {
             if let Some((_, item)) = self.taken.remove(&receipt) {
-                self.waiting.push_front(item);
+                let at = self.waiting.partition_point(|other| other.number < item.number);
+                self.waiting.insert(at, item);
                 self.arrived.notify_one();
             }
         }

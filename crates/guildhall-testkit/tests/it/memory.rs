@@ -35,7 +35,9 @@ mod leases {
 mod queue {
     use std::time::Duration;
 
+    use bytes::Bytes;
     use guildhall_core::Env;
+    use guildhall_core::queue::Queue as _;
     use guildhall_core::queue::memory::{MemoryQueue, QueueLimits};
 
     guildhall_testkit::queue_contract!(
@@ -45,4 +47,21 @@ mod queue {
         },
         start_paused = true
     );
+
+    #[tokio::test(start_paused = true)]
+    async fn items_that_come_again_one_after_the_other_keep_their_order() {
+        let (env, wait) = (Env::real(), Duration::from_secs(30));
+        let queue = MemoryQueue::with(env.clone(), wait, QueueLimits::default());
+        for body in ["1", "2"] {
+            queue.push("mail", Bytes::from_static(body.as_bytes())).await.unwrap();
+            queue.pop("mail", wait).await.unwrap().unwrap();
+            env.sleep(wait / 2).await;
+        }
+        // The first is back, and nobody takes it before the second is back too.
+        queue.ack("mail", "nonsense").await.unwrap();
+        env.sleep(wait).await;
+        for body in ["1", "2"] {
+            assert_eq!(queue.pop("mail", wait).await.unwrap().unwrap().body, body);
+        }
+    }
 }
