@@ -1,60 +1,42 @@
 //! [`App`]: from services and configuration to something that runs.
 
 mod hooks;
+mod inner;
 mod running;
+mod start;
 
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
-use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
-use guildhall_core::env::Listener;
+use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{Store, Table};
-use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Plugin};
 use guildhall_entity::Entity;
-use parking_lot::RwLock;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use crate::actor::{
-    Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
-    Runner, Saver, World, keep_residents,
-};
-use crate::admin;
-use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
-use crate::call::RetryBudget;
+use crate::actor::{Actor, ActorServices, ActorSetup, ActorType};
+use crate::backends::Given;
 use crate::component::Component;
-use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::{Counters, ServedMeters};
+use crate::config::AppConfig;
 use crate::cx::Cx;
-use crate::health::{Health, HealthCheck};
-use crate::lane::Lane;
-use crate::link::{Tls, listen, self_loop};
-use crate::live_count::LiveCount;
-use crate::log::{self, LogConfig, LogControl};
-use crate::mesh::{self, Mesh};
-use crate::metrics::{Metrics, MetricsConfig};
+use crate::health::HealthCheck;
+use crate::log::{self, LogControl};
 use crate::node::ThisNode;
-use crate::numbers::logic_addr;
-use crate::proto::{IdStateEntity, NodeServer, RawServer};
-use crate::raw_cast::{RawHandler, RawHandlers};
-use crate::reload::{ReloadSetup, Reloads};
-use crate::rows::Tables;
-use crate::service::{Service, ServiceTable};
+use crate::proto::{IdStateEntity, NodeServer};
+use crate::raw_cast::RawHandler;
+use crate::reload::ReloadSetup;
+use crate::service::Service;
 use crate::signals;
-use crate::stream::{Stream, StreamHandlers, Streams};
-use crate::topic::Topics;
-use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
-use crate::trips::Trips;
+use crate::stream::{Stream, StreamHandlers};
+use crate::trace::SpanExporter;
 use crate::worker::{Threads, Workers};
 
 pub use hooks::HookError;
+pub(crate) use inner::{AppInner, Task};
 pub use running::RunningApp;
 
 use hooks::Hooks;
@@ -84,8 +66,6 @@ pub struct App {
     pub(crate) reloads: ReloadSetup,
 }
 
-pub(crate) type Task = JoinHandle<Option<()>>;
-
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -108,62 +88,6 @@ impl std::fmt::Debug for StartError {
 impl From<ConfigError> for StartError {
     fn from(error: ConfigError) -> Self {
         Self(error.to_string())
-    }
-}
-
-/// What all parts of a running app share.
-pub(crate) struct AppInner {
-    pub(crate) id: AppId,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) env: Env,
-    pub(crate) slots: u32,
-    pub(crate) links: LinkConfig,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) streams: Streams,
-    pub(crate) calls: CallConfig,
-    pub(crate) save: SaveConfig,
-    pub(crate) services: ServiceTable,
-    pub(crate) backends: LazyBackends,
-    pub(crate) topics: Topics,
-    pub(crate) callbacks: LiveCount,
-    pub(crate) reloads: Reloads,
-    /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
-    store: RwLock<Option<Arc<dyn Store>>>,
-    pub(crate) tables: Tables,
-    pub(crate) saver: Saver,
-    pub(crate) workers: Workers,
-    /// One per worker.
-    pub(crate) runners: Vec<Arc<Runner>>,
-    rooms: Vec<Arc<dyn AnyRoom>>,
-    pub(crate) actors: Vec<Arc<dyn Admin>>,
-    pub(crate) mesh: Mesh,
-    pub(crate) retries: RetryBudget,
-    /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
-    pub(crate) draining: CancellationToken,
-    pub(crate) in_flight: LiveCount,
-    pub(crate) metrics: Metrics,
-    pub(crate) counters: Counters,
-    pub(crate) health: Arc<Health>,
-    /// Where spans have somewhere to go.
-    pub(crate) tracer: Option<Arc<Tracer>>,
-    /// Where `App::run` has begun to log.
-    pub(crate) log: Option<LogControl>,
-    pub(crate) admin_addr: OnceLock<SocketAddr>,
-    record: RwLock<NodeRecord>,
-}
-
-impl AppInner {
-    pub(crate) fn record(&self) -> NodeRecord {
-        self.record.read().clone()
-    }
-
-    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
-        self.store.read().clone()
-    }
-
-    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.incarnation.started_ms()
     }
 }
 
@@ -386,298 +310,10 @@ impl App {
     pub async fn start(self) -> Result<RunningApp, StartError> {
         self.start_on(Workers::current(), None).await
     }
-
-    #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
-    async fn start_on(
-        self,
-        workers: Workers,
-        log: Option<LogControl>,
-    ) -> Result<RunningApp, StartError> {
-        let Self {
-            config,
-            env,
-            mut services,
-            actors,
-            components,
-            plugins,
-            checks,
-            spans,
-            raw,
-            mut hooks,
-            stream_handlers,
-            given,
-            tables,
-            reloads,
-        } = self;
-        services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
-        let app: AppConfig = config.section("app")?;
-        let links: LinkConfig = config.section("link")?;
-        let calls: CallConfig = config.section("call")?;
-        let save: SaveConfig = config.section("save")?;
-        actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
-        let actor: ActorConfig = config.section("actor")?;
-        let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
-        if app.slots == 0 {
-            return Err(StartError("app.slots is 0; it must be at least 1".into()));
-        }
-        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
-        let counters = Counters::new(&metrics)?;
-        config.section::<LogConfig>("log")?.check()?;
-        let help = "Lines of the log that were dropped: log.queue_max of them waited already";
-        if let Some(log) = &log {
-            metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
-        }
-        let health = Arc::new(Health::new(&metrics, checks)?);
-        let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
-        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
-        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
-        let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
-        lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
-        let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
-        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
-        let tables = Tables::new(&config, tables, &actors)?;
-        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
-        let services = table(ServedMeters::new(&metrics)?, services)?;
-        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
-        let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
-        let backends = Backends::open(opener, &app, given, &tables).await?;
-        for actor in &actors {
-            check_reach(backends.store.as_ref(), &actor.tables)?;
-        }
-        let store = match (backends.store, tables.all().first()) {
-            (Some(store), Some(table)) => {
-                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
-                    as Arc<dyn Store>)
-            }
-            (store, _) => store,
-        };
-        let tls = Tls::load(&env, &links)?;
-        let listener = bind(&env, &links).await?;
-        let (listener, link_addr) = listener.unzip();
-        let logic_addr = logic_addr(&app, &id)?;
-        let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
-        let record = NodeRecord { logic_addr, ..record };
-        let inner = Arc::new(AppInner {
-            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
-            retries: RetryBudget::new(calls.retry_percent),
-            draining: CancellationToken::new(),
-            in_flight: LiveCount::new(counters.in_flight.clone()),
-            callbacks: LiveCount::new(counters.callbacks.clone()),
-            metrics,
-            counters,
-            health,
-            tracer,
-            log,
-            admin_addr: OnceLock::new(),
-            record: RwLock::new(record.clone()),
-            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
-            actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
-            rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
-            saver: Saver::default(),
-            topics: Topics::new(config.section("broker")?, backends.broker),
-            backends: backends.later,
-            streams: Streams::new(config.section("stream")?, stream_handlers)?,
-            store: RwLock::new(store),
-            tables,
-            slots: app.slots,
-            workers,
-            id: record.id.clone(),
-            incarnation: record.incarnation,
-            env,
-            links,
-            tls,
-            calls,
-            save,
-            services,
-            reloads,
-        });
-        let mut tasks = inner.begin_actors();
-        if let Some(tracer) = &inner.tracer {
-            tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
-        }
-        if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
-            inner.admin_addr.get_or_init(|| addr);
-            tasks.push(task);
-        }
-        tasks.extend(inner.watch_resources());
-        inner.mesh.connected(record, self_loop(&inner));
-        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
-            inner.env.kill();
-            return Err(error);
-        }
-        let discovery = backends.discovery;
-        let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes));
-        inner.health.started();
-        let ending = hooks.ready(&inner);
-        let drain = Duration::from_millis(app.drain_ms);
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
-    }
-}
-
-impl AppInner {
-    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
-    async fn start_parts(
-        self: &Arc<Self>,
-        app: &AppConfig,
-        hooks: &mut Hooks,
-        components: &[Arc<dyn Component>],
-        config: &Config,
-    ) -> Result<(), StartError> {
-        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
-        for component in components {
-            Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
-        }
-        Ok(config.check_unclaimed()?)
-    }
-
-    /// Tells the others that this app is there, and finds them.
-    fn join(
-        self: &Arc<Self>,
-        listener: Option<Box<dyn Listener>>,
-        discovery: &Arc<dyn Discovery>,
-        ttl: Duration,
-        homes: Vec<Arc<dyn Home>>,
-    ) -> Vec<Task> {
-        let mut tasks = Vec::new();
-        if let Some(listener) = listener {
-            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
-        }
-        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
-        tasks.push(self.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
-        tasks.push(self.env.spawn("discovery-watch", watching));
-        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
-        tasks
-    }
-
-    /// Starts what runs actors and saves them.
-    fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
-        /// Ends the actors when the app is killed.
-        struct Abandon(Arc<AppInner>);
-        impl Drop for Abandon {
-            fn drop(&mut self) {
-                self.0.rooms.iter().for_each(|room| room.abandon());
-            }
-        }
-        let mut tasks = Vec::new();
-        for (at, runner) in self.runners.iter().enumerate() {
-            let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
-            let env = self.env.clone();
-            tasks.push(self.env.spawn_on(self.workers.get(at), "actors", async move {
-                let _app = &app;
-                runner.drive(env).await;
-            }));
-        }
-        if let Some(store) = self.store() {
-            let app = Arc::clone(self);
-            tasks.push(self.env.spawn("saver", async move {
-                let tracer = app.tracer.as_ref();
-                app.saver.drive(app.env.clone(), store, &app.counters, &app.save, tracer).await;
-            }));
-        }
-        tasks
-    }
-}
-
-/// What makes spans, where they have somewhere to go.
-fn tracer(
-    env: &Env,
-    id: &AppId,
-    config: TraceConfig,
-    exporter: Option<Arc<dyn SpanExporter>>,
-    metrics: &Metrics,
-) -> Result<Option<Arc<Tracer>>, StartError> {
-    config.check()?;
-    let exporter = match exporter {
-        Some(exporter) => exporter,
-        None if config.export.is_empty() => return Ok(None),
-        None => Arc::new(StdoutSpans(env.clone())),
-    };
-    Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
-}
-
-/// What the app tells the others about itself.
-fn record(
-    env: &Env,
-    id: AppId,
-    app: &AppConfig,
-    endpoints: std::collections::BTreeMap<String, String>,
-    services: &ServiceTable,
-) -> NodeRecord {
-    let random = u16::try_from(env.random() & 0xffff).unwrap_or_default();
-    NodeRecord {
-        id,
-        incarnation: Incarnation::new(env.wall(), random),
-        logic_addr: None,
-        endpoints,
-        version: app.version.clone(),
-        weight: app.weight,
-        load: 0,
-        export: false,
-        state: NodeState::Ready,
-        services: services.names.clone(),
-        descriptors_hash: services.descriptors_hash(),
-        labels: services.labels.clone(),
-    }
-}
-
-fn table<'a>(
-    meters: ServedMeters,
-    services: impl Iterator<Item = &'a Arc<dyn Service>>,
-) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::new(meters);
-    for service in services {
-        table.add(service).map_err(StartError)?;
-    }
-    Ok(table)
 }
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").field("services", &self.services.len()).finish_non_exhaustive()
-    }
-}
-
-type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
-
-async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
-    if links.listen.is_empty() {
-        return Ok(None);
-    }
-    let bound = env.listen("link.listen", &links.listen).await;
-    let (listener, addr) = bound.map_err(StartError)?;
-    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
-        let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
-        );
-        return Err(StartError(why));
-    }
-    Ok(Some((listener, addr)))
-}
-
-fn endpoints(
-    links: &LinkConfig,
-    bound: Option<SocketAddr>,
-) -> std::collections::BTreeMap<String, String> {
-    let address = match (links.advertise.as_str(), bound) {
-        (_, None) => return [].into(),
-        ("", Some(bound)) => bound.to_string(),
-        (advertise, Some(_)) => advertise.to_owned(),
-    };
-    [("link".to_owned(), address)].into()
-}
-
-/// Registers, again and again, until the app ends.
-async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    loop {
-        let (record, deadline) = (app.record(), app.env.now() + ttl);
-        let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(format!("others may not find this app: {error}")),
-            None => Err(format!("others may not find this app: no answer within {ttl:?}")),
-        };
-        app.health.set("discovery.register", is);
-        app.env.sleep(ttl / 3).await;
     }
 }

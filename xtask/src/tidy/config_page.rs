@@ -79,18 +79,33 @@ fn sections_of(file: &syn::File) -> Vec<Section> {
         let doc = doc_of(&item.attrs);
         let (title, about) = doc.strip_prefix("`[").map(|_| split_title(&doc))?;
         let defaults = defaults.get(&item.ident.to_string());
-        let default = |name: &str| {
-            defaults.and_then(|all| all.get(name)).cloned().unwrap_or_else(|| "`0`, off".into())
+        let default = |name: &str, kind: &syn::Type| {
+            let written = defaults.and_then(|all| all.get(name)).cloned();
+            written.unwrap_or_else(|| derived(kind))
         };
         let keys = item.fields.iter().filter_map(|field| {
             let name = field.ident.as_ref()?.to_string();
             let about = doc_of(&field.attrs);
             // A table within it is a section of its own.
-            (!about.starts_with("`[")).then(|| (name.clone(), default(&name), about))
+            (!about.starts_with("`[")).then(|| (name.clone(), default(&name, &field.ty), about))
         });
         Some(Section { title, about, keys: keys.collect() })
     };
     structs.filter_map(section).collect()
+}
+
+/// What `#[derive(Default)]` makes of a type.
+fn derived(kind: &syn::Type) -> String {
+    let syn::Type::Path(path) = kind else { return String::new() };
+    let name = path.path.segments.last().map(|segment| segment.ident.to_string());
+    let default = match name.unwrap_or_default().as_str() {
+        "Vec" => "[]",
+        "String" => "\"\"",
+        "bool" => "false",
+        "BTreeMap" => "{}",
+        _ => "0",
+    };
+    format!("`{default}`")
 }
 
 /// `` `[save]`: how it saves. `` is the title `` `[save]` `` and what follows.

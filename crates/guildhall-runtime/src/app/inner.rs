@@ -1,0 +1,175 @@
+//! [`AppInner`]: what all parts of a running app share, and the tasks that an app consists of.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use guildhall_core::config::Config;
+use guildhall_core::discovery::{Discovery, NodeRecord};
+use guildhall_core::env::Listener;
+use guildhall_core::store::Store;
+use guildhall_core::{AppId, Env, Incarnation};
+use parking_lot::RwLock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{Admin, AnyRoom, Home, Runner, Saver, keep_residents};
+use crate::backends::LazyBackends;
+use crate::call::RetryBudget;
+use crate::component::Component;
+use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
+use crate::counters::Counters;
+use crate::cx::Cx;
+use crate::health::Health;
+use crate::link::{Tls, listen};
+use crate::live_count::LiveCount;
+use crate::log::LogControl;
+use crate::mesh::{self, Mesh};
+use crate::metrics::Metrics;
+use crate::reload::Reloads;
+use crate::rows::Tables;
+use crate::service::ServiceTable;
+use crate::stream::Streams;
+use crate::topic::Topics;
+use crate::trace::Tracer;
+use crate::worker::Workers;
+
+use super::StartError;
+use super::hooks::Hooks;
+
+pub(crate) type Task = JoinHandle<Option<()>>;
+
+/// What all parts of a running app share.
+pub(crate) struct AppInner {
+    pub(crate) id: AppId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) env: Env,
+    pub(crate) slots: u32,
+    pub(crate) links: LinkConfig,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) streams: Streams,
+    pub(crate) calls: CallConfig,
+    pub(crate) save: SaveConfig,
+    pub(crate) services: ServiceTable,
+    pub(crate) backends: LazyBackends,
+    pub(crate) topics: Topics,
+    pub(crate) callbacks: LiveCount,
+    pub(crate) reloads: Reloads,
+    /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
+    pub(super) store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) tables: Tables,
+    pub(crate) saver: Saver,
+    pub(crate) workers: Workers,
+    /// One per worker.
+    pub(crate) runners: Vec<Arc<Runner>>,
+    pub(super) rooms: Vec<Arc<dyn AnyRoom>>,
+    pub(crate) actors: Vec<Arc<dyn Admin>>,
+    pub(crate) mesh: Mesh,
+    pub(crate) retries: RetryBudget,
+    /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
+    pub(crate) draining: CancellationToken,
+    pub(crate) in_flight: LiveCount,
+    pub(crate) metrics: Metrics,
+    pub(crate) counters: Counters,
+    pub(crate) health: Arc<Health>,
+    /// Where spans have somewhere to go.
+    pub(crate) tracer: Option<Arc<Tracer>>,
+    /// Where `App::run` has begun to log.
+    pub(crate) log: Option<LogControl>,
+    pub(crate) admin_addr: OnceLock<SocketAddr>,
+    pub(super) record: RwLock<NodeRecord>,
+}
+
+impl AppInner {
+    pub(crate) fn record(&self) -> NodeRecord {
+        self.record.read().clone()
+    }
+
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.read().clone()
+    }
+
+    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.incarnation.started_ms()
+    }
+}
+
+impl AppInner {
+    /// Starts what the game has added: hooks before components, so that no client is there before they are done.
+    pub(super) async fn start_parts(
+        self: &Arc<Self>,
+        app: &AppConfig,
+        hooks: &mut Hooks,
+        components: &[Arc<dyn Component>],
+        config: &Config,
+    ) -> Result<(), StartError> {
+        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
+        for component in components {
+            Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
+        }
+        Ok(config.check_unclaimed()?)
+    }
+
+    /// Tells the others that this app is there, and finds them.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        discovery: &Arc<dyn Discovery>,
+        ttl: Duration,
+        homes: Vec<Arc<dyn Home>>,
+    ) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+        }
+        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-register", heartbeat));
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
+        tasks.push(self.env.spawn("discovery-watch", watching));
+        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks
+    }
+
+    /// Starts what runs actors and saves them.
+    pub(super) fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
+        /// Ends the actors when the app is killed.
+        struct Abandon(Arc<AppInner>);
+        impl Drop for Abandon {
+            fn drop(&mut self) {
+                self.0.rooms.iter().for_each(|room| room.abandon());
+            }
+        }
+        let mut tasks = Vec::new();
+        for (at, runner) in self.runners.iter().enumerate() {
+            let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
+            let env = self.env.clone();
+            tasks.push(self.env.spawn_on(self.workers.get(at), "actors", async move {
+                let _app = &app;
+                runner.drive(env).await;
+            }));
+        }
+        if let Some(store) = self.store() {
+            let app = Arc::clone(self);
+            tasks.push(self.env.spawn("saver", async move {
+                let tracer = app.tracer.as_ref();
+                app.saver.drive(app.env.clone(), store, &app.counters, &app.save, tracer).await;
+            }));
+        }
+        tasks
+    }
+}
+
+/// Registers, again and again, until the app ends.
+async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
+    loop {
+        let (record, deadline) = (app.record(), app.env.now() + ttl);
+        let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(format!("others may not find this app: {error}")),
+            None => Err(format!("others may not find this app: no answer within {ttl:?}")),
+        };
+        app.health.set("discovery.register", is);
+        app.env.sleep(ttl / 3).await;
+    }
+}

@@ -1,0 +1,249 @@
+//! Starting an app: one part after the other, each from its section of the configuration.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use guildhall_core::discovery::{NodeRecord, NodeState};
+use guildhall_core::env::Listener;
+use guildhall_core::store::Store;
+use guildhall_core::{AppId, Env, Incarnation};
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{ActorConfig, ActorType, Registered, Saver, World};
+use crate::admin;
+use crate::backends::{Backends, Opener, check_reach};
+use crate::call::RetryBudget;
+use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
+use crate::counters::{Counters, ServedMeters};
+use crate::health::Health;
+use crate::lane::Lane;
+use crate::link::{Tls, self_loop};
+use crate::live_count::LiveCount;
+use crate::log::{LogConfig, LogControl};
+use crate::mesh::Mesh;
+use crate::metrics::{Metrics, MetricsConfig};
+use crate::numbers::logic_addr;
+use crate::proto::RawServer;
+use crate::raw_cast::RawHandlers;
+use crate::rows::Tables;
+use crate::service::{Service, ServiceTable};
+use crate::stream::Streams;
+use crate::topic::Topics;
+use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
+use crate::trips::Trips;
+use crate::worker::Workers;
+
+use super::{App, AppInner, RunningApp, StartError};
+
+impl App {
+    #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
+    pub(super) async fn start_on(
+        self,
+        workers: Workers,
+        log: Option<LogControl>,
+    ) -> Result<RunningApp, StartError> {
+        let Self {
+            config,
+            env,
+            mut services,
+            actors,
+            components,
+            plugins,
+            checks,
+            spans,
+            raw,
+            mut hooks,
+            stream_handlers,
+            given,
+            tables,
+            reloads,
+        } = self;
+        services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
+        let app: AppConfig = config.section("app")?;
+        let links: LinkConfig = config.section("link")?;
+        let calls: CallConfig = config.section("call")?;
+        let save: SaveConfig = config.section("save")?;
+        actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
+        let actor: ActorConfig = config.section("actor")?;
+        let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
+        if app.slots == 0 {
+            return Err(StartError("app.slots is 0; it must be at least 1".into()));
+        }
+        let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
+        let counters = Counters::new(&metrics)?;
+        config.section::<LogConfig>("log")?.check()?;
+        let help = "Lines of the log that were dropped: log.queue_max of them waited already";
+        if let Some(log) = &log {
+            metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
+        }
+        let health = Arc::new(Health::new(&metrics, checks)?);
+        let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
+        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
+        let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
+        lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
+        let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
+        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
+        let tables = Tables::new(&config, tables, &actors)?;
+        let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
+        let services = table(ServedMeters::new(&metrics)?, services)?;
+        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
+        let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
+        let backends = Backends::open(opener, &app, given, &tables).await?;
+        for actor in &actors {
+            check_reach(backends.store.as_ref(), &actor.tables)?;
+        }
+        let store = match (backends.store, tables.all().first()) {
+            (Some(store), Some(table)) => {
+                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
+                    as Arc<dyn Store>)
+            }
+            (store, _) => store,
+        };
+        let tls = Tls::load(&env, &links)?;
+        let listener = bind(&env, &links).await?;
+        let (listener, link_addr) = listener.unzip();
+        let logic_addr = logic_addr(&app, &id)?;
+        let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
+        let record = NodeRecord { logic_addr, ..record };
+        let inner = Arc::new(AppInner {
+            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
+            retries: RetryBudget::new(calls.retry_percent),
+            draining: CancellationToken::new(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            callbacks: LiveCount::new(counters.callbacks.clone()),
+            metrics,
+            counters,
+            health,
+            tracer,
+            log,
+            admin_addr: OnceLock::new(),
+            record: RwLock::new(record.clone()),
+            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
+            actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
+            rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
+            saver: Saver::default(),
+            topics: Topics::new(config.section("broker")?, backends.broker),
+            backends: backends.later,
+            streams: Streams::new(config.section("stream")?, stream_handlers)?,
+            store: RwLock::new(store),
+            tables,
+            slots: app.slots,
+            workers,
+            id: record.id.clone(),
+            incarnation: record.incarnation,
+            env,
+            links,
+            tls,
+            calls,
+            save,
+            services,
+            reloads,
+        });
+        let mut tasks = inner.begin_actors();
+        if let Some(tracer) = &inner.tracer {
+            tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
+        }
+        if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
+            inner.admin_addr.get_or_init(|| addr);
+            tasks.push(task);
+        }
+        tasks.extend(inner.watch_resources());
+        inner.mesh.connected(record, self_loop(&inner));
+        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
+            inner.env.kill();
+            return Err(error);
+        }
+        let discovery = backends.discovery;
+        let ttl = Duration::from_millis(app.discovery_ttl_ms);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes));
+        inner.health.started();
+        let ending = hooks.ready(&inner);
+        let drain = Duration::from_millis(app.drain_ms);
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
+    }
+}
+
+/// What makes spans, where they have somewhere to go.
+fn tracer(
+    env: &Env,
+    id: &AppId,
+    config: TraceConfig,
+    exporter: Option<Arc<dyn SpanExporter>>,
+    metrics: &Metrics,
+) -> Result<Option<Arc<Tracer>>, StartError> {
+    config.check()?;
+    let exporter = match exporter {
+        Some(exporter) => exporter,
+        None if config.export.is_empty() => return Ok(None),
+        None => Arc::new(StdoutSpans(env.clone())),
+    };
+    Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
+}
+
+/// What the app tells the others about itself.
+fn record(
+    env: &Env,
+    id: AppId,
+    app: &AppConfig,
+    endpoints: std::collections::BTreeMap<String, String>,
+    services: &ServiceTable,
+) -> NodeRecord {
+    let random = u16::try_from(env.random() & 0xffff).unwrap_or_default();
+    NodeRecord {
+        id,
+        incarnation: Incarnation::new(env.wall(), random),
+        logic_addr: None,
+        endpoints,
+        version: app.version.clone(),
+        weight: app.weight,
+        load: 0,
+        export: false,
+        state: NodeState::Ready,
+        services: services.names.clone(),
+        descriptors_hash: services.descriptors_hash(),
+        labels: services.labels.clone(),
+    }
+}
+
+fn table<'a>(
+    meters: ServedMeters,
+    services: impl Iterator<Item = &'a Arc<dyn Service>>,
+) -> Result<ServiceTable, StartError> {
+    let mut table = ServiceTable::new(meters);
+    for service in services {
+        table.add(service).map_err(StartError)?;
+    }
+    Ok(table)
+}
+
+type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
+
+async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
+    if links.listen.is_empty() {
+        return Ok(None);
+    }
+    let bound = env.listen("link.listen", &links.listen).await;
+    let (listener, addr) = bound.map_err(StartError)?;
+    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
+        let why = format!(
+            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
+        );
+        return Err(StartError(why));
+    }
+    Ok(Some((listener, addr)))
+}
+
+fn endpoints(
+    links: &LinkConfig,
+    bound: Option<SocketAddr>,
+) -> std::collections::BTreeMap<String, String> {
+    let address = match (links.advertise.as_str(), bound) {
+        (_, None) => return [].into(),
+        ("", Some(bound)) => bound.to_string(),
+        (advertise, Some(_)) => advertise.to_owned(),
+    };
+    [("link".to_owned(), address)].into()
+}
