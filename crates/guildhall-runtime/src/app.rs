@@ -33,7 +33,7 @@ use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
-use crate::mesh::{self, Mesh};
+use crate::mesh::{self, Mesh, Place};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
 use crate::numbers::logic_addr;
@@ -343,7 +343,7 @@ impl App {
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
-        let links: LinkConfig = config.section("link")?;
+        let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
@@ -405,7 +405,7 @@ impl App {
         });
         let mut tasks = inner.begin_actors();
         tasks.extend(inner.watch_resources());
-        inner.mesh.connected(record, self_loop(&inner));
+        inner.mesh.connected(record, Place::ONLY, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);
