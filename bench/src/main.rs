@@ -11,8 +11,8 @@ mod theirs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
 use actor::Local;
+use anyhow::{Result, bail};
 use ours::Ours;
 use theirs::Theirs;
 

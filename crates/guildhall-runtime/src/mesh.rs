@@ -110,7 +110,7 @@ impl Mesh {
         let mut nodes = self.nodes.lock();
         let Some((_, open)) = nodes.get_mut(id) else { return };
         if open.remove(link) {
-            if open.links().is_none() {
+            if open.first().is_none() {
                 nodes.remove(id);
             }
             self.publish(&nodes);
@@ -182,8 +182,7 @@ impl Mesh {
             }
         };
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
-        let first = |open: &Open| Some(Arc::clone(open.links()?.first()));
-        let links = nodes.iter().filter_map(|(id, (_, open))| Some((id.clone(), first(open)?)));
+        let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
         // Of two apps with one number the one with the smaller id has it.
         let numbered = nodes.values().rev();
         let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));

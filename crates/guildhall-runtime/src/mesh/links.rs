@@ -44,14 +44,20 @@ impl Open {
     }
 
     /// `None` when none is open.
+    pub(super) fn first(&self) -> Option<&Arc<Link>> {
+        self.0.iter().flatten().next()
+    }
+
+    /// `None` when none is open.
     pub(super) fn links(&self) -> Option<Links> {
+        let first = Arc::clone(self.first()?);
         let places = self.0.len();
         // A place without a connection has its neighbour's.
-        let at = |at: usize| self.0.iter().cycle().skip(at).take(places).flatten().next().cloned();
-        let first = at(0)?;
-        let all =
-            || Places { links: (0..places).filter_map(at).collect(), next: AtomicUsize::new(0) };
-        Some(Links { first, more: (places > 1).then(|| Arc::new(all())) })
+        let near = |at| self.0.iter().cycle().skip(at).take(places).flatten().next().cloned();
+        let all = || (0..places).filter_map(near).collect();
+        let more =
+            (places > 1).then(|| Arc::new(Places { links: all(), next: AtomicUsize::new(0) }));
+        Some(Links { first, more })
     }
 }
 
