@@ -15,7 +15,6 @@
 //! | [`club`] | clubs of roles: an actor each, and rows that keep everybody out of a second one |
 //! | [`online`] | who is connected, where, and since when: the players' sessions |
 //! | [`uid`] | ids that are given once |
-//! | [`admin`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`bots`] | players that know what each answer must be |
 //!
 //! # Several processes
@@ -47,7 +46,6 @@
 //! `actor.role.save_ms`; a name, and who is in which club, are in the store when the answer comes. SIGTERM tells the clients,
 //! saves the actors, and ends with 0.
 
-pub mod admin;
 pub mod bots;
 pub mod club;
 mod http;

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
     name = "demo",
     version,
     after_help = "Settings: --config FILE (guildhall.toml if there is one), GUILDHALL__SECTION__KEY in the environment,\n\
-                  --set section.key=value, each over the one before. RUST_LOG says what is logged."
+                  --set section.key=value, each over the one before. log.level says what is logged."
 )]
 struct Args {
     #[command(subcommand)]
@@ -30,8 +30,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run() {
         Ok(code) => code,
         Err(error) => {
@@ -46,6 +44,11 @@ fn run() -> Result<ExitCode, StartError> {
     let args = Args::parse_from(std::iter::once("demo".to_owned()).chain(rest));
     match args.command {
         None => serve::app(config)?.run().map(|()| ExitCode::SUCCESS),
-        Some(Command::Bots(args)) => bots::run(&config, args),
+        Some(Command::Bots(args)) => {
+            let filter = EnvFilter::try_from_default_env();
+            let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+            bots::run(&config, args)
+        }
     }
 }

@@ -13,8 +13,18 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// What is not there.
-    pub fn missing(&self, cx: &Cx) -> Vec<&'static str> {
+    /// Whether all is there, or what is not.
+    ///
+    /// # Errors
+    /// The services that no app serves.
+    pub fn check(&self, cx: &Cx) -> Result<(), String> {
+        match self.missing(cx) {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(format!("no app serves {}", missing.join(", "))),
+        }
+    }
+
+    fn missing(&self, cx: &Cx) -> Vec<&'static str> {
         let nodes = cx.nodes();
         let served = |name: &&&str| {
             nodes.iter().any(|node| node.services.iter().any(|service| service == **name))

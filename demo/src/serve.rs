@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
 use guildhall::{Actor as _, App, Config, ConfigBuilder, ConfigError, Cx, StartError};
+use guildhall_hub::Hub;
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
-use crate::admin::Admin;
 use crate::club::ClubActor;
 use crate::club::roles::ClubRoles;
 use crate::login::{AccountActor, Login, LoginConfig, PublicKeys};
@@ -50,6 +50,8 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
     config
         .preset("app.id", "demo.w1.all.1")
         .preset("app.store", "redb:./data")
+        .preset("admin.listen", "127.0.0.1:7090")
+        .preset("log.level", "warn")
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
@@ -66,7 +68,6 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
 struct Places {
     login: Option<Login>,
     gate: Option<Gate>,
-    admin: Admin,
     store: String,
 }
 
@@ -80,7 +81,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
     share(&config)?;
-    let mut app = App::with(config).plugin(Redb);
+    let mut app = App::with(config).plugin(Redb).plugin(Hub);
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);
@@ -101,12 +102,11 @@ pub fn app(config: Config) -> Result<App, StartError> {
         app = game(app, part);
         needs.services.extend(calls(part));
     }
-    let admin = Admin::new(needs.clone());
-    let places = Places { login, gate, admin: admin.clone(), store };
-    let app = app.component(admin).on_ready(move |cx| {
-        places.print();
+    let places = Places { login, gate, store };
+    let app = app.health("players", move |cx| needs.check(cx)).on_ready(move |cx| {
+        places.print(&cx);
         let env = cx.env().clone();
-        env.spawn("ready", ready(cx, needs));
+        env.spawn("ready", ready(cx));
     });
     Ok(app)
 }
@@ -166,7 +166,7 @@ fn check(serve: &[String]) -> Result<(), StartError> {
 }
 
 impl Places {
-    fn print(&self) {
+    fn print(&self, cx: &Cx) {
         let line = |what: &str, prefix: &str, addr: Option<SocketAddr>| {
             if let Some(addr) = addr {
                 say(&format!("{what:<25}{prefix}{addr}"));
@@ -176,7 +176,7 @@ impl Places {
         line("login (HTTP)", "http://", self.login.as_ref().and_then(Login::addr));
         line("gate (TCP)", "tcp://", gate.and_then(Gate::tcp_addr));
         line("gate (WebSocket)", "ws://", gate.and_then(Gate::websocket_addr));
-        line("admin (health, metrics)", "http://", self.admin.addr());
+        line("admin (health, metrics)", "http://", cx.admin_addr());
         say(&format!("{:<25}{}", "store", self.store));
     }
 }
@@ -192,17 +192,17 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Says so when players can come.
-async fn ready(cx: Cx, needs: Needs) {
+async fn ready(cx: Cx) {
     let env = cx.env();
     let mut patience = Some(env.now() + PATIENCE);
     loop {
-        let missing = needs.missing(&cx);
-        if missing.is_empty() {
+        let problems = cx.problems();
+        if problems.is_empty() {
             say("ready");
             return;
         }
         if patience.is_some_and(|end| env.now() > end) {
-            tracing::warn!("players cannot come yet: no app serves {}", missing.join(", "));
+            tracing::warn!("players cannot come yet: {}", problems.join("; "));
             patience = None;
         }
         env.sleep(LOOK).await;

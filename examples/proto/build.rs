@@ -8,6 +8,7 @@ fn main() -> guildhall_build::Result {
         "proto/room.proto",
         "proto/chat.proto",
         "proto/models.proto",
+        "proto/traced.proto",
         "proto/routing.proto",
         "proto/alarm.proto",
         "proto/player.proto",

@@ -24,9 +24,24 @@ pub(crate) const GENERATED: &[Generated] = &[Generated {
 }];
 
 /// The framework's own services: generated as a game's are, into a folder.
-const SERVICES_INCLUDE: &str = "crates/guildhall-runtime/proto";
-const SERVICES_PROTO: &str = "guildhall/runtime.proto";
-const SERVICES_TARGET: &str = "crates/guildhall-runtime/src/generated";
+struct Services {
+    include: &'static str,
+    proto: &'static str,
+    target: &'static str,
+}
+
+const SERVICES: &[Services] = &[
+    Services {
+        include: "crates/guildhall-runtime/proto",
+        proto: "guildhall/runtime.proto",
+        target: "crates/guildhall-runtime/src/generated",
+    },
+    Services {
+        include: "plugins/guildhall-hub/proto",
+        proto: "guildhall/hub.proto",
+        target: "plugins/guildhall-hub/src/generated",
+    },
+];
 
 /// Before what prost writes: nobody reads a generated file for its style.
 const ALLOW: &str = "#![allow(clippy::all, missing_docs, reason = \"generated\")]";
@@ -36,23 +51,24 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     for generated in GENERATED {
         bring_up_to_date(root, generated, check)?;
     }
-    services(root, check)
+    SERVICES.iter().try_for_each(|of| services(root, of, check))
 }
 
-fn services(root: &Path, check: bool) -> Result<()> {
-    let include = root.join(SERVICES_INCLUDE);
+fn services(root: &Path, of: &Services, check: bool) -> Result<()> {
+    let Services { proto, target, .. } = of;
+    let include = root.join(of.include);
     let out = tempfile::tempdir().context("make a temporary folder")?;
-    guildhall_build::compile_to(&[include.join(SERVICES_PROTO)], &[&include], out.path())
-        .with_context(|| format!("generate {SERVICES_PROTO}"))?;
+    guildhall_build::compile_to(&[include.join(proto)], &[&include], out.path())
+        .with_context(|| format!("generate {proto}"))?;
     for file in fs::read_dir(out.path())? {
         let file = file?;
-        let name = format!("{SERVICES_TARGET}/{}", file.file_name().to_string_lossy());
+        let name = format!("{target}/{}", file.file_name().to_string_lossy());
         let (generated, target) = (fs::read(file.path())?, root.join(&name));
         if fs::read(&target).is_ok_and(|committed| committed == generated) {
             continue;
         }
         if check {
-            bail!("{name} is not what {SERVICES_PROTO} says; run `cargo xtask codegen` and commit");
+            bail!("{name} is not what {proto} says; run `cargo xtask codegen` and commit");
         }
         fs::write(&target, generated).with_context(|| format!("write {name}"))?;
         println!("wrote {name}");

@@ -50,6 +50,7 @@ pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> 
                 body: Body::Json(body.clone()),
                 answered: 0,
                 resent: false,
+                traceparent: String::new(),
             })?,
             Packet::Reply { body: Body::Json(body), .. } => {
                 let body: serde_json::Value = serde_json::from_str(body.get())?;

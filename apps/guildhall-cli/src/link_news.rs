@@ -11,6 +11,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::visit::Missing;
+
 /// By address, how dialling it ended last: linked, or why not. As many as discovery has addresses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LinkNews(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
@@ -22,6 +24,16 @@ impl LinkNews {
         // There is another listener in no case: the program calls this once.
         let _first = tracing_subscriber::registry().with(news.clone()).try_init();
         news
+    }
+
+    /// What was dialled last without success.
+    pub(crate) fn failures(&self) -> Vec<Missing> {
+        let news = self.0.lock();
+        let failures = news.iter().filter_map(|(address, result)| {
+            let (address, why) = (address.clone(), result.as_ref().err()?.clone());
+            Some(Missing { record: None, address, why })
+        });
+        failures.collect()
     }
 
     /// Whether the address was dialled, and how it ended.

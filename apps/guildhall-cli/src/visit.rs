@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{Change, Discovery, DiscoveryError, NodeRecord};
-use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Opening, Plugin};
+use guildhall_hub::Hub;
 use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, RunningApp};
 use tokio::sync::mpsc::Receiver;
 
@@ -76,21 +77,28 @@ impl Cluster {
     pub(crate) async fn visit(&self) -> Result<Visit> {
         let (env, news) = (Env::real(), LinkNews::listen());
         let place = self.place(&env)?;
-        let discovery = plugin(&place.url)?.open(&env, &place.url).await?.discovery;
-        let discovery = discovery.with_context(|| format!("{} is no discovery", place.url))?;
-        let deadline = env.now() + Duration::from_secs(self.wait);
-        let expected = env.until(deadline, expected(&*discovery)).await;
-        let expected = expected.with_context(|| {
-            format!("{} said nothing within {} s: is it running?", place.url, self.wait)
-        })??;
         let link = place.link;
         let config = Config::builder()
-            .set("app.id", place.id)
+            .set("app.id", place.id.as_str())
             .set("link.secret", link.secret)
             .set("link.tls_cert", link.tls_cert)
             .set("link.tls_key", link.tls_key)
-            .set("link.tls_ca", link.tls_ca);
-        let app = App::with(config.build()?).discovery(Arc::new(Unseen(discovery)));
+            .set("link.tls_ca", link.tls_ca)
+            .build()?;
+        let (url, id, plugin) = (&place.url, place.id.parse()?, plugin(&place.url)?);
+        let looked = async {
+            let opening = Opening { env: &env, config: &config, id: &id, url };
+            let discovery = plugin.open(opening).await?.discovery;
+            let discovery = discovery.with_context(|| format!("{url} is no discovery"))?;
+            let expected = expected(&*discovery).await?;
+            anyhow::Ok((discovery, expected))
+        };
+        let deadline = env.now() + Duration::from_secs(self.wait);
+        let (discovery, expected) = env.until(deadline, looked).await.with_context(|| {
+            let why: String = news.failures().iter().map(|it| format!("\n  {it}")).collect();
+            format!("{url} said nothing within {} s: is it running?{why}", self.wait)
+        })??;
+        let app = App::with(config.clone()).discovery(Arc::new(Unseen(discovery)));
         let mut visit = Visit { app: app.start().await?, missing: Vec::new() };
         loop {
             visit.missing = visit.missing(&expected, &news);
@@ -203,15 +211,12 @@ impl std::fmt::Display for Missing {
 
 /// What opens a URL, by its scheme.
 fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
-    let plugins: [Arc<dyn Plugin>; 1] = [Arc::new(BuiltIn)];
+    let plugins: [Arc<dyn Plugin>; 2] = [Arc::new(BuiltIn), Arc::new(Hub)];
     let scheme = url.split(':').next().unwrap_or_default();
     let known: Vec<&str> = plugins.iter().flat_map(|p| p.schemes()).copied().collect();
     let plugin = plugins.into_iter().find(|plugin| plugin.schemes().contains(&scheme));
     plugin.with_context(|| {
-        format!(
-            "`{url}`: this program knows {}; or give --app HOST:PORT,..",
-            known.join(": and ") + ":"
-        )
+        format!("`{url}`: this program knows {}:; or give --app HOST:PORT,..", known.join(":, "))
     })
 }
 

@@ -88,7 +88,7 @@ impl Commands {
         }
         let number = state.next;
         let answered = state.waiting.first_key_value().map_or(number, |(lowest, _)| *lowest);
-        let head = CallHead { answered, resent: false };
+        let head = CallHead { answered, ..CallHead::default() };
         self.put(&mut state, ClientKind::Call, number, method, Some(&head), req)?;
         state.next += 1;
         let (reply, receiver) = oneshot::channel();

@@ -7,9 +7,13 @@ use crate::broker::memory::MemoryBroker;
 use crate::discovery::Discovery;
 use crate::discovery::memory::MemoryDiscovery;
 use crate::discovery::static_list::StaticList;
+use crate::leases::Leases;
+use crate::leases::memory::MemoryLeases;
+use crate::queue::Queue;
+use crate::queue::memory::MemoryQueue;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
-use crate::{BoxFuture, Env};
+use crate::{AppId, BoxFuture, Config, Env};
 
 /// An open backend: the seams that it implements.
 #[derive(Clone, Default)]
@@ -18,6 +22,10 @@ pub struct Backend {
     pub discovery: Option<Arc<dyn Discovery>>,
     /// Messages go to subscribers by topic here.
     pub broker: Option<Arc<dyn Broker>>,
+    /// Work waits for whoever takes it here.
+    pub queue: Option<Arc<dyn Queue>>,
+    /// Who owns what is decided here.
+    pub leases: Option<Arc<dyn Leases>>,
     /// Entities are kept here.
     pub store: Option<Arc<dyn Store>>,
 }
@@ -27,6 +35,8 @@ impl std::fmt::Debug for Backend {
         f.debug_struct("Backend")
             .field("discovery", &self.discovery.is_some())
             .field("broker", &self.broker.is_some())
+            .field("queue", &self.queue.is_some())
+            .field("leases", &self.leases.is_some())
             .field("store", &self.store.is_some())
             .finish()
     }
@@ -37,12 +47,28 @@ pub trait Plugin: Send + Sync + 'static {
     /// What its URLs begin with, without the colon.
     fn schemes(&self) -> &'static [&'static str];
 
-    /// Opens `url`. The runtime opens equal URLs once.
-    fn open<'a>(
-        &'a self,
-        env: &'a Env,
-        url: &'a str,
-    ) -> BoxFuture<'a, Result<Backend, BackendError>>;
+    /// Opens a URL. The runtime opens equal URLs once.
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>>;
+}
+
+/// What is to be opened, by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The world of the app: whatever the backend starts there ends with it.
+    pub env: &'a Env,
+    /// The configuration of the app, for what is not in the URL.
+    pub config: &'a Config,
+    /// The app.
+    pub id: &'a AppId,
+    /// The URL.
+    pub url: &'a str,
+}
+
+impl Opening<'_> {
+    /// The error of a URL that cannot be opened.
+    pub fn error(&self, message: impl Into<String>) -> BackendError {
+        BackendError { url: self.url.to_owned(), message: message.into() }
+    }
 }
 
 /// Why a URL could not be opened.
@@ -64,20 +90,18 @@ impl Plugin for BuiltIn {
         &["memory", "static"]
     }
 
-    fn open<'a>(
-        &'a self,
-        env: &'a Env,
-        url: &'a str,
-    ) -> BoxFuture<'a, Result<Backend, BackendError>> {
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
-            if let Some(list) = url.strip_prefix("static:") {
-                let list = StaticList::parse(list)
-                    .map_err(|message| BackendError { url: url.to_owned(), message })?;
+            if let Some(list) = opening.url.strip_prefix("static:") {
+                let list = StaticList::parse(list).map_err(|message| opening.error(message))?;
                 return Ok(Backend { discovery: Some(Arc::new(list)), ..Backend::default() });
             }
+            let env = || opening.env.clone();
             Ok(Backend {
-                discovery: Some(Arc::new(MemoryDiscovery::new(env.clone()))),
+                discovery: Some(Arc::new(MemoryDiscovery::new(env()))),
                 broker: Some(Arc::new(MemoryBroker::new())),
+                queue: Some(Arc::new(MemoryQueue::new(env()))),
+                leases: Some(Arc::new(MemoryLeases::new(env()))),
                 store: Some(Arc::new(MemoryStore::new())),
             })
         })

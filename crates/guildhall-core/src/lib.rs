@@ -1,8 +1,8 @@
 //! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
 //!
 //! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
-//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`store`] and [`backend`] are
-//! the seams that vendors implement.
+//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`leases`], [`queue`],
+//! [`store`] and [`backend`] are the seams that vendors implement.
 
 pub mod backend;
 pub mod broker;
@@ -11,11 +11,14 @@ pub mod discovery;
 pub mod env;
 pub mod id;
 pub mod key;
+pub mod leases;
+pub mod queue;
 pub mod rpc;
 pub mod status;
 pub mod store;
 
-pub use backend::{Backend, BackendError, Plugin};
+pub use backend::{Backend, BackendError, Opening, Plugin};
+pub use config::Config;
 pub use env::Env;
 pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, Key, slot_of};

@@ -40,6 +40,9 @@ pub struct GateConfig {
     pub close_ms: u64,
     /// Bytes that wait for one client; one that lets more pile up is cut. No reply or push is larger.
     pub queued_max: usize,
+    /// Calls go on with the trace that the client names in `traceparent`, sampled or not as it says: whoever connects can then
+    /// make the servers trace. Otherwise traces begin at the gate.
+    pub trust_traceparent: bool,
     /// Different methods that the gate learns in its life; further ones are unknown to clients.
     pub methods_max: usize,
     /// `[gate.jwt]`.
@@ -65,6 +68,7 @@ impl Default for GateConfig {
             handshake_ms: 5_000,
             close_ms: 1_000,
             queued_max: 1 << 20,
+            trust_traceparent: false,
             methods_max: 16_384,
             jwt: JwtConfig::default(),
         }

@@ -4,7 +4,7 @@ mod hooks;
 mod running;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,8 @@ use guildhall_core::broker::Broker;
 use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::{Discovery, NodeRecord, NodeState};
 use guildhall_core::env::Listener;
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
 use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Plugin};
 use guildhall_entity::Entity;
@@ -24,15 +26,18 @@ use crate::actor::{
     Actor, ActorConfig, ActorServices, ActorSetup, ActorType, Admin, AnyRoom, Home, Registered,
     Runner, Saver, World, keep_residents,
 };
-use crate::backends::{Backends, Given, check_reach};
+use crate::admin;
+use crate::backends::{Backends, Given, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::component::Component;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::cx::Cx;
+use crate::health::{Health, HealthCheck};
 use crate::lane::Lane;
 use crate::link::{Tls, listen, self_loop};
 use crate::live_count::LiveCount;
+use crate::log::{self, LogConfig, LogControl};
 use crate::mesh::{self, Mesh, Place};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::node::ThisNode;
@@ -45,6 +50,8 @@ use crate::service::{Service, ServiceTable};
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers, Streams};
 use crate::topic::Topics;
+use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
+use crate::trips::Trips;
 use crate::worker::{Threads, Workers};
 
 pub use hooks::HookError;
@@ -67,6 +74,8 @@ pub struct App {
     actors: Vec<ActorType>,
     components: Vec<Arc<dyn Component>>,
     plugins: Vec<Arc<dyn Plugin>>,
+    checks: Vec<HealthCheck>,
+    spans: Option<Arc<dyn SpanExporter>>,
     raw: Vec<(u16, RawHandler)>,
     hooks: Hooks,
     stream_handlers: StreamHandlers,
@@ -75,7 +84,7 @@ pub struct App {
     pub(crate) reloads: ReloadSetup,
 }
 
-type Task = JoinHandle<Option<()>>;
+pub(crate) type Task = JoinHandle<Option<()>>;
 
 /// Why an app did not start: what is wrong, and what to do.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +123,7 @@ pub(crate) struct AppInner {
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) services: ServiceTable,
+    pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
     pub(crate) reloads: Reloads,
@@ -133,6 +143,12 @@ pub(crate) struct AppInner {
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
+    pub(crate) health: Arc<Health>,
+    /// Where spans have somewhere to go.
+    pub(crate) tracer: Option<Arc<Tracer>>,
+    /// Where `App::run` has begun to log.
+    pub(crate) log: Option<LogControl>,
+    pub(crate) admin_addr: OnceLock<SocketAddr>,
     record: RwLock<NodeRecord>,
 }
 
@@ -175,6 +191,8 @@ impl App {
             actors: Vec::new(),
             components: Vec::new(),
             plugins: vec![Arc::new(BuiltIn)],
+            checks: Vec::new(),
+            spans: None,
             raw: Vec::new(),
             hooks: Hooks::default(),
             stream_handlers: StreamHandlers::default(),
@@ -245,6 +263,25 @@ impl App {
         self
     }
 
+    /// Sends spans of traces there, and not where `[trace] export` says.
+    #[must_use]
+    pub fn spans(mut self, exporter: Arc<dyn SpanExporter>) -> Self {
+        self.spans = Some(exporter);
+        self
+    }
+
+    /// Checks a part of the game whenever somebody asks how the app is (`/readyz`, `/metrics`): what `check` finds wrong makes the
+    /// app not ready. It is asked often and must not block.
+    #[must_use]
+    pub fn health(
+        mut self,
+        name: impl Into<String>,
+        check: impl Fn(&Cx) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.push(HealthCheck { name: name.into(), check: Box::new(check) });
+        self
+    }
+
     /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
     #[must_use]
     pub fn on_stream<F>(
@@ -281,6 +318,20 @@ impl App {
         self
     }
 
+    /// Uses this queue and not the one of `app.queue`: for several apps in one process.
+    #[must_use]
+    pub fn queue(mut self, queue: Arc<dyn Queue>) -> Self {
+        self.given.queue = Some(queue);
+        self
+    }
+
+    /// Uses these leases and not those of `app.leases`: for several apps in one process.
+    #[must_use]
+    pub fn leases(mut self, leases: Arc<dyn Leases>) -> Self {
+        self.given.leases = Some(leases);
+        self
+    }
+
     /// Uses this store and not the one of `app.store`: for several apps in one process.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
@@ -293,6 +344,17 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub fn run(self) -> Result<(), StartError> {
+        let log = log::install(&self.config.section("log")?, &self.env)?;
+        let result = self.run_logged(log.clone());
+        // What was logged to the end is written to the end.
+        log.inspect(LogControl::flush);
+        result
+    }
+
+    fn run_logged(mut self, log: Option<LogControl>) -> Result<(), StartError> {
+        if let Some(log) = log.clone() {
+            self = self.reload_section("log.level", move |config| log.reload(config));
+        }
         let no_runtime = |e| StartError(format!("no runtime: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(no_runtime)?.block_on(async {
@@ -301,7 +363,7 @@ impl App {
             let count = if config.workers == 0 { cores } else { config.workers };
             let (_threads, workers) = Threads::start(count).map_err(no_runtime)?;
             let mut hangups = signals::Hangups::new();
-            let app = self.start_on(workers).await?;
+            let app = self.start_on(workers, log).await?;
             tokio::select! {
                 biased;
                 () = signals::shutdown() => {}
@@ -322,11 +384,15 @@ impl App {
     /// # Errors
     /// A wrong configuration, an address that cannot be bound, a backend that cannot be opened.
     pub async fn start(self) -> Result<RunningApp, StartError> {
-        self.start_on(Workers::current()).await
+        self.start_on(Workers::current(), None).await
     }
 
-    #[allow(clippy::too_many_lines, reason = "one part after the other")]
-    async fn start_on(self, workers: Workers) -> Result<RunningApp, StartError> {
+    #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
+    async fn start_on(
+        self,
+        workers: Workers,
+        log: Option<LogControl>,
+    ) -> Result<RunningApp, StartError> {
         let Self {
             config,
             env,
@@ -334,6 +400,8 @@ impl App {
             actors,
             components,
             plugins,
+            checks,
+            spans,
             raw,
             mut hooks,
             stream_handlers,
@@ -354,6 +422,13 @@ impl App {
         }
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
+        config.section::<LogConfig>("log")?.check()?;
+        let help = "Lines of the log that were dropped: log.queue_max of them waited already";
+        if let Some(log) = &log {
+            metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
+        }
+        let health = Arc::new(Health::new(&metrics, checks)?);
+        let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
         let world = World { env: &env, metrics: &metrics, workers: workers.len() };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
@@ -364,10 +439,18 @@ impl App {
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
-        let backends = Backends::open(&env, &plugins, &app, given, &tables).await?;
+        let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
+        let backends = Backends::open(opener, &app, given, &tables).await?;
         for actor in &actors {
             check_reach(backends.store.as_ref(), &actor.tables)?;
         }
+        let store = match (backends.store, tables.all().first()) {
+            (Some(store), Some(table)) => {
+                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
+                    as Arc<dyn Store>)
+            }
+            (store, _) => store,
+        };
         let tls = Tls::load(&env, &links)?;
         let listener = bind(&env, &links).await?;
         let (listener, link_addr) = listener.unzip();
@@ -382,14 +465,19 @@ impl App {
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
             counters,
+            health,
+            tracer,
+            log,
+            admin_addr: OnceLock::new(),
             record: RwLock::new(record.clone()),
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
             saver: Saver::default(),
             topics: Topics::new(config.section("broker")?, backends.broker),
+            backends: backends.later,
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
-            store: RwLock::new(backends.store),
+            store: RwLock::new(store),
             tables,
             slots: app.slots,
             workers,
@@ -404,6 +492,13 @@ impl App {
             reloads,
         });
         let mut tasks = inner.begin_actors();
+        if let Some(tracer) = &inner.tracer {
+            tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
+        }
+        if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
+            inner.admin_addr.get_or_init(|| addr);
+            tasks.push(task);
+        }
         tasks.extend(inner.watch_resources());
         inner.mesh.connected(record, Place::ONLY, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
@@ -413,6 +508,7 @@ impl App {
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
         tasks.extend(inner.join(listener, &discovery, ttl, homes));
+        inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);
         Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
@@ -449,7 +545,7 @@ impl AppInner {
         }
         let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-register", heartbeat));
-        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery));
+        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         tasks
@@ -476,11 +572,29 @@ impl AppInner {
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
-                app.saver.drive(app.env.clone(), store, &app.counters, &app.save).await;
+                let tracer = app.tracer.as_ref();
+                app.saver.drive(app.env.clone(), store, &app.counters, &app.save, tracer).await;
             }));
         }
         tasks
     }
+}
+
+/// What makes spans, where they have somewhere to go.
+fn tracer(
+    env: &Env,
+    id: &AppId,
+    config: TraceConfig,
+    exporter: Option<Arc<dyn SpanExporter>>,
+    metrics: &Metrics,
+) -> Result<Option<Arc<Tracer>>, StartError> {
+    config.check()?;
+    let exporter = match exporter {
+        Some(exporter) => exporter,
+        None if config.export.is_empty() => return Ok(None),
+        None => Arc::new(StdoutSpans(env.clone())),
+    };
+    Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
 }
 
 /// What the app tells the others about itself.
@@ -557,9 +671,13 @@ fn endpoints(
 /// Registers, again and again, until the app ends.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     loop {
-        if let Err(error) = discovery.register(&app.record(), ttl).await {
-            tracing::warn!(%error, "not registered; others may not find this app");
-        }
+        let (record, deadline) = (app.record(), app.env.now() + ttl);
+        let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(format!("others may not find this app: {error}")),
+            None => Err(format!("others may not find this app: no answer within {ttl:?}")),
+        };
+        app.health.set("discovery.register", is);
         app.env.sleep(ttl / 3).await;
     }
 }

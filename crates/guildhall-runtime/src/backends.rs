@@ -4,20 +4,32 @@ use std::sync::Arc;
 
 use guildhall_core::broker::Broker;
 use guildhall_core::discovery::Discovery;
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
 use guildhall_core::store::{BatchReach, Store, Table};
-use guildhall_core::{Backend, Env, Plugin};
+use guildhall_core::{AppId, Backend, Config, Env, Opening, Plugin};
+use tokio::sync::Mutex;
 
 use crate::app::StartError;
-use crate::broker::LazyBroker;
 use crate::config::AppConfig;
+use crate::lazy::Lazy;
 use crate::rows::Tables;
 
 /// The backends of an app.
 pub(crate) struct Backends {
     pub(crate) discovery: Arc<dyn Discovery>,
-    pub(crate) broker: LazyBroker,
     /// Where there are tables.
     pub(crate) store: Option<Arc<dyn Store>>,
+    /// Opened when it is first used, as are those of `later`.
+    pub(crate) broker: Lazy<dyn Broker>,
+    pub(crate) later: LazyBackends,
+}
+
+/// Those that are opened when they are first used.
+pub(crate) struct LazyBackends {
+    pub(crate) queue: Lazy<dyn Queue>,
+    pub(crate) leases: Lazy<dyn Leases>,
+    pub(crate) opener: Arc<Opener>,
 }
 
 /// What the program gave to the app, instead of URLs.
@@ -25,49 +37,43 @@ pub(crate) struct Backends {
 pub(crate) struct Given {
     pub(crate) discovery: Option<Arc<dyn Discovery>>,
     pub(crate) broker: Option<Arc<dyn Broker>>,
+    pub(crate) queue: Option<Arc<dyn Queue>>,
+    pub(crate) leases: Option<Arc<dyn Leases>>,
     pub(crate) store: Option<Arc<dyn Store>>,
 }
 
 impl Backends {
     pub(crate) async fn open(
-        env: &Env,
-        plugins: &[Arc<dyn Plugin>],
-        config: &AppConfig,
+        opener: Opener,
+        urls: &AppConfig,
         given: Given,
         tables: &Tables,
     ) -> Result<Self, StartError> {
-        let mut opened: Vec<(String, Backend)> = Vec::new();
+        let opener = Arc::new(opener);
         let discovery = match given.discovery {
             Some(discovery) => discovery,
             None => {
-                let (key, url) = ("app.discovery", &config.discovery);
-                let discovery = open(env, plugins, key, url, &mut opened).await?.discovery;
+                let (key, url) = ("app.discovery", &urls.discovery);
+                let discovery = opener.open(key, url).await?.discovery;
                 discovery.ok_or_else(|| StartError::new(format!("{key}: {url} is no discovery")))?
             }
         };
-        let store = open_store(env, plugins, config, given.store, tables, &mut opened).await?;
-        let broker = match given.broker {
-            Some(broker) => LazyBroker::opened(broker),
-            None => {
-                let (key, url) = ("app.broker", config.broker.as_str());
-                let same = opened.iter().find(|(other, _)| other == url);
-                match same.and_then(|(_, backend)| backend.broker.clone()) {
-                    Some(broker) => LazyBroker::opened(broker),
-                    None => LazyBroker::later(env, plugin_of(plugins, key, url)?, url),
-                }
-            }
+        let store = open_store(&opener, &urls.store, given.store, tables).await?;
+        let broker = Lazy::new(&opener, "app.broker", &urls.broker, given.broker, |b| b.broker)?;
+        let later = LazyBackends {
+            queue: Lazy::new(&opener, "app.queue", &urls.queue, given.queue, |b| b.queue)?,
+            leases: Lazy::new(&opener, "app.leases", &urls.leases, given.leases, |b| b.leases)?,
+            opener,
         };
-        Ok(Self { discovery, broker, store })
+        Ok(Self { discovery, store, broker, later })
     }
 }
 
 async fn open_store(
-    env: &Env,
-    plugins: &[Arc<dyn Plugin>],
-    config: &AppConfig,
+    opener: &Opener,
+    url: &str,
     given: Option<Arc<dyn Store>>,
     tables: &Tables,
-    opened: &mut Vec<(String, Backend)>,
 ) -> Result<Option<Arc<dyn Store>>, StartError> {
     let migrate = tables.migrate()?;
     let tables = tables.all();
@@ -77,8 +83,8 @@ async fn open_store(
     let store = match given {
         Some(store) => store,
         None => {
-            let (key, url) = ("app.store", &config.store);
-            let store = open(env, plugins, key, url, opened).await?.store;
+            let key = "app.store";
+            let store = opener.open(key, url).await?.store;
             let store =
                 store.ok_or_else(|| StartError::new(format!("{key}: {url} is no store")))?;
             if !store.capabilities().durable {
@@ -107,34 +113,51 @@ pub(crate) fn check_reach(
     }
 }
 
-async fn open(
-    env: &Env,
-    plugins: &[Arc<dyn Plugin>],
-    key: &str,
-    url: &str,
-    opened: &mut Vec<(String, Backend)>,
-) -> Result<Backend, StartError> {
-    if let Some((_, backend)) = opened.iter().find(|(other, _)| other == url) {
-        return Ok(backend.clone());
-    }
-    let backend = plugin_of(plugins, key, url)?.open(env, url).await;
-    let backend = backend.map_err(|e| StartError::new(format!("{key}: {e}")))?;
-    opened.push((url.to_owned(), backend.clone()));
-    Ok(backend)
+/// Opens URLs for an app; equal ones once.
+pub(crate) struct Opener {
+    env: Env,
+    config: Config,
+    id: AppId,
+    plugins: Vec<Arc<dyn Plugin>>,
+    opened: Mutex<Vec<(String, Backend)>>,
 }
 
-fn plugin_of(
-    plugins: &[Arc<dyn Plugin>],
-    key: &str,
-    url: &str,
-) -> Result<Arc<dyn Plugin>, StartError> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    let plugin = plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
-    plugin.cloned().ok_or_else(|| {
-        let known: Vec<&str> = plugins.iter().flat_map(|p| p.schemes()).copied().collect();
-        let known = known.join(", ");
-        let why =
-            format!("{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}");
-        StartError::new(why)
-    })
+impl Opener {
+    pub(crate) fn new(env: Env, config: Config, id: AppId, plugins: Vec<Arc<dyn Plugin>>) -> Self {
+        Self { env, config, id, plugins, opened: Mutex::default() }
+    }
+
+    /// Gives back what is open: a store's file is free when nobody else uses it. Does not wait for what is being opened.
+    pub(crate) fn close(&self) {
+        if let Ok(mut opened) = self.opened.try_lock() {
+            opened.clear();
+        }
+    }
+
+    /// Opens what the setting `key` names.
+    pub(crate) async fn open(&self, key: &str, url: &str) -> Result<Backend, StartError> {
+        let mut opened = self.opened.lock().await;
+        if let Some((_, backend)) = opened.iter().find(|(other, _)| other == url) {
+            return Ok(backend.clone());
+        }
+        let Self { env, config, id, .. } = self;
+        let backend = self.plugin(key, url)?.open(Opening { env, config, id, url }).await;
+        let backend = backend.map_err(|e| StartError::new(format!("{key}: {e}")))?;
+        opened.push((url.to_owned(), backend.clone()));
+        Ok(backend)
+    }
+
+    /// Who can open it.
+    pub(crate) fn plugin(&self, key: &str, url: &str) -> Result<&dyn Plugin, StartError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        let plugin = self.plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
+        plugin.map(|plugin| &**plugin).ok_or_else(|| {
+            let known: Vec<&str> = self.plugins.iter().flat_map(|p| p.schemes()).copied().collect();
+            let known = known.join(", ");
+            let why = format!(
+                "{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
+            );
+            StartError::new(why)
+        })
+    }
 }

@@ -16,6 +16,7 @@ use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::{Many, Target};
 use crate::cx::Cx;
 use crate::topic;
+use crate::trace::{self, OpenSpan};
 
 pub(crate) use budget::RetryBudget;
 
@@ -44,13 +45,14 @@ pub(crate) async fn call_encoded<Req: Message>(
     req: &Req,
 ) -> Result<Bytes, Status> {
     let app = &*cx.app;
-    let counted = Counted { app, method, code: Code::Cancelled };
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app, method, span, code: Code::Cancelled };
     if cx.cancelled() {
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
     }
     let deadline = deadline(cx, method);
-    let head = cx.outgoing(true);
+    let head = cx.outgoing(true, counted.span.as_ref());
     app.retries.earn();
     let mut retries = 0;
     loop {
@@ -74,6 +76,7 @@ pub(crate) async fn call_encoded<Req: Message>(
 struct Counted<'a> {
     app: &'a AppInner,
     method: &'static MethodDesc,
+    span: Option<OpenSpan>,
     code: Code,
 }
 
@@ -89,6 +92,9 @@ impl Drop for Counted<'_> {
     #[inline]
     fn drop(&mut self) {
         self.app.counters.calls.add(self.method, self.code);
+        if let Some(span) = &mut self.span {
+            span.set(self.code);
+        }
     }
 }
 
@@ -104,13 +110,14 @@ pub(crate) fn cast<Req: Message>(
     key: KeyText<'_>,
     req: &Req,
 ) -> Result<(), Status> {
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app: &cx.app, method, span, code: Code::Ok };
+    let head = cx.outgoing(false, counted.span.as_ref());
     let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
-    let sent = match everywhere {
-        true => send_all(cx, method, req),
-        false => send(cx, method, target, key, req),
-    };
-    cx.app.counters.calls.add(method, code_of(&sent));
-    sent
+    counted.end(match everywhere {
+        true => send_all(cx, method, head.as_ref(), req),
+        false => send(cx, method, target, key, head.as_ref(), req),
+    })
 }
 
 /// Sends a request that wants no reply to many.
@@ -120,12 +127,14 @@ pub(crate) async fn cast_many<Req: Message>(
     to: &Many,
     req: &Req,
 ) -> Result<(), Status> {
+    let span = trace::of_call(cx, method);
+    let counted = Counted { app: &cx.app, method, span, code: Code::Cancelled };
+    let head = cx.outgoing(false, counted.span.as_ref());
     let sent = match to {
-        Many::All => send_all(cx, method, req),
-        Many::Topic(topic) => topic::publish(cx, method, topic, req).await,
+        Many::All => send_all(cx, method, head.as_ref(), req),
+        Many::Topic(topic) => topic::publish(cx, method, topic, head, req).await,
     };
-    cx.app.counters.calls.add(method, code_of(&sent));
-    sent
+    counted.end(sent)
 }
 
 fn send<Req: Message>(
@@ -133,21 +142,26 @@ fn send<Req: Message>(
     method: &'static MethodDesc,
     target: &Target,
     key: KeyText<'_>,
+    head: Option<&Head>,
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
     let route = cx.app.mesh.route(method, target, key)?;
-    route.link.cast(method, left, cx.outgoing(false).as_ref(), req)
+    route.link.cast(method, left, head, req)
 }
 
 /// Queues a request for every ready instance, this app included.
-fn send_all<Req: Message>(cx: &Cx, method: &'static MethodDesc, req: &Req) -> Result<(), Status> {
+fn send_all<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let head = cx.outgoing(false);
     let mut sent = Ok(());
     for link in cx.app.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
-        sent = sent.and(link.cast(method, left, head.as_ref(), req));
+        sent = sent.and(link.cast(method, left, head, req));
     }
     sent
 }

@@ -23,6 +23,7 @@ pub use crate::lane::{Lane, Turn};
 pub use crate::push::Players;
 pub use crate::service::{HandlerFuture, Incoming, Service};
 pub use crate::topic::{Subscribed, subscribe};
+use crate::trace::context::{Context, within};
 
 /// The state of a SERIAL service: never contended, as its lane runs one call at a time.
 pub use tokio::sync::Mutex as SerialState;
@@ -66,9 +67,12 @@ where
             return None;
         }
     };
+    let context = Context::of(&cx);
     // A panic of the handler, also of its first lines, is its caller's error and nobody else's.
     let run = AssertUnwindSafe(async move { handler(cx, req).await }).catch_unwind();
     Some(Box::pin(async move {
+        let mut run = std::pin::pin!(run);
+        let run = std::future::poll_fn(|cx| within(context.as_ref(), || run.as_mut().poll(cx)));
         reply.send(match run.await {
             Ok(result) => result.map_err(|status| status.with_effect(Effect::Ran)),
             Err(_) => {

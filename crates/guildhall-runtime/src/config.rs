@@ -22,10 +22,15 @@ pub struct AppConfig {
     pub version: String,
     /// Share of work relative to other instances; 0 gets none.
     pub weight: u32,
-    /// Where apps find each other: `memory:` (this process alone) or `static:host:port,host:port`.
+    /// Where apps find each other: `memory:` (this process alone), `static:host:port,host:port`, or what a plugin opens,
+    /// `hub://host:port`.
     pub discovery: String,
     /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
     pub broker: String,
+    /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub queue: String,
+    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
     /// Threads of `run()`, each with its own runtime; 0 is one per core.
@@ -51,6 +56,8 @@ impl Default for AppConfig {
             weight: 100,
             discovery: "memory:".into(),
             broker: "memory:".into(),
+            queue: "memory:".into(),
+            leases: "memory:".into(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,

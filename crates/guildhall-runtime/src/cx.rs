@@ -1,19 +1,24 @@
 //! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
-use guildhall_core::{AppId, Env};
-use guildhall_wire::{Head, Session};
+use guildhall_core::leases::Leases;
+use guildhall_core::queue::Queue;
+use guildhall_core::{AppId, Env, Status};
+use guildhall_wire::{Head, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
+use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
 use crate::reply::Cancel;
 use crate::resources::Snapshot;
+use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
 ///
@@ -27,6 +32,8 @@ pub struct Cx {
     pub(crate) head: Option<Arc<Head>>,
     /// The session's command number goes with the call that is the command, not with the calls that it makes.
     pub(crate) is_command: bool,
+    /// It came with a call: whether that is traced was decided where the call came from.
+    pub(crate) in_call: bool,
     /// Whose turn this is.
     pub(crate) turn: Option<Arc<dyn Callee>>,
     pub(crate) cancel: Option<Cancel>,
@@ -45,6 +52,7 @@ impl Cx {
             caller: None,
             head: None,
             is_command: false,
+            in_call: false,
             turn: None,
             cancel: None,
             resources: 0,
@@ -124,6 +132,22 @@ impl Cx {
         &self.app.env
     }
 
+    /// The queues of `app.queue`, which is opened when it is first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: it cannot be opened now.
+    pub async fn queue(&self) -> Result<Arc<dyn Queue>, Status> {
+        self.app.backends.queue.get().await.cloned()
+    }
+
+    /// The leases of `app.leases`, which are opened when they are first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: they cannot be opened now.
+    pub async fn leases(&self) -> Result<Arc<dyn Leases>, Status> {
+        self.app.backends.leases.get().await.cloned()
+    }
+
     /// The apps that this one has a link to, itself included, by id.
     pub fn nodes(&self) -> Vec<NodeRecord> {
         self.app.mesh.nodes()
@@ -144,6 +168,58 @@ impl Cx {
         &self.app.metrics
     }
 
+    /// Id of the trace that this call is in, in hexadecimal, if it is sampled.
+    pub fn trace_id(&self) -> Option<String> {
+        Some(hex(&self.trace()?.trace_id))
+    }
+
+    /// The same context as a part of the trace that W3C's `traceparent` names: for gates that trust who says so. What is no
+    /// `traceparent` changes nothing.
+    #[must_use]
+    pub fn with_traceparent(&self, parent: &str) -> Self {
+        let Some(trace) = parse_traceparent(parent) else { return self.clone() };
+        self.at(trace)
+    }
+
+    fn at(&self, trace: Trace) -> Self {
+        let head = self.head.as_deref().cloned().unwrap_or_default();
+        Self { head: Some(Arc::new(Head { trace: Some(trace), ..head })), ..self.clone() }
+    }
+
+    /// Where this stands in a trace, if it is sampled.
+    #[inline]
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        trace::sampled(self.head.as_deref())
+    }
+
+    /// Begins a step of the trace that this is in, if it is sampled; and the context of what happens within it.
+    #[inline]
+    pub(crate) fn span(self, kind: SpanKind, name: &'static str) -> (Self, Option<OpenSpan>) {
+        match (&self.app.tracer, self.trace()) {
+            (Some(tracer), Some(trace)) => {
+                let span = tracer.open(Some(trace), kind, name);
+                (self.at(span.position()), Some(span))
+            }
+            _ => (self, None),
+        }
+    }
+
+    /// Why this app is not ready to serve, or empty: it starts or drains, a backend is away, a check of the game's
+    /// (`App::health`) has found something.
+    pub fn problems(&self) -> Vec<String> {
+        self.app.health.problems(self)
+    }
+
+    /// What changes the level of the log, where `App::run` has begun to log.
+    pub fn log(&self) -> Option<&LogControl> {
+        self.app.log.as_ref()
+    }
+
+    /// Where `[admin]` listens, if it does.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.app.admin_addr.get().copied()
+    }
+
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
     #[inline]
     pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Box<Head>> {
@@ -155,12 +231,15 @@ impl Cx {
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.
-    pub(crate) fn outgoing(&self, waits: bool) -> Option<Head> {
+    pub(crate) fn outgoing(&self, waits: bool, span: Option<&OpenSpan>) -> Option<Head> {
         let turn = self.turn.as_ref().filter(|_| waits);
-        if self.head.is_none() && turn.is_none() {
+        if self.head.is_none() && turn.is_none() && span.is_none() {
             return None;
         }
         let mut head = self.head.as_deref().cloned().unwrap_or_default();
+        if let Some(span) = span {
+            head.trace = Some(span.position());
+        }
         match turn {
             Some(turn) => head.chain.push(turn.id().to_owned()),
             None if waits => {}

@@ -23,6 +23,8 @@ use crate::chain::{self, Awaits, Callee, serial_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
 use crate::service::Incoming;
+use crate::trace::SpanKind;
+use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended, watch_slow};
 
 pub use config::ServiceConfig;
@@ -212,16 +214,23 @@ impl Inner {
             false => None,
         };
         app.counters.turns.add(1);
-        let mut turn = (self.begin)(Cx { turn, ..cx }, method.index, body);
+        let (cx, mut span) = Cx { turn, ..cx }.span(SpanKind::Turn, path);
+        let of = Context::of(&cx);
+        let mut turn = (self.begin)(cx, method.index, body);
         let watched = future::poll_fn(|context| {
             let began = app.env.now();
-            let polled = turn.as_mut().poll(context);
+            let polled = within(of.as_ref(), || turn.as_mut().poll(context));
             watch_slow(&app.counters, &opened.id, path, began, app.env.now());
             polled
         });
         let limit = app.env.now() + Duration::from_millis(opened.config.turn_limit_ms);
         let ended = match app.env.until(limit, AssertUnwindSafe(watched).catch_unwind()).await {
-            Some(Ok(result)) => return reply.send_encoded(result),
+            Some(Ok(result)) => {
+                if let Some(span) = &mut span {
+                    span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+                }
+                return reply.send_encoded(result);
+            }
             Some(Err(_)) => Ended::Panicked,
             None => Ended::OverLimit,
         };

@@ -1,10 +1,12 @@
 //! Pushes: messages to players, by their sessions or by all gates; a message is encoded once, whoever gets it.
 
-use guildhall_core::{MethodDesc, Status};
+use bytes::Bytes;
+use guildhall_core::{Code, MethodDesc, Status};
 use prost::Message;
 
 use crate::cx::Cx;
 use crate::proto::{DeliverAllReq, GateClient, PushReq, SessionClient};
+use crate::trace::SpanKind;
 
 /// Whom a push goes to.
 #[derive(Clone, Debug)]
@@ -27,7 +29,15 @@ pub(crate) async fn push<M: Message>(
     to: Players,
     message: M,
 ) -> Result<(), Status> {
-    let (method, body) = (method.id, message.encode_to_vec().into());
+    let (cx, mut span) = cx.clone().span(SpanKind::Push, method.path);
+    let sent = send(&cx, method.id, to, message.encode_to_vec().into()).await;
+    if let Some(span) = &mut span {
+        span.set(sent.as_ref().err().map_or(Code::Ok, Status::code));
+    }
+    sent
+}
+
+async fn send(cx: &Cx, method: u32, to: Players, body: Bytes) -> Result<(), Status> {
     let players = match to {
         Players::One(player) => vec![player],
         Players::List(players) => players,

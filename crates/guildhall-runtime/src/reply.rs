@@ -22,6 +22,7 @@ use crate::limits::Ticket;
 use crate::out::Out;
 use crate::raw::RawBody;
 use crate::service::IdHasher;
+use crate::trace::OpenSpan;
 
 /// The replies of one connection, and which of its calls nobody waits for any more.
 pub(crate) struct Replies {
@@ -89,6 +90,8 @@ impl Cancel {
 #[derive(Debug)]
 pub struct ReplyPort {
     port: Option<Port>,
+    /// Ends with this.
+    span: Option<OpenSpan>,
     /// Of a call that has limits.
     ticket: Option<Box<Ticket>>,
 }
@@ -104,18 +107,27 @@ struct Port {
 
 impl ReplyPort {
     /// For casts.
-    pub(crate) fn none() -> Self {
-        Self { port: None, ticket: None }
+    pub(crate) fn none(span: Option<OpenSpan>) -> Self {
+        Self { port: None, span, ticket: None }
     }
 
-    pub(crate) fn link(replies: &Arc<Replies>, id: u64, meter: usize, arrived: Instant) -> Self {
+    pub(crate) fn link(
+        replies: &Arc<Replies>,
+        id: u64,
+        meter: usize,
+        arrived: Instant,
+        span: Option<OpenSpan>,
+    ) -> Self {
         replies.app.in_flight.begin();
         let port = Some(Port { replies: Arc::clone(replies), id, meter, arrived });
-        Self { port, ticket: None }
+        Self { port, span, ticket: None }
     }
 
     /// Sends the reply, encoded straight into what waits for the socket.
     pub fn send<M: Message>(mut self, result: Result<M, Status>) {
+        if let Some(span) = &mut self.span {
+            span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+        }
         if let Some(ticket) = &mut self.ticket {
             ticket.end(result.as_ref().err());
         }

@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
-use guildhall_core::broker::{self, BrokerError, MESSAGE_MAX};
+use guildhall_core::broker::{self, Broker, BrokerError, MESSAGE_MAX};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, MethodDesc, ServiceDesc, Status};
+use guildhall_wire::Head;
 use guildhall_wire::frame::{Header, LinkKind};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::task::JoinHandle;
 
 use crate::app::AppInner;
-use crate::broker::LazyBroker;
 use crate::call;
 use crate::cx::Cx;
+use crate::lazy::Lazy;
 use crate::link::put_request;
 
 pub use config::BrokerConfig;
@@ -27,7 +28,7 @@ use follow::Follow;
 /// The topics that an app has subscribed to, by their full names.
 pub(crate) struct Topics {
     config: BrokerConfig,
-    broker: LazyBroker,
+    broker: Lazy<dyn Broker>,
     joined: Mutex<BTreeMap<String, Weak<Joined>>>,
 }
 
@@ -46,7 +47,7 @@ struct Joined {
 }
 
 impl Topics {
-    pub(crate) fn new(config: BrokerConfig, broker: LazyBroker) -> Self {
+    pub(crate) fn new(config: BrokerConfig, broker: Lazy<dyn Broker>) -> Self {
         Self { config, broker, joined: Mutex::default() }
     }
 
@@ -65,15 +66,13 @@ pub(crate) async fn publish<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     topic: &str,
+    head: Option<Head>,
     req: &Req,
 ) -> Result<(), Status> {
     let name = full_name(&cx.app.id, method.service, topic);
     broker::check("publish", &name, &[]).map_err(|e| refused(&e))?;
     let (deadline, now) = (call::deadline(cx, method), cx.app.env.now());
-    let mut head = cx.outgoing(false);
-    if let Some(head) = &mut head {
-        head.session = None;
-    }
+    let head = head.map(|head| Head { session: None, ..head });
     let (mut frame, header) = (BytesMut::new(), Header::new(LinkKind::Cast, 0));
     let header = Header { method: method.id, ..header };
     let left = deadline.saturating_duration_since(now);

@@ -12,6 +12,8 @@ use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::Discovery;
 use guildhall_core::discovery::memory::MemoryDiscovery;
 use guildhall_core::env::Instant;
+use guildhall_core::leases::memory::MemoryLeases;
+use guildhall_core::queue::memory::MemoryQueue;
 use guildhall_core::store::Store;
 use guildhall_core::store::memory::MemoryStore;
 use guildhall_core::{AppId, Env};
@@ -32,7 +34,7 @@ const RESTART: Duration = Duration::from_millis(1);
 /// Apps of one process on a simulated network, under virtual time.
 ///
 /// Each app has a host of its own, whose name is the app's id, and a world of its own: its random numbers, its clock (see
-/// `Env::set_skew`), its tasks. All share one discovery, one broker and one store, which no partition cuts off.
+/// `Env::set_skew`), its tasks. All share one discovery, broker, queue, store, and the same leases, which no partition cuts off.
 /// Every random number, of the apps and of the network, comes from the seed: a run that failed fails again.
 ///
 /// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, of tokio's feature `test-util`), and
@@ -78,6 +80,8 @@ pub struct Cluster {
     net: SimNet,
     discovery: Arc<MemoryDiscovery>,
     broker: Arc<MemoryBroker>,
+    queue: Arc<MemoryQueue>,
+    leases: Arc<MemoryLeases>,
     store: Arc<dyn Store>,
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
@@ -124,6 +128,8 @@ impl Cluster {
             net: SimNet::new(&env),
             discovery: Arc::new(MemoryDiscovery::new(env.clone())),
             broker: Arc::default(),
+            queue: Arc::new(MemoryQueue::new(env.clone())),
+            leases: Arc::new(MemoryLeases::new(env.clone())),
             store,
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -181,6 +187,7 @@ impl Cluster {
         let env = self.world(id.as_str(), &name);
         let app = App::with(config).env(env.clone());
         let app = app.discovery(Arc::clone(&self.discovery) as _);
+        let app = app.queue(Arc::clone(&self.queue) as _).leases(Arc::clone(&self.leases) as _);
         let app = app.broker(Arc::clone(&self.broker) as _).store(Arc::clone(&self.store));
         let app = match build(app).start().await {
             Ok(app) => app,

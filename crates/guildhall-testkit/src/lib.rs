@@ -4,6 +4,8 @@
 pub mod broker;
 mod cluster;
 pub mod discovery;
+pub mod leases;
+pub mod queue;
 mod sim;
 pub mod store;
 

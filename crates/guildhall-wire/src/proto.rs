@@ -245,7 +245,7 @@ pub struct Welcome {
     pub resumed: bool,
 }
 /// Head of a client's CALL.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CallHead {
     /// Lowest command number without a reply yet.
     #[prost(uint64, tag = "1")]
@@ -253,6 +253,9 @@ pub struct CallHead {
     /// This number was sent before.
     #[prost(bool, tag = "2")]
     pub resent: bool,
+    /// W3C's traceparent, for gates that trust it.
+    #[prost(string, tag = "3")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 /// Body of a gate's ERROR: a StatusBody without its details.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

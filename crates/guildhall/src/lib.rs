@@ -9,23 +9,23 @@ pub use guildhall_core::config::{Config, ConfigBuilder, ConfigError};
 pub use guildhall_core::{
     Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
 };
-pub use guildhall_core::{broker, discovery, env, status, store};
+pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
-pub use guildhall_runtime::metrics;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
     RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
-    ActorConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, MeshChanges, SaveConfig,
-    ServiceConfig, StreamConfig,
+    ActorConfig, AdminConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, LogConfig,
+    LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{
     BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
 };
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
+pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]
 pub use prost;
 pub use prost::bytes::Bytes;

@@ -41,12 +41,29 @@ fn a_setting_that_is_none_is_an_error_that_names_the_nearest() {
 fn admin_pages_say_that_players_can_come_and_what_was_counted() {
     let place = Place::new();
     let _server = place.serve(&[]);
-    assert_eq!(place.admin("/healthz"), (200, "ok\n".into()));
+    assert_eq!(place.admin("/livez"), (200, "ok\n".into()));
     assert_eq!(place.admin("/readyz"), (200, "ready\n".into()));
     let (code, metrics) = place.admin("/metrics");
     assert_eq!(code, 200);
     assert!(metrics.contains("guildhall_gate_connections 0\n"), "{metrics}");
     assert!(metrics.contains("\nguildhall_actor_turns_total "), "{metrics}");
+}
+
+#[test]
+fn a_program_that_runs_logs_to_its_file_to_the_end() {
+    let place = Place::new();
+    let file = place.folder.path().join("logs/demo.log");
+    let to = format!("log.file={}", file.display());
+    let server = place.serve(&[&to, "log.format=json", "log.level=debug"]);
+    let (_, metrics) = place.admin("/metrics");
+    assert!(metrics.contains("\nguildhall_log_dropped_total 0\n"), "{metrics}");
+    server.signal("-TERM");
+    assert_eq!(server.finish().0.code(), Some(0));
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.lines().count() > 1, "{text}");
+    for line in text.lines() {
+        assert!(line.starts_with("{\"") && line.contains("\"target\":\""), "{line}");
+    }
 }
 
 #[test]

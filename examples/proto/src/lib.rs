@@ -35,6 +35,11 @@ pub mod models {
     guildhall::include_proto!("models");
 }
 
+/// Calls that are traced, and one that is not.
+pub mod traced {
+    guildhall::include_proto!("traced");
+}
+
 /// Alarm clocks: actors with timers.
 pub mod alarm {
     guildhall::include_proto!("alarm");

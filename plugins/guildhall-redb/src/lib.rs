@@ -2,8 +2,11 @@
 //!
 //! ```no_run
 //! # async fn open() -> Result<(), guildhall_core::BackendError> {
-//! use guildhall_core::{Env, Plugin as _};
-//! let backend = guildhall_redb::Redb.open(&Env::real(), "redb:./data").await?;
+//! use guildhall_core::{Config, Env, Opening, Plugin as _};
+//! let (env, config) = (Env::real(), Config::builder().build().unwrap());
+//! let (id, url) = ("dev.w1.role.1".parse().unwrap(), "redb:./data");
+//! let opening = Opening { env: &env, config: &config, id: &id, url };
+//! let backend = guildhall_redb::Redb.open(opening).await?;
 //! assert!(backend.store.is_some());
 //! # Ok(())
 //! # }
@@ -17,7 +20,7 @@ mod writer;
 
 use std::sync::Arc;
 
-use guildhall_core::{Backend, BackendError, BoxFuture, Env, Plugin};
+use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
 
 pub use config::Settings;
 pub use store::RedbStore;
@@ -33,15 +36,11 @@ impl Plugin for Redb {
         &["redb"]
     }
 
-    fn open<'a>(
-        &'a self,
-        env: &'a Env,
-        url: &'a str,
-    ) -> BoxFuture<'a, Result<Backend, BackendError>> {
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
-            let wrong = |message| BackendError { url: url.to_owned(), message };
-            let settings = Settings::parse(url).map_err(wrong)?;
-            let store = RedbStore::open(env, settings).await.map_err(|e| wrong(e.to_string()))?;
+            let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
+            let store = RedbStore::open(opening.env, settings).await;
+            let store = store.map_err(|error| opening.error(error.to_string()))?;
             Ok(Backend { store: Some(Arc::new(store)), ..Backend::default() })
         })
     }

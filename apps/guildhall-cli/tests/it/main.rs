@@ -5,6 +5,7 @@
 
 mod calls;
 mod clusters;
+mod hubs;
 mod lists;
 mod program;
 mod projects;

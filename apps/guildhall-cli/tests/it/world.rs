@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
+use guildhall_hub::Hub;
 use proto::counter::{AddReq, Counter, CounterRsp, CounterServer, CounterStateEntity, GetReq};
 use proto::hello::{Greeter, GreeterServer, HelloReq, HelloRsp};
 
@@ -48,12 +49,19 @@ impl Counter for Tally {
 
 /// An app with a secret, and its link's address.
 pub(crate) async fn app(id: &'static str) -> (RunningApp, String) {
+    app_at(id, "memory:").await
+}
+
+/// As [`app`], found at `discovery`.
+pub(crate) async fn app_at(id: &'static str, discovery: &str) -> (RunningApp, String) {
     let config = Config::builder()
         .set("app.id", id)
         .set("app.version", "v7")
+        .set("app.discovery", discovery)
         .set("link.listen", "127.0.0.1:0")
         .set("link.secret", "among us");
-    let app = App::with(config.build().unwrap()).serve(GreeterServer::new(Hello(id)));
+    let app = App::with(config.build().unwrap()).plugin(Hub);
+    let app = app.serve(GreeterServer::new(Hello(id)));
     let app = app.actor::<Tally, _>(|a| a.serve(CounterServer)).start().await.unwrap();
     let address = app.link_addr().unwrap().to_string();
     (app, address)

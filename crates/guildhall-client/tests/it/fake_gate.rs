@@ -216,7 +216,7 @@ impl Peer {
     /// The next packet, a CALL: its number, what was answered, and the name in its request.
     pub(crate) async fn call(&mut self) -> (u64, u64, String) {
         match self.packet().await {
-            Packet::Call { id, method, body, answered, resent: false } => {
+            Packet::Call { id, method, body, answered, resent: false, .. } => {
                 assert_eq!(method, PacketMethod::Id(GreeterClient::SAY.desc.id));
                 (id, answered, name(&body))
             }

@@ -74,7 +74,14 @@ async fn what_a_gate_must_not_send_ends_the_connection() {
     let faulty = [
         Packet::Hello(ClientHello::default()),
         Packet::Welcome(welcome()),
-        Packet::Call { id: 1, method: method.clone(), body: body(), answered: 0, resent: false },
+        Packet::Call {
+            id: 1,
+            method: method.clone(),
+            body: body(),
+            answered: 0,
+            resent: false,
+            traceparent: String::new(),
+        },
         Packet::Cast { method, body: body() },
         Packet::Ack { seq: 1 },
         // Nothing was called.

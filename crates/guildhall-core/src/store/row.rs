@@ -30,7 +30,7 @@ impl fmt::Display for RowId {
 pub type LeaseId = Arc<str>;
 
 /// An app in one of its lives.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Holder {
     /// Which app.
     pub app: AppId,

@@ -90,16 +90,21 @@ impl Query {
                 page.next = last;
                 break;
             }
-            let value = match self.order {
-                Order::Key => None,
-                Order::Up(number) | Order::Down(number) => self.value(&row, number),
-            };
-            last = Some(Cursor { value, key: key.clone() });
+            last = Some(self.cursor(&key, &row));
             if self.matches(&row) {
                 page.rows.push((key, row));
             }
         }
         Ok(page)
+    }
+
+    /// The place of a row in this query's order: a page that was cut there goes on after it.
+    pub fn cursor(&self, key: &Key, row: &Row) -> Cursor {
+        let value = match self.order {
+            Order::Key => None,
+            Order::Up(number) | Order::Down(number) => self.value(row, number),
+        };
+        Cursor { value, key: key.clone() }
     }
 
     /// Whether a row is an answer: it exists, and meets all conditions. Absent fields have their default.

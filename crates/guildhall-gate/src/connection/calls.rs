@@ -28,6 +28,15 @@ pub(super) struct Calls {
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
 
+/// What a client says of a call beside the call.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Command<'a> {
+    pub(super) answered: u64,
+    pub(super) resent: bool,
+    /// Where the client says that it stands in a trace, if the gate believes it.
+    pub(super) parent: Option<&'a str>,
+}
+
 /// A call that has its answer.
 pub(super) struct Done {
     id: u64,
@@ -62,15 +71,14 @@ impl Calls {
         id: u64,
         method: &Method,
         body: &Body,
-        answered: u64,
-        resent: bool,
+        command: Command<'_>,
     ) {
         let ready = match self.prepare(method, body).and_then(|ready| self.may_wait(ready)) {
             Ok(ready) => ready,
             Err(status) => return self.fail(id, &status),
         };
         self.edge.shared.stats.calls.add(1);
-        let cx = self.cx(id, answered, resent);
+        let cx = self.cx(id, command);
         let is_json = matches!(body, Body::Json(_));
         let mut call = Box::pin(make(cx, id, ready, is_json));
         // The first poll hands it over, before that of the next packet.
@@ -86,7 +94,7 @@ impl Calls {
         let cast = self.prepare(method, body).and_then(|ready| {
             let Ready { method, key, body, tail } = &ready;
             let body = RawBody { body, tail };
-            raw::cast(&self.cx(0, 0, false), method.desc, key.borrow(), body)
+            raw::cast(&self.cx(0, Command::default()), method.desc, key.borrow(), body)
         });
         match cast {
             Ok(()) => self.edge.shared.stats.calls.add(1),
@@ -214,8 +222,9 @@ impl Calls {
     }
 
     /// On behalf of the player, as command `number` of the session.
-    fn cx(&self, number: u64, answered: u64, resent: bool) -> Cx {
-        self.edge.cx.with_session(Session {
+    fn cx(&self, number: u64, command: Command<'_>) -> Cx {
+        let Command { answered, resent, parent } = command;
+        let cx = self.edge.cx.with_session(Session {
             player: self.client.player.clone(),
             session: self.client.session.clone(),
             generation: self.client.generation(),
@@ -223,7 +232,11 @@ impl Calls {
             gate: self.edge.cx.app_id().to_string(),
             resent,
             answered,
-        })
+        });
+        match parent {
+            Some(parent) => cx.with_traceparent(parent),
+            None => cx,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use guildhall_wire::Packet;
 use tokio_util::sync::CancellationToken;
 
 use super::Entered;
-use super::calls::{Calls, Done};
+use super::calls::{Calls, Command, Done};
 use crate::gate::Edge;
 use crate::out::End;
 use crate::transport::Transport;
@@ -168,8 +168,9 @@ impl<'a> Driver<'a> {
     async fn handle(&mut self, packet: Packet) -> Result<(), End> {
         match packet {
             Packet::Call { id: 0, .. } => return Err(End::bad("numbers of calls begin at 1")),
-            Packet::Call { id, method, body, answered, resent } => {
-                self.calls.call(id, &method, &body, answered, resent).await;
+            Packet::Call { id, method, body, answered, resent, traceparent } => {
+                let parent = self.edge.config.trust_traceparent.then_some(&*traceparent);
+                self.calls.call(id, &method, &body, Command { answered, resent, parent }).await;
             }
             Packet::Cast { method, body } => self.calls.cast(&method, &body),
             Packet::Ping { id } if self.calls.may_ping() => self.send(&Packet::Pong { id }),

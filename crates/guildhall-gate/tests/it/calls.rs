@@ -79,6 +79,29 @@ async fn a_cast_runs_and_has_no_answer() {
     assert_eq!(found(&mut client, 1, "next").await.unwrap(), "next");
 }
 
+/// The trace that a handler is in, after a call with this `traceparent`.
+async fn traced(trust: bool, traceparent: &str) -> String {
+    let world = world_with(|config| config.set("gate.trust_traceparent", trust)).await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let (id, method) = (1, Method::Id(method_id(FIND)));
+    let body = Body::Binary(find("trace").encode_to_vec().into());
+    let traceparent = traceparent.to_owned();
+    let call = Packet::Call { id, method, body, answered: 0, resent: false, traceparent };
+    client.send(&call).await;
+    match client.answer().await {
+        Packet::Reply { body: Body::Binary(body), .. } => FindRsp::decode(body).unwrap().app,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_says_in_which_trace_it_calls_where_the_gate_trusts_it() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    assert_eq!(traced(true, parent).await, "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(traced(false, parent).await, "");
+    assert_eq!(traced(true, "00-nonsense").await, "", "the call goes through");
+}
+
 #[tokio::test]
 async fn a_call_carries_the_session_and_its_number() {
     let world = world().await;
@@ -86,7 +109,16 @@ async fn a_call_carries_the_session_and_its_number() {
     assert_eq!(found(&mut client, 1, "session").await.unwrap(), "bob 1 0 false dev.w1.home.1");
     let body = Body::Binary(find("session").encode_to_vec().into());
     let method = Method::Id(method_id(FIND));
-    client.send(&Packet::Call { id: 9, method, body, answered: 7, resent: true }).await;
+    client
+        .send(&Packet::Call {
+            id: 9,
+            method,
+            body,
+            answered: 7,
+            resent: true,
+            traceparent: String::new(),
+        })
+        .await;
     match client.answer().await {
         Packet::Reply { id: 9, body: Body::Binary(body) } => {
             let said = FindRsp::decode(body).unwrap().app;
@@ -124,6 +156,7 @@ async fn a_key_from_the_body_is_the_last_one_in_it() {
             body,
             answered: 0,
             resent: false,
+            traceparent: String::new(),
         })
         .await;
     assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
@@ -141,7 +174,16 @@ async fn a_missing_or_broken_key_is_refused() {
     assert_eq!((refused.reason, refused.effect), (reason::BAD_KEY, Effect::NotRun as u8));
     let body = Body::Binary(vec![0xff; 9].into());
     let method = Method::Id(method_id(SAY));
-    client.send(&Packet::Call { id: 2, method, body, answered: 0, resent: false }).await;
+    client
+        .send(&Packet::Call {
+            id: 2,
+            method,
+            body,
+            answered: 0,
+            resent: false,
+            traceparent: String::new(),
+        })
+        .await;
     match client.answer().await {
         Packet::Error { id: 2, reason: reason::BAD_REQUEST, .. } => {}
         other => panic!("{other:?}"),

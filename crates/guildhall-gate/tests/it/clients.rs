@@ -166,7 +166,7 @@ pub(crate) fn hello(player: &str) -> Packet {
 pub(crate) fn call(id: u64, method: &str, req: &impl Message) -> Packet {
     let method = Method::Id(method_id(method));
     let body = Body::Binary(req.encode_to_vec().into());
-    Packet::Call { id, method, body, answered: 0, resent: false }
+    Packet::Call { id, method, body, answered: 0, resent: false, traceparent: String::new() }
 }
 
 pub(crate) fn cast(method: &str, req: &impl Message) -> Packet {

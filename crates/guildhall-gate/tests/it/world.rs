@@ -53,6 +53,7 @@ impl Directory for Tricky {
                 let (number, answered, resent) = (s.number, s.answered, s.resent);
                 format!("{} {number} {answered} {resent} {}", s.player, s.gate)
             }
+            "trace" => cx.trace_id().unwrap_or_default(),
             "wait" => {
                 self.events.send("waits".into()).await.unwrap();
                 self.go.acquire().await.unwrap().forget();

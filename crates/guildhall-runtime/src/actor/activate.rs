@@ -1,5 +1,6 @@
 //! Activation: the rows are claimed by one atomic statement that also reads them, and nothing else may begin an actor.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
 use crate::cx::Cx;
+use crate::trace::context::{Context, within};
 
 /// A claim that was refused by a higher epoch is made again above it, this often.
 const CLAIMS_MAX: usize = 3;
@@ -28,7 +30,10 @@ pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
 ) -> Result<Box<Active<A>>, Status> {
     let limit = Duration::from_millis(cell.room.config.activate_ms);
     let deadline = cell.app.env.now() + limit;
-    let activated = cell.app.env.until(deadline, begin(cell, cx, create)).await;
+    let context = Context::of(cx);
+    let mut begun = std::pin::pin!(begin(cell, cx, create));
+    let begun = poll_fn(|cx| within(context.as_ref(), || begun.as_mut().poll(cx)));
+    let activated = cell.app.env.until(deadline, begun).await;
     activated.unwrap_or_else(|| {
         let why = format!("{} was not activated within {limit:?}", cell.id());
         Err(Status::not_run(Code::Unavailable, reason::STORE, why))
@@ -79,7 +84,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let actor = actor.map_err(|status| status.with_effect(Effect::NotRun))?;
     cell.app.counters.activations.add(1);
     cell.used(true);
-    Ok(Box::new(Active { actor, token }))
+    Ok(Box::new(Active { actor, token, trace: None }))
 }
 
 async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {

@@ -11,6 +11,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::{StoreError, Token};
 use guildhall_core::{Code, Env, Key, Status};
+use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
 use super::key::with_key;
@@ -46,6 +47,8 @@ pub(super) struct Cell<A: Actor, S> {
 pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
+    /// The last turn that was traced and is not saved.
+    pub(super) trace: Option<Trace>,
 }
 
 struct Task<A: Actor> {
@@ -67,6 +70,10 @@ pub(super) enum Job {
 pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
 
 /// What waits in the mailbox.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are calls, and a box would be one more allocation for each"
+)]
 enum Letter {
     Call(Call),
     /// The message of the timer with this number.

@@ -221,7 +221,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// Puts a cast into the mailbox of every active actor.
     fn tell_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &bytes::Bytes) {
         for cell in self.cells() {
-            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none());
+            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none(None));
             if cell.post(Call { service, method, cx, body, reply }) {
                 cell.schedule();
             }

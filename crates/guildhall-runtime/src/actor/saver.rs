@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::Env;
 use guildhall_core::store::{Batch, Store, StoreError, StoreErrorKind};
+use guildhall_core::{Code, Env};
+use guildhall_wire::Trace;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::cell::SaveResult;
 use crate::config::SaveConfig;
 use crate::counters::Counters;
+use crate::trace::{OpenSpan, SpanKind, Tracer};
 
 /// The changes of one actor. It has one save in flight, so there are never more than actors.
 pub(super) struct Save {
     pub(super) batch: Batch,
     pub(super) activation: u64,
     pub(super) saved: Arc<dyn Saved>,
+    /// The turn that made them, if it is traced.
+    pub(super) trace: Option<Trace>,
 }
 
 /// Who is told what became of a save.
@@ -44,6 +48,7 @@ impl Saver {
         store: Arc<dyn Store>,
         counters: &Counters,
         config: &SaveConfig,
+        tracer: Option<&Arc<Tracer>>,
     ) {
         let mut pause = config.retry();
         loop {
@@ -52,7 +57,9 @@ impl Saver {
                 self.wake.notified().await;
                 continue;
             }
+            let spans = spans(tracer, &saves);
             let again = commit(&env, &*store, counters, config, saves).await;
+            drop(spans);
             if again.is_empty() {
                 pause = config.retry();
                 continue;
@@ -70,6 +77,18 @@ impl Saver {
         let count = waiting.len().min(max);
         waiting.drain(..count).collect()
     }
+}
+
+/// Those of the trip that is about to begin: one for each trace.
+fn spans(tracer: Option<&Arc<Tracer>>, saves: &[Save]) -> Vec<OpenSpan> {
+    let Some(tracer) = tracer else { return Vec::new() };
+    let traces = saves.iter().filter_map(|save| save.trace.as_ref());
+    let begin = |trace| {
+        let mut span = tracer.open(Some(trace), SpanKind::Store, "commit");
+        span.set(Code::Ok);
+        span
+    };
+    traces.map(begin).collect()
 }
 
 /// One trip; returns what has to be sent again, with the same bytes: the store may have it already.

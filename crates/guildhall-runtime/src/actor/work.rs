@@ -19,6 +19,8 @@ use super::timers::Message;
 use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
+use crate::trace::SpanKind;
+use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended};
 
 /// Turns in a row before other actors of the worker get theirs.
@@ -80,6 +82,10 @@ async fn run<A: Actor, S: ActorServices<A>>(
         return active;
     };
     let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Callee>), ..cx };
+    let (cx, mut span) = cx.span(SpanKind::Turn, method.path);
+    if let Some(span) = &mut span {
+        span.field("actor", cell.id());
+    }
     let mut active = match active {
         Some(active) => active,
         None => match Box::pin(activate(cell, &cx, method.create || cell.resident)).await {
@@ -98,13 +104,18 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     cell.app.counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-    let result = match guarded(cell, turn).await {
+    let result = match guarded(cell, &cx, turn).await {
         Ok(result) => result,
         Err(ended) => {
             reply.send::<()>(Err(drop_activation(cell, active, ended, method.path)));
             return None;
         }
     };
+    if let Some(span) = &mut span {
+        span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+        // What it has changed is saved as a part of its trace, now or later.
+        active.trace = cx.trace().cloned();
+    }
     // What an earlier turn has changed and a save still carries is not in the store either.
     let state = active.actor.state();
     if method.durable && (state.is_dirty() || state.saving() > 0) {
@@ -152,7 +163,7 @@ async fn on_timer<A: Actor, S: ActorServices<A>>(
     cell.app.counters.turns.add(1);
     let cx = turn_cx(cell);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-    match guarded(cell, turn).await {
+    match guarded(cell, &cx, turn).await {
         Ok(Ok(_)) => {}
         Ok(Err(status)) => {
             let (actor, method) = (cell.id(), method.path);
@@ -171,7 +182,7 @@ async fn tick<A: Actor, S: ActorServices<A>>(
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
     let cx = turn_cx(cell);
-    match guarded(cell, active.actor.tick(&cx)).await {
+    match guarded(cell, &cx, active.actor.tick(&cx)).await {
         Ok(Ok(())) => {}
         Ok(Err(status)) => tracing::warn!(actor = cell.id(), %status, "a tick failed"),
         Err(ended) => {
@@ -215,7 +226,7 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
                 return keep(cell, active);
             }
         }
-        if !last && let Err(ended) = guarded(cell, active.actor.deactivate(&cx, why)).await {
+        if !last && let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, why)).await {
             drop_activation(cell, active, ended, "deactivate");
             return None;
         }
@@ -256,15 +267,18 @@ fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
 /// Runs a turn: a panic and the limit are its own end and nobody else's.
 async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
     cell: &Cell<A, S>,
+    cx: &Cx,
     turn: F,
 ) -> Result<F::Output, Ended> {
     cell.begin_turn();
+    let context = Context::of(cx);
     let mut turn = std::pin::pin!(AssertUnwindSafe(turn).catch_unwind());
     std::future::poll_fn(|cx| {
         if cell.over_limit.load(Ordering::Relaxed) {
             return Poll::Ready(Err(Ended::OverLimit));
         }
-        turn.as_mut().poll(cx).map_err(|_| Ended::Panicked)
+        let poll = || turn.as_mut().poll(cx).map_err(|_| Ended::Panicked);
+        within(context.as_ref(), poll)
     })
     .await
 }
@@ -301,7 +315,8 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     let ops: Vec<Op> = state.begin_save().into_iter().map(op).collect();
     if !ops.is_empty() {
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation: token.activation, saved });
+        let (activation, trace) = (token.activation, active.trace.take());
+        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, trace });
     }
 }
 

@@ -69,6 +69,9 @@ impl RunningApp {
         if inner.env.until(deadline, self.drained(began + self.drain / 2)).await.is_none() {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
+        if let Some(tracer) = &inner.tracer {
+            tracer.flush().await;
+        }
         inner.env.kill();
         // Its address and its store are free when this returns.
         for task in self.tasks {
@@ -76,6 +79,7 @@ impl RunningApp {
         }
         self.ending.dropped().await;
         inner.store.write().take();
+        inner.backends.opener.close();
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.

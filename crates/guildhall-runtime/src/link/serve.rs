@@ -23,6 +23,7 @@ use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
 use crate::service::{Body, HandlerFuture, Served};
+use crate::trace;
 
 /// Accepts links until the app ends.
 pub(crate) async fn listen(app: Arc<AppInner>, listener: Box<dyn Listener>) {
@@ -181,14 +182,15 @@ impl Serving {
         chunk: &mut BytesMut,
     ) -> Result<Option<HandlerFuture>, String> {
         let Header { method, id, .. } = frame.header;
-        let (head, left) = request_head(frame)?;
+        let (mut head, left) = request_head(frame)?;
         let served = self.app.services.get(method);
         let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
+        let span = trace::of_arrival(&self.app, &mut head, served.map(Served::method));
         let reply = if wants_reply {
-            ReplyPort::link(&self.replies, id, meter, now)
+            ReplyPort::link(&self.replies, id, meter, now, span)
         } else {
             self.app.services.meters.came(meter);
-            ReplyPort::none()
+            ReplyPort::none(span)
         };
         if left.is_zero() {
             let why = "the deadline was over when the request arrived";
@@ -218,6 +220,7 @@ impl Serving {
             is_command: false,
             turn: None,
             cancel: reply.cancel(),
+            in_call: true,
             resources,
             snapshot: OnceLock::new(),
         };

@@ -1,30 +1,33 @@
 //! Follows discovery: connectors for each address, as long as somebody lives there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_core::AppId;
 use guildhall_core::discovery::{Change, Discovery};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
 use super::Place;
 use crate::app::AppInner;
 use crate::link::{Line, connect};
 
-/// Keeps links to every app that discovery knows. Ends with the app.
-pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>) {
+/// Its name among the parts of the app that can be unwell.
+const PART: &str = "discovery.watch";
+
+/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
+pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     let mut connectors = Connectors::default();
     loop {
         match discovery.watch().await {
-            Ok(mut changes) => {
-                while let Some(change) = changes.recv().await {
-                    connectors.follow(&app, change);
-                }
+            Ok(changes) => {
+                app.health.set(PART, Ok(()));
+                connectors.follow(&app, changes, ttl).await;
+                app.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
             }
-            Err(error) => tracing::warn!(%error, "discovery cannot be watched; trying again"),
+            Err(error) => app.health.set(PART, Err(error.to_string())),
         }
         app.env.sleep(Duration::from_millis(app.links.redial_max_ms)).await;
     }
@@ -34,6 +37,8 @@ pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>) {
 struct Connectors {
     by_address: BTreeMap<String, Connector>,
     addresses: BTreeMap<AppId, String>,
+    /// Who was known before this watch and has not come in it.
+    absent: BTreeSet<AppId>,
 }
 
 struct Connector {
@@ -44,24 +49,65 @@ struct Connector {
 }
 
 impl Connectors {
-    fn follow(&mut self, app: &Arc<AppInner>, change: Change) {
+    /// Follows one watch to its end. Its snapshot may lack apps that are well: a discovery that has begun anew learns of them
+    /// when they register again, so an absent one is given up when its registration would be over.
+    async fn follow(
+        &mut self,
+        app: &Arc<AppInner>,
+        mut changes: mpsc::Receiver<Change>,
+        ttl: Duration,
+    ) {
+        self.absent = self.addresses.keys().cloned().collect();
+        let mut end = None;
+        loop {
+            let change = match end {
+                Some(end) => app.env.until(end, changes.recv()).await,
+                None => Some(changes.recv().await),
+            };
+            match change {
+                Some(Some(Change::Synced)) => end = Some(app.env.now() + ttl),
+                Some(Some(change)) => self.take(app, change),
+                Some(None) => return,
+                None => {
+                    end = None;
+                    for id in std::mem::take(&mut self.absent) {
+                        self.forget(app, &id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, app: &Arc<AppInner>, change: Change) {
         match change {
             Change::Put(record) if record.id == app.id => {}
             Change::Remove(id, _) if id == app.id => {}
             Change::Put(record) => {
+                self.absent.remove(&record.id);
                 if let Some(address) = record.endpoints.get("link") {
-                    self.addresses.insert(record.id.clone(), address.clone());
+                    let before = self.addresses.insert(record.id.clone(), address.clone());
+                    before.inspect(|before| self.leave(before));
                     self.keep(app, address);
                 }
             }
             Change::Probe(address) => self.keep(app, &address),
-            Change::Remove(id, _) => {
-                app.mesh.forget(&id);
-                let address = self.addresses.remove(&id);
-                let connector = address.and_then(|address| self.by_address.get(&address));
-                connector.inspect(|connector| connector.gone.store(true, Ordering::Relaxed));
-            }
+            Change::Remove(id, _) => self.forget(app, &id),
             Change::Synced => {}
+        }
+    }
+
+    fn forget(&mut self, app: &Arc<AppInner>, id: &AppId) {
+        self.absent.remove(id);
+        app.mesh.forget(id);
+        let address = self.addresses.remove(id);
+        address.inspect(|address| self.leave(address));
+    }
+
+    /// An app does not live at `address` any more; another one may.
+    fn leave(&self, address: &String) {
+        if self.addresses.values().all(|other| other != address) {
+            let connector = self.by_address.get(address);
+            connector.inspect(|connector| connector.gone.store(true, Ordering::Relaxed));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::cx::Cx;
 use crate::link::request_head;
 use crate::reply::ReplyPort;
 use crate::service::{Body, HandlerFuture, Served};
+use crate::trace;
 
 /// What is to be followed.
 pub(super) struct Follow {
@@ -104,14 +105,17 @@ impl Follow {
         let (head, left) = request_head(&frame)?;
         // A broker proves nothing about who publishes.
         let unproven = |head| Head { session: None, caller: String::new(), chain: vec![], ..head };
+        let mut head = head.map(unproven);
+        let span = trace::of_arrival(&self.app, &mut head, Some(served.method()));
         let cx = Cx {
+            in_call: true,
             deadline: self.app.env.now().checked_add(left),
-            head: head.map(unproven).map(Arc::new),
+            head: head.map(Arc::new),
             ..Cx::outside(Arc::clone(&self.app))
         };
         let body = Body { bytes: frame.body, chunk };
         self.app.services.meters.came(served.meter());
-        Ok(served.dispatch(cx, body, ReplyPort::none()))
+        Ok(served.dispatch(cx, body, ReplyPort::none(span)))
     }
 
     async fn run(&self, mut handler: HandlerFuture, permit: OwnedSemaphorePermit) {

@@ -8,7 +8,7 @@ use proto::room::{EarnReq, InfoReq, JoinReq, MemberClient, MemberState};
 
 use crate::rooms::{Failure, TestStore, app, app_named};
 
-async fn join(cx: &Cx, player: &str) -> Result<MemberState, Status> {
+pub(crate) async fn join(cx: &Cx, player: &str) -> Result<MemberState, Status> {
     let req = JoinReq { player: player.into(), name: format!("name of {player}") };
     Ok(MemberClient::new(cx).join(req).await?.member.unwrap())
 }

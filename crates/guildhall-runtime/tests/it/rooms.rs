@@ -258,6 +258,11 @@ impl Store for TestStore {
         &'a self,
         rows: &'a [RowId],
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error =
+                StoreError::new(StoreErrorKind::Unavailable, "read", "a row", "/secret/path");
+            return Box::pin(std::future::ready(Err(error)));
+        }
         Box::pin(async move {
             let read = self.0.store.read(rows).await;
             // Who reads at the same time sees the same.

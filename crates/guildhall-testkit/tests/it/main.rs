@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod cluster;
+mod discovery;
 mod faults;
 mod game;
 mod memory;
@@ -9,4 +10,5 @@ mod net;
 mod players;
 mod replay;
 mod residents;
+mod traces;
 mod world;

@@ -28,6 +28,8 @@ struct Text<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     answered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     player: Option<Cow<'a, str>>,
@@ -94,12 +96,13 @@ pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> 
             resumed: some(welcome.resumed),
             ..empty
         },
-        Packet::Call { id, method, body, answered, resent } => Text {
+        Packet::Call { id, method, body, answered, resent, traceparent } => Text {
             id: Some(*id),
             method: path(method)?,
             body: json(body)?,
             answered: some(*answered),
             resent: some(*resent),
+            traceparent: text(traceparent),
             ..empty
         },
         Packet::Cast { method, body } => Text { method: path(method)?, body: json(body)?, ..empty },
@@ -150,6 +153,7 @@ pub(super) fn read(input: &str, max: usize) -> Result<Packet, PacketError> {
             body: t.body(),
             answered: t.answered.unwrap_or_default(),
             resent: t.resent.unwrap_or_default(),
+            traceparent: t.traceparent.as_deref().unwrap_or_default().to_owned(),
             method: t.method()?,
         },
         ClientKind::Cast => Packet::Cast { body: t.body(), method: t.method()? },
@@ -184,6 +188,7 @@ impl<'a> Text<'a> {
             body: None,
             resent: None,
             answered: None,
+            traceparent: None,
             token: None,
             player: None,
             session: None,

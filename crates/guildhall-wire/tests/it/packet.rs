@@ -31,7 +31,10 @@ fn any_method_and_body(text: bool) -> impl Strategy<Value = (Method, Body)> {
 fn any_packet(text: bool) -> impl Strategy<Value = Packet> {
     let with_body = (any_method_and_body(text), any::<[u64; 2]>(), any::<bool>(), 0..4).prop_map(
         |((method, body), [id, answered], resent, kind)| match kind {
-            0 => Packet::Call { id, method, body, answered, resent },
+            0 => {
+                let traceparent = if resent { "00-01".to_owned() } else { String::new() };
+                Packet::Call { id, method, body, answered, resent, traceparent }
+            }
             1 => Packet::Cast { method, body },
             2 => Packet::Reply { id, body },
             _ => Packet::Push { seq: id, method, body },
@@ -188,7 +191,14 @@ fn json_fields_may_be_absent_or_unknown_and_come_in_any_order() {
     let text = r#"{"later":[1],"method":"a.B/C","id":1,"kind":"call","body":null}"#;
     let packet = Packet::from_json(text, MAX).unwrap();
     let method = Method::Path("a.B/C".into());
-    let expected = Packet::Call { id: 1, method, body: json("{}"), answered: 0, resent: false };
+    let expected = Packet::Call {
+        id: 1,
+        method,
+        body: json("{}"),
+        answered: 0,
+        resent: false,
+        traceparent: String::new(),
+    };
     assert_eq!(packet, expected);
 }
 

@@ -104,6 +104,7 @@ fn packets(binary: bool) -> Vec<Packet> {
         body: body(b"\x10\x05", r#"{"add":5}"#),
         answered,
         resent,
+        traceparent: String::new(),
     };
     vec![
         Packet::Hello(ClientHello {

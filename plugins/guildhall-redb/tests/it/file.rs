@@ -1,16 +1,22 @@
 //! The file: opened once, locked, and clear about what is wrong with it.
 
 use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
-use guildhall_core::{Env, Plugin as _};
+use guildhall_core::{Backend, BackendError, Config, Env, Opening, Plugin as _};
 use guildhall_redb::{Redb, RedbStore, Settings};
 
 use crate::group::{ROLE, commits, token};
+
+async fn open(url: &str) -> Result<Backend, BackendError> {
+    let (env, config) = (Env::real(), Config::builder().build().unwrap());
+    let id = "test.w1.role.1".parse().unwrap();
+    Redb.open(Opening { env: &env, config: &config, id: &id, url }).await
+}
 
 #[tokio::test]
 async fn the_directory_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("redb:{}/a/b", dir.path().display());
-    let backend = Redb.open(&Env::real(), &url).await.unwrap();
+    let backend = open(&url).await.unwrap();
     assert!(backend.store.is_some() && backend.discovery.is_none());
     assert!(dir.path().join("a/b/guildhall.redb").exists());
 }
@@ -46,20 +52,19 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("data"), "a file").unwrap();
     let url = format!("redb:{}/data", dir.path().display());
-    let error = Redb.open(&Env::real(), &url).await.unwrap_err();
+    let error = open(&url).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("backend `{url}`")), "{error}");
 }
 
 #[tokio::test]
 async fn options_of_the_url_are_checked() {
-    let env = Env::real();
     for (url, part) in [
         ("redb:", "the directory is missing"),
         ("redb:x?cash_mb=1", "unknown option `cash_mb`"),
         ("redb:x?queue=0", "option `queue` is `0`"),
         ("redb:x?group", "option `group` is ``"),
     ] {
-        let error = Redb.open(&env, url).await.unwrap_err().to_string();
+        let error = open(url).await.unwrap_err().to_string();
         assert!(error.contains(part), "{url}: {error}");
     }
     let settings = Settings::parse("redb:./data?cache_mb=8&group=3").unwrap();

@@ -1,0 +1,32 @@
+//! The hub: discovery, broker, queue, leases and store for a cluster of processes, from one process with nothing to install.
+//!
+//! It is for development and small deployments: one process, one file, no replica. What it keeps in the file is what must not
+//! be forgotten, rows and epochs. Who is there, who holds what, and items of queues are in its memory: apps register again as
+//! soon as it is back, and ask again for what they held.
+
+mod broker;
+mod config;
+mod discovery;
+mod hub;
+mod leases;
+mod marks;
+mod queue;
+mod store;
+mod streams;
+mod tables;
+
+use guildhall_core::config::{Config, ConfigBuilder};
+use guildhall_runtime::App;
+
+pub use config::HubConfig;
+pub use hub::Hub;
+
+/// Where nobody says otherwise: on loopback, for apps of env `dev`.
+pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
+    config.preset("app.id", "dev.w1.hub.1").preset("link.listen", "127.0.0.1:7100")
+}
+
+/// The app that is the hub.
+pub fn app(config: Config) -> App {
+    App::with(config).component(Hub::default())
+}

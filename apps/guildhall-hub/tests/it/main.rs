@@ -1,0 +1,11 @@
+//! A hub in the test's process, and its clients over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod apps;
+mod contract;
+mod process;
+mod restart;
+mod simulated;
+mod start;
+mod world;

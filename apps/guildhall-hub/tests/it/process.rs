@@ -1,0 +1,87 @@
+//! The program as people run it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
+use guildhall_core::store::{Holder, Migrate, Store as _};
+use guildhall_core::{Env, Opening};
+use guildhall_hub::HubClient;
+
+use crate::restart::{TTL, create, row};
+use crate::world::{links, until_it_works};
+
+struct Program {
+    child: Child,
+    url: String,
+}
+
+impl Program {
+    /// Starts it, and reads what it prints until it is ready.
+    fn start(data: &str, listen: &str) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall-hub"));
+        let settings = ["app.id=test.w1.hub.1", "link.secret=secret"].map(str::to_owned);
+        let own = [format!("hub.data={data}"), format!("link.listen={listen}")];
+        for setting in settings.into_iter().chain(own) {
+            command.args(["--set", &setting]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let printed: Vec<String> = lines.by_ref().take_while(|line| line != "ready").collect();
+        let small = printed.iter().any(|line| line.contains("development and small deployments"));
+        assert!(small, "it says what it is for: {printed:?}");
+        let url = printed.iter().find_map(|line| line.split("hub://").nth(1));
+        Self { url: format!("hub://{}", url.expect("it says where it listens")), child }
+    }
+
+    fn end(mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail where it has ended.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_is_killed_forgets_no_epoch_and_no_row_and_its_clients_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().display().to_string();
+    let hub = Program::start(&data, "127.0.0.1:0");
+    let (env, url) = (Env::real(), hub.url.clone());
+    let (config, id) = (links(), "test.w1.role.1".parse().unwrap());
+    let opening = Opening { env: &env, config: &config, id: &id, url: &url };
+    let client = HubClient::connect(opening).await.unwrap();
+    let (leases, store) = (client.leases(), client.store());
+    let (token, batch) = create("1", Bytes::new());
+    let wanted = [Wanted { id: "role/1".into(), at_least: 0 }];
+    let grant = async |holder: &Holder| {
+        leases.open(holder, TTL).await?;
+        leases.acquire(holder, &wanted).await
+    };
+    let first = grant(&token.holder).await.unwrap();
+    store.prepare(&[row("1").table], Migrate::Auto).await.unwrap();
+    store.claim(&[row("1")], token.clone()).await.unwrap();
+    assert!(store.commit(vec![batch]).await[0].is_ok());
+
+    hub.end("-KILL");
+    let error = leases.keep_alive(&token.holder).await.unwrap_err();
+    assert_eq!(error.kind, LeaseErrorKind::Unavailable, "{error}");
+    let hub = Program::start(&data, url.trim_start_matches("hub://"));
+    let again = async || grant(&token.holder).await;
+    let (second, gap) = until_it_works(&env, "acquire", again).await;
+    println!("granted again {gap:?} after the hub said that it is ready");
+    let [Acquired::Held { epoch: first, .. }] = first[..] else { panic!("{first:?}") };
+    let [Acquired::Held { epoch: second, .. }] = second[..] else { panic!("{second:?}") };
+    assert!(second > first, "{second} after {first}");
+    let kept = store.read(&[row("1")]).await.unwrap().remove(0).unwrap();
+    assert_eq!((kept.version, kept.token), (2, Some(token)));
+    assert_eq!(hub.end("-TERM"), Some(0));
+}

@@ -1,0 +1,192 @@
+//! The [`Leases`] seam: one holder per id, and an epoch for each grant.
+
+pub mod memory;
+mod session;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::BoxFuture;
+use crate::store::{Holder, LeaseId};
+
+pub use session::{LeaseSession, LeaseTimes};
+
+/// Who holds what. [`LeaseSession`] is how an app uses it.
+///
+/// A session is one holder's: its ids expire together. Epochs protect the rows; this service decides only who may try.
+///
+/// # Contract
+/// Each rule has its test, of the same name, in `guildhall_testkit::leases`.
+///
+/// 1. `every_grant_has_a_larger_epoch`: than all earlier ones of that id and than `at_least`; also a grant to the present
+///    holder, which ends the earlier one.
+/// 2. `an_id_has_one_holder`: whoever else asks is told the holder and its epoch. A restarted app is somebody else.
+/// 3. `a_session_that_is_not_kept_alive_expires`: after its TTL, never before, and with all its ids.
+/// 4. `an_expired_session_is_never_renewed`: also if nobody has taken its ids. It is opened again, without them.
+/// 5. `a_late_release_changes_nothing`: holder and epoch must be those of the grant.
+/// 6. `a_transfer_gives_a_new_epoch_in_one_step`: and the grant says of which epoch and offer it comes.
+/// 7. `a_late_transfer_changes_nothing`: it answers who holds the id.
+/// 8. `a_transfer_to_nobody_leaves_the_holder`: to an app that has no session.
+/// 9. `a_transfer_is_learnt_by_asking`: the new holder that asks gets a larger epoch and is told the same offer.
+/// 10. `a_watch_shows_the_holders_of_a_prefix`: all present ones, then `Synced`, then changes in order.
+/// 11. `a_slow_watcher_of_leases_is_told_to_start_over`: it sees its stream end.
+/// 12. `closing_a_session_frees_its_ids`, and so does opening it again.
+/// 13. `epochs_grow_over_a_restart` (backends with `capabilities().durable_epochs`): the counter is durable before the grant is
+///     answered, has no TTL and is never deleted. Holders need not survive.
+pub trait Leases: Send + Sync + 'static {
+    /// What this backend can do.
+    fn capabilities(&self) -> LeaseCapabilities;
+
+    /// Begins a session. One that the holder has already ends, with all that it holds.
+    fn open<'a>(
+        &'a self,
+        holder: &'a Holder,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), LeaseError>>;
+
+    /// Renews the session and all that it holds for its TTL from now on; `Expired` when there is none.
+    fn keep_alive<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>>;
+
+    /// Ends the session and frees what it holds. Without a session it does nothing.
+    fn close<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>>;
+
+    /// Asks for ids, each for itself: the answers are in the order of the wishes.
+    fn acquire<'a>(
+        &'a self,
+        holder: &'a Holder,
+        wanted: &'a [Wanted],
+    ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>>;
+
+    /// Gives grants back. One that is not the present grant of its id is left alone.
+    fn release<'a>(
+        &'a self,
+        holder: &'a Holder,
+        grants: &'a [(LeaseId, u64)],
+    ) -> BoxFuture<'a, Result<(), LeaseError>>;
+
+    /// Makes `to` the holder of an id in one step, if `holder` has it with `epoch`. `offer` says which of the holder's offers of
+    /// this holding goes with it.
+    fn transfer<'a>(
+        &'a self,
+        holder: &'a Holder,
+        id: &'a LeaseId,
+        epoch: u64,
+        to: &'a Holder,
+        offer: u64,
+    ) -> BoxFuture<'a, Result<Transferred, LeaseError>>;
+
+    /// The ids that begin with `prefix` and are held, and all later changes. The stream ends when the backend is lost or the
+    /// watcher is too slow: watch again.
+    fn watch<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<mpsc::Receiver<LeaseChange>, LeaseError>>;
+}
+
+/// What a lease backend can do beyond the contract's minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseCapabilities {
+    /// Rule 13. Without it the store still refuses the writes of an old holder, and refused claims tell the epoch to ask for.
+    pub durable_epochs: bool,
+}
+
+/// An id that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which id.
+    pub id: LeaseId,
+    /// The largest epoch that the asker has seen for it, in grants or in rows; not of the era 65535, which is not used.
+    pub at_least: u64,
+}
+
+/// The answer for one id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is the asker's.
+    Held {
+        /// Of this grant.
+        epoch: u64,
+        /// Where the holding comes from, when it began by a transfer.
+        from: Option<Origin>,
+    },
+    /// It is somebody else's.
+    Taken {
+        /// Whose.
+        holder: Holder,
+        /// Of the present grant, for a request to move.
+        epoch: u64,
+    },
+}
+
+/// Which grant a transfer ended, and which of its holder's offers goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Epoch of the grant that ended.
+    pub epoch: u64,
+    /// Number of the offer within that holding.
+    pub offer: u64,
+}
+
+/// What a transfer came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transferred {
+    /// The target holds the id, with this epoch.
+    Done(u64),
+    /// The id is not held by who asked, with that epoch; this is who holds it.
+    NotYours(Option<Holding>),
+    /// The target has no session; nothing has changed.
+    NobodyThere,
+}
+
+/// The present grant of an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Whose.
+    pub holder: Holder,
+    /// Of the grant.
+    pub epoch: u64,
+    /// Where the holding comes from, when it began by a transfer.
+    pub from: Option<Origin>,
+}
+
+/// What a watcher of leases sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// A grant.
+    Held(LeaseId, Holding),
+    /// Nobody holds it any more.
+    Free(LeaseId),
+    /// The snapshot is complete.
+    Synced,
+}
+
+/// What the caller can do about a failed operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseErrorKind {
+    /// The holder has no session, or it is over: open one and acquire again.
+    Expired,
+    /// The backend cannot be reached, or its answer was lost: the operation may have happened.
+    Unavailable,
+    /// The request does not fit the backend or its limits.
+    Invalid,
+}
+
+/// A failed operation of a lease backend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("leases {operation}: {message}")]
+pub struct LeaseError {
+    /// What the caller can do about it.
+    pub kind: LeaseErrorKind,
+    /// `open`, `acquire`, ...
+    pub operation: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl LeaseError {
+    /// Builds an error of `operation`.
+    pub fn new(kind: LeaseErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, operation, message: message.into() }
+    }
+}

@@ -1,0 +1,140 @@
+//! [`LeaseSession`]: what one life of an app holds, and until when by its own clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{Acquired, LeaseError, LeaseErrorKind, Leases, Transferred, Wanted};
+use crate::Env;
+use crate::env::Instant;
+use crate::store::{Holder, LeaseId};
+
+/// How long a session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTimes {
+    /// How long the backend keeps it after it last heard of the holder.
+    pub ttl: Duration,
+    /// How much earlier the holder stops: at least what two clocks may drift apart in one TTL.
+    pub margin: Duration,
+}
+
+/// A holder's session with a lease backend. Its owner calls [`LeaseSession::keep_alive`] well within the TTL, and stops serving
+/// and writing at [`LeaseSession::valid_until`].
+pub struct LeaseSession {
+    env: Env,
+    leases: Arc<dyn Leases>,
+    holder: Holder,
+    times: LeaseTimes,
+    /// When the last request that renewed it was sent; `None` once it is over.
+    sent: Mutex<Option<Instant>>,
+}
+
+impl LeaseSession {
+    /// Begins the session of `holder`. An earlier one of the same holder ends, with all that it held.
+    ///
+    /// # Errors
+    /// The margin does not leave any time, or the backend does not do it.
+    pub async fn open(
+        env: Env,
+        leases: Arc<dyn Leases>,
+        holder: Holder,
+        times: LeaseTimes,
+    ) -> Result<Self, LeaseError> {
+        if times.margin >= times.ttl {
+            let LeaseTimes { ttl, margin } = times;
+            let why = format!("a margin of {margin:?} leaves nothing of a TTL of {ttl:?}");
+            return Err(LeaseError::new(LeaseErrorKind::Invalid, "open", why));
+        }
+        let sent = Mutex::new(Some(env.now()));
+        leases.open(&holder, times.ttl).await?;
+        Ok(Self { env, leases, holder, times, sent })
+    }
+
+    /// Whose session this is.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// When to stop, by the app's own clock: the time at which the last successful renewal was **sent**, plus the TTL, minus the
+    /// margin. `None` when the backend has said that the session is over. Whoever answers from memory looks at this after
+    /// reading, just before it answers.
+    pub fn valid_until(&self) -> Option<Instant> {
+        self.sent.lock().map(|sent| sent + (self.times.ttl - self.times.margin))
+    }
+
+    /// Whether now is before [`LeaseSession::valid_until`].
+    pub fn is_valid(&self) -> bool {
+        self.valid_until().is_some_and(|end| self.env.now() < end)
+    }
+
+    /// Renews everything that is held.
+    ///
+    /// # Errors
+    /// `Expired`: it is over for good; open another one. `Unavailable`: try again before `valid_until`.
+    ///
+    /// # Cancel safety
+    /// Dropped, it may have been renewed; the own clock does not count on it.
+    pub async fn keep_alive(&self) -> Result<(), LeaseError> {
+        let now = self.env.now();
+        let kept = self.leases.keep_alive(&self.holder).await;
+        let mut sent = self.sent.lock();
+        match &kept {
+            // Answers may come in another order than that of the requests.
+            Ok(()) => *sent = sent.map(|sent| sent.max(now)),
+            Err(error) if error.kind == LeaseErrorKind::Expired => *sent = None,
+            Err(_) => {}
+        }
+        kept
+    }
+
+    /// As [`Leases::acquire`].
+    ///
+    /// # Errors
+    /// As [`Leases::acquire`].
+    ///
+    /// # Cancel safety
+    /// Dropped, ids may have been granted: ask again.
+    pub async fn acquire(&self, wanted: &[Wanted]) -> Result<Vec<Acquired>, LeaseError> {
+        self.leases.acquire(&self.holder, wanted).await
+    }
+
+    /// As [`Leases::release`].
+    ///
+    /// # Errors
+    /// As [`Leases::release`].
+    pub async fn release(&self, grants: &[(LeaseId, u64)]) -> Result<(), LeaseError> {
+        self.leases.release(&self.holder, grants).await
+    }
+
+    /// As [`Leases::transfer`]. After an error, or when it is dropped, `acquire` says who holds the id.
+    ///
+    /// # Errors
+    /// As [`Leases::transfer`].
+    pub async fn transfer(
+        &self,
+        id: &LeaseId,
+        epoch: u64,
+        to: &Holder,
+        offer: u64,
+    ) -> Result<Transferred, LeaseError> {
+        self.leases.transfer(&self.holder, id, epoch, to, offer).await
+    }
+
+    /// Ends the session, and frees all that it holds at once.
+    ///
+    /// # Errors
+    /// The backend was not told; the session goes with its TTL.
+    pub async fn close(self) -> Result<(), LeaseError> {
+        self.leases.close(&self.holder).await
+    }
+}
+
+impl std::fmt::Debug for LeaseSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LeaseSession")
+            .field("holder", &self.holder)
+            .field("valid", &self.is_valid())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! The [`Queue`] seam: work that one of many takes, and takes again when it was not acknowledged.
+
+pub mod memory;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::BoxFuture;
+
+/// Named queues of items.
+///
+/// # Contract
+/// Each rule has its test, of the same name, in `guildhall_testkit::queue`.
+///
+/// 1. `items_come_in_the_order_of_their_pushes`, each queue for itself.
+/// 2. `a_pop_waits_for_a_push`, and ends without an item when its time is over.
+/// 3. `an_item_goes_to_one_popper`.
+/// 4. `an_item_that_is_not_acknowledged_comes_again` (backends with `capabilities().ack_wait`): after that time, never before,
+///    ahead of what was pushed later, with a larger `attempt`.
+/// 5. `an_acknowledged_item_is_gone`; without `ack_wait` every popped item is.
+/// 6. `a_late_acknowledgement_changes_nothing`: of an item that has been given out again.
+/// 7. `a_full_queue_refuses_at_once`.
+/// 8. `items_survive_a_restart` (backends with `capabilities().durable`).
+pub trait Queue: Send + Sync + 'static {
+    /// What this backend can do.
+    fn capabilities(&self) -> QueueCapabilities;
+
+    /// Appends an item; the answer means that it is there. After `Unknown` it may be there.
+    fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>>;
+
+    /// Takes the first item, or waits up to `wait` for one. An item whose pop was dropped, or whose answer was lost, comes
+    /// again.
+    fn pop<'a>(
+        &'a self,
+        queue: &'a str,
+        wait: Duration,
+    ) -> BoxFuture<'a, Result<Option<Popped>, QueueError>>;
+
+    /// Says that a popped item is done: it does not come again.
+    fn ack<'a>(&'a self, queue: &'a str, receipt: &'a str)
+    -> BoxFuture<'a, Result<(), QueueError>>;
+}
+
+/// What a queue backend can do beyond the contract's minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueCapabilities {
+    /// After how long an item comes again that was popped and not acknowledged; `None`: a popped item is gone, and
+    /// acknowledging does nothing.
+    pub ack_wait: Option<Duration>,
+    /// Items outlive the backend's process.
+    pub durable: bool,
+}
+
+/// An item that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Popped {
+    /// What was pushed.
+    pub body: Bytes,
+    /// For [`Queue::ack`].
+    pub receipt: String,
+    /// How often it has been given out, this time included: 1 at first.
+    pub attempt: u32,
+}
+
+/// What the caller can do about a failed operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueErrorKind {
+    /// There is no room; nothing was pushed.
+    Full,
+    /// The backend cannot be reached; nothing happened.
+    Unavailable,
+    /// The answer was lost: it may have happened.
+    Unknown,
+}
+
+/// A failed operation of a queue backend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("queue {operation}: {message}")]
+pub struct QueueError {
+    /// What the caller can do about it.
+    pub kind: QueueErrorKind,
+    /// `push`, `pop`, `ack`.
+    pub operation: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,47 @@
+//! [`Lazy`]: a backend that is opened when it is first used; that somebody can open it is known from the start.
+
+use std::sync::Arc;
+
+use guildhall_core::status::reason;
+use guildhall_core::{Backend, Code, Status};
+use tokio::sync::OnceCell;
+
+use crate::app::StartError;
+use crate::backends::Opener;
+
+/// The seam `T` of the backend that a setting names.
+pub(crate) struct Lazy<T: ?Sized> {
+    open: OnceCell<Arc<T>>,
+    opener: Arc<Opener>,
+    key: &'static str,
+    url: String,
+    seam: fn(Backend) -> Option<Arc<T>>,
+}
+
+impl<T: ?Sized> Lazy<T> {
+    /// What the program has given, or else what `key = url` names.
+    pub(crate) fn new(
+        opener: &Arc<Opener>,
+        key: &'static str,
+        url: &str,
+        given: Option<Arc<T>>,
+        seam: fn(Backend) -> Option<Arc<T>>,
+    ) -> Result<Self, StartError> {
+        opener.plugin(key, url)?;
+        let (open, opener) = (OnceCell::new_with(given), Arc::clone(opener));
+        Ok(Self { open, opener, key, url: url.to_owned(), seam })
+    }
+
+    /// The open backend. Cancel safe: who comes next opens it.
+    pub(crate) async fn get(&self) -> Result<&Arc<T>, Status> {
+        let unavailable = |why| Status::not_run(Code::Unavailable, reason::NO_ROUTE, why);
+        let open = self.open.get_or_try_init(|| async {
+            let backend = self.opener.open(self.key, &self.url).await;
+            let backend = backend.map_err(|error| unavailable(error.to_string()))?;
+            (self.seam)(backend).ok_or_else(|| {
+                unavailable(format!("{} = \"{}\" opens nothing of that kind", self.key, self.url))
+            })
+        });
+        open.await
+    }
+}

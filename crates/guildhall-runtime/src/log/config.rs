@@ -1,0 +1,67 @@
+//! `[log]`: what is logged, how, and where to.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::app::StartError;
+
+/// `[log]`: what is logged, how, and where to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace` or `off`; for parts of the program too: `info,guildhall_gate=debug`.
+    pub level: String,
+    /// `text`, or `json`: one object per line.
+    pub format: String,
+    /// Path of a file; empty: stderr.
+    pub file: String,
+    /// A file that has so many bytes is put aside: `FILE.1` is the last one.
+    pub file_bytes_max: u64,
+    /// A file that was begun so long ago is put aside, in seconds; 0: never.
+    pub file_age_s: u64,
+    /// Files that are kept, the present one included; the oldest goes.
+    pub files_max: u32,
+    /// Lines that wait to be written; further ones are dropped and counted, so that a slow disk stops nobody.
+    pub queue_max: usize,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            format: "text".into(),
+            file: String::new(),
+            file_bytes_max: 64 << 20,
+            file_age_s: 86_400,
+            files_max: 7,
+            queue_max: 8192,
+        }
+    }
+}
+
+impl LogConfig {
+    /// What is logged.
+    pub(crate) fn check(&self) -> Result<Targets, StartError> {
+        if !["text", "json"].contains(&self.format.as_str()) {
+            let why = format!("log.format is `{}`; there are `text` and `json`", self.format);
+            return Err(StartError::new(why));
+        }
+        targets(&self.level).map_err(StartError::new)
+    }
+}
+
+/// Reads a level, with those of parts of the program.
+pub(super) fn targets(level: &str) -> Result<Targets, String> {
+    let mut targets = Targets::new();
+    for part in level.split(',').map(str::trim) {
+        let (target, word) = part.split_once('=').unwrap_or(("", part));
+        let read = word.parse::<LevelFilter>().ok().filter(|_| !word.is_empty());
+        let read = read.ok_or_else(|| {
+            format!("log.level: `{word}` is no level; write `info`, or `info,guildhall_gate=debug`")
+        })?;
+        targets = match target {
+            "" => targets.with_default(read),
+            target => targets.with_target(target, read),
+        };
+    }
+    Ok(targets)
+}

@@ -1,0 +1,129 @@
+//! The [`Discovery`] seam over a hub. What was registered is registered again when another life of the hub begins.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::discovery::{Change, Discovery, DiscoveryError, NodeRecord, WATCH_BUFFER};
+use guildhall_core::env::Instant;
+use guildhall_core::{AppId, BoxFuture, Incarnation, Status};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::client::{HubClient, told};
+use crate::convert;
+use crate::proto::{DiscoveryClient, NodeChange, RegisterReq};
+use crate::stream::{POLL, Stream};
+
+/// Who is registered with the hub.
+#[derive(Debug)]
+pub struct HubDiscovery {
+    client: HubClient,
+    registered: Arc<Mutex<Registered>>,
+}
+
+/// What this client has registered, and until when: one app, outside of tests.
+type Registered = BTreeMap<AppId, (RegisterReq, Instant)>;
+
+impl HubDiscovery {
+    pub(crate) fn new(client: HubClient) -> Self {
+        let registered = Arc::<Mutex<Registered>>::default();
+        let renew = renew(client.clone(), Arc::clone(&registered));
+        client.env().spawn("hub.renew", renew);
+        Self { client, registered }
+    }
+}
+
+impl Discovery for HubDiscovery {
+    fn register<'a>(
+        &'a self,
+        node: &'a NodeRecord,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(async move {
+            let req = RegisterReq { record: node.encode(), ttl_ms: convert::to_ms(ttl) };
+            let now = self.client.env().now();
+            {
+                let mut registered = self.registered.lock();
+                registered.retain(|_, (_, end)| now < *end);
+                // Also when it fails: the hub may be back before the next try.
+                registered.insert(node.id.clone(), (req.clone(), now + ttl));
+            }
+            let done =
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).register(req).await;
+            done.map_err(|status| failed("register", &status))
+        })
+    }
+
+    fn deregister<'a>(
+        &'a self,
+        id: &'a AppId,
+        incarnation: Incarnation,
+    ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
+        Box::pin(async move {
+            self.registered.lock().remove(id);
+            let who = convert::life(id, incarnation);
+            let done =
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).deregister(who).await;
+            done.map_err(|status| failed("deregister", &status))
+        })
+    }
+
+    fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>> {
+        Box::pin(async move {
+            let opened =
+                DiscoveryClient::new(self.client.cx()).at(self.client.id()).watch(()).await;
+            let opened = opened.map_err(|status| failed("watch", &status))?;
+            let stream = Stream::new(self.client.clone(), &opened);
+            let (changes, watch) = mpsc::channel(WATCH_BUFFER);
+            self.client.env().spawn("hub.watch", async move {
+                tokio::select! {
+                    biased;
+                    () = changes.closed() => {}
+                    () = forward(&stream, &changes) => {}
+                }
+            });
+            Ok(watch)
+        })
+    }
+}
+
+/// Until the hub is lost, or the watcher is too slow.
+async fn forward(stream: &Stream, changes: &mpsc::Sender<Change>) {
+    while let Some(items) = stream.next::<NodeChange>(POLL).await {
+        for change in items.into_iter().filter_map(convert::from_node_change) {
+            if changes.try_send(change).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Registers again with each life of the hub.
+async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
+    let mut changes = client.cx().mesh_changes();
+    let mut life = client.life();
+    loop {
+        changes.changed().await;
+        let Some(hub) = client.life().filter(|hub| Some(*hub) != life) else { continue };
+        let now = client.env().now();
+        let again: Vec<RegisterReq> = {
+            let mut registered = registered.lock();
+            registered.retain(|_, (_, end)| now < *end);
+            registered.values().map(|(req, _)| req.clone()).collect()
+        };
+        let mut renewed = Ok(());
+        for req in again {
+            renewed =
+                renewed.and(DiscoveryClient::new(client.cx()).at(client.id()).register(req).await);
+        }
+        match renewed {
+            Ok(()) => life = Some(hub),
+            Err(status) => tracing::warn!(%status, "the hub is back, but not registered there"),
+        }
+    }
+}
+
+fn failed(operation: &'static str, status: &Status) -> DiscoveryError {
+    DiscoveryError { operation, message: told(status) }
+}
