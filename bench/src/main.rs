@@ -1,14 +1,17 @@
 //! `bench -- call`: CPU per call of ours and of tonic's unary, interleaved, so that the machine's other work hits both.
-//! `bench -- count CALLS`: makes that many calls of ours, no more and no less, for tools that count instructions.
+//! `bench -- count remote|actor CALLS`: makes that many calls of ours, over a link or to an actor of the same app, no more and no
+//! less, for tools that count instructions.
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 #![allow(clippy::disallowed_methods, reason = "it measures the real world")]
 
+mod actor;
 mod ours;
 mod theirs;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actor::Local;
 use anyhow::{Result, bail};
 use ours::Ours;
 use theirs::Theirs;
@@ -23,20 +26,28 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["call"] => runtime.block_on(call()),
-        ["count", calls] => runtime.block_on(count(calls.parse()?)),
-        _ => bail!("usage: cargo run --release -p bench -- call | count CALLS"),
+        ["count", "remote", n] => runtime.block_on(async {
+            count(n.parse()?, calls(&Arc::new(ours::start().await?), Ours::call)).await
+        }),
+        ["count", "actor", n] => runtime.block_on(async {
+            count(n.parse()?, calls(&Arc::new(actor::start().await?), Local::call)).await
+        }),
+        _ => bail!("usage: cargo run --release -p bench -- call | count remote|actor CALLS"),
     }
 }
 
 /// Makes calls, 64 at a time.
-async fn count(calls: u64) -> Result<()> {
-    let ours = Arc::new(ours::start().await?);
+async fn count<F, Fut>(calls: u64, call: F) -> Result<()>
+where
+    F: Fn() -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..64 {
-        let ours = Arc::clone(&ours);
+        let call = call.clone();
         callers.spawn(async move {
             for _ in 0..calls / 64 {
-                ours.call().await?;
+                call().await?;
             }
             Ok::<(), anyhow::Error>(())
         });

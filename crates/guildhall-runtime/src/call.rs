@@ -190,7 +190,7 @@ async fn once<Req: Message>(
         _ => None,
     };
     let own = cx.with_resources(head, route.link.peer());
-    let head = own.as_ref().or(head);
+    let head = own.as_deref().or(head);
     route.link.call(method, deadline, left, head, req).await
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::StartError;
+
 /// `[app]`: who this is and whom it knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AppConfig {
@@ -82,6 +84,9 @@ pub struct LinkConfig {
     pub tls_key: String,
     /// PEM file of the authorities whose certificates are believed.
     pub tls_ca: String,
+    /// Connections to each other app, 1 to 16. With several, calls of one key stay on one of them and calls without any order are
+    /// spread; more than the app that is called has workers bring nothing.
+    pub links_per_peer: usize,
     /// Largest frame, in bytes, both ways.
     pub frame_max: usize,
     /// Calls that wait for their reply on one link; one more is `OVERLOADED`.
@@ -111,6 +116,7 @@ impl Default for LinkConfig {
             tls_cert: String::new(),
             tls_key: String::new(),
             tls_ca: String::new(),
+            links_per_peer: 1,
             frame_max: 4 << 20,
             pending_max: 65_536,
             queued_max: 16 << 20,
@@ -120,6 +126,17 @@ impl Default for LinkConfig {
             redial_ms: 50,
             redial_max_ms: 2_000,
             ping_ms: 5_000,
+        }
+    }
+}
+
+impl LinkConfig {
+    pub(crate) fn check(self) -> Result<Self, StartError> {
+        match self.links_per_peer {
+            1..=16 => Ok(self),
+            n => {
+                Err(StartError::new(format!("link.links_per_peer is {n}; it must be from 1 to 16")))
+            }
         }
     }
 }

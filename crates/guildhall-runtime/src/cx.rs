@@ -221,9 +221,13 @@ impl Cx {
     }
 
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
-    pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Head> {
-        let names = self.resources != 0 && peer == self.app.id.as_str();
-        names.then(|| Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
+    #[inline]
+    pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Box<Head>> {
+        // Boxed, as every call would have room for one otherwise, and be moved with it.
+        let named = |head: Option<&Head>| {
+            Box::new(Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
+        };
+        (self.resources != 0 && peer == self.app.id.as_str()).then(|| named(head))
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

@@ -28,7 +28,7 @@ use crate::pending::Pending;
 use crate::reply::status_from_frame;
 
 use alive::{Alive, Heartbeat};
-pub(crate) use connect::{connect, dial};
+pub(crate) use connect::{Line, connect, dial};
 pub(crate) use open::self_loop;
 pub(crate) use serve::{listen, request_head};
 pub(crate) use socket::Socket;

@@ -2,6 +2,7 @@
 
 mod changes;
 mod here;
+mod links;
 mod rendezvous;
 mod watch;
 
@@ -17,10 +18,12 @@ use parking_lot::Mutex;
 
 use crate::codegen::Target;
 use crate::link::Link;
+use links::{Links, Open};
 use rendezvous::Slots;
 
 pub use changes::MeshChanges;
 use changes::Revision;
+pub(crate) use links::Place;
 pub(crate) use watch::watch;
 
 /// Who serves what, as far as this app has a link to them.
@@ -30,7 +33,7 @@ pub(crate) struct Mesh {
     /// This app.
     id: AppId,
     slots: u32,
-    nodes: Mutex<BTreeMap<AppId, (NodeRecord, Arc<Link>)>>,
+    nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
     view: ArcSwap<View>,
     changes: Arc<Revision>,
     draining: AtomicBool,
@@ -55,7 +58,7 @@ struct View {
 #[derive(Debug)]
 struct Instances {
     /// By ascending id.
-    links: Vec<(u32, Arc<Link>)>,
+    links: Vec<(u32, Links)>,
     weight: u64,
     /// Which of `links` is the smallest that takes work.
     single: usize,
@@ -77,8 +80,8 @@ impl Mesh {
         }
     }
 
-    /// A link to `record` is open. An earlier life of the same app is forgotten.
-    pub(crate) fn connected(&self, record: NodeRecord, link: Arc<Link>) {
+    /// A link to `record` is open. An earlier life of the same app is forgotten; `false` when this is the earlier one.
+    pub(crate) fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
         let mut nodes = self.nodes.lock();
         let twin = |other: &NodeRecord| {
             other.id != record.id
@@ -88,14 +91,36 @@ impl Mesh {
             let addr = record.logic_addr.map(|addr| addr.to_string());
             tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
         }
-        nodes.insert(record.id.clone(), (record, link));
+        let mut open = match nodes.remove(&record.id) {
+            Some((present, open)) if present.incarnation > record.incarnation => {
+                nodes.insert(present.id.clone(), (present, open));
+                return false;
+            }
+            Some((present, open)) if present.incarnation == record.incarnation => open,
+            _ => Open::default(),
+        };
+        open.put(place, link);
+        nodes.insert(record.id.clone(), (record, open));
         self.publish(&nodes);
+        true
     }
 
-    /// The link is closed or going away: nothing new goes there.
+    /// The link is closed: nothing new goes there.
     pub(crate) fn leave(&self, id: &AppId, link: &Arc<Link>) {
         let mut nodes = self.nodes.lock();
-        if nodes.get(id).is_some_and(|(_, present)| Arc::ptr_eq(present, link)) {
+        let Some((_, open)) = nodes.get_mut(id) else { return };
+        if open.remove(link) {
+            if open.first().is_none() {
+                nodes.remove(id);
+            }
+            self.publish(&nodes);
+        }
+    }
+
+    /// The app at the other end of the link is going away: nothing new goes there, on none of its links.
+    pub(crate) fn going(&self, id: &AppId, link: &Arc<Link>) {
+        let mut nodes = self.nodes.lock();
+        if nodes.get(id).is_some_and(|(_, open)| open.has(link)) {
             nodes.remove(id);
             self.publish(&nodes);
         }
@@ -119,7 +144,7 @@ impl Mesh {
         }
     }
 
-    fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Arc<Link>)>) {
+    fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
         let world = self.id.world();
         let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
         let ready = |record: &NodeRecord| record.state == NodeState::Ready;
@@ -133,16 +158,17 @@ impl Mesh {
                 && (record.labels.contains_key(&actor_label(service))
                     || !elsewhere.contains(service))
         };
-        let mut members: BTreeMap<&str, Vec<(&NodeRecord, &Arc<Link>)>> = BTreeMap::new();
-        for (record, link) in here() {
+        let mut members: BTreeMap<&str, Vec<(&NodeRecord, Links)>> = BTreeMap::new();
+        for (record, open) in here() {
+            let Some(links) = open.links() else { continue };
             for service in &record.services {
                 if ready(record) || stays(record, service) {
-                    members.entry(service).or_default().push((record, link));
+                    members.entry(service).or_default().push((record, links.clone()));
                 }
             }
         }
         let before = self.view.load();
-        let instances = |service: &str, members: Vec<(&NodeRecord, &Arc<Link>)>| {
+        let instances = |service: &str, members: Vec<(&NodeRecord, Links)>| {
             let label = actor_label(service);
             let actor = members.iter().find_map(|(record, _)| record.labels.get(&label));
             let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
@@ -150,13 +176,13 @@ impl Mesh {
             Instances {
                 weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
                 single: members.iter().position(|(r, _)| r.weight > 0).unwrap_or_default(),
-                links: members.iter().map(|(r, link)| (r.weight, Arc::clone(link))).collect(),
+                links: members.iter().map(|(r, links)| (r.weight, links.clone())).collect(),
                 actor: actor.map(|name| name.as_str().into()),
                 slots: Slots::assign(ids, self.slots, before),
             }
         };
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
-        let links = nodes.iter().map(|(id, (_, link))| (id.clone(), Arc::clone(link)));
+        let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
         // Of two apps with one number the one with the smaller id has it.
         let numbered = nodes.values().rev();
         let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
@@ -181,7 +207,7 @@ impl Mesh {
     pub(crate) fn all(&self, service: &str) -> Vec<Arc<Link>> {
         let view = self.view.load();
         let instances = view.services.get(service);
-        instances.into_iter().flat_map(|i| &i.links).map(|(_, link)| Arc::clone(link)).collect()
+        instances.into_iter().flat_map(|i| &i.links).map(|(_, l)| Arc::clone(l.first())).collect()
     }
 
     /// The id of the app at an address.
@@ -210,19 +236,24 @@ impl Mesh {
                 let why = format!("{} has an empty key", method.path);
                 Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
             })?;
-            Ok(instances.slots.owner(slot_of(key, self.slots)))
+            Ok(slot_of(key, self.slots))
         };
-        let at = match (target, key) {
-            (Target::Hash(key), _) => KeyText::Text(key.as_str()).with_text(by_key)?,
-            (Target::Default, KeyText::None) if method.route == guildhall_core::Route::Single => {
-                instances.single
-            }
+        let slot = match (target, key) {
+            (Target::Hash(key), _) => Some(KeyText::Text(key.as_str()).with_text(by_key)?),
             (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
-                key.with_text(by_key)?
+                Some(key.with_text(by_key)?)
             }
-            _ => self.random(instances),
+            _ => None,
         };
-        Ok(Route { link: Arc::clone(&instances.links[at].1), actor: instances.actor.clone() })
+        let single =
+            matches!(target, Target::Default) && method.route == guildhall_core::Route::Single;
+        let at = match slot {
+            Some(slot) => instances.slots.owner(slot),
+            None if single => instances.single,
+            None => self.random(instances),
+        };
+        let link = Arc::clone(instances.links[at].1.pick(method.model, slot));
+        Ok(Route { link, actor: instances.actor.clone() })
     }
 
     fn random(&self, instances: &Instances) -> usize {

@@ -169,10 +169,13 @@ impl Served {
         body: Body<'_>,
         reply: ReplyPort,
     ) -> Option<HandlerFuture> {
-        let call = Incoming { cx, method: self.method, body, reply };
+        // Made where it is needed, and so not moved there.
+        let method = self.method;
         match self.limits.rules() {
-            None => self.service.dispatch(call),
-            Some(rules) => limits::dispatch(&self.service, rules, call),
+            None => self.service.dispatch(Incoming { cx, method, body, reply }),
+            Some(rules) => {
+                limits::dispatch(&self.service, rules, Incoming { cx, method, body, reply })
+            }
         }
     }
 }

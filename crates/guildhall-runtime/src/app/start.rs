@@ -22,7 +22,7 @@ use crate::lane::Lane;
 use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
-use crate::mesh::Mesh;
+use crate::mesh::{Mesh, Place};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::proto::RawServer;
@@ -62,7 +62,7 @@ impl App {
         } = self;
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
-        let links: LinkConfig = config.section("link")?;
+        let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
@@ -151,7 +151,7 @@ impl App {
             tasks.push(task);
         }
         tasks.extend(inner.watch_resources());
-        inner.mesh.connected(record, self_loop(&inner));
+        inner.mesh.connected(record, Place::ONLY, self_loop(&inner));
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);

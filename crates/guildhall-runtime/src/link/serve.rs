@@ -1,7 +1,7 @@
 //! The serving end of a link: frames in, handlers begun in place, replies out in one write per batch.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -212,14 +212,17 @@ impl Serving {
             head.as_ref().filter(|_| self.caller.is_none()).map_or(0, |head| head.resources);
         let resources = if given == 0 { self.app.reloads.resources.version() } else { given };
         let cx = Cx {
+            app: Arc::clone(&self.app),
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
             caller: self.caller.clone(),
             head: head.map(Arc::new),
+            is_command: false,
+            turn: None,
             cancel: reply.cancel(),
             in_call: true,
             resources,
-            ..Cx::outside(Arc::clone(&self.app))
+            snapshot: OnceLock::new(),
         };
         Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))
     }

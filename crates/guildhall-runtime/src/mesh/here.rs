@@ -11,7 +11,7 @@ impl Mesh {
         let instances = view.services.get(service).filter(|instances| instances.weight > 0);
         instances.is_some_and(|instances| {
             let at = instances.slots.owner(slot_of(key, self.slots));
-            instances.links[at].1.peer() == me.as_str()
+            instances.links[at].1.first().peer() == me.as_str()
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Follows discovery: one connector per address, as long as somebody lives there.
+//! Follows discovery: connectors for each address, as long as somebody lives there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use guildhall_core::AppId;
 use guildhall_core::discovery::{Change, Discovery};
-use tokio::sync::mpsc;
+use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
+use super::Place;
 use crate::app::AppInner;
-use crate::link::connect;
+use crate::link::{Line, connect};
 
 /// Its name among the parts of the app that can be unwell.
 const PART: &str = "discovery.watch";
 
-/// Keeps a link to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
+/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
 pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     let mut connectors = Connectors::default();
     loop {
@@ -41,8 +42,9 @@ struct Connectors {
 }
 
 struct Connector {
-    task: JoinHandle<Option<()>>,
-    /// Nobody lives there any more: the link ends by itself, with the replies that still come, and is not dialled again.
+    /// One per connection.
+    tasks: Vec<JoinHandle<Option<()>>>,
+    /// Nobody lives there any more: the links end by themselves, with the replies that still come, and are not dialled again.
     gone: Arc<AtomicBool>,
 }
 
@@ -114,11 +116,21 @@ impl Connectors {
             if !connector.gone.load(Ordering::Relaxed) {
                 return;
             }
-            connector.task.abort();
+            connector.tasks.iter().for_each(JoinHandle::abort);
         }
-        let gone = Arc::new(AtomicBool::new(false));
-        let connecting = connect(Arc::clone(app), address.to_owned(), Arc::clone(&gone));
-        let task = app.env.spawn("link-connect", connecting);
-        self.by_address.insert(address.to_owned(), Connector { task, gone });
+        let of = app.links.links_per_peer;
+        let (gone, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(of)));
+        let spawn = |at| {
+            let (address, gone, tried) = (address.to_owned(), gone.clone(), tried.clone());
+            let line = Line { address, place: Place { at, of }, gone, tried };
+            let connecting = connect(Arc::clone(app), line);
+            match at {
+                0 => app.env.spawn("link-connect", connecting),
+                // Further connections are there to use further workers.
+                _ => app.env.spawn_on(&app.workers.next(), "link-connect", connecting),
+            }
+        };
+        let tasks = (0..of).map(spawn).collect();
+        self.by_address.insert(address.to_owned(), Connector { tasks, gone });
     }
 }

@@ -1,0 +1,105 @@
+//! The connections to one app, and which of them a call takes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use guildhall_core::Model;
+
+use crate::link::Link;
+
+/// Which of the connections to an app one is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) at: usize,
+    /// How many there should be.
+    pub(crate) of: usize,
+}
+
+impl Place {
+    /// Of the one connection that an app has to itself.
+    pub(crate) const ONLY: Self = Self { at: 0, of: 1 };
+}
+
+/// The connections to an app that are open, by place.
+#[derive(Debug, Default)]
+pub(super) struct Open(Vec<Option<Arc<Link>>>);
+
+impl Open {
+    pub(super) fn put(&mut self, place: Place, link: Arc<Link>) {
+        self.0.resize(self.0.len().max(place.of), None);
+        self.0[place.at] = Some(link);
+    }
+
+    pub(super) fn has(&self, link: &Arc<Link>) -> bool {
+        self.0.iter().flatten().any(|open| Arc::ptr_eq(open, link))
+    }
+
+    /// Takes one out; whether it was there.
+    pub(super) fn remove(&mut self, link: &Arc<Link>) -> bool {
+        let was = self.has(link);
+        let found =
+            self.0.iter_mut().find(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, link)));
+        found.into_iter().for_each(|place| *place = None);
+        was
+    }
+
+    /// `None` when none is open.
+    pub(super) fn first(&self) -> Option<&Arc<Link>> {
+        self.0.iter().flatten().next()
+    }
+
+    /// `None` when none is open.
+    pub(super) fn links(&self) -> Option<Links> {
+        let first = Arc::clone(self.first()?);
+        let places = self.0.len();
+        // A place without a connection has its neighbour's.
+        let near = |at| self.0.iter().cycle().skip(at).take(places).flatten().next().cloned();
+        let all = || (0..places).filter_map(near).collect();
+        let more =
+            (places > 1).then(|| Arc::new(Places { links: all(), next: AtomicUsize::new(0) }));
+        Some(Links { first, more })
+    }
+}
+
+/// What calls to one app take.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    first: Arc<Link>,
+    /// All places, where there are several.
+    more: Option<Arc<Places>>,
+}
+
+#[derive(Debug)]
+struct Places {
+    links: Vec<Arc<Link>>,
+    /// Whose turn it is among calls that have no order.
+    next: AtomicUsize,
+}
+
+impl Links {
+    /// What carries all that is in one order, whatever its key.
+    pub(super) fn first(&self) -> &Arc<Link> {
+        &self.first
+    }
+
+    /// What carries a call whose key falls to `slot`.
+    #[inline]
+    pub(super) fn pick(&self, model: Model, slot: Option<u32>) -> &Arc<Link> {
+        match &self.more {
+            None => &self.first,
+            Some(places) => places.pick(model, slot).unwrap_or(&self.first),
+        }
+    }
+}
+
+impl Places {
+    /// `None` where the order is that of all calls and not that of a key.
+    fn pick(&self, model: Model, slot: Option<u32>) -> Option<&Arc<Link>> {
+        let at = match (model, slot) {
+            (Model::Concurrent | Model::Actor, Some(slot)) => slot as usize,
+            (Model::Concurrent, None) => self.next.fetch_add(1, Ordering::Relaxed),
+            _ => return None,
+        };
+        self.links.get(at % self.links.len())
+    }
+}
