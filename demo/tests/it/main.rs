@@ -7,6 +7,7 @@ mod clubs;
 mod game;
 mod ids;
 mod logins;
+mod parts;
 mod presence;
 mod processes;
 mod program;

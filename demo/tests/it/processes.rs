@@ -207,50 +207,6 @@ impl Halves {
     }
 }
 
-/// What each of many processes serves.
-const PARTS: [&str; 8] = ["gate", "gate", "online", "role", "club", "clubrole", "uid", "login"];
-
-#[test]
-fn a_process_for_each_part_and_two_gates_are_one_game() {
-    let place = Place::new();
-    let links: [String; PARTS.len()] = free_addresses();
-    let listens: [[String; 3]; PARTS.len()] = std::array::from_fn(|_| free_addresses());
-    let [login] = free_addresses();
-    let discovery = format!("app.discovery=static:{}", links.join(","));
-    // Gates first: they wait for the login server's keys.
-    let programs = (0..PARTS.len()).map(|at| {
-        let (part, [admin, tcp, websocket]) = (PARTS[at], &listens[at]);
-        let settings = [
-            format!("app.id=demo.w1.{part}.{at}"),
-            discovery.clone(),
-            format!("link.listen={}", links[at]),
-            format!("app.store=redb:./data/{part}{at}"),
-            format!("demo.serve=['{part}']"),
-            format!("demo.keys=http://{login}/keys"),
-            format!("admin.listen={admin}"),
-            format!("login.listen={login}"),
-            format!("gate.jwt.keys=./data/gate{at}/jwks.json"),
-            format!("gate.tcp={tcp}"),
-            format!("gate.websocket={websocket}"),
-        ];
-        Program::start(place.folder.path(), &settings.map(|set| format!("--set={set}")))
-    });
-    let mut programs: Vec<_> = programs.collect();
-    programs.iter_mut().for_each(|program| program.wait_for("ready"));
-    let mut args = ["bots", "--players", "12", "--seconds", "4"].map(str::to_owned).to_vec();
-    args.push(format!("--login=http://{login}"));
-    args.push(format!("--address=tcp://{}", listens[0][1]));
-    args.push(format!("--address=ws://{}", listens[1][2]));
-    let (status, printed) = Program::start(place.folder.path(), &args).finish();
-    assert!(status.success(), "{printed}");
-    assert!(printed.contains("players=12 ") && printed.contains(" wrong=0 "), "{printed}");
-    for program in programs {
-        program.signal("-TERM");
-        let (status, printed) = program.finish();
-        assert_eq!(status.code(), Some(0), "{printed}");
-    }
-}
-
 #[test]
 fn a_gate_starts_with_the_keys_of_before_when_the_login_server_is_away() {
     let place = Place::new();
