@@ -79,6 +79,12 @@ fn append(path: &PathBuf) -> Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use guildhall_core::env::{Conn, Listener, Net};
+    use guildhall_core::{BoxFuture, Env};
+
     use super::{LogConfig, Rolling};
 
     /// What is in the files of `folder`, by name.
@@ -117,6 +123,36 @@ mod tests {
             text("app.log.1", "line6\n"),
             text("app.log.2", "line5\n"),
         ];
+        assert_eq!(files(folder.path()), all);
+    }
+
+    /// A log opens no connections.
+    struct NoNet;
+
+    impl Net for NoNet {
+        fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, std::io::Result<Box<dyn Conn>>> {
+            Box::pin(std::future::pending())
+        }
+
+        fn bind<'a>(&'a self, _: &'a str) -> BoxFuture<'a, std::io::Result<Box<dyn Listener>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_file_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        // The files are as old as the machine says, so the app begins in its time.
+        let env = Env::simulated(1, Arc::new(NoNet), Env::real().wall());
+        let config = LogConfig { file_age_s: 3600, file_bytes_max: 1000, ..config(folder.path()) };
+        let mut log = Rolling::open(&config, env).unwrap();
+        log.write(b"first\n").unwrap();
+        tokio::time::advance(Duration::from_secs(3000)).await;
+        log.write(b"second\n").unwrap();
+        tokio::time::advance(Duration::from_secs(700)).await;
+        log.write(b"third\n").unwrap();
+        let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let all = [text("app.log", "third\n"), text("app.log.1", "first\nsecond\n")];
         assert_eq!(files(folder.path()), all);
     }
 }
