@@ -3,7 +3,8 @@
 //! | module | what |
 //! |---|---|
 //! | `room` | the actors of one type: by key, how many, and how they all end |
-//! | `cell` | one actor: its mailbox, its place in the worker's queue, its clock |
+//! | `cell` | one actor: its place in the worker's queue, its clock |
+//! | `mail` | its mailbox, and what it does next |
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
@@ -16,6 +17,7 @@ mod admin;
 mod cell;
 mod config;
 mod key;
+mod mail;
 mod residents;
 mod room;
 mod runner;

@@ -1,6 +1,5 @@
-//! One actor: its mailbox, its place in the worker's queue, and its clock.
+//! One actor: its place in the worker's queue, and its clock.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
@@ -9,17 +8,18 @@ use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::store::{StoreError, Token};
-use guildhall_core::{Code, Env, Key, Status};
+use guildhall_core::store::Token;
+use guildhall_core::{Code, Key, Status};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
 use super::key::with_key;
+use super::mail::{Job, Letter, Mail, SaveResult};
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
 use super::saver::Saved;
 use super::services::ActorServices;
-use super::timers::{Message, Timers};
+use super::timers::Message;
 use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
@@ -54,52 +54,6 @@ pub(super) struct Active<A> {
 struct Task<A: Actor> {
     idle: Option<Box<Active<A>>>,
     running: Option<TurnBox<A>>,
-}
-
-/// What the actor does next.
-pub(super) enum Job {
-    Call(Call),
-    Timer(usize, Message),
-    Saved(u64, SaveResult),
-    Save,
-    Tick,
-    Enter,
-    Close(Why),
-}
-
-pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
-
-/// What waits in the mailbox.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "nearly all are calls, and a box would be one more allocation for each"
-)]
-enum Letter {
-    Call(Call),
-    /// The message of the timer with this number.
-    Timer(u64),
-}
-
-#[derive(Default)]
-struct Mail {
-    letters: VecDeque<Letter>,
-    timers: Timers,
-    saved: Option<(u64, SaveResult)>,
-    save_due: bool,
-    tick_due: bool,
-    /// It is a resident, and should be active.
-    enter: bool,
-    close: Option<Why>,
-    /// The method whose turn this is, for the log.
-    method: &'static str,
-    active: bool,
-    /// A letter was opened since `last_used`.
-    called: bool,
-    last_used: Option<Instant>,
-    suspended: Option<Instant>,
-    save_at: Option<Instant>,
-    tick_at: Option<Instant>,
-    armed: Option<Instant>,
 }
 
 // The phases of a cell in its worker's queue.
@@ -295,56 +249,6 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         drop((idle, running));
         let letters = std::mem::take(&mut self.mail.lock().letters);
         drop(letters);
-    }
-}
-
-impl Mail {
-    fn has_work(&self) -> bool {
-        let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
-        due || !self.letters.is_empty() || self.saved.is_some()
-    }
-
-    /// Whether it does nothing, and nothing but its idle time is to come.
-    fn idles(&self) -> bool {
-        self.active && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
-    }
-
-    /// Letters go before the end, so that all calls that were taken are run.
-    fn next(&mut self, env: &Env) -> Option<Job> {
-        if let Some((activation, result)) = self.saved.take() {
-            return Some(Job::Saved(activation, result));
-        }
-        if std::mem::take(&mut self.save_due) {
-            return Some(Job::Save);
-        }
-        if std::mem::take(&mut self.tick_due) {
-            self.method = "tick";
-            return Some(Job::Tick);
-        }
-        while let Some(letter) = self.letters.pop_front() {
-            let job = match letter {
-                Letter::Call(call) => {
-                    self.method = call.method.path;
-                    Job::Call(call)
-                }
-                Letter::Timer(number) => {
-                    let Some((service, message)) = self.timers.begin(number, env.now()) else {
-                        continue;
-                    };
-                    self.method = message.method.path;
-                    Job::Timer(service, message)
-                }
-            };
-            self.called = true;
-            self.close = self.close.filter(|why| !matches!(why, Why::Idle | Why::Missing));
-            return Some(job);
-        }
-        if std::mem::take(&mut self.enter) {
-            self.method = "activate";
-            return Some(Job::Enter);
-        }
-        self.method = "deactivate";
-        self.close.take().map(Job::Close)
     }
 }
 

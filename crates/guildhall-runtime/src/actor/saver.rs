@@ -9,7 +9,7 @@ use guildhall_wire::Trace;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::cell::SaveResult;
+use super::mail::SaveResult;
 use crate::config::SaveConfig;
 use crate::counters::Counters;
 use crate::trace::{OpenSpan, SpanKind, Tracer};

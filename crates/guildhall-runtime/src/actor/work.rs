@@ -12,7 +12,8 @@ use guildhall_core::{Code, Status};
 use guildhall_entity::State as _;
 
 use super::activate::activate;
-use super::cell::{Active, Cell, Job, SaveResult};
+use super::cell::{Active, Cell};
+use super::mail::{Job, SaveResult};
 use super::saver::Save;
 use super::services::ActorServices;
 use super::timers::Message;
