@@ -9,6 +9,7 @@
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
@@ -17,7 +18,10 @@ mod admin;
 mod cell;
 mod config;
 mod key;
+mod leave;
 mod mail;
+mod owned;
+mod reclaim;
 mod residents;
 mod room;
 mod runner;
@@ -100,7 +104,7 @@ pub enum Why {
     Asked,
     /// Its entity does not exist: it was deleted, or the call that should have made it did not.
     Missing,
-    /// It is a resident, and its key falls to another app now.
+    /// Its slot goes to another app.
     Moved,
     /// The app drains.
     Drain,

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
-use guildhall_core::{Address, AppId, Code, Env, KeyText, LogicAddr, MethodDesc, Status, slot_of};
+use guildhall_core::{
+    Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
+};
 use parking_lot::Mutex;
 
 use crate::codegen::Target;
@@ -137,7 +139,22 @@ impl Mesh {
         }
     }
 
-    /// This app drains: its calls go to others from now on, as far as there are any. Actors stay where they are.
+    /// Another app has said that it drains: nothing new belongs to it, and what it still owns is asked of it over its link.
+    pub(crate) fn drains(&self, id: &AppId, incarnation: Incarnation) {
+        let mut nodes = self.nodes.lock();
+        let Some((record, _)) = nodes.get_mut(id) else { return };
+        if record.incarnation == incarnation && record.state != NodeState::Draining {
+            record.state = NodeState::Draining;
+            self.publish(&nodes);
+        }
+    }
+
+    /// Whether there is a link to this life of an app.
+    pub(crate) fn is_linked(&self, id: &AppId, incarnation: Incarnation) -> bool {
+        self.nodes.lock().get(id).is_some_and(|(record, _)| record.incarnation == incarnation)
+    }
+
+    /// This app drains: its calls go to others from now on, as far as there are any.
     pub(crate) fn drain(&self) {
         let mut nodes = self.nodes.lock();
         if let Some((record, _)) = nodes.get_mut(&self.id) {

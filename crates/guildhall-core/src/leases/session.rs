@@ -124,7 +124,8 @@ impl LeaseSession {
     ///
     /// # Errors
     /// The backend was not told; the session goes with its TTL.
-    pub async fn close(self) -> Result<(), LeaseError> {
+    pub async fn close(&self) -> Result<(), LeaseError> {
+        *self.sent.lock() = None;
         self.leases.close(&self.holder).await
     }
 }

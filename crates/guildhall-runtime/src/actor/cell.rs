@@ -1,19 +1,22 @@
 //! One actor: its place in the worker's queue, and its clock.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::Token;
-use guildhall_core::{Code, Key, Status};
+use guildhall_core::{AppId, Code, Key, Status, slot_of};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
 use super::key::with_key;
+use super::leave::Ticket;
 use super::mail::{Job, Letter, Mail, SaveResult};
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
@@ -23,6 +26,7 @@ use super::timers::Message;
 use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
+use crate::ownership::send_on;
 use crate::turn::{Call, watch_slow};
 
 /// One actor, active or about to be.
@@ -33,6 +37,7 @@ pub(super) struct Cell<A: Actor, S> {
     /// It is never idle, and it is active without an entity too.
     pub(super) resident: bool,
     id: String,
+    pub(super) slot: u32,
     pub(super) worker: usize,
     phase: AtomicU8,
     mail: Mutex<Mail>,
@@ -49,6 +54,8 @@ pub(super) struct Active<A> {
     pub(super) token: Token,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
+    /// What it has given to the next owner: its own again, if there is none.
+    pub(super) moved: Option<Bytes>,
 }
 
 struct Task<A: Actor> {
@@ -74,6 +81,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             app: Arc::clone(app),
             id: format!("{}/{key}", A::NAME),
             resident: room.config.is_resident(key.as_str()),
+            slot: slot_of(key.as_str(), room.slots.count()),
             key,
             worker,
             phase: AtomicU8::new(WAITS),
@@ -126,6 +134,12 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.mail.lock().has_work()
     }
 
+    /// Whether it can be forgotten, when it is not active.
+    pub(super) fn is_empty(&self) -> bool {
+        let mail = self.mail.lock();
+        mail.letters.is_empty() && !mail.has_work()
+    }
+
     /// Whether somebody calls it. Its timers do not count: they end with it.
     pub(super) fn has_calls(&self) -> bool {
         self.mail.lock().letters.iter().any(|letter| matches!(letter, Letter::Call(_)))
@@ -133,7 +147,50 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// What to do next.
     pub(super) fn next_job(&self) -> Option<Job> {
-        self.mail.lock().next(&self.app.env)
+        let mut mail = self.mail.lock();
+        // Under the lock: who serves the slot again starts it again after this.
+        mail.stopped |= self.room.slots.epoch(self.slot) == 0;
+        mail.next(&self.app.env)
+    }
+
+    /// Puts a job back that cannot be done now.
+    pub(super) fn put_off(&self, job: Job) {
+        self.mail.lock().put_off(job);
+    }
+
+    /// Its slot is served.
+    pub(super) fn go_on(self: &Arc<Self>) {
+        self.mail.lock().stopped = false;
+        self.schedule();
+    }
+
+    /// Its slot goes to another app: calls that wait are sent there, the turn that runs ends, and the actor is saved (rule 18).
+    pub(super) fn leave(self: &Arc<Self>, ticket: Ticket, to: &AppId) {
+        let mut mail = self.mail.lock();
+        mail.stopped = true;
+        mail.leave = Some(ticket);
+        let letters = std::mem::take(&mut mail.letters);
+        drop(mail);
+        self.schedule();
+        send_letters_on(letters, Some(to));
+    }
+
+    /// Its slot is another app's: what it has not saved is lost, and the store would refuse it (rule 6).
+    pub(super) fn drop_with_slot(self: &Arc<Self>, to: Option<&AppId>) {
+        let mut mail = self.mail.lock();
+        mail.stopped = true;
+        mail.gone = true;
+        let letters = std::mem::take(&mut mail.letters);
+        drop(mail);
+        self.schedule();
+        send_letters_on(letters, to);
+    }
+
+    /// Whether the app may still write and answer for what an activation under `epoch` knows (rules 6 and 25). Asked after the
+    /// state was read.
+    #[inline]
+    pub(super) fn holds(&self, epoch: u64) -> bool {
+        self.room.slots.is_fresh(self.slot, epoch) && self.app.ownership.is_valid(&self.app.env)
     }
 
     /// A turn of the game's begins: its limit does not count what was waited for before.
@@ -249,6 +306,20 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         drop((idle, running));
         let letters = std::mem::take(&mut self.mail.lock().letters);
         drop(letters);
+    }
+}
+
+fn send_letters_on(letters: VecDeque<Letter>, to: Option<&AppId>) {
+    for letter in letters {
+        match (letter, to) {
+            (Letter::Call(call), Some(to)) => send_on(call, to),
+            (Letter::Call(call), None) => {
+                let why = format!("{}: nobody owns it just now", call.method.path);
+                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
+            }
+            // Timers end with the activation.
+            (Letter::Timer(_), _) => {}
+        }
     }
 }
 

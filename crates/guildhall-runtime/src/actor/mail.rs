@@ -7,6 +7,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::store::StoreError;
 
 use super::Why;
+use super::leave::Ticket;
 use super::timers::{Message, Timers};
 use crate::turn::Call;
 
@@ -19,6 +20,17 @@ pub(super) enum Job {
     Tick,
     Enter,
     Close(Why),
+    /// The slot goes to another app.
+    Leave(Ticket),
+    /// The slot is another app's.
+    Gone,
+}
+
+impl Job {
+    /// Whether it runs on what the actor knows, or writes it.
+    pub(super) fn needs_rows(&self) -> bool {
+        !matches!(self, Self::Saved(..) | Self::Leave(_) | Self::Gone)
+    }
 }
 
 pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
@@ -44,6 +56,10 @@ pub(super) struct Mail {
     /// It is a resident, and should be active.
     pub(super) enter: bool,
     pub(super) close: Option<Why>,
+    /// Its slot is not served here: nothing begins.
+    pub(super) stopped: bool,
+    pub(super) leave: Option<Ticket>,
+    pub(super) gone: bool,
     /// The method whose turn this is, for the log.
     pub(super) method: &'static str,
     pub(super) active: bool,
@@ -58,19 +74,43 @@ pub(super) struct Mail {
 
 impl Mail {
     pub(super) fn has_work(&self) -> bool {
+        let ends = self.leave.is_some() || self.gone || self.saved.is_some();
         let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
-        due || !self.letters.is_empty() || self.saved.is_some()
+        ends || (!self.stopped && (due || !self.letters.is_empty()))
     }
 
     /// Whether it does nothing, and nothing but its idle time is to come.
     pub(super) fn idles(&self) -> bool {
-        self.active && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
+        self.active && !self.stopped && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
+    }
+
+    /// Puts a job back that cannot be done now.
+    pub(super) fn put_off(&mut self, job: Job) {
+        match job {
+            Job::Call(call) => self.letters.push_front(Letter::Call(call)),
+            Job::Save => self.save_due = true,
+            Job::Enter => self.enter = true,
+            Job::Close(why) => self.close = Some(why),
+            Job::Leave(ticket) => self.leave = Some(ticket),
+            // They come again, or are over.
+            Job::Timer(..) | Job::Tick | Job::Saved(..) | Job::Gone => {}
+        }
     }
 
     /// Letters go before the end, so that all calls that were taken are run.
     pub(super) fn next(&mut self, env: &Env) -> Option<Job> {
         if let Some((activation, result)) = self.saved.take() {
             return Some(Job::Saved(activation, result));
+        }
+        if std::mem::take(&mut self.gone) {
+            return Some(Job::Gone);
+        }
+        if let Some(ticket) = self.leave.take() {
+            self.method = "deactivate";
+            return Some(Job::Leave(ticket));
+        }
+        if self.stopped {
+            return None;
         }
         if std::mem::take(&mut self.save_due) {
             return Some(Job::Save);

@@ -1,10 +1,11 @@
 //! What an actor does in its turns: activate, run calls, tick, save, deactivate.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
@@ -13,13 +14,16 @@ use guildhall_entity::State as _;
 
 use super::activate::activate;
 use super::cell::{Active, Cell};
+use super::leave::Ticket;
 use super::mail::{Job, SaveResult};
+use super::reclaim::{Reclaimed, reclaim};
 use super::saver::Save;
 use super::services::ActorServices;
 use super::timers::Message;
 use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
+use crate::ownership::Payload;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended};
@@ -34,6 +38,19 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
 ) -> Option<Box<Active<A>>> {
     let mut turns = 0;
     while let Some(job) = cell.next_job() {
+        if let Some(before) = &mut active
+            && job.needs_rows()
+        {
+            match ready(&cell, before).await {
+                Reclaimed::Yes => {}
+                Reclaimed::No => active = None,
+                Reclaimed::NotNow => {
+                    cell.put_off(job);
+                    cell.app.env.sleep(cell.app.save.retry()).await;
+                    continue;
+                }
+            }
+        }
         active = match job {
             Job::Call(call) => run(&cell, active, call).await,
             Job::Timer(service, message) => match active {
@@ -60,6 +77,16 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
                 Some(active) => Some(active),
                 None => enter(&cell).await,
             },
+            Job::Leave(ticket) => match active {
+                Some(active) => Box::pin(leave(&cell, active, ticket)).await,
+                None => None,
+            },
+            Job::Gone => {
+                if let Some(active) = &mut active {
+                    drop_unsaved(&cell, active);
+                }
+                None
+            }
             Job::Close(why) => match active {
                 Some(active) => Box::pin(deactivate(&cell, active, why)).await,
                 None => None,
@@ -71,6 +98,19 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
         }
     }
     active
+}
+
+/// Before an actor runs: it claims its rows again if its slot was not ours all the time, and has back what it was about to give
+/// away.
+async fn ready<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) -> Reclaimed {
+    let reclaimed = reclaim(cell, active).await;
+    if let (Reclaimed::Yes, Some(payload)) = (&reclaimed, active.moved.take()) {
+        active.actor.move_in(payload);
+    }
+    reclaimed
 }
 
 /// Runs one call.
@@ -121,7 +161,7 @@ async fn run<A: Actor, S: ActorServices<A>>(
     let state = active.actor.state();
     if method.durable && (state.is_dirty() || state.saving() > 0) {
         let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
-        match cell.app.env.until(limit, save_all(cell, &mut active)).await {
+        match cell.app.env.until(limit, save_all(cell, &mut active)).await.flatten() {
             Some(true) => {}
             Some(false) => {
                 reply.send::<()>(Err(not_the_owner(method.path)));
@@ -134,6 +174,13 @@ async fn run<A: Actor, S: ActorServices<A>>(
                 return keep(cell, active);
             }
         }
+    }
+    // Rule 25: after the state was read, just before it is sent. What the store has is the truth whoever owns it (rule 14).
+    if !method.durable && !cell.holds(active.token.epoch) {
+        let why = format!("{}: the lease ran out during the turn", method.path);
+        let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
+        reply.send::<()>(Err(status));
+        return keep(cell, active);
     }
     reply.send_encoded(result);
     keep(cell, active)
@@ -237,6 +284,36 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
     None
 }
 
+/// The last turn here, the last save, and what goes to the next owner (rule 18). The actor stays as it is until the slot is gone.
+async fn leave<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    ticket: Ticket,
+) -> Option<Box<Active<A>>> {
+    let cx = turn_cx(cell);
+    if let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, Why::Moved)).await {
+        drop_activation(cell, active, ended, "deactivate");
+        return None;
+    }
+    match save_all(cell, &mut active).await {
+        Some(true) => {}
+        Some(false) => return None,
+        None => {
+            ticket.fails();
+            return Some(active);
+        }
+    }
+    let Ok(state) = catch_unwind(AssertUnwindSafe(|| active.actor.move_out())) else {
+        drop_activation(cell, active, Ended::Panicked, "move_out");
+        return None;
+    };
+    active.moved = Some(state.clone());
+    if !state.is_empty() {
+        ticket.gives(Payload { key: cell.key.clone(), state, commands: Bytes::new() });
+    }
+    Some(active)
+}
+
 /// As [`save_all`]; `None` when the store does not answer, or somebody calls the actor meanwhile. A draining app waits for the
 /// store, or ends.
 async fn save_within<A: Actor, S: ActorServices<A>>(
@@ -245,7 +322,7 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
     why: Why,
 ) -> Option<bool> {
     if why == Why::Drain {
-        return Some(save_all(cell, active).await);
+        return Some(save_all(cell, active).await == Some(true));
     }
     let limit = cell.app.env.now() + cell.app.save.timeout();
     let called = std::future::poll_fn(|_| match cell.has_calls() {
@@ -254,7 +331,7 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
     });
     tokio::select! {
         biased;
-        saved = cell.app.env.until(limit, save_all(cell, active)) => saved,
+        saved = cell.app.env.until(limit, save_all(cell, active)) => saved.flatten(),
         () = called => None,
     }
 }
@@ -306,6 +383,11 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     if state.saving() > 0 {
         return;
     }
+    // Rule 6: no new write after the deadline.
+    if !cell.holds(active.token.epoch) {
+        cell.save_later();
+        return;
+    }
     let token = &active.token;
     let op = |change: guildhall_entity::RowChange| Op {
         row: change.row,
@@ -321,30 +403,36 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     }
 }
 
-/// Waits until all changes are saved; false when the rows belong to somebody else.
+/// Waits until all changes are saved; false when the rows belong to somebody else, `None` when it is not known who owns them.
 async fn save_all<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
-) -> bool {
+) -> Option<bool> {
     loop {
         begin_save(cell, active);
-        if active.actor.state().saving() == 0 {
-            return true;
+        let state = active.actor.state();
+        if state.saving() == 0 && !state.is_dirty() {
+            return Some(true);
         }
-        let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
-        let failed = result.is_err();
-        if !apply_saved(cell, active, activation, result) {
-            return false;
+        if state.saving() > 0 {
+            let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
+            let failed = result.is_err();
+            if !apply_saved(cell, active, activation, result) {
+                return Some(false);
+            }
+            if !failed {
+                continue;
+            }
+        } else if !cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
+            return None;
         }
-        if failed {
-            // It was said in the log, and is tried again with what has changed since.
-            cell.app.env.sleep(cell.app.save.retry()).await;
-        }
+        // The store has said in the log why not; or the lease has run out, and may come back.
+        cell.app.env.sleep(cell.app.save.retry()).await;
     }
 }
 
 /// Tells the state what became of its save; false when the activation is over.
-fn apply_saved<A: Actor, S: ActorServices<A>>(
+pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
     activation: u64,
@@ -366,6 +454,10 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
             tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
             cell.app.counters.dropped.add(1);
             cell.used(false);
+            // Rule 11: who holds the slot?
+            if let StoreErrorKind::Refused { row_epoch } = error.kind {
+                cell.app.ownership.doubt(&cell.room.slots, cell.slot, row_epoch);
+            }
             return false;
         }
         Err(error) => {
@@ -377,6 +469,15 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
         cell.save_later();
     }
     true
+}
+
+/// Drops what an actor has not saved: its slot is another app's.
+pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+    if active.actor.state().is_dirty() {
+        cell.app.counters.dropped.add(1);
+        tracing::error!(actor = cell.id(), "its slot is another app's; its unsaved changes are lost");
+    }
+    cell.used(false);
 }
 
 fn not_the_owner(method: &str) -> Status {

@@ -26,6 +26,7 @@ use crate::live_count::LiveCount;
 use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
+use crate::ownership::{self, Ownership, keep_session};
 use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::service::ServiceTable;
@@ -44,7 +45,7 @@ pub(crate) struct AppInner {
     pub(crate) id: AppId,
     pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
-    pub(crate) slots: u32,
+    pub(crate) ownership: Ownership,
     pub(crate) links: LinkConfig,
     pub(crate) tls: Option<Tls>,
     pub(crate) streams: Streams,
@@ -68,6 +69,8 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
+    /// Its slots are with others: peers send no new calls.
+    pub(crate) going: CancellationToken,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
@@ -89,10 +92,6 @@ impl AppInner {
         self.store.read().clone()
     }
 
-    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.incarnation.started_ms()
-    }
 }
 
 impl AppInner {
@@ -127,6 +126,10 @@ impl AppInner {
         tasks.push(self.env.spawn("discovery-register", heartbeat));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
+        if self.ownership.is_needed() {
+            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
+            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
+        }
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         tasks
     }
@@ -160,9 +163,9 @@ impl AppInner {
     }
 }
 
-/// Registers, again and again, until the app ends.
+/// Registers, again and again, until the app drains.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    loop {
+    while !app.draining.is_cancelled() {
         let (record, deadline) = (app.record(), app.env.now() + ttl);
         let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
             Some(Ok(())) => Ok(()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
-use guildhall_core::store::Store;
+use guildhall_core::store::{Holder, Store};
 use guildhall_core::{AppId, Env, Incarnation};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,8 @@ use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
-use crate::proto::RawServer;
+use crate::ownership::{Ownership, OwnershipConfig, OwnershipHere};
+use crate::proto::{OwnershipServer, RawServer};
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -60,11 +61,13 @@ impl App {
             tables,
             reloads,
         } = self;
+        services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -80,7 +83,7 @@ impl App {
         }
         let health = Arc::new(Health::new(&metrics, checks)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
-        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let world = World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
@@ -108,10 +111,14 @@ impl App {
         let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
+        let holder = Holder { app: record.id.clone(), incarnation: record.incarnation };
+        let owned = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        let ownership = Ownership::new(ownership, holder, owned);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
+            going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
@@ -130,7 +137,7 @@ impl App {
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
             tables,
-            slots: app.slots,
+            ownership,
             workers,
             id: record.id.clone(),
             incarnation: record.incarnation,
@@ -162,7 +169,7 @@ impl App {
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
     }
 }
 
