@@ -206,9 +206,8 @@ impl Mesh {
         };
         let groups = members.into_iter().map(|(group, m)| (group.clone(), instances(&group, m)));
         let groups: HashMap<Group, Arc<Instances>> = groups.collect();
-        let found = |(name, group): (&str, Group)| {
-            Some((name.to_owned(), Arc::clone(groups.get(&group)?)))
-        };
+        let found =
+            |(name, group): (&str, Group)| Some((name.to_owned(), Arc::clone(groups.get(&group)?)));
         let services = services.into_iter().filter_map(found).collect();
         let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
         // Of two apps with one number the one with the smaller id has it.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use guildhall_core::env::TokioNet;
 use guildhall_core::leases::memory::{EpochMark, MemoryLeases};
 use guildhall_core::leases::{
     Acquired, LeaseError, LeaseErrorKind, LeaseSession, LeaseTimes, Leases, Wanted,
 };
-use guildhall_core::env::TokioNet;
 use guildhall_core::store::Holder;
 use guildhall_core::{BoxFuture, Env, Incarnation};
 

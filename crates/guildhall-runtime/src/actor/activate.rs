@@ -124,7 +124,9 @@ async fn claim<A: Actor, S: ActorServices<A>>(
 }
 
 /// What an activation writes under: every one has a token of its own.
-pub(super) fn token<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Result<Token, Status> {
+pub(super) fn token<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+) -> Result<Token, Status> {
     let slots = &cell.room.slots;
     let epoch = slots.epoch(cell.slot);
     if epoch == 0 {

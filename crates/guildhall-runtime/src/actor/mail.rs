@@ -81,7 +81,11 @@ impl Mail {
 
     /// Whether it does nothing, and nothing but its idle time is to come.
     pub(super) fn idles(&self) -> bool {
-        self.active && !self.stopped && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
+        self.active
+            && !self.stopped
+            && self.suspended.is_none()
+            && self.letters.is_empty()
+            && self.timers.len() == 0
     }
 
     /// Puts a job back that cannot be done now.

@@ -44,7 +44,9 @@ pub(super) async fn reclaim<A: Actor, S: ActorServices<A>>(
             let deadline = cell.app.env.now() + cell.app.save.timeout();
             match cell.app.env.until(deadline, store.claim(&rows, token.clone())).await {
                 Some(Ok(claimed)) => claimed,
-                Some(Err(error)) if matches!(error.kind, StoreErrorKind::Refused { .. }) => Vec::new(),
+                Some(Err(error)) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
+                    Vec::new()
+                }
                 // Whether this claim arrived is not known; made again it is another one, and the version tells.
                 Some(Err(_)) | None => return Reclaimed::NotNow,
             }

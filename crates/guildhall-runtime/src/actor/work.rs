@@ -472,10 +472,16 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
 }
 
 /// Drops what an actor has not saved: its slot is another app's.
-pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) {
     if active.actor.state().is_dirty() {
         cell.app.counters.dropped.add(1);
-        tracing::error!(actor = cell.id(), "its slot is another app's; its unsaved changes are lost");
+        tracing::error!(
+            actor = cell.id(),
+            "its slot is another app's; its unsaved changes are lost"
+        );
     }
     cell.used(false);
 }

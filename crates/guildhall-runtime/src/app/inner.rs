@@ -91,7 +91,6 @@ impl AppInner {
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.read().clone()
     }
-
 }
 
 impl AppInner {
@@ -126,15 +125,11 @@ impl AppInner {
         tasks.push(self.env.spawn("discovery-register", heartbeat));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
-        if self.ownership.is_needed() {
-            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
-            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
-        }
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         tasks
     }
 
-    /// Starts what runs actors and saves them.
+    /// Starts what runs actors, saves them, and decides which are here.
     pub(super) fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
@@ -151,6 +146,10 @@ impl AppInner {
                 let _app = &app;
                 runner.drive(env).await;
             }));
+        }
+        if self.ownership.is_needed() {
+            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
+            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
         }
         if let Some(store) = self.store() {
             let app = Arc::clone(self);

@@ -97,7 +97,9 @@ impl RunningApp {
         let cx = Cx::outside(Arc::clone(inner));
         let draining = DrainingMsg { incarnation: inner.incarnation.0 };
         let told = OwnershipClient::all(&cx).draining(draining).await;
-        told.unwrap_or_else(|status| tracing::warn!(%status, "not all apps were told of the drain"));
+        told.unwrap_or_else(
+            |status| tracing::warn!(%status, "not all apps were told of the drain"),
+        );
         let _or_they_heard_it = self.discovery.register(&inner.record(), self.ttl).await;
         inner.ownership.handed_over(inner).await;
     }

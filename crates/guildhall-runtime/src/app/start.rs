@@ -83,7 +83,8 @@ impl App {
         }
         let health = Arc::new(Health::new(&metrics, checks)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
-        let world = World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
+        let world =
+            World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;

@@ -58,7 +58,10 @@ impl OwnershipConfig {
     }
 
     pub(super) fn times(&self) -> LeaseTimes {
-        LeaseTimes { ttl: Duration::from_millis(self.ttl_ms), margin: Duration::from_millis(self.margin_ms) }
+        LeaseTimes {
+            ttl: Duration::from_millis(self.ttl_ms),
+            margin: Duration::from_millis(self.margin_ms),
+        }
     }
 
     pub(super) fn poll(&self) -> Duration {

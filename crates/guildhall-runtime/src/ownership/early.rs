@@ -48,7 +48,8 @@ impl Early {
     pub(crate) fn hold(self: &Arc<Self>, own: &Ownership, slot: u32, call: Call) {
         let app = Arc::clone(&call.cx.app);
         let now = app.env.now();
-        let left = call.cx.deadline.map(|deadline| deadline.saturating_duration_since(now) / 10 * 9);
+        let left =
+            call.cx.deadline.map(|deadline| deadline.saturating_duration_since(now) / 10 * 9);
         let until = now + left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
         let mut waiting = self.waiting.lock();
         if waiting.len() >= own.config.hold_max {
@@ -113,7 +114,8 @@ pub(crate) fn send_on(call: Call, to: &AppId) {
 /// The status of a call whose actor is elsewhere.
 fn moved(to: &AppId, path: &str) -> Status {
     let value = Moved { to: to.to_string() }.encode_to_vec().into();
-    let status = Status::not_run(Code::Unavailable, reason::MOVED, format!("{path}: {to} owns it now"));
+    let status =
+        Status::not_run(Code::Unavailable, reason::MOVED, format!("{path}: {to} owns it now"));
     status.with_detail(Detail { kind: MOVED.to_owned(), value })
 }
 

@@ -37,7 +37,8 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
         if settled {
             woken.await;
         } else {
-            let _or_time_to_ask_again = app.env.until(app.env.now() + own.config.poll(), woken).await;
+            let _or_time_to_ask_again =
+                app.env.until(app.env.now() + own.config.poll(), woken).await;
         }
     }
 }
@@ -138,7 +139,13 @@ async fn ask(
 
 impl Ownership {
     /// Does what an answer of the lease service means for a slot.
-    pub(super) fn apply(&self, app: &Arc<AppInner>, room: &Arc<dyn Owned>, slot: u32, answer: Acquired) {
+    pub(super) fn apply(
+        &self,
+        app: &Arc<AppInner>,
+        room: &Arc<dyn Owned>,
+        slot: u32,
+        answer: Acquired,
+    ) {
         match room.table().acquired(slot, answer) {
             Change::None => {}
             Change::Serve(payloads) => Arc::clone(room).serve(app, slot, payloads),
@@ -177,7 +184,8 @@ impl Ownership {
             if left == 0 {
                 return;
             }
-            let _or_look_again = app.env.until(app.env.now() + self.config.poll() / 10, changes.changed()).await;
+            let _or_look_again =
+                app.env.until(app.env.now() + self.config.poll() / 10, changes.changed()).await;
         }
     }
 }

@@ -30,7 +30,8 @@ impl Ownership for OwnershipHere {
         let Some((room, slot)) = own.room_of(&req.lease).filter(|_| mine) else {
             return Ok(OfferRsp { taken: false });
         };
-        let payload = |SlotPayload { key, state, commands }| Payload { key: Key::from(key), state, commands };
+        let payload =
+            |SlotPayload { key, state, commands }| Payload { key: Key::from(key), state, commands };
         let from = Origin { epoch: req.epoch, offer: req.offer };
         let payloads = req.payloads.into_iter().map(payload).collect();
         Ok(OfferRsp { taken: room.table().park(slot, from, payloads) })
@@ -46,6 +47,10 @@ impl Ownership for OwnershipHere {
 /// The app that says it, as its link has proven.
 fn peer(cx: &Cx) -> Result<guildhall_core::AppId, Status> {
     cx.caller().cloned().ok_or_else(|| {
-        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, "only other apps may ask for slots")
+        Status::not_run(
+            Code::InvalidArgument,
+            reason::BAD_REQUEST,
+            "only other apps may ask for slots",
+        )
     })
 }

@@ -98,7 +98,9 @@ impl Ownership {
     fn suspend(&self, app: &AppInner) {
         if self.valid_until.swap(0, Ordering::AcqRel) > 0 {
             app.counters.suspensions.add(1);
-            tracing::warn!("the lease session has run out: actors wait until it is clear who owns them");
+            tracing::warn!(
+                "the lease session has run out: actors wait until it is clear who owns them"
+            );
         }
         self.rooms.iter().for_each(|room| room.table().suspend());
     }

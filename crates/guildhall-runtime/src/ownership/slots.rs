@@ -199,7 +199,9 @@ impl SlotTable {
                 let before = std::mem::replace(&mut slot.state, State::Taken(holder, epoch));
                 self.lose(at);
                 match before {
-                    State::Ours(_) | State::Suspended(_) | State::Leaving(..) => Change::Drop(Some(app)),
+                    State::Ours(_) | State::Suspended(_) | State::Leaving(..) => {
+                        Change::Drop(Some(app))
+                    }
                     State::Away | State::Taken(..) | State::Asked => Change::None,
                 }
             }

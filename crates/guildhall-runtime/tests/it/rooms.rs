@@ -10,7 +10,7 @@ use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token,
 };
-use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, RunningApp, Status, Why};
+use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
 use parking_lot::Mutex;
 use proto::room::{
     AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer,
@@ -167,11 +167,20 @@ pub(crate) async fn app_named(
     settings: &[(&str, &str)],
     store: &TestStore,
 ) -> RunningApp {
+    app_in(Env::real(), id, settings, store).await
+}
+
+pub(crate) async fn app_in(
+    env: Env,
+    id: &str,
+    settings: &[(&str, &str)],
+    store: &TestStore,
+) -> RunningApp {
     let mut config = Config::builder().set("app.id", id);
     for (key, value) in settings {
         config = config.flag(&format!("{key}={value}"));
     }
-    let app = App::with(config.build().unwrap()).store(Arc::new(store.clone()));
+    let app = App::with(config.build().unwrap()).env(env).store(Arc::new(store.clone()));
     let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
     app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start().await.unwrap()
 }
