@@ -8,6 +8,7 @@
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
+//! | `held` | replies that wait for commits |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
@@ -16,6 +17,7 @@ mod activate;
 mod admin;
 mod cell;
 mod config;
+mod held;
 mod key;
 mod mail;
 mod residents;

@@ -13,6 +13,7 @@ use guildhall_core::{Code, Key, Status};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::held::{Commits, Held};
 use super::key::with_key;
 use super::mail::{Job, Letter, Mail, SaveResult};
 use super::room::{Room, TurnBox};
@@ -47,6 +48,7 @@ pub(super) struct Cell<A: Actor, S> {
 pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
+    pub(super) commits: Commits,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
 }
@@ -87,7 +89,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Puts a call into the mailbox, or refuses it; whether to `schedule`.
     pub(super) fn post(&self, call: Call) -> bool {
         let mut mail = self.mail.lock();
-        if mail.letters.len() >= self.room.config.mailbox {
+        if mail.len() >= self.room.config.mailbox {
             drop(mail);
             let max = self.room.config.mailbox;
             call.overloaded(format!(
@@ -158,6 +160,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
         mail.active = active;
         mail.last_used = Some(now);
+    }
+
+    /// An activation begins, with the replies that it will hold.
+    pub(super) fn hold(&self, held: &Arc<Held>) {
+        self.mail.lock().held = Some(Arc::clone(held));
     }
 
     /// There is something to save: not later than the save interval from now.
