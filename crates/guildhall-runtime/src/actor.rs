@@ -8,6 +8,7 @@
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
+//! | `held` | replies that wait for commits |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
 //! | `residents` | the actors that are always active, and where |
@@ -17,6 +18,7 @@ mod activate;
 mod admin;
 mod cell;
 mod config;
+mod held;
 mod key;
 mod leave;
 mod mail;

@@ -13,6 +13,7 @@ use guildhall_entity::State as _;
 
 use super::Actor;
 use super::cell::{Active, Cell};
+use super::held::Commits;
 use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
@@ -87,7 +88,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     }
     cell.app.counters.activations.add(1);
     cell.used(true);
-    Ok(Box::new(Active { actor, token, trace: None, moved: None }))
+    let commits = Commits::new();
+    cell.hold(commits.held());
+    Ok(Box::new(Active { actor, token, commits, trace: None, moved: None }))
 }
 
 async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {

@@ -15,6 +15,7 @@ use guildhall_core::{AppId, Code, Key, Status, slot_of};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::held::{Commits, Held};
 use super::key::with_key;
 use super::leave::Ticket;
 use super::mail::{Job, Letter, Mail, SaveResult};
@@ -52,6 +53,7 @@ pub(super) struct Cell<A: Actor, S> {
 pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
+    pub(super) commits: Commits,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
     /// What it has given to the next owner: its own again, if there is none.
@@ -95,7 +97,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Puts a call into the mailbox, or refuses it; whether to `schedule`.
     pub(super) fn post(&self, call: Call) -> bool {
         let mut mail = self.mail.lock();
-        if mail.letters.len() >= self.room.config.mailbox {
+        if mail.len() >= self.room.config.mailbox {
             drop(mail);
             let max = self.room.config.mailbox;
             call.overloaded(format!(
@@ -160,7 +162,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// Its slot is served.
     pub(super) fn go_on(self: &Arc<Self>) {
-        self.mail.lock().stopped = false;
+        let mut mail = self.mail.lock();
+        mail.stopped = false;
+        // What could not be saved meanwhile is not to wait for longer.
+        mail.save_due |= mail.save_at.take().is_some();
+        drop(mail);
         self.schedule();
     }
 
@@ -215,6 +221,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
         mail.active = active;
         mail.last_used = Some(now);
+    }
+
+    /// An activation begins, with the replies that it will hold.
+    pub(super) fn hold(&self, held: &Arc<Held>) {
+        self.mail.lock().held = Some(Arc::clone(held));
     }
 
     /// There is something to save: not later than the save interval from now.

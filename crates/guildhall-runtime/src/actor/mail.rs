@@ -1,12 +1,14 @@
 //! The mailbox of one actor, and what it does next.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use guildhall_core::Env;
 use guildhall_core::env::Instant;
 use guildhall_core::store::StoreError;
 
 use super::Why;
+use super::held::Held;
 use super::leave::Ticket;
 use super::timers::{Message, Timers};
 use crate::turn::Call;
@@ -50,6 +52,8 @@ pub(super) enum Letter {
 pub(super) struct Mail {
     pub(super) letters: VecDeque<Letter>,
     pub(super) timers: Timers,
+    /// The replies that the present activation, or the last one, holds.
+    pub(super) held: Option<Arc<Held>>,
     pub(super) saved: Option<(u64, SaveResult)>,
     pub(super) save_due: bool,
     pub(super) tick_due: bool,
@@ -73,6 +77,11 @@ pub(super) struct Mail {
 }
 
 impl Mail {
+    /// Calls that wait here: for their turn, or for the commit that their reply needs.
+    pub(super) fn len(&self) -> usize {
+        self.letters.len() + self.held.as_ref().map_or(0, |held| held.len())
+    }
+
     pub(super) fn has_work(&self) -> bool {
         let ends = self.leave.is_some() || self.gone || self.saved.is_some();
         let due = self.save_due || self.tick_due || self.enter || self.close.is_some();

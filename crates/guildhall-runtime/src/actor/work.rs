@@ -140,7 +140,8 @@ async fn run<A: Actor, S: ActorServices<A>>(
         },
     };
     if !method.create && !active.actor.state().exists() {
-        reply.refuse(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        let missing = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        active.commits.answer(reply, Err(missing));
         return keep(cell, active);
     }
     cell.app.counters.turns.add(1);
@@ -157,32 +158,17 @@ async fn run<A: Actor, S: ActorServices<A>>(
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
-    // What an earlier turn has changed and a save still carries is not in the store either.
-    let state = active.actor.state();
-    if method.durable && (state.is_dirty() || state.saving() > 0) {
-        let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
-        match cell.app.env.until(limit, save_all(cell, &mut active)).await.flatten() {
-            Some(true) => {}
-            Some(false) => {
-                reply.send::<()>(Err(not_the_owner(method.path)));
-                return None;
-            }
-            None => {
-                let why = format!("{}: not saved within the deadline", method.path);
-                let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
-                reply.send::<()>(Err(status));
-                return keep(cell, active);
-            }
-        }
+    if method.durable {
+        want_commit(cell, &mut active);
     }
-    // Rule 25: after the state was read, just before it is sent. What the store has is the truth whoever owns it (rule 14).
-    if !method.durable && !cell.holds(active.token.epoch) {
+    // Rule 25: after the state was read, just before it is sent. What waits for the store needs no clock (rule 14).
+    if !(method.durable && active.commits.holds()) && !cell.holds(active.token.epoch) {
         let why = format!("{}: the lease ran out during the turn", method.path);
         let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
         reply.send::<()>(Err(status));
         return keep(cell, active);
     }
-    reply.send_encoded(result);
+    active.commits.answer(reply, result);
     keep(cell, active)
 }
 
@@ -377,6 +363,17 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
     status
 }
 
+/// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
+fn want_commit<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+    begin_save(cell, active);
+    let state = active.actor.state();
+    // Dirty with nothing in flight: the lease has run out, and the save waits for it.
+    let more = state.is_dirty();
+    if state.saving() > 0 || more {
+        active.commits.want(more);
+    }
+}
+
 /// Hands the unsaved changes to the saver, unless a save is in flight: then they are for the next one.
 fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
     let state = active.actor.state();
@@ -399,7 +396,8 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     if !ops.is_empty() {
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, trace });
+        let held = active.commits.begin();
+        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
     }
 }
 
@@ -445,6 +443,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
+            active.commits.committed(!state.is_dirty());
             if !state.is_dirty() && !state.exists() && !cell.resident {
                 cell.close(Why::Missing);
             }
@@ -463,10 +462,14 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         Err(error) => {
             tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
             state.not_saved();
+            active.commits.failed();
         }
     }
     if state.is_dirty() {
-        cell.save_later();
+        match active.commits.next_is_wanted() {
+            true => begin_save(cell, active),
+            false => cell.save_later(),
+        }
     }
     true
 }
@@ -484,11 +487,6 @@ pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
         );
     }
     cell.used(false);
-}
-
-fn not_the_owner(method: &str) -> Status {
-    let why = format!("{method}: another owner has the rows");
-    Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER)
 }
 
 pub(super) fn no_such(id: &str) -> String {

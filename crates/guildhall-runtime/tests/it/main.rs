@@ -6,6 +6,7 @@ mod admin;
 mod callbacks;
 mod calls;
 mod cost;
+mod durable;
 mod entities;
 mod exposition;
 mod hooks;
