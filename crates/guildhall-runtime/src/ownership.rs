@@ -35,7 +35,7 @@ pub(crate) use config::OwnershipConfig;
 pub(crate) use early::{Early, moved_to, send_on};
 pub(crate) use keeper::keep;
 pub(crate) use service::OwnershipHere;
-pub(crate) use session::keep_session;
+pub(crate) use session::{check_slots, keep_session};
 pub(crate) use slots::{Elsewhere, Payload, SlotTable};
 
 /// The actors of one type, to whoever decides which of their slots are here.

@@ -30,6 +30,8 @@ pub struct ActorConfig {
     /// Slots of the type: shares of its keys, which are owned and moved each as one. The same in all apps, and for good; 0 is
     /// `app.slots`, 1 makes one app the owner of all.
     pub slots: u32,
+    /// Whether its slots stay where they are while their app runs: they move when it drains, and not to balance the apps.
+    pub pinned: bool,
     /// How long an activation may take with its claim, in ms.
     pub activate_ms: u64,
 }
@@ -45,6 +47,7 @@ impl Default for ActorConfig {
             timers: 64,
             resident: 0,
             slots: 0,
+            pinned: false,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
         }
@@ -80,6 +83,11 @@ impl ActorConfig {
     /// When changes that were made now are saved: spread, so that actors which began together do not save together.
     pub(super) fn save_at(&self, env: &Env, now: Instant) -> Instant {
         now + Duration::from_millis(self.save_ms - env.random_below(self.save_ms / 4 + 1))
+    }
+
+    /// How many slots the type has, where types that say nothing have `all`.
+    pub(super) fn slots(&self, all: u32) -> u32 {
+        if self.slots == 0 { all } else { self.slots }
     }
 
     pub(super) fn idle(&self) -> Option<Duration> {

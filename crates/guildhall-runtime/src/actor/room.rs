@@ -117,7 +117,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let count = LiveCount::default();
     in_memory.adopt(&[A::NAME], count.live());
     let room = Arc::new(Room::<A, S> {
-        slots: SlotTable::new(A::NAME, if knobs.slots == 0 { world.slots } else { knobs.slots }),
+        slots: SlotTable::new(A::NAME, knobs.slots(world.slots), knobs.pinned),
         early: Arc::default(),
         unused: Unused::default(),
         config: knobs,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorConfig, ActorType, Registered, Saver, World};
 use crate::admin;
-use crate::backends::{Backends, Opener, check_reach};
+use crate::backends::{Backends, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
@@ -25,7 +25,7 @@ use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
-use crate::ownership::{Ownership, OwnershipConfig, OwnershipHere};
+use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
@@ -113,7 +113,8 @@ impl App {
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
         let holder = Holder { app: record.id.clone(), incarnation: record.incarnation };
-        let owned = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        agree_on_slots(&env, &backends.later, &owned).await?;
         let ownership = Ownership::new(ownership, holder, owned);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
@@ -172,6 +173,25 @@ impl App {
         let drain = Duration::from_millis(app.drain_ms);
         Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
     }
+}
+
+/// Another number of slots than before is told at once, where the lease backend answers; where not, nothing is owned until it does.
+async fn agree_on_slots(
+    env: &Env,
+    backends: &LazyBackends,
+    owned: &[Arc<dyn Owned>],
+) -> Result<(), StartError> {
+    const LOOK: Duration = Duration::from_secs(2);
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let agreed = async {
+        match backends.leases.get().await {
+            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError),
+            Err(_) => Ok(false),
+        }
+    };
+    env.until(env.now() + LOOK, agreed).await.unwrap_or(Ok(false)).map(drop)
 }
 
 /// What makes spans, where they have somewhere to go.

@@ -23,6 +23,9 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
     if places.is_none_or(|places| places.owner(slot) != asker.app.as_str()) {
         return not_yet;
     }
+    if table.pinned && !app.draining.is_cancelled() {
+        return not_yet;
+    }
     let Some(session) = own.session() else { return not_yet };
     let Some(held) = table.begin_leaving(slot, req.epoch, &asker.app) else {
         // Rule 22: it may have been transferred to this app, which has not heard of it.

@@ -126,7 +126,12 @@ async fn ask(
             let from = Some(Origin { epoch, offer: moved.offer });
             own.apply(app, room, slot, Acquired::Held { epoch: moved.epoch, from });
         }
-        Ok(_) => room.table().not_given(slot, holder, epoch),
+        Ok(_) => {
+            room.table().not_given(slot, holder, epoch);
+            // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
+            // all the time.
+            app.env.sleep(own.config.poll() * 4).await;
+        }
         Err(status) => {
             tracing::debug!(%status, holder = %holder, "a slot was not handed over; asking again");
             room.table().not_given(slot, holder, epoch);

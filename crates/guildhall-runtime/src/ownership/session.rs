@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
 
-use super::Ownership;
+use super::{Owned, Ownership};
 use crate::app::AppInner;
 
 /// Its name among the parts of the app that can be unwell.
@@ -43,9 +43,39 @@ pub(crate) async fn keep_session(app: Arc<AppInner>) {
     }
 }
 
+/// Whether all apps of a deployment have the same number of slots, now and in earlier lives (rule 15).
+///
+/// # Errors
+/// Another number is recorded; `Ok(false)` when the backend does not say.
+pub(crate) async fn check_slots(
+    leases: &dyn Leases,
+    rooms: &[Arc<dyn Owned>],
+) -> Result<bool, String> {
+    for room in rooms {
+        let table = room.table();
+        let (actor, count) = (table.actor, u64::from(table.count()));
+        match leases.record(&format!("slots/{actor}"), count).await {
+            Ok(recorded) if recorded == count => {}
+            Ok(recorded) => {
+                return Err(format!(
+                    "actor.{actor}.slots is {count}, but this deployment began with {recorded}: set it to {recorded}; \
+                     another number is an offline migration of all its rows"
+                ));
+            }
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 async fn open(app: &Arc<AppInner>, leases: Arc<dyn Leases>) -> Result<LeaseSession, String> {
     let own = &app.ownership;
     let (times, deadline) = (own.config.times(), app.env.now() + own.config.times().ttl);
+    match app.env.until(deadline, check_slots(&*leases, &own.rooms)).await {
+        Some(Ok(true)) => {}
+        Some(Ok(false)) | None => return Err("the lease backend does not answer".to_owned()),
+        Some(Err(why)) => return Err(why),
+    }
     let opening = LeaseSession::open(app.env.clone(), leases, own.holder.clone(), times);
     match app.env.until(deadline, opening).await {
         Some(opened) => opened.map_err(|error| error.to_string()),

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 /// The slots of an actor type.
 pub(crate) struct SlotTable {
     pub(crate) actor: &'static str,
+    /// It moves only when its app drains.
+    pub(super) pinned: bool,
     /// `NAME/slot`, by slot.
     pub(crate) leases: Vec<LeaseId>,
     /// What a call looks at: the epoch under which the slot is served, or 0.
@@ -92,10 +94,11 @@ pub(crate) enum Elsewhere {
 }
 
 impl SlotTable {
-    pub(crate) fn new(actor: &'static str, slots: u32) -> Self {
+    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool) -> Self {
         let zeros = || (0..slots).map(|_| AtomicU64::new(0)).collect();
         Self {
             actor,
+            pinned,
             leases: (0..slots).map(|slot| format!("{actor}/{slot}").into()).collect(),
             served: zeros(),
             fresh_from: zeros(),

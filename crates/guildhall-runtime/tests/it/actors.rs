@@ -8,7 +8,7 @@ use proto::room::{
     AnnounceReq, FailReq, RelayReq, RoomClient, RoomError, RoomReq, SayReq, WaitReq,
 };
 
-use crate::rooms::{TestRoom, TestStore, app, app_in, app_named};
+use crate::rooms::{TestRoom, TestStore, app, app_in};
 use crate::world::{spawn, still};
 
 fn wait_of(cx: &Cx, id: i64, ms: u32) -> tokio::task::JoinHandle<Result<u64, Status>> {
