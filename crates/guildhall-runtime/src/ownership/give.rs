@@ -57,8 +57,8 @@ impl Leaving<'_> {
             self.stay();
             return MoveRsp::default();
         };
-        if asker_has_seen >= self.held.epoch {
-            // Rule 17: the lease service has forgotten epochs. Both acquire anew.
+        if asker_has_seen > self.held.epoch {
+            // Rule 17: the lease service has forgotten epochs. Both acquire anew. (The asker has seen this holding's epoch too.)
             return self.release(&asker).await;
         }
         let offered = self.offer(&asker, payloads);
