@@ -9,6 +9,7 @@
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `held` | replies that wait for commits |
+//! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
@@ -16,10 +17,12 @@
 mod activate;
 mod admin;
 mod cell;
+mod commands;
 mod config;
 mod held;
 mod key;
 mod mail;
+mod records;
 mod residents;
 mod room;
 mod runner;

@@ -31,6 +31,7 @@ mod live_count;
 mod log;
 mod mesh;
 pub mod metrics;
+mod nested;
 mod node;
 mod numbers;
 mod out;

@@ -13,6 +13,7 @@ use guildhall_core::{Code, Key, Status};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::commands::Commands;
 use super::held::{Commits, Held};
 use super::key::with_key;
 use super::mail::{Job, Letter, Mail, SaveResult};
@@ -49,6 +50,7 @@ pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
     pub(super) commits: Commits,
+    pub(super) commands: Commands,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
 }

@@ -21,6 +21,7 @@ use super::socket::Socket;
 use crate::app::AppInner;
 use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
+use crate::nested::Nested;
 use crate::reply::{Replies, ReplyPort};
 use crate::service::{Body, HandlerFuture, Served};
 use crate::trace;
@@ -216,6 +217,7 @@ impl Serving {
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
             caller: self.caller.clone(),
+            nested: Nested::within(head.as_ref()),
             head: head.map(Arc::new),
             is_command: false,
             turn: None,
