@@ -13,10 +13,10 @@ use guildhall_wire::{Head, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
+use crate::command::{self, Nested};
 use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
-use crate::nested::{self, Nested};
 use crate::reply::Cancel;
 use crate::resources::Snapshot;
 use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
@@ -250,7 +250,7 @@ impl Cx {
             None => head.chain.clear(),
         }
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
-            nested::enter(session, self.nested.as_deref().filter(|_| waits));
+            command::enter(session, self.nested.as_deref().filter(|_| waits));
         }
         Some(head)
     }

@@ -17,6 +17,7 @@ mod callback;
 mod chain;
 #[doc(hidden)]
 pub mod codegen;
+mod command;
 mod component;
 mod config;
 mod counters;
@@ -31,7 +32,6 @@ mod live_count;
 mod log;
 mod mesh;
 pub mod metrics;
-mod nested;
 mod node;
 mod numbers;
 mod out;

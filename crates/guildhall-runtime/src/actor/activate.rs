@@ -73,8 +73,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
                 let row = store.read(&rows[..1]).await.map_err(unavailable)?.pop().flatten();
                 if row.as_ref().is_none_or(|row| !row.exists) {
                     let mut commands = load(&mut row.iter().map(|row| &row.records))?;
-                    // A command that it has run, before it was deleted, has its answer all the same: from the row when it is claimed.
-                    if !commands.know(cx) {
+                    // A command that it has run, before it was deleted, has its answer all the same: from the row as the claim
+                    // finds it. Whoever has none there claims nothing.
+                    if !commands.know(cx) || before(&mut commands).is_none() {
                         return Err(missing(commands));
                     }
                 }

@@ -12,8 +12,8 @@ use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 
 use super::config::ActorConfig;
 use super::held::Answer;
+use crate::command::{command_path, may_have_run, unknown};
 use crate::cx::Cx;
-use crate::nested::command_path;
 
 /// The records of one activation.
 #[derive(Default)]
@@ -80,19 +80,11 @@ impl<'a> Command<'a> {
         self.path.first().copied().unwrap_or_default()
     }
 
-    /// Whether it was sent before and may not run twice. Records in memory end with the activation, so nobody knows any more.
-    fn may_have_run(&self) -> bool {
-        self.session.resent && !self.method.durable && !self.method.idempotent
-    }
-
-    fn refused(&self, has_ended: bool) -> Status {
-        let path = self.method.path;
-        let (code, reason, why) = match has_ended {
-            true => (Code::FailedPrecondition, reason::KICKED, "the player has logged in again"),
-            false => (Code::Aborted, reason::LOST, "it was sent before, and may have run"),
-        };
+    fn ended(&self) -> Status {
+        let why = "the session is over: the player has logged in again";
         let effect = if self.session.resent { Effect::MayHaveRun } else { Effect::NotRun };
-        Status::new(code, format!("{path}: {why}")).with_reason(reason).with_effect(effect)
+        let status = Status::new(Code::FailedPrecondition, why);
+        status.with_reason(reason::KICKED).with_effect(effect)
     }
 
     fn gone(&self) -> Answer {
@@ -139,10 +131,15 @@ impl Commands {
         config: &ActorConfig,
         now: Instant,
     ) -> Option<Answer> {
-        let newest = self.players.get(&*command.session.player).and_then(|of| of.last());
-        let has_ended = newest.is_some_and(|last| command.session.generation < last.generation);
-        if !command.is_nested() && (command.may_have_run() || has_ended) {
-            return Some(Err(command.refused(has_ended)));
+        // Records in memory end with the activation, so nobody knows any more.
+        if may_have_run(command.session, command.method) {
+            return Some(Err(unknown(command.method)));
+        }
+        let newest = self.players.get(player(command.session)).and_then(|of| of.last());
+        if !command.is_nested()
+            && newest.is_some_and(|newest| command.session.generation < newest.generation)
+        {
+            return Some(Err(command.ended()));
         }
         if !command.is_recorded() {
             return None;
@@ -170,9 +167,9 @@ impl Commands {
     ) {
         let Some(command) = Command::of(cx, method).filter(Command::is_recorded) else { return };
         let (now, durable) = (env.now(), method.durable);
-        let guildhall_wire::Session { player, session, generation, answered, .. } = command.session;
-        let known = self.enter(player, session, *generation, now);
-        known.forget_below(*answered);
+        let session = command.session;
+        let known = self.enter(player(session), &session.session, session.generation, now);
+        known.forget_below(session.answered);
         let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
         known.records.insert(command.path.into(), record);
         known.durable |= durable;
@@ -222,7 +219,7 @@ impl Commands {
     }
 
     fn find(&mut self, session: &guildhall_wire::Session) -> Option<&mut Session> {
-        let of_player = self.players.get_mut(&*session.player)?;
+        let of_player = self.players.get_mut(player(session))?;
         of_player.iter_mut().find(|known| *known.id == *session.session)
     }
 
@@ -299,6 +296,11 @@ impl Record {
             format!("command {:?} was another method than {}", command.path, command.method.path);
         Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why))
     }
+}
+
+/// Whose sessions end each other: one without a player stands alone.
+fn player(session: &guildhall_wire::Session) -> &str {
+    if session.player.is_empty() { &session.session } else { &session.player }
 }
 
 fn is_over(since: Option<Instant>, kept: Duration, now: Instant) -> bool {

@@ -35,12 +35,15 @@ impl Commands {
         for of_session in records.commands {
             let SessionRecords { player, session, generation, answered, records } = of_session;
             let session = self.enter(&player, &session, generation, now);
-            for CommandRecord { path, method, error, body, durable } in records {
-                let answer = answer(error, body);
-                session.durable |= durable;
-                session.records.insert(path.into(), Record { method, answer, durable, at: now });
-            }
             session.forget_below(answered);
+            for CommandRecord { path, method, error, body, durable } in records {
+                session.durable |= durable;
+                // Where rows are many, one may have what another has forgotten.
+                if path.first().is_some_and(|number| *number >= session.answered) {
+                    let record = Record { method, answer: answer(error, body), durable, at: now };
+                    session.records.insert(path.into(), record);
+                }
+            }
         }
     }
 
@@ -51,7 +54,7 @@ impl Commands {
     }
 
     /// Those that belong into the row, if there are any that it does not have. Old ones are left out.
-    pub(super) fn to_save(&mut self, config: &ActorConfig, now: Instant) -> Option<Bytes> {
+    pub(super) fn take_unsaved(&mut self, config: &ActorConfig, now: Instant) -> Option<Bytes> {
         if !std::mem::take(&mut self.unsaved) {
             return None;
         }

@@ -335,7 +335,7 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     let with_records = active.commands.unsaved && state.is_dirty();
     let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
     if let Some(first) = ops.first_mut() {
-        first.records = active.commands.to_save(&cell.room.config, cell.app.env.now());
+        first.records = active.commands.take_unsaved(&cell.room.config, cell.app.env.now());
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();

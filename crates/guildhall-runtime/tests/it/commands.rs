@@ -10,7 +10,7 @@ use proto::room::{InfoReq, MemberClient, RoomClient, RoomReq, SayReq, WaitReq};
 use crate::durable::{earning, points, settle};
 use crate::entities::{earn, info, join};
 use crate::rooms::{Failure, LEAVES, TestStore, app, app_named};
-use crate::world::spawn;
+use crate::world::{say, spawn};
 
 /// A client of ann's.
 struct Client {
@@ -203,6 +203,8 @@ async fn the_command_that_deleted_its_entity_has_its_reply_again() {
         assert_eq!(earn(&other, "ann", 5).await.unwrap_err().code(), Code::NotFound);
     }
     assert_eq!(store.claims(), claims, "who has no record there claims nothing");
+    assert_eq!(earn(&ann.sends(4), "ann", 5).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(store.claims(), claims, "nor does one that sends something new");
     assert!(
         store.member("ann").await.is_some_and(|row| !row.exists),
         "nothing has brought her back"
@@ -340,4 +342,15 @@ async fn records_of_calls_inside_commands_survive_a_crash_and_go_with_time() {
     ann.cx.env().sleep(Duration::from_secs(61)).await;
     says(&ann.sends(4), "ann earns").await.unwrap();
     assert_eq!(info(&ann.cx, "ann").await.unwrap().points, 30);
+}
+
+/// Only actors know what they have run.
+#[tokio::test]
+async fn a_service_does_not_run_a_command_that_was_sent_before() {
+    let pair = crate::world::pair().await;
+    let session = Session { number: 1, resent: true, ..Session::default() };
+    let again = say(&pair.caller.cx().with_session(session.clone()), "you").await.unwrap_err();
+    assert_eq!((again.reason(), again.effect()), (reason::LOST, Effect::MayHaveRun));
+    let session = Session { resent: false, ..session };
+    say(&pair.caller.cx().with_session(session), "you").await.unwrap();
 }

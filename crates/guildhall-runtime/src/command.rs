@@ -1,11 +1,13 @@
-//! Ids of calls that are made inside a command: one that runs again makes the same calls, under the same ids.
+//! Commands of sessions: what names one, and the calls inside it, so that nothing of it happens twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use guildhall_core::status::reason;
+use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_wire::{Head, Session};
 
-/// Counts the calls of a turn that runs inside a command.
+/// Counts the calls of a turn that runs inside a command: one that runs again makes the same calls, under the same ids.
 #[derive(Debug, Default)]
 pub(crate) struct Nested(AtomicU64);
 
@@ -43,4 +45,15 @@ pub(crate) fn enter(session: &mut Session, nested: Option<&Nested>) {
         }
     }
     (session.number, session.resent) = (0, false);
+}
+
+/// Whether a command was sent before, and may not run twice.
+pub(crate) fn may_have_run(session: &Session, method: &MethodDesc) -> bool {
+    session.resent && session.number > 0 && !method.durable && !method.idempotent
+}
+
+/// What such a command fails with where there is no record of it.
+pub(crate) fn unknown(method: &MethodDesc) -> Status {
+    let why = format!("{} was sent before, and nobody knows whether it has run", method.path);
+    Status::new(Code::Aborted, why).with_reason(reason::LOST)
 }
