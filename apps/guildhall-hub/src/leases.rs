@@ -8,8 +8,8 @@ use guildhall_core::store::{self, LeaseId};
 use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_hub::convert::{self, lease_refusal};
 use guildhall_hub::proto::{
-    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, RecordReq, RecordRsp, ReleaseReq, StreamRsp,
-    TransferReq, TransferRsp, WatchLeasesReq, transfer_rsp::CameTo,
+    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, RecordReq, RecordRsp,
+    ReleaseReq, StreamRsp, TransferReq, TransferRsp, WatchLeasesReq, transfer_rsp::CameTo,
 };
 use guildhall_runtime::Cx;
 use prost::Message as _;

@@ -7,8 +7,7 @@ use guildhall_core::leases::memory::EpochMark;
 use guildhall_core::leases::{LeaseError, LeaseErrorKind};
 use guildhall_core::store::{
     Batch, Column, Guard, Kind, Migrate, Op, Row, RowId, Store as _, StoreError, StoreErrorKind,
-    Table, Value,
-    Write,
+    Table, Value, Write,
 };
 use guildhall_redb::RedbStore;
 
@@ -62,11 +61,7 @@ impl EpochMark for Marks {
         })
     }
 
-    fn record<'a>(
-        &'a self,
-        name: &'a str,
-        number: u64,
-    ) -> BoxFuture<'a, Result<u64, LeaseError>> {
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
         let unavailable = move |error: StoreError| {
             let why = format!("`{name}` cannot be recorded: {error}");
             LeaseError::new(LeaseErrorKind::Unavailable, "record", why)

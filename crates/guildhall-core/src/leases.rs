@@ -79,11 +79,7 @@ pub trait Leases: Send + Sync + 'static {
 
     /// Records a number under a name for good, unless there is one; which one there is. For what all apps must agree on, such as
     /// the number of slots of an actor type.
-    fn record<'a>(
-        &'a self,
-        name: &'a str,
-        number: u64,
-    ) -> BoxFuture<'a, Result<u64, LeaseError>>;
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
 
     /// The ids that begin with `prefix` and are held, and all later changes. The stream ends when the backend is lost or the
     /// watcher is too slow: watch again.

@@ -37,7 +37,13 @@ pub trait State: Sized + Send + 'static {
     fn saving(&self) -> usize;
 
     /// Takes what is to be saved, one change per row.
-    fn begin_save(&mut self) -> Vec<RowChange>;
+    fn begin_save(&mut self) -> Vec<RowChange> {
+        self.take_save(false)
+    }
+
+    /// As [`State::begin_save`]; with `first` the first row is among them and leads them, whether it has changed or not. One that does not
+    /// exist, and is not about to, cannot be.
+    fn take_save(&mut self, first: bool) -> Vec<RowChange>;
 
     /// The changes of the last `begin_save` are in the store; the new versions in the same order.
     fn saved(&mut self, versions: &[u64]);
@@ -86,7 +92,7 @@ impl State for () {
         0
     }
 
-    fn begin_save(&mut self) -> Vec<RowChange> {
+    fn take_save(&mut self, _first: bool) -> Vec<RowChange> {
         Vec::new()
     }
 
@@ -130,8 +136,8 @@ impl<E: Entity> State for E {
         usize::from(self.meta().is_saving())
     }
 
-    fn begin_save(&mut self) -> Vec<RowChange> {
-        begin_save(self).into_iter().collect()
+    fn take_save(&mut self, first: bool) -> Vec<RowChange> {
+        begin_save(self, first).into_iter().collect()
     }
 
     fn saved(&mut self, versions: &[u64]) {
@@ -190,9 +196,9 @@ macro_rules! tuples {
                 $first.saving() $(+ $more.saving())*
             }
 
-            fn begin_save(&mut self) -> Vec<RowChange> {
+            fn take_save(&mut self, first: bool) -> Vec<RowChange> {
                 let ($first, $($more),*) = self;
-                begin_save($first).into_iter()$(.chain(begin_save($more)))*.collect()
+                begin_save($first, first).into_iter()$(.chain(begin_save($more, false)))*.collect()
             }
 
             fn saved(&mut self, versions: &[u64]) {

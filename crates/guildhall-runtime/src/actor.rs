@@ -9,6 +9,7 @@
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `held` | replies that wait for commits |
+//! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
 //! | `residents` | the actors that are always active, and where |
@@ -17,6 +18,7 @@
 mod activate;
 mod admin;
 mod cell;
+mod commands;
 mod config;
 mod held;
 mod key;
@@ -24,6 +26,7 @@ mod leave;
 mod mail;
 mod owned;
 mod reclaim;
+mod records;
 mod residents;
 mod room;
 mod runner;

@@ -17,6 +17,7 @@ mod callback;
 mod chain;
 #[doc(hidden)]
 pub mod codegen;
+mod command;
 mod component;
 mod config;
 mod counters;

@@ -230,7 +230,7 @@ impl Drop for ReplyPort {
     }
 }
 
-fn status_body(status: &Status) -> StatusBody {
+pub(crate) fn status_body(status: &Status) -> StatusBody {
     let detail =
         |d: &Detail| guildhall_wire::Detail { r#type: d.kind.clone(), value: d.value.clone() };
     StatusBody {

@@ -34,8 +34,7 @@ pub trait EpochMark: Send + Sync + 'static {
     fn raise(&self, mark: u64) -> BoxFuture<'_, Result<(), LeaseError>>;
 
     /// Keeps a number under a name for good, unless there is one; which one there is.
-    fn record<'a>(&'a self, name: &'a str, number: u64)
-    -> BoxFuture<'a, Result<u64, LeaseError>>;
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
 }
 
 struct Shared {
@@ -195,11 +194,7 @@ impl Leases for MemoryLeases {
         })
     }
 
-    fn record<'a>(
-        &'a self,
-        name: &'a str,
-        number: u64,
-    ) -> BoxFuture<'a, Result<u64, LeaseError>> {
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
         Box::pin(async move {
             if let Some(mark) = &self.0.mark {
                 return mark.record(name, number).await;

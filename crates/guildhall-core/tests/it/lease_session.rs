@@ -80,11 +80,7 @@ impl EpochMark for Disk {
         })
     }
 
-    fn record<'a>(
-        &'a self,
-        _name: &'a str,
-        number: u64,
-    ) -> BoxFuture<'a, Result<u64, LeaseError>> {
+    fn record<'a>(&'a self, _name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
         Box::pin(async move { Ok(number) })
     }
 }

@@ -5,75 +5,95 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKind, Token};
-use guildhall_core::{ActorKey as _, Code, Effect, Status};
+use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status};
 use guildhall_entity::State as _;
+use prost::Message as _;
 
 use super::Actor;
 use super::cell::{Active, Cell};
-use super::held::Commits;
+use super::commands::Commands;
+use super::held::{Answer, Commits};
 use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
 use crate::cx::Cx;
+use crate::proto::Records;
 use crate::trace::context::{Context, within};
 
 /// A claim that was refused by a higher epoch is made again above it, this often.
 const CLAIMS_MAX: usize = 3;
 
-/// Begins the actor, or says why not. Without `create` it must exist already.
+/// Begins the actor, or gives the answer to the call that wants it. Without `create` it must exist already.
 pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
+    method: Option<&'static MethodDesc>,
     create: bool,
-) -> Result<Box<Active<A>>, Status> {
+) -> Result<Box<Active<A>>, Answer> {
     let limit = Duration::from_millis(cell.room.config.activate_ms);
     let deadline = cell.app.env.now() + limit;
     let context = Context::of(cx);
-    let mut begun = std::pin::pin!(begin(cell, cx, create));
+    let mut begun = std::pin::pin!(begin(cell, cx, method, create));
     let begun = poll_fn(|cx| within(context.as_ref(), || begun.as_mut().poll(cx)));
     let activated = cell.app.env.until(deadline, begun).await;
     activated.unwrap_or_else(|| {
         let why = format!("{} was not activated within {limit:?}", cell.id());
-        Err(Status::not_run(Code::Unavailable, reason::STORE, why))
+        Err(Err(Status::not_run(Code::Unavailable, reason::STORE, why)))
     })
 }
 
 async fn begin<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
+    method: Option<&'static MethodDesc>,
     create: bool,
-) -> Result<Box<Active<A>>, Status> {
+) -> Result<Box<Active<A>>, Answer> {
     let Some(key) = A::Key::from_text(cell.key.as_str()) else {
         let why = format!("{} is not a key of {}", cell.key, A::NAME);
-        return Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why));
+        return Err(Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)));
     };
-    let missing = || Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
-    let unavailable = |error| unavailable(cell.id(), &error);
+    let (env, config) = (&cell.app.env, &cell.room.config);
+    let before = |commands: &mut Commands| commands.before(config, env, cx, method?);
+    let missing = |mut commands: Commands| {
+        let status = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        before(&mut commands).unwrap_or(Err(status))
+    };
+    let load = |rows: &mut dyn Iterator<Item = &Bytes>| {
+        Commands::load(rows, env.now()).map_err(|error| Err(unreadable(cell.id(), &error)))
+    };
+    let unavailable = |error| Err(unavailable(cell.id(), &error));
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
-        (_, true) if !create => return Err(missing()),
+        (_, true) if !create => return Err(missing(Commands::default())),
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
-            if !create && !exists(&*store, &rows).await.map_err(unavailable)? {
-                return Err(missing());
+            if !create {
+                let row = store.read(&rows[..1]).await.map_err(unavailable)?.pop().flatten();
+                if row.as_ref().is_none_or(|row| !row.exists) {
+                    let mut commands = load(&mut row.iter().map(|row| &row.records))?;
+                    // A command that it has run, before it was deleted, has its answer all the same: from the row as the claim
+                    // finds it. Whoever has none there claims nothing.
+                    if !commands.know(cx) || before(&mut commands).is_none() {
+                        return Err(missing(commands));
+                    }
+                }
             }
-            claim(cell, &*store, &rows).await?
+            claim(cell, &*store, &rows).await.map_err(Err)?
         }
-        _ => (token(cell)?, Vec::new()),
+        _ => (token(cell).map_err(Err)?, Vec::new()),
     };
-    let state = A::State::load(&cell.key, rows).map_err(|error| {
-        tracing::error!(actor = cell.id(), %error, "a row cannot be loaded");
-        Status::not_run(
-            Code::DataLoss,
-            reason::STORE,
-            format!("{} cannot be loaded: its row does not fit", cell.id()),
-        )
-    })?;
+    let mut commands = load(&mut rows.iter().map(|row| &row.records))?;
+    if let Some(answer) = before(&mut commands) {
+        return Err(answer);
+    }
+    let state = A::State::load(&cell.key, rows);
+    let state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
     if !create && !state.exists() {
-        return Err(missing());
+        return Err(missing(commands));
     }
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;
     let actor = begun.unwrap_or_else(|_| {
@@ -82,20 +102,32 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         let why = format!("{} panicked in `activate`", cell.id());
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
-    let mut actor = actor.map_err(|status| status.with_effect(Effect::NotRun))?;
+    let mut actor = actor.map_err(|status| Err(status.with_effect(Effect::NotRun)))?;
     if let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) {
-        actor.move_in(payload.state);
+        take_in(cell, &mut commands, &payload.commands);
+        if !payload.state.is_empty() {
+            actor.move_in(payload.state);
+        }
     }
     cell.app.counters.activations.add(1);
     cell.used(true);
     let commits = Commits::new();
     cell.hold(commits.held());
-    Ok(Box::new(Active { actor, token, commits, trace: None, moved: None }))
+    Ok(Box::new(Active { actor, token, commits, commands, trace: None, moved: None }))
 }
 
-async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {
-    let first = store.read(&rows[..1]).await?;
-    Ok(first.into_iter().flatten().any(|row| row.exists))
+/// What the owner before has given of the commands that it ran: records that are in no row.
+fn take_in<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    commands: &mut Commands,
+    given: &Bytes,
+) {
+    match Records::decode(given.clone()) {
+        Ok(records) => commands.take_in(records, cell.app.env.now()),
+        Err(error) => {
+            tracing::error!(actor = cell.id(), %error, "records of commands are unreadable")
+        }
+    }
 }
 
 /// Claims the rows (rule 8).
@@ -142,6 +174,12 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
         holder: Holder { app: cell.app.id.clone(), incarnation: cell.app.incarnation },
         activation: cell.room.next_activation(),
     })
+}
+
+fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
+    tracing::error!(actor = id, %error, "a row cannot be loaded");
+    let why = format!("{id} cannot be loaded: its row does not fit");
+    Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.

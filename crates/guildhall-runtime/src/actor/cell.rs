@@ -15,6 +15,7 @@ use guildhall_core::{AppId, Code, Key, Status, slot_of};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::commands::Commands;
 use super::held::{Commits, Held};
 use super::key::with_key;
 use super::leave::Ticket;
@@ -54,6 +55,7 @@ pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
     pub(super) commits: Commits,
+    pub(super) commands: Commands,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
     /// What it has given to the next owner: its own again, if there is none.

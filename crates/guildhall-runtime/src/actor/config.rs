@@ -34,6 +34,14 @@ pub struct ActorConfig {
     pub pinned: bool,
     /// How long an activation may take with its claim, in ms.
     pub activate_ms: u64,
+    /// Commands of one session whose reply the client has not confirmed, and calls inside them, that an actor keeps records of; one
+    /// more is `OVERLOADED`. Of a client that confirms nothing the oldest ones go.
+    pub records_max: usize,
+    /// Sessions that an actor keeps records of; one more is `OVERLOADED`. Those that have not called for `records_ms` make room.
+    pub sessions_max: usize,
+    /// How long records of a session are kept after another login of its player, and records of calls inside commands, in ms. At
+    /// least as long as a client may come back after a lost connection, and the longest deadline.
+    pub records_ms: u64,
 }
 
 impl Default for ActorConfig {
@@ -50,6 +58,9 @@ impl Default for ActorConfig {
             pinned: false,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
+            records_max: 64,
+            sessions_max: 1024,
+            records_ms: 120_000,
         }
     }
 }
@@ -73,6 +84,8 @@ impl ActorConfig {
         };
         match self {
             Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
+            Self { records_max: 0, .. } => wrong("records_max", 0, "at least 1"),
+            Self { sessions_max: 0, .. } => wrong("sessions_max", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
             Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
             Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),
@@ -92,6 +105,10 @@ impl ActorConfig {
 
     pub(super) fn idle(&self) -> Option<Duration> {
         (self.idle_ms > 0).then(|| Duration::from_millis(self.idle_ms))
+    }
+
+    pub(super) fn records(&self) -> Duration {
+        Duration::from_millis(self.records_ms)
     }
 
     pub(super) fn tick(&self) -> Option<Duration> {

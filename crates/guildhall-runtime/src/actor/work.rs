@@ -9,11 +9,13 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_entity::State as _;
+use prost::Message as _;
 
 use super::activate::activate;
 use super::cell::{Active, Cell};
+use super::held::Answer;
 use super::leave::Ticket;
 use super::mail::{Job, SaveResult};
 use super::reclaim::{Reclaimed, reclaim};
@@ -24,6 +26,7 @@ use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
 use crate::ownership::Payload;
+use crate::reply::ReplyPort;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended};
@@ -107,7 +110,9 @@ async fn ready<A: Actor, S: ActorServices<A>>(
     active: &mut Active<A>,
 ) -> Reclaimed {
     let reclaimed = reclaim(cell, active).await;
-    if let (Reclaimed::Yes, Some(payload)) = (&reclaimed, active.moved.take()) {
+    if let (Reclaimed::Yes, Some(payload)) = (&reclaimed, active.moved.take())
+        && !payload.is_empty()
+    {
         active.actor.move_in(payload);
     }
     reclaimed
@@ -129,16 +134,22 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     let mut active = match active {
         Some(active) => active,
-        None => match Box::pin(activate(cell, &cx, method.create || cell.resident)).await {
-            Ok(active) => active,
-            Err(status) => {
-                // The timers that it has set are its end too.
-                cell.used(false);
-                reply.send::<()>(Err(status));
-                return None;
+        None => {
+            let create = method.create || cell.resident;
+            match Box::pin(activate(cell, &cx, Some(method), create)).await {
+                Ok(active) => active,
+                Err(answer) => {
+                    // The timers that it has set are its end too.
+                    cell.used(false);
+                    reply.send_encoded(answer);
+                    return None;
+                }
             }
-        },
+        }
     };
+    if let Some(answer) = active.commands.before(&cell.room.config, &cell.app.env, &cx, method) {
+        return finish(cell, active, method, reply, answer);
+    }
     if !method.create && !active.actor.state().exists() {
         let missing = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
         active.commits.answer(reply, Err(missing));
@@ -158,6 +169,18 @@ async fn run<A: Actor, S: ActorServices<A>>(
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
+    active.commands.record(&cell.app.env, &cx, method, &result);
+    finish(cell, active, method, reply, result)
+}
+
+/// The reply of a turn, or of one that was run before, and the end of it.
+fn finish<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    method: &'static MethodDesc,
+    reply: ReplyPort,
+    answer: Answer,
+) -> Option<Box<Active<A>>> {
     if method.durable {
         want_commit(cell, &mut active);
     }
@@ -168,16 +191,16 @@ async fn run<A: Actor, S: ActorServices<A>>(
         reply.send::<()>(Err(status));
         return keep(cell, active);
     }
-    active.commits.answer(reply, result);
+    active.commits.answer(reply, answer);
     keep(cell, active)
 }
 
 /// Activates a resident that nobody has called.
 async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<Box<Active<A>>> {
-    match Box::pin(activate(cell, &turn_cx(cell), true)).await {
+    match Box::pin(activate(cell, &turn_cx(cell), None, true)).await {
         Ok(active) => keep(cell, active),
-        Err(status) => {
-            tracing::warn!(actor = cell.id(), %status, "a resident is not active; trying again");
+        Err(answer) => {
+            tracing::warn!(actor = cell.id(), ?answer, "a resident is not active; trying again");
             cell.used(false);
             None
         }
@@ -293,9 +316,10 @@ async fn leave<A: Actor, S: ActorServices<A>>(
         drop_activation(cell, active, Ended::Panicked, "move_out");
         return None;
     };
+    let commands: Bytes = active.commands.all().encode_to_vec().into();
     active.moved = Some(state.clone());
-    if !state.is_empty() {
-        ticket.gives(Payload { key: cell.key.clone(), state, commands: Bytes::new() });
+    if !state.is_empty() || !commands.is_empty() {
+        ticket.gives(Payload { key: cell.key.clone(), state, commands });
     }
     Some(active)
 }
@@ -392,8 +416,12 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
         write: change.write,
         records: None,
     };
-    let ops: Vec<Op> = state.begin_save().into_iter().map(op).collect();
-    if !ops.is_empty() {
+    // Rule 30: state, reply and id are one write, of the first row. A command that has changed nothing asks for none: should its
+    // record be lost with the process, it runs again as if for the first time, as nobody has seen it run.
+    let with_records = active.commands.unsaved && state.is_dirty();
+    let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
+    if let Some(first) = ops.first_mut() {
+        first.records = active.commands.take_unsaved(&cell.room.config, cell.app.env.now());
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();
@@ -463,6 +491,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
             tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
             state.not_saved();
             active.commits.failed();
+            active.commands.not_saved();
         }
     }
     if state.is_dirty() {

@@ -414,6 +414,57 @@ pub struct DeliverAllReq {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What an owner's row keeps beside the state, and what moves with an activation.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Records {
+    /// What the commands of sessions have come to.
+    ///
+    /// 2 is for the outbox, 3 for reminders, 4 for what was taken from the outboxes of others.
+    #[prost(message, repeated, tag = "1")]
+    pub commands: ::guildhall::prost::alloc::vec::Vec<SessionRecords>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// The commands of one session.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionRecords {
+    #[prost(string, tag = "1")]
+    pub player: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::guildhall::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub generation: u64,
+    /// Lowest number whose reply the client lacks.
+    #[prost(uint64, tag = "4")]
+    pub answered: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub records: ::guildhall::prost::alloc::vec::Vec<CommandRecord>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What one command has come to.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct CommandRecord {
+    /// The command's number; of a call that was made inside a command, what `guildhall.wire.Session.path` says.
+    #[prost(uint64, repeated, tag = "1")]
+    pub path: ::guildhall::prost::alloc::vec::Vec<u64>,
+    /// Id of the method.
+    #[prost(uint32, tag = "2")]
+    pub method: u32,
+    /// 0: it has returned `body`. Otherwise code and effect as in the header of an ERROR frame, whose body `body` is.
+    #[prost(uint32, tag = "3")]
+    pub error: u32,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub body: ::guildhall::prost::bytes::Bytes,
+    /// It is in the row as well, and not in memory alone.
+    #[prost(bool, tag = "5")]
+    pub durable: bool,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// The ids that apps have taken, in blocks, from a store.
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]

@@ -34,7 +34,7 @@ fn reading(cx: &Cx, player: &'static str) -> JoinHandle<Result<i64, Status>> {
     spawn(async move { Ok(info(&cx, player).await?.points) })
 }
 
-async fn points(store: &TestStore, player: &str) -> Option<guildhall::store::Value> {
+pub(crate) async fn points(store: &TestStore, player: &str) -> Option<guildhall::store::Value> {
     saved_points(store.member(player).await)
 }
 

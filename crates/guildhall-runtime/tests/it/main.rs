@@ -5,6 +5,7 @@ mod actors;
 mod admin;
 mod callbacks;
 mod calls;
+mod commands;
 mod cost;
 mod durable;
 mod entities;

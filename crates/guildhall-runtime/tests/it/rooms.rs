@@ -13,9 +13,9 @@ use guildhall::store::{
 use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
 use parking_lot::Mutex;
 use proto::room::{
-    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer,
-    MemberStateEntity, RelayReq, RelayRsp, Room, RoomClient, RoomReq, RoomServer, SayReq, SayRsp,
-    WaitReq, WaitRsp,
+    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberClient, MemberRsp,
+    MemberServer, MemberStateEntity, RelayReq, RelayRsp, Room, RoomClient, RoomReq, RoomServer,
+    SayReq, SayRsp, WaitReq, WaitRsp,
 };
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
@@ -47,7 +47,14 @@ impl Actor for TestRoom {
 }
 
 impl Room for TestRoom {
-    async fn say(&mut self, _cx: &Cx, _req: SayReq) -> Result<SayRsp, Status> {
+    /// `ann earns` has her earn 5, twice.
+    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+        if let Some(player) = req.text.strip_suffix(" earns") {
+            for _ in 0..2 {
+                let req = EarnReq { player: player.to_owned(), points: 5 };
+                MemberClient::new(cx).earn(req).await?;
+            }
+        }
         self.said += 1;
         Ok(SayRsp { number: self.said - 1 })
     }
@@ -95,6 +102,9 @@ impl Room for TestRoom {
         Ok(CountRsp { count: self.said })
     }
 }
+
+/// Who earns this leaves.
+pub(crate) const LEAVES: i64 = -1_000_000;
 
 /// A member that lives in the store.
 pub(crate) struct TestMember {
@@ -147,7 +157,9 @@ impl Member for TestMember {
     }
 
     async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
-        if req.points != 0 {
+        if req.points == LEAVES {
+            self.state.delete();
+        } else if req.points != 0 {
             *self.state.points_mut() += req.points;
         }
         self.answer()
@@ -217,6 +229,8 @@ pub(crate) enum Failure {
     AnswerLost,
     /// Nothing was written, and there is no answer.
     Silent,
+    /// It was written, and there is no answer.
+    Unanswered,
     /// Nothing was written, and never will be.
     Invalid,
 }
@@ -311,6 +325,10 @@ impl Store for TestStore {
                 }
                 Some(Failure::Invalid) => {
                     vec![Err(lost(StoreErrorKind::Invalid)); batches.len()]
+                }
+                Some(Failure::Unanswered) => {
+                    self.0.store.commit(batches).await;
+                    std::future::pending().await
                 }
                 Some(Failure::Silent) => std::future::pending().await,
                 Some(Failure::AnswerLost) => {
