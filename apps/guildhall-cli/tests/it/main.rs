@@ -5,6 +5,7 @@
 
 mod calls;
 mod clusters;
+mod drains;
 mod hubs;
 mod lists;
 mod program;

@@ -68,6 +68,9 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
+    /// Cancelled when a peer wants the app to drain.
+    pub(crate) drain_asked: CancellationToken,
+    pub(crate) drain_ms: u64,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
@@ -162,7 +165,8 @@ impl AppInner {
 
 /// Registers, again and again, until the app ends.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    loop {
+    // Registered again while it drains it would be known after its end.
+    while !app.draining.is_cancelled() {
         let (record, deadline) = (app.record(), app.env.now() + ttl);
         let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
             Some(Ok(())) => Ok(()),

@@ -112,6 +112,8 @@ impl App {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
+            drain_asked: CancellationToken::new(),
+            drain_ms: app.drain_ms,
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,

@@ -6,6 +6,7 @@ mod admin;
 mod callbacks;
 mod calls;
 mod cost;
+mod drain;
 mod entities;
 mod exposition;
 mod hooks;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use guildhall::broker::Broker;
 use guildhall::broker::memory::MemoryBroker;
 use guildhall::discovery::memory::MemoryDiscovery;
+use guildhall::discovery::{Change, Discovery as _};
 use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status, Turn};
 use proto::routing::{
     AskReq, AskRsp, Channel, ChannelCasts, ChannelClient, ChannelServer, Desk, DeskClient,
@@ -47,6 +48,11 @@ impl Town {
         let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
         let config = flags.fold(config, |config, flag| config.flag(&flag)).build().unwrap();
         App::with(config).discovery(self.discovery.clone()).broker(Arc::clone(&self.broker))
+    }
+
+    /// Who comes and goes.
+    pub(crate) async fn watch(&self) -> mpsc::Receiver<Change> {
+        self.discovery.watch().await.unwrap()
     }
 
     pub(crate) fn desk(&self) -> DeskServer<TestDesk> {
