@@ -10,5 +10,6 @@ mod hubs;
 mod lists;
 mod program;
 mod projects;
+mod rolling;
 mod through_a_gate;
 mod world;
