@@ -3,6 +3,7 @@
 mod drain_asked;
 mod hooks;
 mod inner;
+mod load;
 mod running;
 mod start;
 

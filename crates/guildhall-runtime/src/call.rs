@@ -146,7 +146,7 @@ fn send<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let route = cx.app.mesh.route(method, target, key)?;
+    let route = cx.app.mesh.route(method, target, key, head)?;
     route.link.cast(method, left, head, req)
 }
 
@@ -180,7 +180,7 @@ async fn once<Req: Message>(
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
-    let route = cx.app.mesh.route(method, target, key)?;
+    let route = cx.app.mesh.route(method, target, key, head)?;
     // What this turn waits for, so that a call which waits for this turn can be refused.
     let _awaiting = match (&cx.turn, &route.actor, method.model) {
         (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),

@@ -3,7 +3,9 @@
 mod changes;
 mod here;
 mod links;
+mod load;
 mod rendezvous;
+mod version;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,9 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use guildhall_core::Route as Mode;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
 use guildhall_core::{Address, AppId, Code, Env, KeyText, LogicAddr, MethodDesc, Status, slot_of};
+use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::codegen::Target;
@@ -24,6 +28,10 @@ use rendezvous::Slots;
 pub use changes::MeshChanges;
 use changes::Revision;
 pub(crate) use links::Place;
+pub(crate) use load::load_of;
+pub(crate) use version::RouteRules;
+use version::Versions;
+pub use version::{RouteConfig, RouteRuleConfig};
 pub(crate) use watch::watch;
 
 /// Who serves what, as far as this app has a link to them.
@@ -35,6 +43,7 @@ pub(crate) struct Mesh {
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
     view: ArcSwap<View>,
+    rules: ArcSwap<RouteRules>,
     changes: Arc<Revision>,
     draining: AtomicBool,
 }
@@ -50,6 +59,8 @@ pub(crate) struct Route {
 #[derive(Debug, Default)]
 struct View {
     services: HashMap<String, Instances>,
+    /// Of services that have rules.
+    versions: HashMap<String, Versions>,
     nodes: BTreeMap<AppId, Arc<Link>>,
     numbers: BTreeMap<LogicAddr, AppId>,
 }
@@ -75,6 +86,7 @@ impl Mesh {
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
+            rules: ArcSwap::default(),
             changes: Arc::default(),
             draining: AtomicBool::new(false),
         }
@@ -100,6 +112,7 @@ impl Mesh {
             _ => Open::default(),
         };
         open.put(place, link);
+        open.set_load(record.load);
         nodes.insert(record.id.clone(), (record, open));
         self.publish(&nodes);
         true
@@ -181,6 +194,15 @@ impl Mesh {
                 slots: Slots::assign(ids, self.slots, before),
             }
         };
+        let is_actors = |service: &str| {
+            let label = actor_label(service);
+            nodes.values().any(|(record, _)| record.labels.contains_key(&label))
+        };
+        let versions = self.rules.load().split(
+            |service| members.get(service).map(Vec::as_slice),
+            is_actors,
+            |service, some| Arc::new(instances(service, some)),
+        );
         let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
         let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
         // Of two apps with one number the one with the smaller id has it.
@@ -188,6 +210,7 @@ impl Mesh {
         let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
         self.view.store(Arc::new(View {
             services: services.collect(),
+            versions,
             nodes: links.collect(),
             numbers: numbers.collect(),
         }));
@@ -222,6 +245,7 @@ impl Mesh {
         method: &MethodDesc,
         target: &Target,
         key: KeyText<'_>,
+        head: Option<&Head>,
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
@@ -230,7 +254,12 @@ impl Mesh {
             return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
-        let instances = instances.ok_or_else(|| no_route(method.service))?;
+        let mut instances = instances.ok_or_else(|| no_route(method.service))?;
+        if let Some(versions) = view.versions.get(method.service) {
+            let key =
+                if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
+            instances = versions.of(&self.env, head, key).unwrap_or(instances);
+        }
         let by_key = |key: Option<&str>| {
             let key = key.ok_or_else(|| {
                 let why = format!("{} has an empty key", method.path);
@@ -245,11 +274,14 @@ impl Mesh {
             }
             _ => None,
         };
-        let single =
-            matches!(target, Target::Default) && method.route == guildhall_core::Route::Single;
+        let mode = match target {
+            Target::Default => method.route,
+            _ => Mode::Random,
+        };
         let at = match slot {
             Some(slot) => instances.slots.owner(slot),
-            None if single => instances.single,
+            None if mode == Mode::Single => instances.single,
+            None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
         let link = Arc::clone(instances.links[at].1.pick(method.model, slot));

@@ -66,6 +66,7 @@ fn method(desc: &MethodDesc) -> MethodInfo {
         Route::Random => info::Route::Random,
         Route::Hash => info::Route::Hash,
         Route::Single => info::Route::Single,
+        Route::LeastLoad => info::Route::LeastLoad,
     };
     let key_kind = match desc.key.map(|key| key.kind) {
         Some(KeyKind::Uint) => info::KeyKind::Uint,
@@ -120,6 +121,7 @@ pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
             method_info::Route::Random => Route::Random,
             method_info::Route::Hash => Route::Hash,
             method_info::Route::Single => Route::Single,
+            method_info::Route::LeastLoad => Route::LeastLoad,
         },
         oneway: info.oneway,
         trace: info.trace,

@@ -173,6 +173,7 @@ pub mod method_info {
         Random = 0,
         Hash = 1,
         Single = 2,
+        LeastLoad = 3,
     }
     impl Route {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -184,6 +185,7 @@ pub mod method_info {
                 Self::Random => "RANDOM",
                 Self::Hash => "HASH",
                 Self::Single => "SINGLE",
+                Self::LeastLoad => "LEAST_LOAD",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -192,6 +194,7 @@ pub mod method_info {
                 "RANDOM" => Some(Self::Random),
                 "HASH" => Some(Self::Hash),
                 "SINGLE" => Some(Self::Single),
+                "LEAST_LOAD" => Some(Self::LeastLoad),
                 _ => None,
             }
         }

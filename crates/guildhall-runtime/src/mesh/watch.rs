@@ -84,6 +84,7 @@ impl Connectors {
             Change::Remove(id, _) if id == app.id => {}
             Change::Put(record) => {
                 self.absent.remove(&record.id);
+                app.mesh.load(&record.id, record.load);
                 if let Some(address) = record.endpoints.get("link") {
                     let before = self.addresses.insert(record.id.clone(), address.clone());
                     before.inspect(|before| self.leave(before));
