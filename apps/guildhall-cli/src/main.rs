@@ -99,7 +99,9 @@ fn manual() -> anyhow::Result<()> {
     command.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    let subs =
+        command.get_subcommands().flat_map(|sub| [sub].into_iter().chain(sub.get_subcommands()));
+    for sub in subs.filter(|sub| sub.get_name() != "help") {
         let man = clap_mangen::Man::new(sub.clone());
         for render in [
             clap_mangen::Man::render_synopsis_section,

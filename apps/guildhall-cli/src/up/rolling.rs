@@ -45,11 +45,18 @@ pub(crate) struct Rolling {
 }
 
 impl Rolling {
-    pub(crate) fn begin(env: &Env, board: &Board, limits: &Limits, steps: Vec<Step>) -> Self {
+    /// `left_out` says of some why they are not among the steps.
+    pub(crate) fn begin(
+        env: &Env,
+        board: &Board,
+        limits: &Limits,
+        left_out: Vec<String>,
+        steps: Vec<Step>,
+    ) -> Self {
         let progress = Arc::<Mutex<Progress>>::default();
         let (env, board, limits) = (env.clone(), board.clone(), limits.clone());
         let restart = Restart { env: env.clone(), board, limits, progress: Arc::clone(&progress) };
-        let task = env.spawn("rolling-restart", restart.run(steps));
+        let task = env.spawn("rolling-restart", restart.run(left_out, steps));
         Self { progress, task }
     }
 
@@ -81,7 +88,8 @@ struct Restart {
 }
 
 impl Restart {
-    async fn run(self, steps: Vec<Step>) {
+    async fn run(self, left_out: Vec<String>, steps: Vec<Step>) {
+        left_out.into_iter().for_each(|line| self.say(line));
         let names: Vec<String> = steps.iter().map(|step| step.name.to_string()).collect();
         self.say(format!("restarts {}", names.join(", ")));
         for (at, step) in steps.iter().enumerate() {
@@ -96,7 +104,10 @@ impl Restart {
                 return;
             }
         }
-        self.say(format!("all {} are restarted", names.len()));
+        self.say(match &names[..] {
+            [one] => format!("{one} is restarted"),
+            all => format!("all {} are restarted", all.len()),
+        });
         self.progress.lock().done = Some(true);
     }
 

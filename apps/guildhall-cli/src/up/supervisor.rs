@@ -10,7 +10,7 @@ use guildhall_core::Env;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
-use crate::out::{complain, print};
+use crate::out::complain;
 use crate::signals::EndSignals;
 use crate::up::board::{Board, Name, State, View};
 use crate::up::control::{Answer, Ask, Control, Row};
@@ -136,11 +136,11 @@ impl Supervisor {
         }
         let is_named =
             |name: &Name| only.is_none_or(|only| name.app == only || name.to_string() == only);
-        let mut steps = Vec::new();
+        let (mut steps, mut left_out) = (Vec::new(), Vec::new());
         for app in self.file.order()? {
             let stays = self.file.stays(app);
             if let Some(why) = stays.filter(|why| only.is_none() || *why == NO_RESTART) {
-                print(&format!("guildhall: restart: leaves out {app}: {why}"));
+                left_out.push(format!("leaves out {app}: {why}"));
                 continue;
             }
             let instances = self.instances.iter().filter(|(it, _)| it.app == app && is_named(it));
@@ -167,8 +167,8 @@ impl Supervisor {
             };
             return Ok(Answer::Wrong(why));
         }
-        let rolling = Rolling::begin(&self.env, &self.board, &self.file.limits, steps);
-        self.rolling = Some(rolling);
+        let (env, board, limits) = (&self.env, &self.board, &self.file.limits);
+        self.rolling = Some(Rolling::begin(env, board, limits, left_out, steps));
         Ok(Answer::Done("restarts".to_owned()))
     }
 

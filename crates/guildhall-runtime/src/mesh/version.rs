@@ -43,7 +43,7 @@ impl Default for RouteConfig {
 /// counts. A version that no ready app has is passed over; where only versions of rules are ready, these take all. For services
 /// without actors: the key of an actor has one owner, whatever its version. Calls to an app by name and casts to all are not
 /// touched.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteRuleConfig {
     /// Full name: `game.Shop`.
@@ -56,6 +56,19 @@ pub struct RouteRuleConfig {
     pub players: Vec<String>,
     /// What a caller up the tree has added with `Cx::with_metadata`: all of these.
     pub metadata: BTreeMap<String, String>,
+}
+
+#[allow(clippy::derivable_impls, reason = "docs/config.md shows these defaults")]
+impl Default for RouteRuleConfig {
+    fn default() -> Self {
+        Self {
+            service: String::new(),
+            version: String::new(),
+            percent: None,
+            players: Vec::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
 }
 
 /// The rules of an app, by the service that they are for.
