@@ -85,6 +85,14 @@ impl Env {
         }
     }
 
+    /// A clock that goes on while the machine is suspended, which [`Env::now`] does not everywhere: for leases, whose time runs
+    /// out at the backend whatever happens here. Counts from an arbitrary moment, the same for all of the app.
+    #[inline]
+    pub fn boot_time(&self) -> Duration {
+        let simulated = self.0.simulated.as_ref();
+        simulated.map_or_else(boot_time, |simulated| self.now().duration_since(simulated.start))
+    }
+
     /// The app's wall clock, since the Unix epoch. For people and start times, never for an order of events.
     pub fn wall(&self) -> Duration {
         match &self.0.simulated {
@@ -258,6 +266,20 @@ impl std::fmt::Debug for Env {
 #[inline]
 fn tokio_now() -> Instant {
     Instant::now()
+}
+
+/// Ownership rule 5: on Linux `Instant` stands still while the machine sleeps.
+#[cfg(target_os = "linux")]
+#[inline]
+fn boot_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// The wall clock counts suspended time too; where it is set meanwhile, leases end early or late, and the store still decides.
+#[cfg(not(target_os = "linux"))]
+fn boot_time() -> Duration {
+    system_wall()
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the door")]

@@ -125,6 +125,15 @@ impl EntityMeta {
         self.saving.is_some()
     }
 
+    /// Whether a row of this version was touched once since it was last seen.
+    pub(crate) fn is_next(&self, version: u64) -> bool {
+        self.saving.is_none() && self.version.checked_add(1) == Some(version)
+    }
+
+    pub(crate) fn claimed(&mut self, version: u64) {
+        self.version = version;
+    }
+
     pub(crate) fn saved(&mut self, version: u64) {
         if let Some(saving) = self.saving.take() {
             self.stored = saving.stored;

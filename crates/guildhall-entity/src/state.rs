@@ -42,6 +42,10 @@ pub trait State: Sized + Send + 'static {
     /// The changes of the last `begin_save` are in the store; the new versions in the same order.
     fn saved(&mut self, versions: &[u64]);
 
+    /// The rows were claimed again and have these versions now; whether nobody else has claimed or written them since they were
+    /// last seen. If not, nothing has changed. No save may be in flight.
+    fn claimed_again(&mut self, versions: &[u64]) -> bool;
+
     /// The changes of the last `begin_save` are not in the store: they will be part of the next one.
     fn not_saved(&mut self);
 }
@@ -88,6 +92,10 @@ impl State for () {
 
     fn saved(&mut self, _versions: &[u64]) {}
 
+    fn claimed_again(&mut self, versions: &[u64]) -> bool {
+        versions.is_empty()
+    }
+
     fn not_saved(&mut self) {}
 }
 
@@ -131,6 +139,14 @@ impl<E: Entity> State for E {
         if let [version] = versions {
             self.meta_mut().saved(*version);
         }
+    }
+
+    fn claimed_again(&mut self, versions: &[u64]) -> bool {
+        let is_next = matches!(versions, [version] if self.meta().is_next(*version));
+        if is_next {
+            self.meta_mut().claimed(versions[0]);
+        }
+        is_next
     }
 
     fn not_saved(&mut self) {
@@ -188,6 +204,17 @@ macro_rules! tuples {
                     $more.saved(mine);
                 )*
                 debug_assert!(versions.is_empty(), "one version per change of begin_save");
+            }
+
+            fn claimed_again(&mut self, versions: &[u64]) -> bool {
+                let ($first, $($more),*) = self;
+                let metas = [$first.meta_mut(), $($more.meta_mut()),*];
+                let fits = metas.len() == versions.len();
+                let all = fits && metas.iter().zip(versions).all(|(meta, v)| meta.is_next(*v));
+                if all {
+                    metas.into_iter().zip(versions).for_each(|(meta, v)| meta.claimed(*v));
+                }
+                all
             }
 
             fn not_saved(&mut self) {

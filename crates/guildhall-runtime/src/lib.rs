@@ -34,6 +34,7 @@ pub mod metrics;
 mod node;
 mod numbers;
 mod out;
+mod ownership;
 mod pending;
 #[doc(hidden)]
 pub mod proto;

@@ -146,6 +146,11 @@ impl ReplyPort {
         }
     }
 
+    /// Whether anybody gets the reply: a cast has nobody.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// The call has passed its limits: they count it until it ends.
     pub(crate) fn carry(&mut self, ticket: Ticket) {
         self.ticket = Some(Box::new(ticket));

@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKind, Token};
-use guildhall_core::{ActorKey as _, Code, Effect, Status, slot_of};
+use guildhall_core::{ActorKey as _, Code, Effect, Status};
 use guildhall_entity::State as _;
 
 use super::Actor;
 use super::cell::{Active, Cell};
+use super::held::Commits;
 use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
@@ -59,9 +60,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
             if !create && !exists(&*store, &rows).await.map_err(unavailable)? {
                 return Err(missing());
             }
-            claim(cell, &*store, &rows).await.map_err(unavailable)?
+            claim(cell, &*store, &rows).await?
         }
-        _ => (token(cell, cell.app.epoch()), Vec::new()),
+        _ => (token(cell)?, Vec::new()),
     };
     let state = A::State::load(&cell.key, rows).map_err(|error| {
         tracing::error!(actor = cell.id(), %error, "a row cannot be loaded");
@@ -81,10 +82,15 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         let why = format!("{} panicked in `activate`", cell.id());
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
-    let actor = actor.map_err(|status| status.with_effect(Effect::NotRun))?;
+    let mut actor = actor.map_err(|status| status.with_effect(Effect::NotRun))?;
+    if let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) {
+        actor.move_in(payload.state);
+    }
     cell.app.counters.activations.add(1);
     cell.used(true);
-    Ok(Box::new(Active { actor, token, trace: None }))
+    let commits = Commits::new();
+    cell.hold(commits.held());
+    Ok(Box::new(Active { actor, token, commits, trace: None, moved: None }))
 }
 
 async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {
@@ -92,38 +98,50 @@ async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {
     Ok(first.into_iter().flatten().any(|row| row.exists))
 }
 
-/// Claims the rows; above the epoch of an owner before, whose writes are refused from then on.
+/// Claims the rows (rule 8).
 async fn claim<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     store: &dyn Store,
     rows: &[RowId],
-) -> Result<(Token, Vec<Row>), StoreError> {
-    let mut epoch = cell.app.epoch();
+) -> Result<(Token, Vec<Row>), Status> {
     let mut claims = 0;
     loop {
-        let token = token(cell, epoch);
+        let token = token(cell)?;
         claims += 1;
         match store.claim(rows, token.clone()).await {
             Ok(rows) => return Ok((token, rows)),
             Err(error) => match error.kind {
+                // Rule 12: the row has seen a later grant, which the lease service has forgotten, or somebody else has.
                 StoreErrorKind::Refused { row_epoch } if claims < CLAIMS_MAX => {
-                    epoch = epoch.max(row_epoch + 1);
+                    let (id, slots) = (cell.id(), &cell.room.slots);
+                    tracing::warn!(actor = id, %error, "a claim was refused; asking for a later epoch");
+                    Arc::clone(&cell.room).acquire_above(&cell.app, cell.slot, row_epoch).await;
+                    if slots.epoch(cell.slot) <= row_epoch {
+                        return Err(unavailable(id, &error));
+                    }
                 }
-                _ => return Err(error),
+                _ => return Err(unavailable(cell.id(), &error)),
             },
         }
     }
 }
 
-/// Every activation has a token of its own.
-fn token<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, epoch: u64) -> Token {
-    let slot = slot_of(cell.key.as_str(), cell.app.slots);
-    Token {
-        lease: format!("{}/{slot}", A::NAME).into(),
+/// What an activation writes under: every one has a token of its own.
+pub(super) fn token<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+) -> Result<Token, Status> {
+    let slots = &cell.room.slots;
+    let epoch = slots.epoch(cell.slot);
+    if epoch == 0 {
+        let why = format!("{} is not owned here just now", cell.id());
+        return Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why));
+    }
+    Ok(Token {
+        lease: Arc::clone(&slots.leases[cell.slot as usize]),
         epoch,
         holder: Holder { app: cell.app.id.clone(), incarnation: cell.app.incarnation },
         activation: cell.room.next_activation(),
-    }
+    })
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.

@@ -26,6 +26,7 @@ use crate::live_count::LiveCount;
 use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
+use crate::ownership::{self, Ownership, keep_session};
 use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::service::ServiceTable;
@@ -44,7 +45,7 @@ pub(crate) struct AppInner {
     pub(crate) id: AppId,
     pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
-    pub(crate) slots: u32,
+    pub(crate) ownership: Ownership,
     pub(crate) links: LinkConfig,
     pub(crate) tls: Option<Tls>,
     pub(crate) streams: Streams,
@@ -73,6 +74,8 @@ pub(crate) struct AppInner {
     pub(crate) drain_ms: u64,
     /// How often it is looked whether its load has changed much, where calls are routed by it.
     pub(super) load_every: Option<Duration>,
+    /// Its slots are with others: peers send no new calls.
+    pub(crate) going: CancellationToken,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
@@ -94,11 +97,6 @@ impl AppInner {
 
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.read().clone()
-    }
-
-    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.incarnation.started_ms()
     }
 }
 
@@ -138,7 +136,7 @@ impl AppInner {
         tasks
     }
 
-    /// Starts what runs actors and saves them.
+    /// Starts what runs actors, saves them, and decides which are here.
     pub(super) fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
@@ -156,6 +154,10 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
+        if self.ownership.is_needed() {
+            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
+            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
+        }
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
@@ -167,9 +169,8 @@ impl AppInner {
     }
 }
 
-/// Registers, again and again, until the app ends.
+/// Registers, again and again, until the app drains.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    // Registered again while it drains it would be known after its end.
     while !app.draining.is_cancelled() {
         let (mut record, deadline) = (app.record(), app.env.now() + ttl);
         app.mesh.load(&app.id, record.load);

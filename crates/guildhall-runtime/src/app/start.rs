@@ -7,14 +7,14 @@ use std::time::Duration;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
-use guildhall_core::store::Store;
+use guildhall_core::store::{Holder, Store};
 use guildhall_core::{AppId, Env, Incarnation, Route};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorConfig, ActorType, Registered, Saver, World};
 use crate::admin;
-use crate::backends::{Backends, Opener, check_reach};
+use crate::backends::{Backends, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
@@ -26,7 +26,8 @@ use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
-use crate::proto::RawServer;
+use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
+use crate::proto::{OwnershipServer, RawServer};
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -61,11 +62,13 @@ impl App {
             tables,
             reloads,
         } = self;
+        services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -81,7 +84,8 @@ impl App {
         }
         let health = Arc::new(Health::new(&metrics, checks)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
-        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let world =
+            World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
@@ -111,6 +115,10 @@ impl App {
         let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
+        let holder = Holder { app: record.id.clone(), incarnation: record.incarnation };
+        let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        agree_on_slots(&env, &backends.later, &owned).await?;
+        let ownership = Ownership::new(ownership, holder, owned);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
@@ -118,6 +126,7 @@ impl App {
             drain_asked: CancellationToken::new(),
             drain_ms: app.drain_ms,
             load_every,
+            going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
@@ -136,7 +145,7 @@ impl App {
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
             tables,
-            slots: app.slots,
+            ownership,
             workers,
             id: record.id.clone(),
             incarnation: record.incarnation,
@@ -169,8 +178,27 @@ impl App {
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
     }
+}
+
+/// Another number of slots than before is told at once, where the lease backend answers; where not, nothing is owned until it does.
+async fn agree_on_slots(
+    env: &Env,
+    backends: &LazyBackends,
+    owned: &[Arc<dyn Owned>],
+) -> Result<(), StartError> {
+    const LOOK: Duration = Duration::from_secs(2);
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let agreed = async {
+        match backends.leases.get().await {
+            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError),
+            Err(_) => Ok(false),
+        }
+    };
+    env.until(env.now() + LOOK, agreed).await.unwrap_or(Ok(false)).map(drop)
 }
 
 /// What makes spans, where they have somewhere to go.

@@ -108,7 +108,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 }
                 look.set(serving.app.env.sleep_until(alive.next()));
             }
-            () = serving.app.draining.cancelled(), if !told => {
+            () = serving.app.going.cancelled(), if !told => {
                 told = true;
                 let goaway = Header::new(LinkKind::Goaway, 0);
                 let max = serving.app.links.frame_max;

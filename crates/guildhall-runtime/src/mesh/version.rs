@@ -231,8 +231,8 @@ impl Versions {
         env: &Env,
         head: Option<&Head>,
         key: KeyText<'_>,
-    ) -> Option<&Instances> {
+    ) -> Option<&Arc<Instances>> {
         let ruled = self.rules.iter().find(|(rule, _)| rule.fits(env, head, key));
-        ruled.map(|(_, instances)| instances).or(self.rest.as_ref()).map(Arc::as_ref)
+        ruled.map(|(_, instances)| instances).or(self.rest.as_ref())
     }
 }

@@ -7,6 +7,7 @@ mod callbacks;
 mod calls;
 mod cost;
 mod drain;
+mod durable;
 mod entities;
 mod exposition;
 mod hooks;

@@ -6,6 +6,7 @@ mod discovery;
 mod faults;
 mod game;
 mod memory;
+mod moves;
 mod net;
 mod players;
 mod replay;
