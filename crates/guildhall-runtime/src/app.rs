@@ -1,7 +1,9 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod drain_asked;
 mod hooks;
 mod inner;
+mod load;
 mod running;
 mod start;
 
@@ -263,7 +265,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, or until a peer asks for it (`guildhall drain`), then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -291,6 +293,7 @@ impl App {
             tokio::select! {
                 biased;
                 () = signals::shutdown() => {}
+                () = app.drain_asked() => {}
                 () = hangups.each(|| app.reload()) => {}
             }
             tokio::select! {

@@ -190,7 +190,7 @@ fn send<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let route = cx.app.mesh.route(method, target, key)?;
+    let route = cx.app.mesh.route(method, target, key, head)?;
     route.link.cast(method, left, head, req)
 }
 
@@ -227,7 +227,7 @@ async fn once<Req: Message>(
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
     let route = match moved_to {
-        None => cx.app.mesh.route(method, target, key)?,
+        None => cx.app.mesh.route(method, target, key, head)?,
         Some(app) => cx.app.mesh.route_to(app, method, key)?,
     };
     // What this turn waits for, so that a call which waits for this turn can be refused.

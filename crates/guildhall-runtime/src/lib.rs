@@ -67,7 +67,7 @@ pub use cx::Cx;
 pub use lane::{ServiceConfig, Turn};
 pub use limits::{BreakerConfig, LimitConfig, RateConfig, Trip};
 pub use log::{LogConfig, LogControl};
-pub use mesh::MeshChanges;
+pub use mesh::{MeshChanges, RouteConfig, RouteRuleConfig};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

@@ -3,7 +3,9 @@
 mod changes;
 mod group;
 mod links;
+mod load;
 mod rendezvous;
+mod version;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,11 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use guildhall_core::Route as Mode;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
 use guildhall_core::{
     Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
 };
+use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::codegen::Target;
@@ -28,6 +32,10 @@ use changes::Revision;
 use group::Group;
 pub(crate) use group::{actor_label, slots_label};
 pub(crate) use links::Place;
+pub(crate) use load::load_of;
+pub(crate) use version::RouteRules;
+use version::Versions;
+pub use version::{RouteConfig, RouteRuleConfig};
 pub(crate) use watch::watch;
 
 /// Who serves what, as far as this app has a link to them.
@@ -39,6 +47,7 @@ pub(crate) struct Mesh {
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
     view: ArcSwap<View>,
+    rules: ArcSwap<RouteRules>,
     changes: Arc<Revision>,
     draining: AtomicBool,
 }
@@ -55,6 +64,8 @@ pub(crate) struct Route {
 struct View {
     services: HashMap<String, Arc<Instances>>,
     groups: HashMap<Group, Arc<Instances>>,
+    /// Of services that have rules.
+    versions: HashMap<String, Versions>,
     nodes: BTreeMap<AppId, Arc<Link>>,
     numbers: BTreeMap<LogicAddr, AppId>,
 }
@@ -80,6 +91,7 @@ impl Mesh {
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
+            rules: ArcSwap::default(),
             changes: Arc::default(),
             draining: AtomicBool::new(false),
         }
@@ -105,6 +117,7 @@ impl Mesh {
             _ => Open::default(),
         };
         open.put(place, link);
+        open.set_load(record.load);
         nodes.insert(record.id.clone(), (record, open));
         self.publish(&nodes);
         true
@@ -204,6 +217,15 @@ impl Mesh {
                 slots: Slots::assign(ids, slots, before.filter(|before| before.count() == slots)),
             })
         };
+        let is_actors = |service: &str| {
+            let label = actor_label(service);
+            nodes.values().any(|(record, _)| record.labels.contains_key(&label))
+        };
+        let versions = self.rules.load().split(
+            |service| members.get(&Group::Service(service.to_owned())).map(Vec::as_slice),
+            is_actors,
+            |service, some| instances(&Group::Service(service.to_owned()), some),
+        );
         let groups = members.into_iter().map(|(group, m)| (group.clone(), instances(&group, m)));
         let groups: HashMap<Group, Arc<Instances>> = groups.collect();
         let found =
@@ -216,6 +238,7 @@ impl Mesh {
         self.view.store(Arc::new(View {
             services,
             groups,
+            versions,
             nodes: links.collect(),
             numbers: numbers.collect(),
         }));
@@ -250,6 +273,7 @@ impl Mesh {
         method: &MethodDesc,
         target: &Target,
         key: KeyText<'_>,
+        head: Option<&Head>,
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
@@ -258,7 +282,12 @@ impl Mesh {
             return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
-        let instances = instances.ok_or_else(|| no_route(method.service))?;
+        let mut instances = instances.ok_or_else(|| no_route(method.service))?;
+        if let Some(versions) = view.versions.get(method.service) {
+            let key =
+                if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
+            instances = versions.of(&self.env, head, key).unwrap_or(instances);
+        }
         let slot = match (target, key) {
             (Target::Hash(key), _) => Some(instances.slot(method, KeyText::Text(key.as_str()))?),
             (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
@@ -266,11 +295,14 @@ impl Mesh {
             }
             _ => None,
         };
-        let single =
-            matches!(target, Target::Default) && method.route == guildhall_core::Route::Single;
+        let mode = match target {
+            Target::Default => method.route,
+            _ => Mode::Random,
+        };
         let at = match slot {
             Some(slot) => instances.slots.owner(slot),
-            None if single => instances.single,
+            None if mode == Mode::Single => instances.single,
+            None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
         let link = Arc::clone(instances.links[at].1.pick(method.model, slot));

@@ -22,7 +22,8 @@ pub use guildhall_runtime::{
     LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{
-    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
+    RouteConfig, RouteRuleConfig, Trip,
 };
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};

@@ -69,6 +69,11 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
+    /// Cancelled when a peer wants the app to drain.
+    pub(crate) drain_asked: CancellationToken,
+    pub(crate) drain_ms: u64,
+    /// How often it is looked whether its load has changed much, where calls are routed by it.
+    pub(super) load_every: Option<Duration>,
     /// Its slots are with others: peers send no new calls.
     pub(crate) going: CancellationToken,
     pub(crate) in_flight: LiveCount,
@@ -85,7 +90,9 @@ pub(crate) struct AppInner {
 
 impl AppInner {
     pub(crate) fn record(&self) -> NodeRecord {
-        self.record.read().clone()
+        let mut record = self.record.read().clone();
+        record.load = self.load(record.weight);
+        record
     }
 
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
@@ -165,13 +172,18 @@ impl AppInner {
 /// Registers, again and again, until the app drains.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     while !app.draining.is_cancelled() {
-        let (record, deadline) = (app.record(), app.env.now() + ttl);
+        let (mut record, deadline) = (app.record(), app.env.now() + ttl);
+        app.mesh.load(&app.id, record.load);
+        if app.load_every.is_none() {
+            // Nobody asks, so it does not make the record another one.
+            record.load = 0;
+        }
         let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(format!("others may not find this app: {error}")),
             None => Err(format!("others may not find this app: no answer within {ttl:?}")),
         };
         app.health.set("discovery.register", is);
-        app.env.sleep(ttl / 3).await;
+        app.next_word(record.load, ttl / 3).await;
     }
 }

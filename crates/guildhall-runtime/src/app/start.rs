@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
 use guildhall_core::store::{Holder, Store};
-use guildhall_core::{AppId, Env, Incarnation};
+use guildhall_core::{AppId, Env, Incarnation, Route};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ use crate::lane::Lane;
 use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
-use crate::mesh::{Mesh, Place};
+use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
@@ -93,6 +94,8 @@ impl App {
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
+        let routes = RouteRules::read(&config, &services)?;
+        let load_every = load_every(&config, &services)?;
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
@@ -120,6 +123,9 @@ impl App {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
+            drain_asked: CancellationToken::new(),
+            drain_ms: app.drain_ms,
+            load_every,
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
@@ -151,6 +157,7 @@ impl App {
             services,
             reloads,
         });
+        inner.mesh.rule(routes);
         let mut tasks = inner.begin_actors();
         if let Some(tracer) = &inner.tracer {
             tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
@@ -209,6 +216,14 @@ fn tracer(
         None => Arc::new(StdoutSpans(env.clone())),
     };
     Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
+}
+
+/// How often it is looked at the app's load, where it serves methods that are routed by it.
+fn load_every(config: &Config, services: &ServiceTable) -> Result<Option<Duration>, StartError> {
+    let config: RouteConfig = config.section("route")?;
+    let mut methods = services.descs.iter().flat_map(|desc| desc.methods);
+    let is_asked = methods.any(|method| method.route == Route::LeastLoad);
+    Ok(is_asked.then(|| Duration::from_millis(config.load_ms)))
 }
 
 /// What the app tells the others about itself.

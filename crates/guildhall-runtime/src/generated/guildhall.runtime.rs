@@ -121,6 +121,20 @@ pub struct ReloadRsp {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct DrainReq {}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct DrainRsp {
+    /// How long it may take (`app.drain_ms`).
+    #[prost(uint64, tag = "1")]
+    pub drain_ms: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct ServicesRsp {
@@ -247,6 +261,7 @@ pub mod method_info {
         Random = 0,
         Hash = 1,
         Single = 2,
+        LeastLoad = 3,
     }
     impl Route {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -258,6 +273,7 @@ pub mod method_info {
                 Self::Random => "RANDOM",
                 Self::Hash => "HASH",
                 Self::Single => "SINGLE",
+                Self::LeastLoad => "LEAST_LOAD",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -266,6 +282,7 @@ pub mod method_info {
                 "RANDOM" => Some(Self::Random),
                 "HASH" => Some(Self::Hash),
                 "SINGLE" => Some(Self::Single),
+                "LEAST_LOAD" => Some(Self::LeastLoad),
                 _ => None,
             }
         }
@@ -523,10 +540,27 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             timeout_ms: 60000,
         },
         ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Drain",
+            id: 0x97e38977,
+            service: "guildhall.runtime.Node",
+            index: 2,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 0,
+        },
+        ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Actors",
             id: 0xa377d22d,
             service: "guildhall.runtime.Node",
-            index: 2,
+            index: 3,
             model: ::guildhall::codegen::Model::Concurrent,
             key: ::core::option::Option::None,
             key_from_player: false,
@@ -565,6 +599,14 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: ReloadReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Tells it to drain and end, as SIGTERM does. Answers before it begins.
+    fn drain(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: DrainReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
     /// The types of its actors, and how many of each are in memory.
     fn actors(
@@ -619,6 +661,14 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    move |cx: ::guildhall::codegen::Cx, req: DrainReq| async move {
+                        Node::drain(&*service, &cx, req).await
+                    },
+                )
+            }
+            3 => {
+                ::guildhall::codegen::handle(
+                    call,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::actors(&*service, &cx, req).await
                     },
@@ -647,9 +697,13 @@ impl<'a> NodeClient<'a> {
     pub const RELOAD: ::guildhall::codegen::Method<ReloadReq, ReloadRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[1],
     );
+    /// `/guildhall.runtime.Node/Drain`.
+    pub const DRAIN: ::guildhall::codegen::Method<DrainReq, DrainRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[2],
+    );
     /// `/guildhall.runtime.Node/Actors`.
     pub const ACTORS: ::guildhall::codegen::Method<(), ActorsRsp> = ::guildhall::codegen::Method::new(
-        &NODE.methods[2],
+        &NODE.methods[3],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -711,6 +765,21 @@ impl<'a> NodeClient<'a> {
         ::guildhall::codegen::call(
             self.cx,
             Self::RELOAD,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Tells it to drain and end, as SIGTERM does. Answers before it begins.
+    pub fn drain(
+        &self,
+        req: DrainReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::DRAIN,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,

@@ -84,6 +84,7 @@ impl Connectors {
             Change::Remove(id, _) if id == app.id => {}
             Change::Put(record) => {
                 self.absent.remove(&record.id);
+                app.mesh.load(&record.id, record.load);
                 if record.state == NodeState::Draining {
                     app.mesh.drains(&record.id, record.incarnation);
                 }
