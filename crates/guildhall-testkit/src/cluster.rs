@@ -21,7 +21,7 @@ use guildhall_core::{AppId, Env};
 use guildhall_runtime::{App, Cx, RunningApp, StartError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::faulty::{FaultyBroker, FaultyLeases, FaultyStore, Seam, Ways};
+use crate::faulty::{FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, Ways};
 use crate::net::{NoNet, SimNet, Trace};
 
 /// What wall clocks show when a cluster begins, since the Unix epoch.
@@ -193,10 +193,12 @@ impl Cluster {
         let (store, leases) = (Arc::clone(&self.store), Arc::clone(&self.leases) as _);
         let store = Arc::new(FaultyStore { store, way: way(Seam::Store) });
         let leases = Arc::new(FaultyLeases { leases, way: way(Seam::Leases) });
+        let discovery = Arc::clone(&self.discovery) as _;
+        let discovery = Arc::new(FaultyDiscovery { discovery, way: way(Seam::Discovery) });
         let broker = FaultyBroker::new(Arc::clone(&self.broker) as _, way(Seam::Broker));
         let env = self.world(id.as_str(), &name);
         let app = App::with(config).env(env.clone());
-        let app = app.discovery(Arc::clone(&self.discovery) as _);
+        let app = app.discovery(discovery);
         let app = app.queue(Arc::clone(&self.queue) as _).leases(leases);
         let app = app.broker(Arc::new(broker)).store(store);
         let app = match build(app).start().await {

@@ -1,6 +1,7 @@
 //! Backends with faults: between an app and each of its backends lies a way, on which requests and answers are lost or late.
 
 mod broker;
+mod discovery;
 mod leases;
 mod store;
 
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use guildhall_core::Env;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use broker::FaultyBroker;
+pub(crate) use discovery::FaultyDiscovery;
 pub(crate) use leases::FaultyLeases;
 pub(crate) use store::FaultyStore;
 
@@ -29,6 +31,8 @@ pub enum Seam {
     Leases,
     /// Topics.
     Broker,
+    /// Where apps find each other. What was found before stays: links need no discovery.
+    Discovery,
 }
 
 /// What goes wrong between one app and one of its backends; by default nothing does.
@@ -53,7 +57,7 @@ pub struct SeamFaults {
 
 impl Seam {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Store, Self::Leases, Self::Broker];
+    pub const ALL: [Self; 4] = [Self::Store, Self::Leases, Self::Broker, Self::Discovery];
 }
 
 impl SeamFaults {
@@ -79,12 +83,13 @@ pub(crate) struct Ways {
     store: Arc<Way>,
     leases: Arc<Way>,
     broker: Arc<Way>,
+    discovery: Arc<Way>,
 }
 
 impl Ways {
     pub(crate) fn new(env: &Env) -> Self {
         let way = || Arc::new(Way { env: env.clone(), state: Mutex::default() });
-        Self { store: way(), leases: way(), broker: way() }
+        Self { store: way(), leases: way(), broker: way(), discovery: way() }
     }
 
     pub(crate) fn to(&self, seam: Seam) -> &Arc<Way> {
@@ -92,6 +97,7 @@ impl Ways {
             Seam::Store => &self.store,
             Seam::Leases => &self.leases,
             Seam::Broker => &self.broker,
+            Seam::Discovery => &self.discovery,
         }
     }
 }
@@ -218,6 +224,28 @@ impl Way {
             biased;
             () = gone.cancelled() => Err(lost),
             answer = answer => answer.map_err(|_| lost),
+        }
+    }
+}
+
+/// Passes what a watch shows on in its order, until the backend goes away or the watcher does.
+async fn forward<T>(way: Arc<Way>, mut changes: mpsc::Receiver<T>, to: mpsc::Sender<T>) {
+    let gone = way.gone();
+    loop {
+        let change = tokio::select! {
+            biased;
+            () = gone.cancelled() => return,
+            () = to.closed() => return,
+            change = changes.recv() => change,
+        };
+        let Some(change) = change else { return };
+        way.travel().await;
+        let mut arrived = Some(change);
+        while let Some(change) = arrived {
+            if to.try_send(change).is_err() {
+                return;
+            }
+            arrived = changes.try_recv().ok();
         }
     }
 }

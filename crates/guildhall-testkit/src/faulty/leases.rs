@@ -12,7 +12,7 @@ use guildhall_core::leases::{
 use guildhall_core::store::{Holder, LeaseId};
 use tokio::sync::mpsc;
 
-use super::{Does, Lost, Way};
+use super::{Does, Lost, Way, forward};
 
 /// The leases as one app sees them.
 pub(crate) struct FaultyLeases {
@@ -106,31 +106,5 @@ impl Leases for FaultyLeases {
             drop(self.way.env.spawn("sim-watch", forward(Arc::clone(&self.way), changes, to)));
             Ok(watch)
         })
-    }
-}
-
-/// Passes changes on in their order, until the backend goes away or the watcher does.
-async fn forward(
-    way: Arc<Way>,
-    mut changes: mpsc::Receiver<LeaseChange>,
-    to: mpsc::Sender<LeaseChange>,
-) {
-    let gone = way.gone();
-    loop {
-        let change = tokio::select! {
-            biased;
-            () = gone.cancelled() => return,
-            () = to.closed() => return,
-            change = changes.recv() => change,
-        };
-        let Some(change) = change else { return };
-        way.travel().await;
-        let mut arrived = Some(change);
-        while let Some(change) = arrived {
-            if to.try_send(change).is_err() {
-                return;
-            }
-            arrived = changes.try_recv().ok();
-        }
     }
 }

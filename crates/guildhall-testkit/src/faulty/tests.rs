@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::broker::memory::MemoryBroker;
 use guildhall_core::broker::{Broker, Delivery};
+use guildhall_core::discovery::memory::MemoryDiscovery;
 use guildhall_core::leases::memory::MemoryLeases;
 use guildhall_core::leases::{LeaseChange, LeaseErrorKind, Leases};
 use guildhall_core::store::memory::MemoryStore;
@@ -15,7 +16,9 @@ use guildhall_core::store::{
 };
 use guildhall_core::{Env, Incarnation, Key};
 
-use super::{FaultyBroker, FaultyLeases, FaultyStore, Seam, SeamFaults, Way, Ways};
+use super::{
+    FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, SeamFaults, Way, Ways,
+};
 use crate::net::NoNet;
 
 const SLOW: std::ops::Range<Duration> = Duration::from_millis(5)..Duration::from_millis(90);
@@ -47,6 +50,18 @@ mod leases {
         || async || {
             let leases = Arc::new(MemoryLeases::new(Env::real()));
             FaultyLeases { leases, way: way(SeamFaults::default()) }
+        },
+        start_paused = true
+    );
+}
+
+mod discovery {
+    use super::*;
+
+    crate::discovery_contract!(
+        || async || {
+            let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
+            FaultyDiscovery { discovery, way: way(SeamFaults::default()) }
         },
         start_paused = true
     );

@@ -64,6 +64,11 @@ impl Default for Chaos {
 }
 
 impl Chaos {
+    /// As the default, among the apps whose ids begin so.
+    pub fn among(apps: impl Into<String>) -> Self {
+        Self { apps: apps.into(), ..Self::default() }
+    }
+
     /// As the default, with these faults alone.
     pub fn of(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self { faults: faults.into_iter().collect(), ..Self::default() }
