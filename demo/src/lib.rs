@@ -46,6 +46,7 @@
 //! `actor.role.save_ms`; a name, and who is in which club, are in the store when the answer comes. SIGTERM tells the clients,
 //! saves the actors, and ends with 0.
 
+pub mod audit;
 pub mod bots;
 pub mod club;
 mod http;
