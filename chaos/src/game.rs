@@ -52,22 +52,26 @@ pub(crate) struct Ended {
 }
 
 impl Game {
-    /// Builds, starts, and lets all players in.
+    /// Starts, and lets all players in.
     pub(crate) async fn begin(
+        folder: TempDir,
+        programs: &Programs,
         shape: &Shape,
         players: usize,
         pause_ms: u64,
         seed: u64,
-        features: &[String],
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("chaos-").tempdir().context("a folder")?;
-        let programs = Programs::build(&folder.path().join("bin"), features)?;
         let env = Env::real();
         let keys = folder.path().join("keys");
         let login = LoginConfig { keys: keys.display().to_string(), ..LoginConfig::default() };
         let mint = Mint::open(&env, &login).map_err(anyhow::Error::msg)?;
-        let cluster = Cluster::start(shape, &programs, folder.path(), &keys).await;
-        let cluster = cluster.inspect_err(|_| eprintln!("logs: {}", kept(&folder)))?;
+        let cluster = match Cluster::start(shape, programs, folder.path(), &keys).await {
+            Ok(cluster) => cluster,
+            Err(error) => {
+                eprintln!("logs: {}", folder.keep().display());
+                return Err(error);
+            }
+        };
         let names: Vec<_> = (1..=players).map(|number| format!("p{number}")).collect();
         let gates = Arc::new(cluster.gates.clone());
         let begun = Instant::now();
@@ -82,7 +86,7 @@ impl Game {
         let entering = stream::iter(&made).map(Player::enter).buffer_unordered(AT_A_TIME);
         let entered: Vec<_> = entering.collect().await;
         if let Some(status) = entered.into_iter().find_map(Result::err) {
-            eprintln!("logs: {}", kept(&folder));
+            eprintln!("logs: {}", folder.keep().display());
             anyhow::bail!("a player cannot come into the game: {status}");
         }
         Ok(Self { folder, cluster: Arc::new(cluster), world, players: made })
@@ -159,9 +163,9 @@ async fn look_until(player: &mut Player, end: Instant) -> bool {
     }
 }
 
-/// The folder stays although the run has failed before it began.
-fn kept(folder: &TempDir) -> String {
-    folder.path().display().to_string()
+/// A folder for data and logs, which goes when the run is over and all is well.
+pub(crate) fn folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("chaos-").tempdir().context("make a temporary folder")
 }
 
 /// Writes down everything that was asked for.

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::checker::{Verdict, check};
 use crate::cluster::Shape;
 use crate::faults::{self, Tally};
-use crate::game::{Ended, Game, write};
+use crate::game::{Ended, Game, folder, write};
 use crate::plan::plan;
+use crate::programs::BuildArgs;
 
 /// What `ownership` is told.
 #[derive(Args, Clone, Debug)]
@@ -39,9 +40,8 @@ pub(crate) struct OwnershipArgs {
     /// A setting of all apps: key=value.
     #[arg(long)]
     set: Vec<String>,
-    /// Features of the demo that is run.
-    #[arg(long)]
-    features: Vec<String>,
+    #[command(flatten)]
+    build: BuildArgs,
     /// Nothing goes wrong.
     #[arg(long)]
     calm: bool,
@@ -56,8 +56,9 @@ pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
     println!("seed={seed}");
     let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
     let players = usize::try_from(args.players)?;
-    let game = Game::begin(&shape, players, args.pause_ms, seed, &args.features).await;
-    let mut game = game?;
+    let folder = folder()?;
+    let programs = args.build.programs(&folder.path().join("bin"))?;
+    let mut game = Game::begin(folder, &programs, &shape, players, args.pause_ms, seed).await?;
     eprintln!("{} players are in the game; {} s of chaos begin", args.players, args.seconds);
     let time = Duration::from_secs(args.seconds);
     let begun = Instant::now();

@@ -4,6 +4,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+
+/// Where programs come from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BuildArgs {
+    /// Features of the demo that is built and run.
+    #[arg(long)]
+    features: Vec<String>,
+    /// A folder that has `demo` and `guildhall-hub` already: nothing is built.
+    #[arg(long, conflicts_with = "features")]
+    programs: Option<PathBuf>,
+}
+
+impl BuildArgs {
+    /// The programs, copied to `folder`, which is made.
+    pub(crate) fn programs(&self, folder: &Path) -> Result<Programs> {
+        match &self.programs {
+            Some(from) => Programs::take(from, folder),
+            None => Programs::build(folder, &self.features),
+        }
+    }
+}
 
 /// What runs.
 #[derive(Clone, Debug)]
@@ -13,22 +35,27 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
+    /// Those that lie in a folder already, copied to another.
+    pub(crate) fn take(from: &Path, folder: &Path) -> Result<Self> {
+        Ok(Self { hub: copy(&from.join("guildhall-hub"), folder)?, demo: copy(&from.join("demo"), folder)? })
+    }
+
     /// Builds them with these features of the demo, and copies them to `folder`, which is made.
     pub(crate) fn build(folder: &Path, features: &[String]) -> Result<Self> {
-        std::fs::create_dir_all(folder).context("make a folder for programs")?;
-        let built = |package: &str, more: &[String]| {
-            let program = build(package, more)?;
-            let copy = folder.join(package);
-            std::fs::copy(&program, &copy)
-                .with_context(|| format!("copy {}", program.display()))?;
-            anyhow::Ok(copy)
-        };
+        let built = |package: &str, more: &[String]| copy(&build(package, more)?, folder);
         let mut more = Vec::new();
         if !features.is_empty() {
             more = vec!["--features".to_owned(), features.join(",")];
         }
         Ok(Self { hub: built("guildhall-hub-server", &[])?, demo: built("demo", &more)? })
     }
+}
+
+fn copy(program: &Path, folder: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).context("make a folder for programs")?;
+    let to = folder.join(program.file_name().context("a program has a name")?);
+    std::fs::copy(program, &to).with_context(|| format!("copy {}", program.display()))?;
+    Ok(to)
 }
 
 fn build(package: &str, more: &[String]) -> Result<PathBuf> {
