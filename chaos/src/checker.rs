@@ -186,7 +186,8 @@ fn reads(verdict: &mut Verdict, history: &History, is_final: &Final) {
             Outcome::Listed(length) => *length,
             Outcome::Contradicted(list) => {
                 let list = tail(list);
-                verdict.stale_write(|| format!("{player}: at {at:?} its ledger was another: {list}"));
+                verdict
+                    .stale_write(|| format!("{player}: at {at:?} its ledger was another: {list}"));
                 continue;
             }
             _ => continue,

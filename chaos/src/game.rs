@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -75,7 +76,13 @@ impl Game {
         let names: Vec<_> = (1..=players).map(|number| format!("p{number}")).collect();
         let gates = Arc::new(cluster.gates.clone());
         let begun = Instant::now();
-        let world = World { env: env.clone(), begun, players: names.clone(), pause_ms };
+        let world = World {
+            env: env.clone(),
+            begun,
+            players: names.clone(),
+            pause_ms,
+            over: AtomicBool::new(false),
+        };
         let world = Arc::new(world);
         let mut made = Vec::new();
         for (number, name) in names.iter().enumerate() {
@@ -92,18 +99,14 @@ impl Game {
         Ok(Self { folder, cluster: Arc::new(cluster), world, players: made })
     }
 
-    /// All play from now on, for so long. `meanwhile` happens at the same time and may take longer.
-    pub(crate) async fn play<T>(
-        &mut self,
-        time: Duration,
-        meanwhile: impl Future<Output = T>,
-    ) -> Result<T> {
-        let end = Instant::now() + time;
+    /// All play until `until` is done.
+    pub(crate) async fn play<T>(&mut self, until: impl Future<Output = T>) -> Result<T> {
         let mut playing = JoinSet::new();
         for player in self.players.drain(..) {
-            playing.spawn(player.play(end));
+            playing.spawn(player.play());
         }
-        let result = meanwhile.await;
+        let result = until.await;
+        self.world.over.store(true, Ordering::Relaxed);
         while let Some(player) = playing.join_next().await {
             self.players.push(player.context("a player panicked")?);
         }

@@ -18,7 +18,10 @@
 
 #![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
-#![allow(clippy::disallowed_methods, reason = "real processes and real time; nothing here is simulated")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real processes and real time; nothing here is simulated"
+)]
 
 mod checker;
 mod cluster;
@@ -31,6 +34,7 @@ mod plan;
 mod player;
 mod process;
 mod programs;
+mod rolling;
 mod wires;
 
 use std::process::ExitCode;
@@ -38,6 +42,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 use ownership::OwnershipArgs;
+use rolling::RollingArgs;
 use tracing_subscriber::EnvFilter;
 
 /// Breaks a running game in every way that a machine room knows, and says what broke that must not.
@@ -53,6 +58,9 @@ enum Command {
     /// Whatever fails, each role has one owner whose writes count, and what is acked stays. Ends with 1 when that is not so, and
     /// with 2 when too little has happened to say so.
     Ownership(OwnershipArgs),
+    /// All apps of the game are restarted while it is played, one after the other, twice: the second time to a build with a column
+    /// and a method more. Ends with 1 when a call failed that a player could not just make again.
+    Rolling(RollingArgs),
 }
 
 fn main() -> ExitCode {
@@ -69,12 +77,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode> {
     let Args { command } = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("no runtime")?.block_on(async {
         let interrupted = tokio::signal::ctrl_c();
         let done = async {
             match command {
                 Command::Ownership(args) => ownership::run(args).await,
+                Command::Rolling(args) => rolling::run(args).await,
             }
         };
         tokio::select! {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::checker::{Verdict, check};
 use crate::cluster::Shape;
@@ -65,9 +65,10 @@ pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
     let tally = Arc::new(Tally::new(game.folder.path(), begun)?);
     let events = if args.calm { Vec::new() } else { plan(seed, time, &game.cluster.cast) };
     let watch = tokio::spawn(faults::watch(Arc::clone(&game.cluster), Arc::clone(&tally)));
-    let cluster = Arc::clone(&game.cluster);
-    let played = game.play(time, faults::run(&cluster, events, &tally)).await;
-    drop(cluster);
+    let (cluster, made) = (Arc::clone(&game.cluster), Arc::clone(&tally));
+    let faults = tokio::spawn(async move { faults::run(&cluster, events, &made).await });
+    let played = game.play(sleep(time)).await;
+    faults.await?;
     eprintln!("all is well again; everybody looks once more");
     let ended = match played {
         Ok(()) => game.settle().await,
@@ -128,7 +129,10 @@ fn judge(args: &OwnershipArgs, verdict: &Verdict, ended: &Ended, tally: &Tally) 
     let mut few = Vec::new();
     let owed = args.players * args.seconds;
     if verdict.acked < owed {
-        few.push(format!("{} acked, where {owed} were to be: one per player and second", verdict.acked));
+        few.push(format!(
+            "{} acked, where {owed} were to be: one per player and second",
+            verdict.acked
+        ));
     }
     if !args.calm && tally.faults() < args.seconds / 6 {
         few.push(format!("{} faults are less than one in 6 s", tally.faults()));

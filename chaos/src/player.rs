@@ -1,16 +1,18 @@
 //! A player: asks for one thing after the other, sometimes for several at once, and writes down what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use demo::proto::ledger::{AppendReq, LedgerClient, ReadReq};
 use demo::proto::role::{RegisterReq, RoleClient, RoleError};
 use demo::proto::wallet::{TransferReq, WalletClient};
 use futures_util::future::join_all;
-use guildhall::{Effect, Env, Status};
+use guildhall::{Effect, Env, Method, Status};
+use prost::Message;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use crate::history::{Asked, At, History, Outcome, Record};
 use crate::line::Line;
@@ -24,6 +26,8 @@ pub(crate) struct World {
     pub(crate) players: Vec<String>,
     /// Between what a player asks for and what it asks for next, in ms: half of it to all of it.
     pub(crate) pause_ms: u64,
+    /// Nobody asks for anything new.
+    pub(crate) over: AtomicBool,
 }
 
 /// One player.
@@ -41,6 +45,8 @@ pub(crate) struct Player {
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two of these times, in ms: half of it to all of it.
 const AGAIN_MS: u64 = 200;
+/// The first reason that is a game's own.
+const GAME: u32 = 1000;
 /// How long a player tries to come into the game.
 const ENTER_MAX: Duration = Duration::from_secs(30);
 
@@ -72,13 +78,12 @@ impl Player {
         }
     }
 
-    /// Plays until `end`.
-    pub(crate) async fn play(mut self, end: Instant) -> Self {
+    /// Plays until it is over.
+    pub(crate) async fn play(mut self) -> Self {
         loop {
             let pause = self.world.pause_ms;
-            let next = Instant::now() + Duration::from_millis(self.rng.random_range(pause / 2..=pause));
-            sleep_until(next.min(end)).await;
-            if next >= end {
+            sleep(Duration::from_millis(self.rng.random_range(pause / 2..=pause))).await;
+            if self.world.over.load(Ordering::Relaxed) {
                 return self;
             }
             let wishes = match self.rng.random_range(0..100) {
@@ -88,6 +93,23 @@ impl Player {
                 _ => vec![Wish::Read],
             };
             self.fulfil(wishes).await;
+        }
+    }
+
+    /// Calls a method that players do not call otherwise, until it ran or may have.
+    pub(crate) async fn call<Req: Message + Clone, Rsp: Message + Default>(
+        &self,
+        method: Method<Req, Rsp>,
+        req: Req,
+    ) -> Result<Rsp, Status> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.line.call(method, req.clone()).await {
+                Err(status) if status.effect() == Effect::NotRun && Instant::now() < end => {
+                    again(&self.world.env).await;
+                }
+                told => return told,
+            }
         }
     }
 
@@ -110,7 +132,11 @@ impl Player {
         let others = self.world.players.len();
         let other = (self.number + self.rng.random_range(1..others.max(2))) % others;
         let to = self.world.players[other].clone();
-        Wish::Transfer(TransferReq { to, amount: self.rng.random_range(1..50), ..TransferReq::default() })
+        Wish::Transfer(TransferReq {
+            to,
+            amount: self.rng.random_range(1..50),
+            ..TransferReq::default()
+        })
     }
 
     /// Asks for all of it at once.
@@ -125,7 +151,8 @@ impl Player {
                 Ok(Told::Number(number)) => Outcome::Paid(number),
                 Ok(Told::List(list)) => self.history.listed(list),
                 Err(status) => match status.effect() {
-                    Effect::Ran => Outcome::Refused,
+                    // The game's own reasons; the framework's are failures.
+                    Effect::Ran if status.reason() >= GAME => Outcome::Refused,
                     Effect::NotRun => Outcome::NotRun,
                     _ => Outcome::Unknown(status.to_string()),
                 },

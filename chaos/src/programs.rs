@@ -37,7 +37,10 @@ pub(crate) struct Programs {
 impl Programs {
     /// Those that lie in a folder already, copied to another.
     pub(crate) fn take(from: &Path, folder: &Path) -> Result<Self> {
-        Ok(Self { hub: copy(&from.join("guildhall-hub"), folder)?, demo: copy(&from.join("demo"), folder)? })
+        Ok(Self {
+            hub: copy(&from.join("guildhall-hub"), folder)?,
+            demo: copy(&from.join("demo"), folder)?,
+        })
     }
 
     /// Builds them with these features of the demo, and copies them to `folder`, which is made.
@@ -66,7 +69,8 @@ fn build(package: &str, more: &[String]) -> Result<PathBuf> {
     let output = command.output().context("start cargo")?;
     ensure!(output.status.success(), "cargo cannot build {package}: {}", output.status);
     let messages = String::from_utf8_lossy(&output.stdout);
-    let program = messages.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    let program =
+        messages.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
     let (program, _) = program.with_context(|| format!("cargo named no program of {package}"))?;
     Ok(program.into())
 }

@@ -131,9 +131,7 @@ pub fn game(app: App, part: &str) -> App {
     match part {
         "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
         "role" => app
-            .actor::<RoleActor, _>(|a| {
-                a.serve(RoleServer).serve(LedgerServer).serve(WalletServer)
-            })
+            .actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(LedgerServer).serve(WalletServer))
             .actor::<NameActor, _>(|a| a.serve(NamesServer)),
         "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),
         "clubrole" => app.table::<ClubRoleStateEntity>().serve(ClubRoleServer::new(ClubRoles)),

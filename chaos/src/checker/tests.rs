@@ -9,7 +9,8 @@ struct Story {
 
 impl Story {
     fn add(&mut self, asked: Asked, outcome: Outcome) -> &mut Self {
-        let (begun, ended) = (Duration::from_millis(self.now), Duration::from_millis(self.now + 10));
+        let (begun, ended) =
+            (Duration::from_millis(self.now), Duration::from_millis(self.now + 10));
         self.now += 20;
         self.history.records.push(Record { asked, begun, ended, outcome });
         self
