@@ -58,12 +58,9 @@ pub struct BotArgs {
     /// Whose accounts they use and what they do: the same number, the same game. Default: a random one, and new accounts.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// A lost connection is no failure: log in again, and check what the server remembers.
+    /// A lost connection is no failure: log in again, and check that the server remembers all that it has answered.
     #[arg(long)]
     pub reconnect: bool,
-    /// What a crash may cost, in ms: with --reconnect, nothing older than this before the loss may be gone.
-    #[arg(long, default_value_t = 5_000)]
-    pub save_ms: u64,
 }
 
 /// Plays, and prints the result as the last line: `players= calls= wrong= p50_ms= p99_ms=`.

@@ -11,10 +11,11 @@
 //! |---|---|
 //! | [`serve`] | from the configuration to an app: the same builder calls for one process and for several |
 //! | [`login`] | `POST /register`, `POST /login`: passwords in, tokens out |
-//! | [`role`] | what players do: actors with state, names that are unique, pushes to all others |
+//! | [`role`] | what players do: actors with state, names that are unique, pushes to all others, wallets that pay each other |
 //! | [`club`] | clubs of roles: an actor each, and rows that keep everybody out of a second one |
 //! | [`online`] | who is connected, where, and since when: the players' sessions |
 //! | [`uid`] | ids that are given once |
+//! | [`audit`] | whether all the money is there |
 //! | [`bots`] | players that know what each answer must be |
 //!
 //! # Several processes
@@ -42,10 +43,11 @@
 //! # What players meet
 //!
 //! A token is a JWT (EdDSA), signed with a key that the first start makes in `data/keys`, and checked by the gate with the
-//! public half. The session's player is the key of its role, whatever a client writes into a request. Power is saved within
-//! `actor.role.save_ms`; a name, and who is in which club, are in the store when the answer comes. SIGTERM tells the clients,
-//! saves the actors, and ends with 0.
+//! public half. The session's player is the key of its role, whatever a client writes into a request. What a role has, its name,
+//! and who is in which club, are in the store when the answer comes; a crash may cost the count of its logins. SIGTERM tells the
+//! clients, saves the actors, and ends with 0.
 
+pub mod audit;
 pub mod bots;
 pub mod club;
 mod http;

@@ -7,6 +7,7 @@ mod accounts;
 mod answer;
 mod config;
 mod keys;
+mod mint;
 mod passwords;
 mod public_keys;
 mod rules;
@@ -32,6 +33,7 @@ use serde_json::json;
 
 pub use accounts::AccountActor;
 pub use config::LoginConfig;
+pub use mint::Mint;
 pub use public_keys::PublicKeys;
 
 use crate::proto::login::{AccountClient, AccountError, AccountState, FindReq, RegisterReq};

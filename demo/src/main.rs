@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use demo::bots::{self, BotArgs};
-use demo::serve;
+use demo::{audit, serve};
 use guildhall::{Config, StartError};
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +27,8 @@ struct Args {
 enum Command {
     /// Plays with many players at once, and checks every answer.
     Bots(BotArgs),
+    /// Adds up all the money in the store of app.store. Exact when nobody plays; ends with 1 when there is more or less than was given.
+    Audit,
 }
 
 fn main() -> ExitCode {
@@ -45,10 +47,18 @@ fn run() -> Result<ExitCode, StartError> {
     match args.command {
         None => serve::app(config)?.run().map(|()| ExitCode::SUCCESS),
         Some(Command::Bots(args)) => {
-            let filter = EnvFilter::try_from_default_env();
-            let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+            log();
             bots::run(&config, args)
         }
+        Some(Command::Audit) => {
+            log();
+            audit::run(config)
+        }
     }
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -5,6 +5,16 @@ pub mod login {
     guildhall::include_proto!("demo.login");
 }
 
+/// Operations of roles, to be counted.
+pub mod ledger {
+    guildhall::include_proto!("demo.ledger");
+}
+
+/// Money of roles.
+pub mod wallet {
+    guildhall::include_proto!("demo.wallet");
+}
+
 /// Roles and their names.
 pub mod role {
     guildhall::include_proto!("demo.role");

@@ -1,12 +1,16 @@
-//! The game's side: a role per player, and names that no two roles share.
+//! The game's side: a role per player with its wallet, and names that no two roles share.
 
 mod clubs;
+mod ledger;
 mod names;
 pub mod rules;
+mod wallet;
 
 use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
 
+pub use ledger::OPS_MAX;
 pub use names::NameActor;
+pub use wallet::{GRANT, on_the_way};
 
 use crate::proto::club::{ClubRoleClient, ListReq, ListRsp};
 use crate::proto::online::{OnlineClient, PlayingReq};
@@ -14,13 +18,16 @@ use crate::proto::role::{
     BearsReq, BearsRsp, CancelClubReq, Channel, ChannelMsg, ClubInfoReq, ClubInfoRsp, ClubRsp,
     CreateClubReq, ExitClubReq, GetInfoReq, JoinClubReq, LeftClubReq, ListClubsReq, LoginReq,
     NameReq, NamesClient, PostReq, PostRsp, PowerUpReq, RegisterReq, RenameReq, Role, RoleError,
-    RoleEvents, RoleRsp, RoleStateEntity,
+    RoleEvents, RoleRsp, RoleState, RoleStateEntity,
 };
+use wallet::Courier;
 
-/// A player's role, by the player's id: `.actor::<RoleActor, _>(|a| a.serve(RoleServer))`.
+/// A player's role, by the player's id:
+/// `.actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(WalletServer).serve(LedgerServer))`.
 #[derive(Debug)]
 pub struct RoleActor {
     state: RoleStateEntity,
+    courier: Courier,
 }
 
 impl Actor for RoleActor {
@@ -28,8 +35,10 @@ impl Actor for RoleActor {
     type Key = String;
     type State = RoleStateEntity;
 
-    async fn activate(_cx: &Cx, _role: String, state: RoleStateEntity) -> Result<Self, Status> {
-        Ok(Self { state })
+    async fn activate(cx: &Cx, _role: String, state: RoleStateEntity) -> Result<Self, Status> {
+        let mut role = Self { state, courier: Courier::default() };
+        role.deliver_all(cx);
+        Ok(role)
     }
 
     fn state(&mut self) -> &mut RoleStateEntity {
@@ -45,6 +54,7 @@ impl Role for RoleActor {
         rules::check_name(&req.name)?;
         self.claim(cx, &req.name).await?;
         self.state.set_name(req.name);
+        self.fill_wallet();
         Ok(self.answer())
     }
 
@@ -123,6 +133,16 @@ impl Role for RoleActor {
         ClubRoleClient::new(cx).clubs(ListReq { after: req.after }).await
     }
 
+    #[cfg(feature = "next")]
+    async fn honour(
+        &mut self,
+        _cx: &Cx,
+        req: crate::proto::role::HonourReq,
+    ) -> Result<RoleRsp, Status> {
+        self.state.set_title(req.title);
+        Ok(self.answer())
+    }
+
     async fn left_club(&mut self, _cx: &Cx, req: LeftClubReq) -> Result<(), Status> {
         if self.state.club_id == req.club_id {
             self.remember(0);
@@ -142,9 +162,20 @@ impl RoleActor {
         NamesClient::new(cx).claim(NameReq { name: rules::name_key(name), role_id }).await
     }
 
-    /// A copy: what is sent later must not change with the role.
+    /// A copy: what is sent later must not change with the role. What other services tell is left out.
     fn answer(&self) -> RoleRsp {
-        RoleRsp { role: Some((*self.state).clone()) }
+        let role = &*self.state;
+        let role = RoleState {
+            role_id: role.role_id.clone(),
+            name: role.name.clone(),
+            power: role.power,
+            logins: role.logins,
+            club_id: role.club_id,
+            #[cfg(feature = "next")]
+            title: role.title.clone(),
+            ..RoleState::default()
+        };
+        RoleRsp { role: Some(role) }
     }
 }
 

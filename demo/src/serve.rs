@@ -17,10 +17,12 @@ use crate::login::{AccountActor, Login, LoginConfig, PublicKeys};
 use crate::needs::Needs;
 use crate::online::OnlineActor;
 use crate::proto::club::{CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, ClubServer};
+use crate::proto::ledger::{LEDGER, LedgerServer};
 use crate::proto::login::{ACCOUNT, AccountServer};
 use crate::proto::online::{ONLINE, OnlineServer};
 use crate::proto::role::{NAMES, NamesServer, ROLE, RoleServer};
 use crate::proto::uid::{UID, UidServer};
+use crate::proto::wallet::{WALLET, WalletServer};
 use crate::role::{NameActor, RoleActor};
 use crate::uid::UidActor;
 
@@ -96,7 +98,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
     }
     if let Some(gate) = &gate {
         app = app.component(gate.clone());
-        needs.for_clients = Some((gate.clone(), vec![ROLE.name]));
+        needs.for_clients = Some((gate.clone(), vec![ROLE.name, LEDGER.name, WALLET.name]));
     }
     for part in &demo.serve {
         app = game(app, part);
@@ -112,7 +114,8 @@ pub fn app(config: Config) -> Result<App, StartError> {
 }
 
 /// One file may be for all processes: settings of parts that others serve are no mistake.
-fn share(config: &Config) -> Result<(), ConfigError> {
+pub(crate) fn share(config: &Config) -> Result<(), ConfigError> {
+    let _: DemoConfig = config.section("demo")?;
     let _: LoginConfig = config.section("login")?;
     let _: GateConfig = config.section("gate")?;
     let roles = [RoleActor::NAME, NameActor::NAME, ClubActor::NAME];
@@ -128,7 +131,7 @@ pub fn game(app: App, part: &str) -> App {
     match part {
         "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
         "role" => app
-            .actor::<RoleActor, _>(|a| a.serve(RoleServer))
+            .actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(LedgerServer).serve(WalletServer))
             .actor::<NameActor, _>(|a| a.serve(NamesServer)),
         "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),
         "clubrole" => app.table::<ClubRoleStateEntity>().serve(ClubRoleServer::new(ClubRoles)),

@@ -73,7 +73,7 @@ impl Bot {
     ) -> Result<Self, String> {
         let (client, events, role) = enter(world, number, login).await?;
         Ok(Self {
-            model: Model::new(&role, world.env.now()),
+            model: Model::new(&role),
             rng: StdRng::seed_from_u64(world.seed ^ u64::from(number)),
             world: Arc::clone(world),
             players: Arc::clone(players),
@@ -195,8 +195,7 @@ impl Bot {
         let now = env.now();
         world.board.back(&player, now);
         self.score.lost += now.min(end).saturating_duration_since(lost.at);
-        let save = Duration::from_millis(world.args.save_ms);
-        if let Err(why) = self.model.come_back(&role, lost.at, save, now) {
+        if let Err(why) = self.model.come_back(&role) {
             self.score.wrong(format!("bot {} came back: {why}", self.number));
         }
         Ok(())

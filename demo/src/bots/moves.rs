@@ -174,7 +174,4 @@ fn check(bot: &mut Bot, what: &str, rsp: RoleRsp) {
         // One mistake is counted once.
         (bot.model.name, bot.model.power) = (role.name, role.power);
     }
-    let save = std::time::Duration::from_millis(bot.world.args.save_ms);
-    let now = bot.world.env.now();
-    bot.model.answered(now, save);
 }

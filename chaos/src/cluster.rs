@@ -1,0 +1,183 @@
+//! The game as processes on this machine: a hub, roles, gates, and one for the rest, with wires between them.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
+use tokio::sync::Mutex;
+
+use crate::plan::Cast;
+use crate::process::Process;
+use crate::programs::Programs;
+use crate::wires::{WORLD, Wires};
+
+/// How long the start of a process may take.
+pub(crate) const READY_MAX: Duration = Duration::from_secs(60);
+/// How long it may take to end.
+pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(30);
+
+/// What a cluster consists of.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) roles: u32,
+    pub(crate) gates: u32,
+    /// Settings of all apps: `key=value`.
+    pub(crate) settings: Vec<String>,
+}
+
+/// A cluster that runs. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) cast: Cast,
+    pub(crate) wires: Wires,
+    /// By `func.inst`. Who holds one decides what happens to it.
+    pub(crate) processes: BTreeMap<String, Arc<Mutex<Process>>>,
+    /// Where players connect.
+    pub(crate) gates: Vec<String>,
+    /// Of the hub itself, without a wire.
+    pub(crate) hub: String,
+}
+
+impl Cluster {
+    /// Starts all, with their data and logs in `folder`, and waits until players can come. Tokens are of the keys in `keys`.
+    pub(crate) async fn start(
+        shape: &Shape,
+        programs: &Programs,
+        folder: &Path,
+        keys: &Path,
+    ) -> Result<Self> {
+        let wires = Wires::default();
+        let names = |func: &str, count| (1..=count).map(|inst| format!("{func}.{inst}")).collect();
+        let cast = Cast {
+            hub: "hub.1".into(),
+            roles: names("role", shape.roles),
+            gates: names("gate", shape.gates),
+            rest: "rest.1".into(),
+        };
+        let mut ports = Ports::new();
+        let hub = ports.free()?;
+        let hub_door = wires.door(&cast.hub, hub.clone()).await?;
+        let mut maker = Maker { shape, programs, folder, ports, wires: &wires, hub_door };
+        let mut processes = vec![maker.hub(&cast.hub, &hub)];
+        let rest = r#"["club", "clubrole", "uid", "online"]"#;
+        processes.push(maker.app(&cast.rest, rest, Vec::new()).await?);
+        for name in &cast.roles {
+            processes.push(maker.app(name, r#"["role"]"#, Vec::new()).await?);
+        }
+        let mut gates = Vec::new();
+        for name in &cast.gates {
+            let tcp = maker.ports.free()?;
+            let keys = keys.join("jwks.json");
+            let more = vec![
+                format!("gate.tcp={tcp}"),
+                "gate.websocket=127.0.0.1:0".into(),
+                format!("gate.jwt.keys={}", keys.display()),
+            ];
+            processes.push(maker.app(name, r#"["gate"]"#, more).await?);
+            gates.push(format!("tcp://{tcp}"));
+        }
+        let named = |process: Process| (process.name.clone(), Arc::new(Mutex::new(process)));
+        let processes = processes.into_iter().map(named).collect();
+        let cluster = Self { cast, wires, processes, gates, hub };
+        cluster.begin().await?;
+        Ok(cluster)
+    }
+
+    async fn begin(&self) -> Result<()> {
+        let mut hub = self.process(&self.cast.hub)?.lock().await;
+        hub.start()?;
+        hub.ready(READY_MAX).await?;
+        drop(hub);
+        let others = self.processes.iter().filter(|(name, _)| **name != self.cast.hub);
+        let start = others.map(|(_, process)| async {
+            let mut process = process.lock().await;
+            process.start()?;
+            process.ready(READY_MAX).await
+        });
+        try_join_all(start).await.map(drop)
+    }
+
+    pub(crate) fn process(&self, name: &str) -> Result<&Arc<Mutex<Process>>> {
+        self.processes.get(name).with_context(|| format!("there is no process {name}"))
+    }
+
+    /// Kills all that runs.
+    pub(crate) async fn end(self) {
+        for process in self.processes.into_values() {
+            process.lock().await.kill().await;
+        }
+    }
+}
+
+/// Makes processes that are not started yet.
+struct Maker<'a> {
+    shape: &'a Shape,
+    programs: &'a Programs,
+    folder: &'a Path,
+    ports: Ports,
+    wires: &'a Wires,
+    hub_door: String,
+}
+
+impl Maker<'_> {
+    fn hub(&self, name: &str, listen: &str) -> Process {
+        let args = [
+            format!("app.id={WORLD}{name}"),
+            format!("link.listen={listen}"),
+            "hub.data=./data/hub".into(),
+        ];
+        self.process(name, self.programs.hub.clone(), args.into())
+    }
+
+    async fn app(&mut self, name: &str, serve: &str, more: Vec<String>) -> Result<Process> {
+        let listen = self.ports.free()?;
+        let door = self.wires.door(name, listen.clone()).await?;
+        let hub = format!("hub://{}", self.hub_door);
+        let mut args = vec![
+            format!("app.id={WORLD}{name}"),
+            format!("app.discovery={hub}"),
+            format!("app.store={hub}"),
+            format!("app.leases={hub}"),
+            "app.workers=1".into(),
+            format!("demo.serve={serve}"),
+            format!("link.listen={listen}"),
+            format!("link.advertise={door}"),
+            "admin.listen=127.0.0.1:0".into(),
+            "log.level=info".into(),
+        ];
+        args.extend(more);
+        args.extend(self.shape.settings.iter().cloned());
+        Ok(self.process(name, self.programs.demo.clone(), args))
+    }
+
+    fn process(&self, name: &str, program: PathBuf, settings: Vec<String>) -> Process {
+        let args = settings.into_iter().map(|setting| format!("--set={setting}")).collect();
+        Process::new(name, program, args, self.folder.to_owned())
+    }
+}
+
+/// Ports of loopback that nobody has, and that connections are not given: those begin above these.
+struct Ports(u32);
+
+impl Ports {
+    /// Others that run at the same time begin elsewhere.
+    fn new() -> Self {
+        Self(std::process::id() * 97)
+    }
+
+    fn free(&mut self) -> Result<String> {
+        for _ in 0..20_000 {
+            self.0 = self.0.wrapping_add(1);
+            let address = format!("127.0.0.1:{}", 12_000 + self.0 % 20_000);
+            if TcpListener::bind(&address).is_ok() {
+                return Ok(address);
+            }
+        }
+        ensure!(false, "no port is free on loopback");
+        Ok(String::new())
+    }
+}

@@ -1,0 +1,95 @@
+//! Real processes, real faults: whether what the framework promises of owners holds when processes die, sleep, and lose each other.
+//!
+//! ```text
+//! cargo run --release -p chaos -- ownership --seconds 300 --seed 1
+//! cargo run --release -p chaos -- rolling
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `plan` | which faults come when, from the seed |
+//! | `faults` | does so |
+//! | `cluster`, `process`, `programs` | the game as processes |
+//! | `wires` | the connections between them, to be cut and delayed |
+//! | `player`, `line` | what is asked for, through the gates |
+//! | `history`, `checker` | what came of it, and what of that must not be |
+//! | `game` | a run from its beginning to its end |
+//! | `ownership`, `rolling` | the commands |
+
+#![cfg(unix)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real processes and real time; nothing here is simulated"
+)]
+
+mod checker;
+mod cluster;
+mod faults;
+mod game;
+mod history;
+mod line;
+mod ownership;
+mod plan;
+mod player;
+mod process;
+mod programs;
+mod rolling;
+mod wires;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+use ownership::OwnershipArgs;
+use rolling::RollingArgs;
+use tracing_subscriber::EnvFilter;
+
+/// Breaks a running game in every way that a machine room knows, and says what broke that must not.
+#[derive(Debug, Parser)]
+#[command(name = "chaos", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Whatever fails, each role has one owner whose writes count, and what is acked stays. Ends with 1 when that is not so, and
+    /// with 2 when too little has happened to say so.
+    Ownership(OwnershipArgs),
+    /// All apps of the game are restarted while it is played, one after the other, twice: the second time to a build with a column
+    /// and a method more. Ends with 1 when a call failed that a player could not just make again.
+    Rolling(RollingArgs),
+}
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let Args { command } = Args::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("no runtime")?.block_on(async {
+        let interrupted = tokio::signal::ctrl_c();
+        let done = async {
+            match command {
+                Command::Ownership(args) => ownership::run(args).await,
+                Command::Rolling(args) => rolling::run(args).await,
+            }
+        };
+        tokio::select! {
+            done = done => done,
+            _ = interrupted => bail!("interrupted"),
+        }
+    })
+}

@@ -1,0 +1,155 @@
+//! `chaos -- ownership`: whatever fails, each role has one owner whose writes count, and what is acked stays.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+use crate::checker::{Verdict, check};
+use crate::cluster::Shape;
+use crate::faults::{self, Tally};
+use crate::game::{Ended, Game, folder, write};
+use crate::plan::plan;
+use crate::programs::BuildArgs;
+
+/// What `ownership` is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OwnershipArgs {
+    /// How long everybody plays, in seconds.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    seconds: u64,
+    /// What goes wrong when, and what players do. Default: a random one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many play.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(2..=5_000))]
+    players: u64,
+    /// Apps that own roles.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=16))]
+    roles: u32,
+    /// Gates.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    gates: u32,
+    /// Between what a player asks for and what it asks for next, in ms at most.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pause_ms: u64,
+    /// A setting of all apps: key=value.
+    #[arg(long)]
+    set: Vec<String>,
+    #[command(flatten)]
+    build: BuildArgs,
+    /// Nothing goes wrong.
+    #[arg(long)]
+    calm: bool,
+    /// The folder with all logs stays, also when all is well.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs it, and prints the result as the last line.
+pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
+    let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
+    println!("seed={seed}");
+    let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
+    let players = usize::try_from(args.players)?;
+    let folder = folder()?;
+    let programs = args.build.programs(&folder.path().join("bin"))?;
+    let mut game = Game::begin(folder, &programs, &shape, players, args.pause_ms, seed).await?;
+    eprintln!("{} players are in the game; {} s of chaos begin", args.players, args.seconds);
+    let time = Duration::from_secs(args.seconds);
+    let begun = Instant::now();
+    let tally = Arc::new(Tally::new(game.folder.path(), begun)?);
+    let events = if args.calm { Vec::new() } else { plan(seed, time, &game.cluster.cast) };
+    let watch = tokio::spawn(faults::watch(Arc::clone(&game.cluster), Arc::clone(&tally)));
+    let (cluster, made) = (Arc::clone(&game.cluster), Arc::clone(&tally));
+    let faults = tokio::spawn(async move { faults::run(&cluster, events, &made).await });
+    let played = game.play(sleep(time)).await;
+    faults.await?;
+    eprintln!("all is well again; everybody looks once more");
+    let ended = match played {
+        Ok(()) => game.settle().await,
+        Err(error) => Err(error),
+    };
+    watch.abort();
+    let _aborted = watch.await;
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            let folder = game.end(true).await;
+            eprintln!("logs: {}", folder.unwrap_or_default().display());
+            return Err(error);
+        }
+    };
+    let verdict = check(&ended.histories, &ended.finals, ended.at);
+    let code = judge(&args, &verdict, &ended, &tally);
+    let is_bad = code != 0;
+    if is_bad {
+        write(game.folder.path(), &ended.histories)?;
+    }
+    if let Some(folder) = game.end(is_bad || args.keep).await {
+        eprintln!("logs: {}", folder.display());
+    }
+    print(&verdict, &ended, &tally);
+    Ok(ExitCode::from(code))
+}
+
+fn print(verdict: &Verdict, ended: &Ended, tally: &Tally) {
+    for why in &verdict.explained {
+        eprintln!("{why}");
+    }
+    let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    let Verdict { acked, unknown, not_run, refused, repeats, stale_reads, .. } = verdict;
+    println!(
+        "unknown={unknown} not_run={not_run} refused={refused} repeated={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads}",
+        count(&tally.delays),
+        count(&tally.ends),
+        ended.unserved,
+        ended.audit.pending,
+    );
+    println!(
+        "acked={acked} kills={} stops={} cuts={} moves={} lost={} duplicated={} stale_writes_accepted={} balance_error={} max_unavailable_ms={}",
+        count(&tally.kills),
+        count(&tally.stops),
+        count(&tally.cuts),
+        count(&tally.moves),
+        verdict.lost,
+        verdict.duplicated,
+        verdict.stale_writes,
+        ended.audit.error(),
+        verdict.unavailable.as_millis(),
+    );
+}
+
+/// 1: a promise was broken. 2: too little has happened to say so.
+fn judge(args: &OwnershipArgs, verdict: &Verdict, ended: &Ended, tally: &Tally) -> u8 {
+    let mut few = Vec::new();
+    let owed = args.players * args.seconds;
+    if verdict.acked < owed {
+        few.push(format!(
+            "{} acked, where {owed} were to be: one per player and second",
+            verdict.acked
+        ));
+    }
+    if !args.calm && tally.faults() < args.seconds / 6 {
+        few.push(format!("{} faults are less than one in 6 s", tally.faults()));
+    }
+    if !verdict.silent.is_empty() {
+        few.push(format!("nothing was ever acked to {}", verdict.silent.join(", ")));
+    }
+    for why in &few {
+        eprintln!("too little: {why}");
+    }
+    if ended.unserved > 0 {
+        eprintln!("{} players are not served any more", ended.unserved);
+    }
+    let is_broken = verdict.is_broken() || ended.audit.error() != 0 || ended.unserved > 0;
+    match (is_broken, few.is_empty()) {
+        (true, _) => 1,
+        (false, false) => 2,
+        (false, true) => 0,
+    }
+}

@@ -1,0 +1,76 @@
+//! The programs of the game: built as users build them, and copied, so that a later build does not change a run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+
+/// Where programs come from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BuildArgs {
+    /// Features of the demo that is built and run.
+    #[arg(long)]
+    features: Vec<String>,
+    /// A folder that has `demo` and `guildhall-hub` already: nothing is built.
+    #[arg(long, conflicts_with = "features")]
+    programs: Option<PathBuf>,
+}
+
+impl BuildArgs {
+    /// The programs, copied to `folder`, which is made.
+    pub(crate) fn programs(&self, folder: &Path) -> Result<Programs> {
+        match &self.programs {
+            Some(from) => Programs::take(from, folder),
+            None => Programs::build(folder, &self.features),
+        }
+    }
+}
+
+/// What runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) demo: PathBuf,
+    pub(crate) hub: PathBuf,
+}
+
+impl Programs {
+    /// Those that lie in a folder already, copied to another.
+    pub(crate) fn take(from: &Path, folder: &Path) -> Result<Self> {
+        Ok(Self {
+            hub: copy(&from.join("guildhall-hub"), folder)?,
+            demo: copy(&from.join("demo"), folder)?,
+        })
+    }
+
+    /// Builds them with these features of the demo, and copies them to `folder`, which is made.
+    pub(crate) fn build(folder: &Path, features: &[String]) -> Result<Self> {
+        let built = |package: &str, more: &[String]| copy(&build(package, more)?, folder);
+        let mut more = Vec::new();
+        if !features.is_empty() {
+            more = vec!["--features".to_owned(), features.join(",")];
+        }
+        Ok(Self { hub: built("guildhall-hub-server", &[])?, demo: built("demo", &more)? })
+    }
+}
+
+fn copy(program: &Path, folder: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(folder).context("make a folder for programs")?;
+    let to = folder.join(program.file_name().context("a program has a name")?);
+    std::fs::copy(program, &to).with_context(|| format!("copy {}", program.display()))?;
+    Ok(to)
+}
+
+fn build(package: &str, more: &[String]) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--quiet", "--message-format=json", "-p", package]);
+    command.args(more).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+    let output = command.output().context("start cargo")?;
+    ensure!(output.status.success(), "cargo cannot build {package}: {}", output.status);
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let program =
+        messages.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    let (program, _) = program.with_context(|| format!("cargo named no program of {package}"))?;
+    Ok(program.into())
+}

@@ -1,0 +1,23 @@
+//! What a role has done, one operation after the other: nothing that a game needs, all that a checker does.
+
+use guildhall::{Cx, Status};
+
+use super::RoleActor;
+use crate::proto::ledger::{AppendReq, AppendRsp, Ledger, LedgerError, ReadReq, ReadRsp};
+
+/// Operations of one role.
+pub const OPS_MAX: usize = 10_000;
+
+impl Ledger for RoleActor {
+    async fn append(&mut self, _cx: &Cx, req: AppendReq) -> Result<AppendRsp, Status> {
+        if self.state.ledger.len() >= OPS_MAX {
+            return Err(LedgerError::Full.into());
+        }
+        self.state.ledger_mut().push(req.op);
+        Ok(AppendRsp { place: self.state.ledger.len() as u64 })
+    }
+
+    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+        Ok(ReadRsp { ops: self.state.ledger.clone() })
+    }
+}
