@@ -107,3 +107,39 @@ fn answer(error: u32, body: Bytes) -> Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use guildhall_core::{Effect, Env};
+
+    use super::*;
+
+    #[test]
+    fn what_moves_is_all_that_was_known_and_a_row_has_the_durable_part() {
+        let now = Env::real().now();
+        let status = Status::new(Code::NotFound, "no").with_reason(1203).with_effect(Effect::Ran);
+        let record = |path: &[u64], answer: Answer, durable| {
+            encoded(path, &Record { method: 7, answer, durable, at: now })
+        };
+        let session = SessionRecords {
+            player: "ann".into(),
+            session: "s1".into(),
+            generation: 3,
+            answered: 2,
+            records: vec![
+                record(&[2], Ok(Bytes::from_static(b"reply")), true),
+                record(&[2, 0], Err(status), true),
+                record(&[3], Ok(Bytes::new()), false),
+            ],
+        };
+        let records = Records { commands: vec![session] };
+        let mut commands = Commands::default();
+        commands.take_in(Records::decode(&*records.encode_to_vec()).unwrap(), now);
+        assert_eq!(commands.all(), records);
+        assert!(commands.take_unsaved(&ActorConfig::default(), now).is_none(), "the row has them");
+        commands.not_saved();
+        let row = commands.take_unsaved(&ActorConfig::default(), now).unwrap();
+        let row = Commands::load([&row], now).unwrap().all();
+        assert_eq!(row.commands[0].records, records.commands[0].records[..2]);
+    }
+}

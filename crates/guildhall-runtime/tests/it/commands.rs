@@ -193,8 +193,9 @@ async fn the_command_that_deleted_its_entity_has_its_reply_again() {
     assert_eq!(earn(&ann.repeats(1), "ann", 5).await.unwrap(), 5);
     old.cx().env().kill();
     let new = app_named("dev.w1.room.2", &[], &store).await;
-    let ann = Client::of(&new);
+    let (ann, claims) = (Client::of(&new), store.claims());
     assert_eq!(earn(&ann.repeats(2), "ann", LEAVES).await.unwrap(), 0);
+    assert_eq!(store.claims(), claims + 1, "nothing answers that was not claimed");
     assert_eq!(earn(&ann.repeats(1), "ann", 5).await.unwrap(), 5);
     assert_eq!(earn(&ann.sends(3), "ann", 5).await.unwrap_err().code(), Code::NotFound);
     let claims = store.claims();
