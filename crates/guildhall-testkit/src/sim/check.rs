@@ -107,6 +107,12 @@ pub fn check<R: Outcome>(seeds: u32, scenario: impl AsyncFn(Sim) -> R) {
     say(&format!("{count} seeds in {took:.2} s: {rate:.1} seeds per second"));
 }
 
+/// The first seed from 1 to `seeds` with which a scenario fails: to show that it finds what was broken on purpose.
+pub fn first_failure<R: Outcome>(seeds: u32, scenario: impl AsyncFn(Sim) -> R) -> Option<u64> {
+    let fails = |seed: &u64| !matches!(run(*seed, &scenario).1, Ok(None));
+    (1..=u64::from(seeds)).find(fails)
+}
+
 /// Runs a scenario with one seed: what happened, to compare with another run.
 ///
 /// # Panics
