@@ -141,6 +141,15 @@ impl Cluster {
         }
     }
 
+    /// Uses another store from now on.
+    ///
+    /// # Panics
+    /// There are apps already.
+    pub fn use_store(&mut self, store: Arc<dyn Store>) {
+        assert!(self.members.is_empty(), "apps use the store that was there: {self:?}");
+        self.store = store;
+    }
+
     /// Starts an app on a new host. `build` adds its services; it is kept, so that [`Cluster::restart`] can call it again.
     ///
     /// # Errors

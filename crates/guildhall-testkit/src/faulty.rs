@@ -5,6 +5,7 @@ mod discovery;
 mod leases;
 mod store;
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,20 @@ impl SeamFaults {
     pub fn unsure(percent: u8) -> Self {
         let late = Duration::ZERO..Duration::from_secs(5);
         Self { unavailable: percent, unknown: percent, late, ..Self::default() }
+    }
+}
+
+/// Names what goes wrong, and nothing else.
+impl fmt::Display for SeamFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { away, delay, unavailable, unknown, late } = self;
+        if *away {
+            return f.write_str("away");
+        }
+        if !delay.is_empty() {
+            write!(f, "delay {delay:?} ")?;
+        }
+        write!(f, "unavailable {unavailable} % unknown {unknown} % late {late:?}")
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 pub use chaos::{Chaos, Fault};
-pub use check::{Outcome, check, trace_of};
+pub use check::{Outcome, check, first_failure, trace_of};
 
 use crate::Cluster;
 use crate::net::SimNet;

@@ -226,6 +226,10 @@ impl Ongoing {
 
 impl std::fmt::Display for Ongoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} {}", self.fault, self.apps.join(" "))
+        let apps = if self.apps.is_empty() { "all".to_owned() } else { self.apps.join(" ") };
+        match &self.fault {
+            Fault::Seam(seam, faults) => write!(f, "{seam:?} {faults} of {apps}"),
+            fault => write!(f, "{fault:?} of {apps}"),
+        }
     }
 }

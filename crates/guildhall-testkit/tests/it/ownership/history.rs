@@ -16,6 +16,7 @@ pub(super) enum Told {
 }
 
 /// How good reads must be.
+#[allow(dead_code, reason = "each is what some rules of ownership give")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reads {
     /// A read may show what will never be in the store.
