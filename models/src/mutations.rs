@@ -1,0 +1,1 @@
+//! One rule less: each finds what the rule is for.
