@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let want = std::env::args().nth(1).unwrap_or_default();
     let mut total = 0;
     let mut wrong = 0;
-    for s in scenarios::all().iter().filter(|s| s.name.contains(&want)) {
+    for s in scenarios::all().iter().chain(&mutations::all()).filter(|s| s.name.contains(&want)) {
         let found = search::run(s, 2);
         use std::io::Write; std::io::stdout().flush().unwrap();
         let surprises = found.surprises(s);

@@ -32,17 +32,20 @@ pub enum TakeBack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
     Always,
-    /// Also if the row is one version further than it should be, as after a write whose answer was lost.
-    OneOff,
-    /// If the row was not touched by anybody else.
+    /// Before its write in flight is answered: if the row is one version further, that must have been the write.
+    Guess,
+    /// If its writes are answered, and the claim is the only thing that has happened to the row since.
     Unchanged,
 }
 
 /// When a reply from memory looks at the lease's deadline (rules 25 and 26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadCheck {
+    /// When a timer fires, some time.
     Never,
+    /// When the call has come, before its state is read.
     BeforeReading,
+    /// Just before the reply is sent.
     AfterReading,
     /// Asks the store instead whether the row is still ours.
     Store,

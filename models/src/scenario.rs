@@ -119,7 +119,7 @@ pub fn protocol(name: &'static str) -> Scenario {
         claims_travel: false,
         transfers_travel: false,
         broken_clock: false,
-        last_epoch: 6,
+        last_epoch: 8,
         faults: Faults::default(),
         rules: Rules::default(),
     }

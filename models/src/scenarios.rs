@@ -31,8 +31,8 @@ fn takeovers() -> Vec<Scenario> {
         Scenario {
             broken_clock: true,
             commands: vec![add(0)],
-            faults: Faults { lapse: 1, pause: 1, loss: 1, ..none() },
-            ..protocol("takeover: pause, loss, broken clocks")
+            faults: Faults { lapse: 1, pause: 1, ..none() },
+            ..protocol("takeover: pause, broken clocks")
         },
         Scenario {
             faults: Faults { cut: 1, loss: 1, ..none() },
@@ -52,7 +52,8 @@ fn takeovers() -> Vec<Scenario> {
         },
         Scenario {
             broken_clock: true,
-            faults: Faults { reset: 1, lapse: 1, duplicate: 1, ..none() },
+            commands: vec![add(0)],
+            faults: Faults { reset: 1, lapse: 1, ..none() },
             ..protocol("takeover: epochs are lost")
         },
         Scenario {
@@ -99,6 +100,13 @@ fn moves() -> Vec<Scenario> {
             name: "move: three apps, the slot comes back",
             soft: 1,
             views: vec![[0, 0], [1, 1], [2, 2], [1, 1]],
+            ..three.clone()
+        },
+        Scenario {
+            name: "move: requests that name no holding, as views agree",
+            views: vec![[0, 0], [1, 1], [2, 2], [1, 1]],
+            faults: Faults { duplicate: 1, ..none() },
+            rules: Rules { names_the_holding: false, ..Rules::default() },
             ..three.clone()
         },
         Scenario {
@@ -184,8 +192,7 @@ fn suspensions() -> Vec<Scenario> {
             name: "suspension: somebody else was there",
             commands: vec![add(0), add(1)],
             views: vec![[0, 0], [1, 1], [0, 0]],
-            last_epoch: 7,
-            soft: 0,
+                        soft: 0,
             reaches: &[],
             faults: Faults { pause: 1, lapse: 1, ..none() },
             ..keeps.clone()
@@ -260,6 +267,12 @@ fn reads() -> Vec<Scenario> {
             broken_clock: true,
             faults: Faults { pause: 1, lapse: 1, ..none() },
             rules: Rules { read_check: ReadCheck::Store, ..Rules::default() },
+            ..reads.clone()
+        },
+        Scenario {
+            name: "read: the clock is looked at when the call has come",
+            faults: Faults { pause: 1, ..none() },
+            rules: Rules { read_check: ReadCheck::BeforeReading, ..Rules::default() },
             ..reads.clone()
         },
         Scenario {

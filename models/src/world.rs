@@ -118,8 +118,10 @@ pub struct App {
     /// The activation number of a claim that has no answer yet.
     pub claims: [Option<u8>; KEYS],
     pub parked: [Option<Parked>; SLOTS],
-    /// The largest epoch seen for an id, in grants or in rows.
+    /// The largest epoch that it has held of an id.
     pub largest: [Epoch; SLOTS],
+    /// The largest epoch that it was told of otherwise: by a row, or by who asked for the id.
+    pub told: [Epoch; SLOTS],
     /// Activation numbers given out in this life.
     pub activations: u8,
 }

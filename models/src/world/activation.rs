@@ -56,13 +56,14 @@ impl Scenario {
         if !self.rules.at_least {
             return;
         }
-        let largest = &mut w.app_mut(app).largest[slot as usize];
-        *largest = epoch.max(*largest);
+        let told = &mut w.app_mut(app).told[slot as usize];
+        *told = epoch.max(*told);
         self.give_back(w, app, slot);
     }
 
     pub(super) fn give_back(&self, w: &mut World, app: u8, slot: u8) {
-        if self.is_lawful(w, app, slot) {
+        // Rule 4: a grant that is not the present one is not given back.
+        if self.is_lawful(w, app, slot) || !self.rules.release_compares {
             w.leases[slot as usize].holding = None;
         }
         self.drop_slot(w, app, slot);
@@ -74,10 +75,7 @@ impl Scenario {
         // What is dropped here was changed by somebody else, or its claim was repeated.
         w.witness.disturbed |= suspended.is_some() && resumed.is_none();
         let actor = match resumed {
-            Some(actor) => {
-                w.witness.resumed |= actor.memory != 0;
-                Actor { token, version: row.version, stamp: row.stamp, ..actor }
-            }
+            Some(actor) => Self::go_on(w, actor, token, &row),
             None => self.fresh(w, key, token, &row),
         };
         w.witness.last[key as usize] = (token.epoch, actor.memory);
@@ -95,8 +93,27 @@ impl Scenario {
         let expected = actor.version + 1;
         match self.rules.resume {
             Resume::Unchanged => row.version == expected,
-            Resume::OneOff => row.version == expected || row.version == expected + 1,
+            Resume::Guess => {
+                let landed = expected + u8::from(actor.pending.is_some());
+                row.version == expected || row.version == landed
+            }
             Resume::Always => true,
+        }
+    }
+
+    /// The activation goes on under its new token. What a mutation has in flight is taken for done, or written again.
+    fn go_on(w: &mut World, actor: Actor, token: Token, row: &Row) -> Actor {
+        let done = row.version > actor.version + 1;
+        let commands = actor.pending.map_or(0, |pending| pending.commands);
+        w.witness.replied |= if done { commands } else { 0 };
+        w.witness.resumed |= actor.memory != 0;
+        Actor {
+            token,
+            version: row.version,
+            stamp: row.stamp,
+            pending: None,
+            waiting: actor.waiting | if done { 0 } else { commands },
+            ..actor
         }
     }
 

@@ -60,8 +60,11 @@ impl Scenario {
     }
 
     /// A keep-alive succeeds after all: the service has not let the session expire, so that nobody else was granted anything.
-    pub(super) fn revive(w: &mut World, app: u8) {
+    pub(super) fn revive(&self, w: &mut World, app: u8) {
         w.app_mut(app).session = true;
+        for key in 0..self.keys {
+            self.flush(w, app, key);
+        }
     }
 
     /// Rule 4: an expired session is opened anew, without what it held. Activations stay, suspended.

@@ -32,8 +32,9 @@ impl Scenario {
             Some(own) => own.from,
             None => None,
         };
-        let largest = w.app(app).largest[slot as usize];
-        let at_least = if self.rules.at_least && self.rules.says_largest { largest } else { 0 };
+        let me = w.app(app);
+        let held = if self.rules.says_largest { me.largest[slot as usize] } else { 0 };
+        let at_least = if self.rules.at_least { held.max(me.told[slot as usize]) } else { 0 };
         Some(grant(w, slot, (app, life), at_least, from))
     }
 

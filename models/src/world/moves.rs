@@ -13,7 +13,8 @@ pub(super) struct Asker {
 }
 
 impl Scenario {
-    /// Rule 16: the app that the view names asks the holder.
+    /// Rule 16: the app that the view names asks the holder. It says the largest epoch that it has **held**: one that it knows from
+    /// the holder's own row would make the holder give its grant back, and lose its memory.
     pub(super) fn ask(&self, w: &mut World, app: u8, slot: u8) {
         let Some(holding) = w.leases[slot as usize].holding else { return };
         let me = w.app(app);
@@ -34,8 +35,8 @@ impl Scenario {
         }
         // The service has lost epochs: both acquire anew.
         if held.epoch <= asker.largest {
-            let largest = &mut w.app_mut(me).largest[slot as usize];
-            *largest = asker.largest.max(*largest);
+            let told = &mut w.app_mut(me).told[slot as usize];
+            *told = asker.largest.max(*told);
             return self.give_back(w, me, slot);
         }
         if held.leaving.is_some() {

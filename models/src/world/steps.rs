@@ -2,7 +2,7 @@
 
 use super::moves::Asker;
 use super::{Actor, App, Held, Leaving, Message, World};
-use crate::rules::{Handover, ReadCheck};
+use crate::rules::{Handover, ReadCheck, Resume};
 use crate::scenario::Scenario;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -267,7 +267,9 @@ impl Scenario {
         let may_claim = match actor {
             None => held.leaving.is_none(),
             // Rule 6: the own write in flight is answered first.
-            Some(actor) => suspended && actor.pending.is_none(),
+            Some(actor) => {
+                suspended && (actor.pending.is_none() || self.rules.resume == Resume::Guess)
+            }
         };
         if may_claim && me.activations < 8 && self.is_unclaimed(w, app, key) {
             out.push(Step::Claim { app, key });
@@ -379,7 +381,7 @@ impl Scenario {
             }
             Step::Notice { app } => self.lapse(w, app),
             Step::Reopen { app } => Self::reopen(w, app),
-            Step::Revive { app } => Self::revive(w, app),
+            Step::Revive { app } => self.revive(w, app),
             Step::Renew { app } => self.renew(w, app),
             Step::Restart { app } => self.restart(w, app),
             Step::Resume { app } => w.app_mut(app).paused = false,
