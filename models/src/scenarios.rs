@@ -190,7 +190,6 @@ fn suspensions() -> Vec<Scenario> {
         },
         Scenario {
             name: "suspension: somebody else was there",
-            commands: vec![add(0), add(1)],
             views: vec![[0, 0], [1, 1], [0, 0]],
                         soft: 0,
             reaches: &[],
@@ -200,7 +199,7 @@ fn suspensions() -> Vec<Scenario> {
         Scenario {
             name: "suspension: cut off, broken clocks",
             broken_clock: true,
-            faults: Faults { cut: 1, lapse: 1, duplicate: 1, ..none() },
+            faults: Faults { cut: 1, lapse: 1, ..none() },
             ..keeps.clone()
         },
         Scenario {
@@ -208,7 +207,6 @@ fn suspensions() -> Vec<Scenario> {
             reads: true,
             soft: 0,
             reaches: &[],
-            commands: vec![add(0), add(1)],
             faults: Faults { pause: 1, lapse: 1, ..none() },
             ..keeps
         },

@@ -10,7 +10,7 @@ use std::time::Instant;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::scenario::Scenario;
-use crate::world::{STUCK, Step, World};
+use crate::world::{GOOD, REACHED, STUCK, Step, World};
 
 /// More states than any scenario has.
 const STATES_MAX: usize = 1_500_000;
@@ -26,6 +26,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// A clock is searched within a moment, and has no traces to show.
+    pub fn of_clock(states: usize, complete: bool) -> Self {
+        Self { states, seconds: 0.0, complete, traces: BTreeMap::new() }
+    }
+
     /// What is not as the scenario says.
     pub fn surprises(&self, scenario: &Scenario) -> Vec<String> {
         let has = |name: &str| self.traces.contains_key(name);
@@ -35,11 +40,10 @@ impl Found {
         if !scenario.finds.is_empty() {
             return missing(scenario.finds);
         }
-        let reaches = |name: &str| name.starts_with("reached");
-        let broken = self.traces.keys().filter(|name| !reaches(name));
+        let broken = self.traces.keys().filter(|name| !name.starts_with(REACHED));
         let mut wrong: Vec<String> = broken.map(|name| format!("does not hold: {name}")).collect();
         wrong.extend(missing(scenario.reaches));
-        wrong.extend(missing(&[crate::world::GOOD]));
+        wrong.extend(missing(&[GOOD]));
         if !self.complete {
             wrong.push(format!("more than {STATES_MAX} states"));
         }
@@ -54,9 +58,10 @@ pub fn run(scenario: &Scenario, threads: usize) -> Found {
         scenario.finds.iter().copied().filter(|name| *name != STUCK).collect();
     let mut found = Found { states: 0, seconds: 0.0, complete: true, traces: BTreeMap::new() };
     if scenario.finds.is_empty() || !always.is_empty() {
-        let until = match always.is_empty() {
-            true => HasDiscoveries::AnyFailures,
-            false => HasDiscoveries::AllOf(always.into_iter().collect()),
+        let until = if always.is_empty() {
+            HasDiscoveries::AnyFailures
+        } else {
+            HasDiscoveries::AllOf(always.into_iter().collect())
         };
         let checker = scenario.clone().checker().threads(threads).finish_when(until);
         let checker = checker.target_state_count(STATES_MAX).spawn_bfs().join();
@@ -84,7 +89,7 @@ fn now() -> Instant {
 }
 
 /// All states, and the steps between them that are no faults, backwards.
-pub struct Graph {
+struct Graph {
     /// Of each state the one that it was found from, and by which of its steps.
     parents: Vec<(u32, u16)>,
     good: Vec<bool>,
@@ -148,21 +153,6 @@ impl Graph {
         // What was not looked at says nothing.
         let stuck = reaches.iter().position(|reaches| !reaches).filter(|_| self.complete)?;
         Some(self.trace(scenario, stuck))
-    }
-
-    pub fn debug(scenario: &Scenario, trace: &[Step]) {
-        let mut w = scenario.init_states().remove(0);
-        for s in trace { if let Some(n) = scenario.next_state(&w, s.clone()) { w = n } }
-        println!("STUCK {w:#?}");
-        let mut known = std::collections::HashSet::new();
-        let mut open = VecDeque::from([w]);
-        let mut last = None;
-        while let Some(w) = open.pop_front() {
-            let mut steps = vec![]; scenario.actions(&w, &mut steps);
-            for s in steps { if s.is_fault() { continue } if let Some(n) = scenario.next_state(&w, s) { if known.insert(fingerprint(&n)) { open.push_back(n) } } }
-            last = Some(w);
-        }
-        println!("{} reachable; last {last:#?}", known.len());
     }
 
     fn trace(&self, scenario: &Scenario, mut at: usize) -> Vec<Step> {

@@ -17,7 +17,7 @@ mod writes;
 use crate::scenario::Faults;
 
 pub use properties::{
-    BACK, EFFECT, GOOD, LOST, MOVES, ONCE, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK, TWICE,
+    BACK, EFFECT, GOOD, LOST, MOVES, ONCE, REACHED, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK, TWICE,
 };
 pub use steps::Step;
 

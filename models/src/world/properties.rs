@@ -17,6 +17,8 @@ pub const EFFECT: &str = "a message goes out for a commit only";
 pub const MOVES: &str = "a slot moves when its target changes, and not otherwise";
 /// Not of stateright: see `search`.
 pub const STUCK: &str = "the good end stays in reach";
+/// What is to be reached is named so.
+pub const REACHED: &str = "reached: ";
 pub const GOOD: &str = "reached: the good end";
 pub const RESUMED: &str = "reached: memory kept over a suspension";
 

@@ -160,7 +160,10 @@ impl Scenario {
                     self.steps_of_leaving(w, (app, slot), held, leaving, out);
                 }
             }
-            None if me.session && !me.cut => self.steps_of_seeker(w, app, slot, out),
+            // Who has no session is told so when it asks, and opens one first.
+            None if me.session && !me.cut && w.has_session(app, me.life) => {
+                self.steps_of_seeker(w, app, slot, out);
+            }
             None => {}
         }
     }
