@@ -42,10 +42,28 @@ pub enum Event {
 }
 
 pub const CLOCKS: [Clock; 4] = [
-    Clock { name: "clock: from the sending, with a margin", from_sending: true, margin: 1, stops: false, holds: true },
-    Clock { name: "clock: from the answer's arrival", from_sending: false, margin: 1, stops: false, holds: false },
+    Clock {
+        name: "clock: from the sending, with a margin",
+        from_sending: true,
+        margin: 1,
+        stops: false,
+        holds: true,
+    },
+    Clock {
+        name: "clock: from the answer's arrival",
+        from_sending: false,
+        margin: 1,
+        stops: false,
+        holds: false,
+    },
     Clock { name: "clock: no margin", from_sending: true, margin: 0, stops: false, holds: false },
-    Clock { name: "clock: stops during a suspend", from_sending: true, margin: 1, stops: true, holds: false },
+    Clock {
+        name: "clock: stops during a suspend",
+        from_sending: true,
+        margin: 1,
+        stops: true,
+        holds: false,
+    },
 ];
 
 impl Clock {
@@ -62,7 +80,15 @@ impl Model for Clock {
 
     fn init_states(&self) -> Vec<Times> {
         let deadline = 2 * TTL - self.margin;
-        vec![Times { now: TTL, own: TTL, missed: 0, sent: None, answered: None, expiry: 2 * TTL, deadline }]
+        vec![Times {
+            now: TTL,
+            own: TTL,
+            missed: 0,
+            sent: None,
+            answered: None,
+            expiry: 2 * TTL,
+            deadline,
+        }]
     }
 
     fn actions(&self, t: &Times, out: &mut Vec<Event>) {

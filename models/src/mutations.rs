@@ -3,9 +3,7 @@
 use crate::rules::{Batch, Claim, Handover, ReadCheck, Records, Resume, Rules, TakeBack};
 use crate::scenario::{Command, Does, Faults, Scenario, add, protocol};
 use crate::scenarios::{calls, nested, none, posts};
-use crate::world::{
-    BACK, EFFECT, LOST, MOVES, ONCE, READ, SEQUENCE, SOFT, STALE, STUCK, TWICE,
-};
+use crate::world::{BACK, EFFECT, LOST, MOVES, ONCE, READ, SEQUENCE, SOFT, STALE, STUCK, TWICE};
 
 pub fn all() -> Vec<Scenario> {
     let mut all = rows();
@@ -91,7 +89,12 @@ fn rows() -> Vec<Scenario> {
             name: "rule 8: no activation in the token, no version",
             finds: &[SEQUENCE],
             faults: Faults { panic: 1, ..none() },
-            rules: Rules { activation_in_token: false, claim_once: false, version: false, ..rules() },
+            rules: Rules {
+                activation_in_token: false,
+                claim_once: false,
+                version: false,
+                ..rules()
+            },
             ..alone()
         },
         Scenario {
@@ -128,11 +131,8 @@ fn rows() -> Vec<Scenario> {
 }
 
 fn tombstones_and_batches() -> Vec<Scenario> {
-    let absent = Scenario {
-        absent: true,
-        rules: Rules { tombstones: false, ..rules() },
-        ..protocol("")
-    };
+    let absent =
+        Scenario { absent: true, rules: Rules { tombstones: false, ..rules() }, ..protocol("") };
     let deleted = Command { does: Does::Delete, ..add(1) };
     vec![
         Scenario {
@@ -236,12 +236,7 @@ fn lost_epochs() -> Vec<Scenario> {
             finds: &[LOST],
             broken_clock: true,
             faults: Faults { reset: 1, lapse: 1, ..none() },
-            rules: Rules {
-                claim: Claim::EpochOnly,
-                version: false,
-                at_least: false,
-                ..rules()
-            },
+            rules: Rules { claim: Claim::EpochOnly, version: false, at_least: false, ..rules() },
             ..protocol("")
         },
         Scenario {

@@ -41,7 +41,7 @@ pub struct Faults {
     pub loss: u8,
     /// The lease service forgets epochs and holders.
     pub reset: u8,
-    /// A move is given up before its time.
+    /// A move, or the answer to a claim, is given up before its time.
     pub abort: u8,
 }
 
@@ -174,7 +174,9 @@ impl Scenario {
         let some: Vec<String> = named
             .iter()
             .filter(|(_, times)| *times > 0)
-            .map(|(name, times)| if *times > 1 { format!("{times} {name}") } else { (*name).into() })
+            .map(
+                |(name, times)| if *times > 1 { format!("{times} {name}") } else { (*name).into() },
+            )
             .collect();
         if some.is_empty() { "none".into() } else { some.join(", ") }
     }

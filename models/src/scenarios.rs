@@ -46,9 +46,16 @@ fn takeovers() -> Vec<Scenario> {
         },
         Scenario {
             claims_travel: true,
-            faults: Faults { crash: 1, loss: 1, duplicate: 1, ..none() },
+            faults: Faults { crash: 1, loss: 1, duplicate: 1, abort: 1, ..none() },
             commands: vec![add(0)],
             ..protocol("takeover: claims are late, twice, lost")
+        },
+        Scenario {
+            claims_travel: true,
+            faults: Faults { crash: 1, loss: 1, abort: 1, ..none() },
+            commands: vec![add(0)],
+            rules: Rules { claim_once: false, ..Rules::default() },
+            ..protocol("takeover: late claims that count each, none sent twice")
         },
         Scenario {
             broken_clock: true,
@@ -136,7 +143,12 @@ fn crossings() -> Vec<Scenario> {
         ..protocol("")
     };
     vec![
-        Scenario { name: "crossing: two slots change places, a call between them", soft: 0, quick: true, ..two.clone() },
+        Scenario {
+            name: "crossing: two slots change places, a call between them",
+            soft: 0,
+            quick: true,
+            ..two.clone()
+        },
         Scenario {
             name: "crossing: calls both ways",
             commands: vec![calls(0, 0, 2), calls(1, 1, 3), nested(1), nested(0)],
@@ -184,14 +196,13 @@ fn suspensions() -> Vec<Scenario> {
         Scenario {
             name: "suspension: loss, late claims",
             claims_travel: true,
-            views: vec![[0, 0], [1, 1]],
-            faults: Faults { lapse: 1, loss: 1, ..none() },
+            faults: Faults { lapse: 1, loss: 1, duplicate: 1, abort: 1, ..none() },
             ..keeps.clone()
         },
         Scenario {
             name: "suspension: somebody else was there",
             views: vec![[0, 0], [1, 1], [0, 0]],
-                        soft: 0,
+            soft: 0,
             reaches: &[],
             faults: Faults { pause: 1, lapse: 1, ..none() },
             ..keeps.clone()
@@ -283,10 +294,7 @@ fn reads() -> Vec<Scenario> {
 }
 
 fn rows() -> Vec<Scenario> {
-    let redo = Scenario {
-        rules: Rules { batch: Batch::Redo, ..Rules::default() },
-        ..protocol("")
-    };
+    let redo = Scenario { rules: Rules { batch: Batch::Redo, ..Rules::default() }, ..protocol("") };
     vec![
         Scenario {
             absent: true,
@@ -362,5 +370,15 @@ pub const fn nested(key: u8) -> Command {
 }
 
 pub const fn none() -> Faults {
-    Faults { crash: 0, pause: 0, cut: 0, lapse: 0, panic: 0, duplicate: 0, loss: 0, reset: 0, abort: 0 }
+    Faults {
+        crash: 0,
+        pause: 0,
+        cut: 0,
+        lapse: 0,
+        panic: 0,
+        duplicate: 0,
+        loss: 0,
+        reset: 0,
+        abort: 0,
+    }
 }

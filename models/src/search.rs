@@ -35,7 +35,11 @@ impl Found {
     pub fn surprises(&self, scenario: &Scenario) -> Vec<String> {
         let has = |name: &str| self.traces.contains_key(name);
         let missing = |names: &[&'static str]| -> Vec<String> {
-            names.iter().filter(|name| !has(name)).map(|name| format!("not found: {name}")).collect()
+            names
+                .iter()
+                .filter(|name| !has(name))
+                .map(|name| format!("not found: {name}"))
+                .collect()
         };
         if !scenario.finds.is_empty() {
             return missing(scenario.finds);
@@ -100,7 +104,8 @@ struct Graph {
 
 impl Graph {
     fn of(scenario: &Scenario) -> Self {
-        let mut graph = Self { parents: Vec::new(), good: Vec::new(), edges: Vec::new(), complete: true };
+        let mut graph =
+            Self { parents: Vec::new(), good: Vec::new(), edges: Vec::new(), complete: true };
         let mut known: HashMap<u64, u32, Hashed> = HashMap::default();
         let mut open: VecDeque<(u32, World)> = VecDeque::new();
         for w in scenario.init_states() {

@@ -3,6 +3,7 @@
 //! The steps are methods of [`Scenario`](crate::scenario::Scenario), which knows the rules: each file below has those of one part.
 
 mod activation;
+mod effects;
 mod faults;
 mod grants;
 mod leases;
@@ -17,7 +18,8 @@ mod writes;
 use crate::scenario::Faults;
 
 pub use properties::{
-    BACK, EFFECT, GOOD, LOST, MOVES, ONCE, REACHED, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK, TWICE,
+    BACK, EFFECT, GOOD, LOST, MOVES, ONCE, REACHED, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK,
+    TWICE,
 };
 pub use steps::Step;
 
@@ -210,19 +212,66 @@ pub struct Write {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Message {
-    Claim { key: u8, token: Token },
+    Claim {
+        key: u8,
+        token: Token,
+    },
     /// The row, or the epoch of the row that refused.
-    Claimed { key: u8, token: Token, row: Result<Row, Epoch> },
+    Claimed {
+        key: u8,
+        token: Token,
+        row: Result<Row, Epoch>,
+    },
     Write(Write),
-    Written { key: u8, token: Token, base: u8, commands: Commands, done: bool },
+    Written {
+        key: u8,
+        token: Token,
+        base: u8,
+        commands: Commands,
+        done: bool,
+    },
     /// Rule 16.
-    Move { slot: u8, from: u8, life: u8, to: u8, epoch: Epoch, largest: Epoch },
+    Move {
+        slot: u8,
+        from: u8,
+        life: u8,
+        to: u8,
+        epoch: Epoch,
+        largest: Epoch,
+    },
     /// Rule 19; in the old handover the answer.
-    Offer { slot: u8, from: u8, to: u8, life: u8, payload: Parked },
-    Acknowledged { slot: u8, to: u8, of: Origin },
-    Transfer { slot: u8, from: u8, life: u8, of: Origin, to: u8, to_life: u8 },
-    Transferred { slot: u8, to: u8, of: Origin, done: Transferred },
-    Release { slot: u8, app: u8, life: u8, epoch: Epoch },
+    Offer {
+        slot: u8,
+        from: u8,
+        to: u8,
+        life: u8,
+        payload: Parked,
+    },
+    Acknowledged {
+        slot: u8,
+        to: u8,
+        of: Origin,
+    },
+    Transfer {
+        slot: u8,
+        from: u8,
+        life: u8,
+        of: Origin,
+        to: u8,
+        to_life: u8,
+    },
+    Transferred {
+        slot: u8,
+        to: u8,
+        of: Origin,
+        done: Transferred,
+    },
+    Release {
+        slot: u8,
+        app: u8,
+        life: u8,
+        epoch: Epoch,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

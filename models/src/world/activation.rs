@@ -9,7 +9,8 @@ impl Scenario {
     pub(super) fn is_active(&self, w: &World, app: u8, key: u8) -> bool {
         let slot = self.slot_of[key as usize];
         let epoch = w.held(app, slot).map(|held| held.epoch);
-        w.app(app).session && w.actor(app, key).is_some_and(|actor| Some(actor.token.epoch) == epoch)
+        w.app(app).session
+            && w.actor(app, key).is_some_and(|actor| Some(actor.token.epoch) == epoch)
     }
 
     pub(super) fn is_suspended(&self, w: &World, app: u8, key: u8) -> bool {

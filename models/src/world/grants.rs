@@ -35,7 +35,8 @@ impl Scenario {
         let app = w.app_mut(app);
         let parked = app.parked[slot as usize].take();
         // Rule 21: only what the grant names; in every other case it is thrown away.
-        let named = |of| grant.from == Some(of) && (grant.epoch > known || !self.rules.offer_is_newer);
+        let named =
+            |of| grant.from == Some(of) && (grant.epoch > known || !self.rules.offer_is_newer);
         let unused = parked.filter(|parked| !self.rules.payload_of_grant || named(parked.of));
         app.slots[slot as usize] =
             Some(Held { epoch: grant.epoch, offers: 0, leaving: None, unused: unused.or(kept) });

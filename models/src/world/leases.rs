@@ -70,13 +70,7 @@ impl Scenario {
 }
 
 /// Rules 2 and 3: an epoch above all earlier ones.
-fn grant(
-    w: &mut World,
-    slot: u8,
-    to: (u8, u8),
-    at_least: Epoch,
-    from: Option<Origin>,
-) -> Holding {
+fn grant(w: &mut World, slot: u8, to: (u8, u8), at_least: Epoch, from: Option<Origin>) -> Holding {
     let lease = &mut w.leases[slot as usize];
     lease.counter = lease.counter.max(at_least) + 1;
     let holding = Holding { app: to.0, life: to.1, epoch: lease.counter, from };

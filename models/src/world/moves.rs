@@ -26,7 +26,8 @@ impl Scenario {
     /// Rule 17: the holder obeys only if its own view agrees, and the holding is the present one.
     pub(super) fn asked(&self, w: &mut World, me: u8, slot: u8, asker: Asker, of: Epoch) {
         let Some(held) = w.held(me, slot).copied() else { return };
-        if !w.app(me).session || self.rules.own_view_agrees && self.target(w.app(me).view, slot) != asker.app
+        if !w.app(me).session
+            || self.rules.own_view_agrees && self.target(w.app(me).view, slot) != asker.app
         {
             return;
         }

@@ -80,7 +80,9 @@ impl Scenario {
         }
         if !self.absent {
             let fields = Fields { exists: true, ..Fields::default() };
-            w.rows = [Row { version: 1, stamp: 1, fields, token: Token::default(), ..Row::default() }; KEYS];
+            w.rows =
+                [Row { version: 1, stamp: 1, fields, token: Token::default(), ..Row::default() };
+                    KEYS];
         }
         if self.owned {
             let at_once = Self { claims_travel: false, ..self.clone() };
@@ -136,9 +138,8 @@ impl Scenario {
         w.view == last
             && self.indices().all(|c| w.witness.replied & bit(c) != 0)
             && (0..self.slots).all(owned)
-            && (0..self.keys).all(|key| {
-                self.is_active(w, self.target(last, self.slot_of[key as usize]), key)
-            })
+            && (0..self.keys)
+                .all(|key| self.is_active(w, self.target(last, self.slot_of[key as usize]), key))
     }
 
     /// The witness looks at every state: who serves lawfully has all non-durable changes, as long as no fault may have cost some.
@@ -151,7 +152,9 @@ impl Scenario {
                 let serves = self.is_lawful(w, app, self.slot_of[key as usize]);
                 if serves && self.is_active(w, app, key) {
                     let soft = w.witness.soft[key as usize];
-                    let all = w.actor(app, key).is_some_and(|a| a.memory == soft && a.fields.soft == soft);
+                    let all = w
+                        .actor(app, key)
+                        .is_some_and(|a| a.memory == soft && a.fields.soft == soft);
                     w.witness.soft_lost |= !all;
                 }
             }

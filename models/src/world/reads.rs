@@ -27,9 +27,9 @@ impl Scenario {
     /// Rule 24: the reply waits for the commit of what it saw.
     pub(super) fn may_end_read(&self, w: &World, app: u8, key: u8) -> bool {
         w.actor(app, key).is_some_and(|actor| {
-            actor.read.is_some_and(|read| {
-                !self.rules.read_waits || read.shows & actor.uncommitted() == 0
-            })
+            actor
+                .read
+                .is_some_and(|read| !self.rules.read_waits || read.shows & actor.uncommitted() == 0)
         })
     }
 

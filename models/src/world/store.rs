@@ -59,9 +59,8 @@ impl Scenario {
             let other = self.rules.version && !write.create && row.version != write.base;
             if fenced || other {
                 // Rule 10: the writer's token and exactly the next version mean that the write is there.
-                let repeated = self.rules.version
-                    && row.token == write.token
-                    && row.version == write.base + 1;
+                let repeated =
+                    self.rules.version && row.token == write.token && row.version == write.base + 1;
                 return w.send(answer(repeated));
             }
             if !self.rules.one_statement {

@@ -112,7 +112,8 @@ impl Scenario {
         }
         if let Does::Post(message) = does {
             // Rule 27: the message is committed with the state, and goes out after it.
-            let kept = if self.rules.outbox_in_row { &mut fields.outbox } else { &mut actor.outbox };
+            let kept =
+                if self.rules.outbox_in_row { &mut fields.outbox } else { &mut actor.outbox };
             *kept |= bit(message);
             if !self.rules.outbox_after_commit {
                 w.witness.called |= bit(message);
