@@ -46,7 +46,7 @@ fn takeovers() -> Vec<Scenario> {
         },
         Scenario {
             claims_travel: true,
-            faults: Faults { crash: 1, loss: 1, duplicate: 1, abort: 1, ..none() },
+            faults: Faults { crash: 1, loss: 1, duplicate: 1, ..none() },
             commands: vec![add(0)],
             ..protocol("takeover: claims are late, twice, lost")
         },
@@ -196,7 +196,7 @@ fn suspensions() -> Vec<Scenario> {
         Scenario {
             name: "suspension: loss, late claims",
             claims_travel: true,
-            faults: Faults { lapse: 1, loss: 1, duplicate: 1, abort: 1, ..none() },
+            faults: Faults { lapse: 1, loss: 1, abort: 1, ..none() },
             ..keeps.clone()
         },
         Scenario {
@@ -237,7 +237,7 @@ fn transfers() -> Vec<Scenario> {
         },
         Scenario {
             name: "transfer: late, twice, given up",
-            faults: Faults { duplicate: 1, abort: 1, lapse: 1, ..none() },
+            faults: Faults { duplicate: 1, abort: 1, ..none() },
             ..late.clone()
         },
         Scenario {
