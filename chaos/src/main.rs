@@ -16,7 +16,6 @@
 //! | `game` | a run from its beginning to its end |
 //! | `ownership`, `rolling` | the commands |
 
-#![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(
     clippy::disallowed_methods,
@@ -43,6 +42,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 use ownership::OwnershipArgs;
 use rolling::RollingArgs;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Breaks a running game in every way that a machine room knows, and says what broke that must not.
@@ -80,7 +80,8 @@ fn run() -> Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("no runtime")?.block_on(async {
-        let interrupted = tokio::signal::ctrl_c();
+        // Whatever ends this ends all that it has started.
+        let mut told = signal(SignalKind::terminate()).context("no signals")?;
         let done = async {
             match command {
                 Command::Ownership(args) => ownership::run(args).await,
@@ -89,7 +90,8 @@ fn run() -> Result<ExitCode> {
         };
         tokio::select! {
             done = done => done,
-            _ = interrupted => bail!("interrupted"),
+            _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            _ = told.recv() => bail!("told to end"),
         }
     })
 }

@@ -104,7 +104,7 @@ fn print(verdict: &Verdict, ended: &Ended, tally: &Tally) {
     let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
     let Verdict { acked, unknown, not_run, refused, repeats, stale_reads, .. } = verdict;
     println!(
-        "unknown={unknown} not_run={not_run} refused={refused} repeated={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads}",
+        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads}",
         count(&tally.delays),
         count(&tally.ends),
         ended.unserved,

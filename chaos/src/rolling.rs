@@ -118,7 +118,7 @@ fn print(verdict: &Verdict, failed: u64, balance_error: i64) {
     let Verdict { acked, refused, repeats, lost, duplicated, stale_writes, stale_reads, .. } =
         verdict;
     println!(
-        "acked={acked} refused={refused} failed={failed} repeated={repeats} lost={lost} duplicated={duplicated} stale_writes_accepted={stale_writes} stale_reads={stale_reads} balance_error={balance_error} max_unavailable_ms={}",
+        "acked={acked} refused={refused} failed={failed} retried={repeats} lost={lost} duplicated={duplicated} stale_writes_accepted={stale_writes} stale_reads={stale_reads} balance_error={balance_error} max_unavailable_ms={}",
         verdict.unavailable.as_millis(),
     );
 }

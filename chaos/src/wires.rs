@@ -13,12 +13,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::plan::Way;
 
 /// What begins the id of each process.
 pub(crate) const WORLD: &str = "demo.w1.";
 
+/// How long the other way stays open when one has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes that are moved at a time.
 const CHUNK: usize = 64 << 10;
 
@@ -119,10 +122,13 @@ impl Wires {
         let _ = (came.set_nodelay(true), there.set_nodelay(true));
         let (came_in, came_out) = came.into_split();
         let (there_in, there_out) = there.into_split();
-        let ends = Arc::new(Ends { wires: self, from: OnceLock::new(), to });
+        let ends = Ends { wires: self, from: OnceLock::new(), to };
+        let mut forth = std::pin::pin!(ends.pump(came_in, there_out, true));
+        let mut back = std::pin::pin!(ends.pump(there_in, came_out, false));
+        // What one side has said before it ended is still told to the other.
         tokio::select! {
-            () = Arc::clone(&ends).forth(came_in, there_out) => {}
-            () = ends.back(there_in, came_out) => {}
+            () = &mut forth => drop(timeout(LAST_WORDS, back).await),
+            () = &mut back => drop(timeout(LAST_WORDS, forth).await),
         }
     }
 }
@@ -144,14 +150,6 @@ struct Ends {
 }
 
 impl Ends {
-    async fn forth(self: Arc<Self>, from: OwnedReadHalf, to: OwnedWriteHalf) {
-        self.pump(from, to, true).await;
-    }
-
-    async fn back(self: Arc<Self>, from: OwnedReadHalf, to: OwnedWriteHalf) {
-        self.pump(from, to, false).await;
-    }
-
     /// Moves bytes until one side ends.
     async fn pump(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, forth: bool) {
         let mut changes = self.wires.0.changes.subscribe();
@@ -166,7 +164,11 @@ impl Ends {
                     continue;
                 }
             };
-            let Ok(length @ 1..) = read else { return };
+            let Ok(length @ 1..) = read else {
+                // The other side hears that there is no more.
+                let _gone = to.shutdown().await;
+                return;
+            };
             let bytes = &chunk[..length];
             if forth && self.from.get().is_none() {
                 self.from.get_or_init(|| speaker(bytes).unwrap_or_default());
@@ -232,7 +234,7 @@ mod tests {
         other.write_all(b"back").await.unwrap();
         one.write_all(b"forth").await.unwrap();
         other.read_exact(&mut read[..5]).await.unwrap();
-        let waits = tokio::time::timeout(Duration::from_millis(50), one.read(&mut read)).await;
+        let waits = timeout(Duration::from_millis(50), one.read(&mut read)).await;
         assert!(waits.is_err());
         drop(held);
         one.read_exact(&mut read[..4]).await.unwrap();

@@ -1,3 +1,5 @@
+//! Histories made by hand, good and bad.
+
 use super::*;
 
 /// A player whose things take 10 ms each, one after the other.

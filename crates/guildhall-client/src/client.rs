@@ -67,7 +67,8 @@ impl Client {
     ///
     /// # Errors
     /// The gate's or the method's own status. From the client itself: `OVERLOADED` and `TOO_LARGE` (`NotRun`); `LOST`, with
-    /// `NotRun` unless the call was handed to the socket; `EXPIRED` and `BAD_REPLY`; `KICKED` and `CANCELLED` when the client
+    /// `NotRun` unless the call was handed to the socket of a gate that has not said that it goes away; `EXPIRED` and `BAD_REPLY`;
+    /// `KICKED` and `CANCELLED` when the client
     /// is over.
     ///
     /// # Cancel safety

@@ -190,7 +190,7 @@ impl Commands {
         state.down = None;
     }
 
-    /// There is no connection: fails the calls that wait, and from now on all others.
+    /// There is no connection: fails the calls that wait, and from now on all others. With a `NotRun` status none of them ran.
     pub(crate) fn down(&self, status: &Status) {
         let mut state = self.state.lock();
         state.down = Some(status.clone());
@@ -198,8 +198,10 @@ impl Commands {
         let handed = state.handed;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
+        let none_ran = status.effect() == Effect::NotRun;
         for waiting in waiting.into_values() {
-            let effect = if waiting.end <= handed { Effect::MayHaveRun } else { Effect::NotRun };
+            let may_have_run = waiting.end <= handed && !none_ran;
+            let effect = if may_have_run { Effect::MayHaveRun } else { Effect::NotRun };
             let _dropped = waiting.reply.send(Err(status.clone().with_effect(effect)));
         }
     }

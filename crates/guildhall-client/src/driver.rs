@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, Effect, Status};
 use guildhall_wire::Kick;
 
 use crate::commands::Commands;
@@ -74,7 +74,11 @@ impl End {
     fn lost(&self, gate: &Gate, lost: Lost) {
         tracing::info!(gate = gate.name, %lost, "the connection ended");
         let why = format!("the connection to {} ended: {lost}", gate.name);
-        self.commands.down(&Status::new(Code::Unavailable, why).with_reason(reason::LOST));
+        let status = Status::new(Code::Unavailable, why).with_reason(reason::LOST);
+        // A gate says so when it has answered all that it has taken, and then takes nothing more.
+        let none_ran = matches!(&lost, Lost::Ended(end) if end.reason() == reason::GOING_AWAY);
+        let effect = if none_ran { Effect::NotRun } else { Effect::MayHaveRun };
+        self.commands.down(&status.with_effect(effect));
         self.events.put(Event::Lost(lost));
     }
 

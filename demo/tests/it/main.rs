@@ -13,3 +13,4 @@ mod processes;
 mod program;
 mod roles;
 mod town;
+mod wallets;

@@ -144,6 +144,23 @@ fn bots_notice_a_server_that_forgets() {
     assert!(printed.contains(" was answered"), "{printed}");
 }
 
+#[tokio::test]
+async fn the_auditor_finds_all_the_money_in_a_store() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for name in ["ada", "bob"] {
+        let (client, _events) = player(&place, &place.tcp(), name).await;
+        register(&client, name).await.unwrap();
+    }
+    server.signal("-TERM");
+    assert_eq!(server.finish().0.code(), Some(0));
+    let audit = [place.settings(&[]), vec!["audit".into()]].concat();
+    let (status, printed) = Program::start(place.folder.path(), &audit).finish();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    let found = "roles=2 granted=2000 balances=2000 on_the_way=0 pending=0 error=0";
+    assert!(printed.contains(found), "{printed}");
+}
+
 /// Copies all files of a folder, and of those in it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

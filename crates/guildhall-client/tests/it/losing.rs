@@ -29,6 +29,21 @@ async fn a_lost_connection_fails_the_calls_that_wait_at_once() {
 }
 
 #[tokio::test]
+async fn a_call_that_a_gate_has_not_answered_when_it_goes_away_has_not_run() {
+    for transport in BOTH {
+        let mut pair = pair(transport).await;
+        let client = pair.client.clone();
+        let waiting = spawn(async move { say(&client, "Ada").await });
+        pair.peer.call().await;
+        let going = error(0, Code::Unavailable, reason::GOING_AWAY, "bye", Effect::NotRun);
+        pair.peer.send(&[going]).await;
+        let failed = waiting.await.unwrap();
+        assert_eq!(parts(&failed), (Code::Unavailable, reason::LOST, Effect::NotRun));
+        assert!(matches!(event(&mut pair.events).await, Event::Lost(Lost::Ended(_))));
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_was_not_handed_to_the_socket_has_not_run() {
     for transport in BOTH {
         let packet = 1 << 20;
