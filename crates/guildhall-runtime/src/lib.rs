@@ -68,6 +68,7 @@ pub use lane::{ServiceConfig, Turn};
 pub use limits::{BreakerConfig, LimitConfig, RateConfig, Trip};
 pub use log::{LogConfig, LogControl};
 pub use mesh::{MeshChanges, RouteConfig, RouteRuleConfig};
+pub use ownership::{Held, Lease, Lost};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

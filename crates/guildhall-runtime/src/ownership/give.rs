@@ -5,18 +5,20 @@ use std::sync::Arc;
 use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Transferred};
 use guildhall_core::store::Holder;
 
+use super::handover::Handover;
 use super::keeper::acquire;
 use super::slots::Holding;
-use super::{Owned, Ownership, Payload};
+use super::{Owned, Ownership};
 use crate::app::AppInner;
-use crate::codegen::Cx;
-use crate::proto::{MoveReq, MoveRsp, OfferReq, OwnershipClient, SlotPayload};
+use crate::proto::{MoveReq, MoveRsp};
 
 /// Answers a request for a slot: the new epoch, or that it is not given now.
 pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> MoveRsp {
     let not_yet = MoveRsp::default();
     let own = &app.ownership;
-    let Some((room, slot)) = own.room_of(&req.lease) else { return not_yet };
+    let Some((room, slot)) = own.room_of(&req.lease) else {
+        return own.users.give(app, &asker, req).await;
+    };
     let table = room.table();
     // Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
     let places = app.mesh.places(table.actor);
@@ -61,69 +63,34 @@ impl Leaving<'_> {
             // Rule 17: the lease service has forgotten epochs. Both acquire anew. (The asker has seen this holding's epoch too.)
             return self.release(&asker).await;
         }
-        let offered = self.offer(&asker, payloads);
-        if env.until(deadline, offered).await != Some(true) {
+        let handover = Handover {
+            app: self.app,
+            session: &self.session,
+            lease: self.lease(),
+            held: self.held,
+        };
+        if env.until(deadline, handover.offer(&asker, payloads)).await != Some(true) {
             self.stay();
             return MoveRsp::default();
         }
-        self.transfer(asker).await
+        self.transfer(&handover, asker).await
     }
 
-    /// Rule 19: the payload is at the asker before the lease is.
-    async fn offer(&self, asker: &Holder, payloads: Vec<Payload>) -> bool {
-        if payloads.is_empty() {
-            return true;
-        }
-        let payload = |payload: Payload| SlotPayload {
-            key: payload.key.as_str().to_owned(),
-            state: payload.state,
-            commands: payload.commands,
-        };
-        let req = OfferReq {
-            lease: self.lease().to_string(),
-            epoch: self.held.epoch,
-            offer: self.held.offers,
-            incarnation: asker.incarnation.0,
-            payloads: payloads.into_iter().map(payload).collect(),
-        };
-        let cx = Cx::outside(Arc::clone(self.app)).within(self.own.config.move_time());
-        loop {
-            match OwnershipClient::new(&cx).at(&asker.app).offer(req.clone()).await {
-                Ok(answer) => return answer.taken,
-                // Offers are repeated until they are acknowledged, or the time of the move is over.
-                Err(status) => tracing::debug!(%status, "an offer was not acknowledged"),
-            }
-            self.app.env.sleep(self.own.config.poll()).await;
-        }
-    }
-
-    async fn transfer(self, asker: Holder) -> MoveRsp {
-        let Holding { epoch, offers } = self.held;
-        let deadline = self.app.env.now() + self.own.config.move_time();
-        let transfer = self.session.transfer(self.lease(), epoch, &asker, offers);
-        match self.app.env.until(deadline, transfer).await {
+    async fn transfer(&self, handover: &Handover<'_>, asker: Holder) -> MoveRsp {
+        match handover.transfer(&asker).await {
             Some(Ok(Transferred::Done(epoch))) => {
                 self.gone(Some((asker, epoch)));
                 self.app.counters.slots_given.add(1);
-                MoveRsp { epoch, offer: offers }
+                return MoveRsp { epoch, offer: self.held.offers };
             }
-            Some(Ok(Transferred::NobodyThere)) => {
-                self.stay();
-                MoveRsp::default()
-            }
+            Some(Ok(Transferred::NobodyThere)) => self.stay(),
             Some(Ok(Transferred::NotYours(holding))) => {
                 self.gone(holding.map(|holding| (holding.holder, holding.epoch)));
-                MoveRsp::default()
             }
-            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => {
-                self.stay();
-                MoveRsp::default()
-            }
-            Some(Err(_)) | None => {
-                self.ask_until_known().await;
-                MoveRsp::default()
-            }
+            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => self.stay(),
+            Some(Err(_)) | None => self.ask_until_known().await,
         }
+        MoveRsp::default()
     }
 
     /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id.

@@ -173,7 +173,7 @@ impl Ownership {
     }
 
     /// From which epoch on to ask: of a backend that forgets its epochs, above those of earlier lives.
-    async fn floor(&self, app: &AppInner) -> u64 {
+    pub(super) async fn floor(&self, app: &AppInner) -> u64 {
         let durable = match app.backends.leases.get().await {
             Ok(leases) => leases.capabilities().durable_epochs,
             Err(_) => true,

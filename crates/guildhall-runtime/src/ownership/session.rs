@@ -34,6 +34,7 @@ pub(crate) async fn keep_session(app: Arc<AppInner>) {
                 *own.session.lock() = None;
                 own.suspend(&app);
                 own.rooms.iter().for_each(|room| room.table().lose_all());
+                own.users.lose_all(true);
             }
             Err(error) => {
                 app.health.set(PART, Err(error));
@@ -133,12 +134,17 @@ impl Ownership {
             );
         }
         self.rooms.iter().for_each(|room| room.table().suspend());
+        let lost = self.users.lose_all(false);
+        if lost > 0 {
+            tracing::warn!(lost, "the lease session has run out: the game's own leases are lost");
+        }
     }
 
     /// Frees all that is held, at once and not after the TTL: nothing is written any more.
     pub(crate) async fn close(&self, app: &AppInner) {
         let Some(session) = self.session() else { return };
         self.valid_until.store(0, Ordering::Release);
+        self.users.lose_all(true);
         let deadline = app.env.now() + self.config.times().ttl / RENEWALS;
         match app.env.until(deadline, session.close()).await {
             Some(Ok(())) => {}

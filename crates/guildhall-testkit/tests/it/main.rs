@@ -15,4 +15,5 @@ mod replay;
 mod residents;
 mod sim;
 mod traces;
+mod user_leases;
 mod world;
