@@ -43,7 +43,7 @@ pub(crate) use keeper::keep;
 pub use lease::{Held, Lease, Lost};
 pub(crate) use service::OwnershipHere;
 pub(crate) use session::{check_slots, keep_session};
-pub(crate) use slots::{Elsewhere, Payload, SlotTable};
+pub(crate) use slots::{Elsewhere, Payload, SlotCounts, SlotMeters, SlotTable};
 use users::UserLeases;
 
 /// The actors of one type, to whoever decides which of their slots are here.

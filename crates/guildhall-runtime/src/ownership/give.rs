@@ -53,7 +53,8 @@ struct Leaving<'a> {
 impl Leaving<'_> {
     async fn give(self, asker: Holder, asker_has_seen: u64) -> MoveRsp {
         let env = &self.app.env;
-        let deadline = env.now() + self.own.config.move_time();
+        let began = env.now();
+        let deadline = began + self.own.config.move_time();
         let left = env.until(deadline, self.room.leave(self.slot, &asker.app)).await;
         let Some(Some(payloads)) = left else {
             self.stay();
@@ -73,7 +74,12 @@ impl Leaving<'_> {
             self.stay();
             return MoveRsp::default();
         }
-        self.transfer(&handover, asker).await
+        let moved = self.transfer(&handover, asker).await;
+        if moved.epoch > 0 {
+            let took = env.now().saturating_duration_since(began);
+            self.room.table().meters.moves.observe(took.as_secs_f64());
+        }
+        moved
     }
 
     async fn transfer(&self, handover: &Handover<'_>, asker: Holder) -> MoveRsp {
@@ -120,6 +126,8 @@ impl Leaving<'_> {
         let app = to.as_ref().map(|(holder, _)| holder.app.clone());
         self.room.table().gone(self.slot, to);
         self.room.drop_slot(self.slot, app.as_ref());
+        // It says so in the log when all are gone that are to go.
+        self.own.wake.notify_one();
     }
 
     /// The slot is served here again, unless the session has run out meanwhile.

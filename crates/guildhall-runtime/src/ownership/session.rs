@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
 
+use super::keeper::say_news;
 use super::{Owned, Ownership};
 use crate::app::AppInner;
 
@@ -133,7 +134,12 @@ impl Ownership {
                 "the lease session has run out: actors wait until it is clear who owns them"
             );
         }
-        self.rooms.iter().for_each(|room| room.table().suspend());
+        for table in self.rooms.iter().map(|room| room.table()) {
+            let slots = table.suspend();
+            if slots > 0 {
+                tracing::warn!(actor = table.actor, slots, "slots are suspended");
+            }
+        }
         let lost = self.users.lose_all(false);
         if lost > 0 {
             tracing::warn!(lost, "the lease session has run out: the game's own leases are lost");
@@ -158,6 +164,7 @@ impl Ownership {
             for slot in room.table().resume() {
                 Arc::clone(room).serve(app, slot, Vec::new());
             }
+            say_news(room);
         }
     }
 }
