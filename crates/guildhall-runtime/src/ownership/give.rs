@@ -126,8 +126,10 @@ impl Leaving<'_> {
         let app = to.as_ref().map(|(holder, _)| holder.app.clone());
         self.room.table().gone(self.slot, to);
         self.room.drop_slot(self.slot, app.as_ref());
-        // It says so in the log when all are gone that are to go.
-        self.own.wake.notify_one();
+        // The last of many: the keeper says in the log how many there were.
+        if self.room.table().counts().moving == 0 {
+            self.own.wake.notify_one();
+        }
     }
 
     /// The slot is served here again, unless the session has run out meanwhile.

@@ -57,3 +57,25 @@ async fn an_app_whose_leases_are_away_says_so_and_its_slots_are_suspended() {
     assert_eq!(one.problems(), Vec::<String>::new());
     assert_eq!(number(&one, "guildhall_slots"), SLOTS);
 }
+
+#[tokio::test(start_paused = true)]
+async fn pinned_slots_move_when_their_app_drains_and_not_to_balance() {
+    let pinned = [("actor.pot.pinned", "true")];
+    let mut cluster = Cluster::new(3);
+    for id in [ONE, TWO] {
+        cluster.start_with(id, &pinned, pots).await.unwrap();
+        cluster.advance(Duration::from_secs(3)).await;
+    }
+    assert_eq!(number(&cluster.cx(ONE), "guildhall_slots"), SLOTS);
+    cluster.shutdown(ONE).await;
+    assert_eq!(number(&cluster.cx(TWO), "guildhall_slots"), SLOTS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_number_of_slots_than_before_is_a_start_up_error() {
+    let mut cluster = Cluster::new(4);
+    cluster.start_with(ONE, &[("actor.pot.slots", "16")], pots).await.unwrap();
+    let error = cluster.start_with(TWO, &[("actor.pot.slots", "32")], pots).await.unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("actor.pot.slots is 32") && error.contains("16"), "{error}");
+}
