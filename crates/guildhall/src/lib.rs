@@ -25,6 +25,8 @@ pub use guildhall_runtime::{
     BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
     RouteConfig, RouteRuleConfig, Trip,
 };
+#[cfg(feature = "mutations")]
+pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

@@ -49,7 +49,7 @@ struct Leaving<'a> {
 }
 
 impl Leaving<'_> {
-    async fn give(self, asker: Holder, asker_has_seen: u64) -> MoveRsp {
+    async fn give(self, asker: Holder, asker_had: u64) -> MoveRsp {
         let env = &self.app.env;
         let deadline = env.now() + self.own.config.move_time();
         let left = env.until(deadline, self.room.leave(self.slot, &asker.app)).await;
@@ -57,8 +57,8 @@ impl Leaving<'_> {
             self.stay();
             return MoveRsp::default();
         };
-        if asker_has_seen > self.held.epoch {
-            // Rule 17: the lease service has forgotten epochs. Both acquire anew. (The asker has seen this holding's epoch too.)
+        if asker_had >= self.held.epoch {
+            // Rule 17: the lease service has forgotten epochs. Both acquire anew.
             return self.release(&asker).await;
         }
         let offered = self.offer(&asker, payloads);
@@ -107,10 +107,6 @@ impl Leaving<'_> {
                 self.app.counters.slots_given.add(1);
                 MoveRsp { epoch, offer: offers }
             }
-            Some(Ok(Transferred::NobodyThere)) => {
-                self.stay();
-                MoveRsp::default()
-            }
             Some(Ok(Transferred::NotYours(holding))) => {
                 self.gone(holding.map(|holding| (holding.holder, holding.epoch)));
                 MoveRsp::default()
@@ -119,14 +115,16 @@ impl Leaving<'_> {
                 self.stay();
                 MoveRsp::default()
             }
-            Some(Err(_)) | None => {
+            // Also where the service knows no session of the asker: a copy of the request may come later, when it does.
+            Some(Ok(Transferred::NobodyThere) | Err(_)) | None => {
                 self.ask_until_known().await;
                 MoveRsp::default()
             }
         }
     }
 
-    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id.
+    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id; and then under a new
+    /// grant, which a late `transfer` does not name.
     async fn ask_until_known(&self) {
         loop {
             let Some(session) = self.own.session() else {
