@@ -22,8 +22,13 @@ const OWNERS: [&str; 4] =
     ["dev.w1.ledger.1", "dev.w1.ledger.2", "dev.w1.ledger.3", "dev.w1.ledger.4"];
 const CALLERS: [&str; 2] = ["dev.w1.caller.1", "dev.w1.caller.2"];
 
-/// Few slots, so that keys share them.
-const SLOTS: (&str, &str) = ("app.slots", "16");
+/// Few slots, so that keys share them; leases and links that end within a fault, so that others take over from owners who live.
+const SETTINGS: [(&str, &str); 4] = [
+    ("app.slots", "16"),
+    ("ownership.ttl_ms", "2000"),
+    ("ownership.margin_ms", "400"),
+    ("link.ping_ms", "400"),
+];
 const KEYS: u64 = 8;
 const CLIENTS_PER_APP: u64 = 3;
 
@@ -135,10 +140,10 @@ async fn clients_play_in(
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
 ) {
     for id in OWNERS {
-        sim.start_with(id, &[SLOTS], owners.clone()).await.unwrap();
+        sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
     }
     for id in CALLERS {
-        sim.start_with(id, &[SLOTS], |app| app).await.unwrap();
+        sim.start_with(id, &SETTINGS, |app| app).await.unwrap();
     }
     sim.linked().await;
     let (history, over) = (History::default(), Arc::default());
