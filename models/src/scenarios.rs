@@ -273,6 +273,7 @@ fn reads() -> Vec<Scenario> {
         },
         Scenario {
             name: "read: confirmed by the store, broken clocks",
+            commands: vec![add(0)],
             broken_clock: true,
             faults: Faults { pause: 1, lapse: 1, ..none() },
             rules: Rules { read_check: ReadCheck::Store, ..Rules::default() },
@@ -333,14 +334,14 @@ fn commands() -> Vec<Scenario> {
             keys: 2,
             slot_of: [0, 0],
             commands: vec![calls(0, 0, 1), nested(1)],
-            faults: Faults { crash: 1, lapse: 1, panic: 1, ..none() },
+            faults: Faults { crash: 1, ..none() },
             ..protocol("command: a call inside a command")
         },
         Scenario {
             keys: 2,
             slot_of: [0, 0],
             commands: vec![posts(0, 0, 1), nested(1)],
-            faults: Faults { crash: 1, lapse: 1, duplicate: 1, ..none() },
+            faults: Faults { crash: 1, duplicate: 1, ..none() },
             ..protocol("command: a message by the outbox")
         },
         Scenario {
