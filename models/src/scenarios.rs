@@ -267,7 +267,6 @@ fn reads() -> Vec<Scenario> {
     vec![
         Scenario {
             name: "read: clocks within their bound",
-            quick: true,
             faults: Faults { pause: 1, lapse: 1, ..none() },
             ..reads.clone()
         },
@@ -281,6 +280,7 @@ fn reads() -> Vec<Scenario> {
         },
         Scenario {
             name: "read: the clock is looked at when the call has come",
+            quick: true,
             faults: Faults { pause: 1, ..none() },
             rules: Rules { read_check: ReadCheck::BeforeReading, ..Rules::default() },
             ..reads.clone()
@@ -310,6 +310,7 @@ fn rows() -> Vec<Scenario> {
         },
         Scenario {
             name: "row: two rows by a redo record, lapse",
+            quick: true,
             faults: Faults { lapse: 1, ..none() },
             ..redo
         },

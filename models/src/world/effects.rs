@@ -55,7 +55,7 @@ impl Scenario {
             }
             Step::Expire { app, life, fault } => {
                 w.faults.lapse -= u8::from(fault);
-                Self::let_expire(w, app, life);
+                self.let_expire(w, app, life);
             }
             _ => self.strike(w, step),
         }
