@@ -113,7 +113,15 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     cell.used(true);
     let commits = Commits::new();
     cell.hold(commits.held());
-    Ok(Box::new(Active { actor, token, commits, commands, trace: None, moved: None }))
+    Ok(Box::new(Active {
+        actor,
+        token,
+        commits,
+        commands,
+        trace: None,
+        moved: None,
+        claiming: None,
+    }))
 }
 
 /// What the owner before has given of the commands that it ran: records that are in no row.

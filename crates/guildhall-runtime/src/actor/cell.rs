@@ -28,6 +28,7 @@ use super::timers::Message;
 use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
+use crate::mutation::Mutation;
 use crate::ownership::send_on;
 use crate::turn::{Call, watch_slow};
 
@@ -60,6 +61,8 @@ pub(super) struct Active<A> {
     pub(super) trace: Option<Trace>,
     /// What it has given to the next owner: its own again, if there is none.
     pub(super) moved: Option<Bytes>,
+    /// Of a claim that was sent after a suspension, and not answered: sent again it counts once.
+    pub(super) claiming: Option<Token>,
 }
 
 struct Task<A: Actor> {
@@ -199,6 +202,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     #[inline]
     pub(super) fn holds(&self, epoch: u64) -> bool {
         self.room.slots.is_fresh(self.slot, epoch) && self.app.ownership.is_valid(&self.app.env)
+            || self.app.lacks(Mutation::DeadlineOfAnswers)
     }
 
     /// A turn of the game's begins: its limit does not count what was waited for before.

@@ -61,6 +61,7 @@ impl App {
             given,
             tables,
             reloads,
+            mutation,
         } = self;
         services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
@@ -146,6 +147,7 @@ impl App {
             store: RwLock::new(store),
             tables,
             ownership,
+            mutation,
             workers,
             id: record.id.clone(),
             incarnation: record.incarnation,

@@ -10,7 +10,7 @@ pub struct MoveReq {
     /// Of the holding that is to end.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
-    /// The largest epoch that the asker has seen.
+    /// The largest epoch under which the asker has had it.
     #[prost(uint64, tag = "3")]
     pub at_least: u64,
     /// Which life of the asker asks.

@@ -51,7 +51,7 @@ struct Leaving<'a> {
 }
 
 impl Leaving<'_> {
-    async fn give(self, asker: Holder, asker_has_seen: u64) -> MoveRsp {
+    async fn give(self, asker: Holder, asker_had: u64) -> MoveRsp {
         let env = &self.app.env;
         let began = env.now();
         let deadline = began + self.own.config.move_time();
@@ -60,8 +60,8 @@ impl Leaving<'_> {
             self.stay();
             return MoveRsp::default();
         };
-        if asker_has_seen > self.held.epoch {
-            // Rule 17: the lease service has forgotten epochs. Both acquire anew. (The asker has seen this holding's epoch too.)
+        if asker_had >= self.held.epoch {
+            // Rule 17: the lease service has forgotten epochs. Both acquire anew.
             return self.release(&asker).await;
         }
         let handover = Handover {
@@ -89,17 +89,18 @@ impl Leaving<'_> {
                 self.app.counters.slots_given.add(1);
                 return MoveRsp { epoch, offer: self.held.offers };
             }
-            Some(Ok(Transferred::NobodyThere)) => self.stay(),
             Some(Ok(Transferred::NotYours(holding))) => {
                 self.gone(holding.map(|holding| (holding.holder, holding.epoch)));
             }
             Some(Err(error)) if error.kind == LeaseErrorKind::Expired => self.stay(),
-            Some(Err(_)) | None => self.ask_until_known().await,
+            // Also where the service knows no session of the asker: a copy of the request may come later, when it does.
+            Some(Ok(Transferred::NobodyThere) | Err(_)) | None => self.ask_until_known().await,
         }
         MoveRsp::default()
     }
 
-    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id.
+    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id; and then under a new
+    /// grant, which a late `transfer` does not name.
     async fn ask_until_known(&self) {
         loop {
             let Some(session) = self.own.session() else {

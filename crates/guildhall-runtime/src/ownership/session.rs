@@ -9,6 +9,7 @@ use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
 use super::keeper::say_news;
 use super::{Owned, Ownership};
 use crate::app::AppInner;
+use crate::mutation::Mutation;
 
 /// Its name among the parts of the app that can be unwell.
 const PART: &str = "leases";
@@ -128,6 +129,9 @@ impl Ownership {
 
     /// Rule 6: nothing is served, and no new write begins; what is in memory is kept.
     fn suspend(&self, app: &AppInner) {
+        if app.lacks(Mutation::DeadlineOfAnswers) {
+            return;
+        }
         if self.valid_until.swap(0, Ordering::AcqRel) > 0 {
             app.counters.suspensions.add(1);
             tracing::warn!(

@@ -60,6 +60,8 @@ struct Slot {
     state: State,
     /// The largest epoch that was seen for the lease, in grants or in rows (rule 2).
     seen: u64,
+    /// The largest epoch under which it was ours.
+    owned: u64,
     /// What the present holder has offered, until the grant is there (rule 19).
     parked: Option<Parked>,
     /// The lease service has to be asked who holds it, whatever the view says (rules 11, 20).
@@ -220,7 +222,8 @@ impl SlotTable {
         all.filter(|(at, slot)| wants(slot, *at)).map(|(at, slot)| (at, slot.seen)).collect()
     }
 
-    /// The slots that others hold and that belong here, at most `max` of them: they are being asked for from now on.
+    /// The slots that others hold and that belong here, at most `max` of them, each with its holder, the epoch of the holding, and
+    /// the largest one of ours: they are being asked for from now on.
     pub(super) fn ask(
         &self,
         max: usize,
@@ -235,7 +238,8 @@ impl SlotTable {
             }
             let State::Taken(holder, epoch) = &slot.state else { continue };
             if named(at) && may(holder) {
-                asked.push((at, holder.clone(), *epoch, slot.seen));
+                // Not what a row has told: that may be the holder's own epoch.
+                asked.push((at, holder.clone(), *epoch, slot.owned));
                 slot.state = State::Asked;
             }
         }
@@ -275,6 +279,7 @@ impl SlotTable {
     /// The slot is ours by a grant with this epoch.
     fn held_now(&self, at: u32, slot: &mut Slot, epoch: u64, from: Option<Origin>) -> Change {
         slot.seen = slot.seen.max(epoch);
+        slot.owned = slot.owned.max(epoch);
         // Rule 21: a payload is used only when the grant comes from exactly its offer, and is thrown away in every other case.
         let parked = slot.parked.take().filter(|parked| Some(parked.from) == from);
         slot.state = State::Ours(Holding { epoch, offers: 0 });
