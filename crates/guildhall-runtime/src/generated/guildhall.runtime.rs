@@ -46,6 +46,11 @@ pub struct OfferReq {
     pub incarnation: u64,
     #[prost(message, repeated, tag = "5")]
     pub payloads: ::guildhall::prost::alloc::vec::Vec<SlotPayload>,
+    /// Which part of the offer this is, where it does not fit one frame, and of how many.
+    #[prost(uint32, tag = "6")]
+    pub part: u32,
+    #[prost(uint32, tag = "7")]
+    pub parts: u32,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -384,6 +389,25 @@ pub struct SessionReq {
     /// Why, where the session ends: a reason of the framework.
     #[prost(uint32, tag = "4")]
     pub reason: u32,
+    /// Id of the app whose gate holds the connection: the message may have been sent on by an owner from before.
+    #[prost(string, tag = "5")]
+    pub gate: ::guildhall::prost::alloc::string::String,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What a session takes along when it moves.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionMove {
+    #[prost(uint64, tag = "1")]
+    pub generation: u64,
+    /// Absent while nobody is connected.
+    #[prost(string, tag = "2")]
+    pub session: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub gate: ::guildhall::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub pushes: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

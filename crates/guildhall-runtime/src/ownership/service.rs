@@ -34,7 +34,7 @@ impl Ownership for OwnershipHere {
             |SlotPayload { key, state, commands }| Payload { key: Key::from(key), state, commands };
         let from = Origin { epoch: req.epoch, offer: req.offer };
         let payloads = req.payloads.into_iter().map(payload).collect();
-        Ok(OfferRsp { taken: room.table().park(slot, from, payloads) })
+        Ok(OfferRsp { taken: room.table().park(slot, from, (req.part, req.parts), payloads) })
     }
 
     async fn draining(&self, cx: &Cx, msg: DrainingMsg) -> Result<(), Status> {
