@@ -29,7 +29,7 @@ use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
 use crate::metrics::Metrics;
-use crate::ownership::{Early, Owned, SlotTable};
+use crate::ownership::{Early, Owned, SlotCounts, SlotMeters, SlotTable};
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -119,7 +119,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     in_memory.adopt(&[A::NAME], count.live());
     let slots = knobs.slots(world.slots);
     let room = Arc::new(Room::<A, S> {
-        slots: SlotTable::new(A::NAME, slots, knobs.pinned),
+        slots: SlotTable::new(A::NAME, slots, knobs.pinned, SlotMeters::new(world.metrics, A::NAME)?),
         early: Arc::default(),
         unused: Unused::default(),
         config: knobs,
@@ -357,6 +357,10 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
 
     fn count(&self) -> usize {
         self.count.get()
+    }
+
+    fn slots(&self) -> SlotCounts {
+        self.slots.counts()
     }
 
     fn keys(&self) -> Vec<Key> {

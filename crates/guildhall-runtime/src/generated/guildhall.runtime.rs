@@ -352,6 +352,17 @@ pub struct ActorInfo {
     /// How many are in memory.
     #[prost(uint64, tag = "2")]
     pub active: u64,
+    /// Slots of the type that are served here, of how many.
+    #[prost(uint64, tag = "3")]
+    pub slots_served: u64,
+    #[prost(uint64, tag = "4")]
+    pub slots: u64,
+    /// Slots that wait until it is clear who owns them.
+    #[prost(uint64, tag = "5")]
+    pub slots_suspended: u64,
+    /// Slots on their way here, or from here.
+    #[prost(uint64, tag = "6")]
+    pub slots_moving: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -632,7 +643,7 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
-    /// The types of its actors, and how many of each are in memory.
+    /// The types of its actors, how many of each are in memory, and which share of their slots is here.
     fn actors(
         &self,
         cx: &::guildhall::codegen::Cx,
@@ -809,7 +820,7 @@ impl<'a> NodeClient<'a> {
             req,
         )
     }
-    /// The types of its actors, and how many of each are in memory.
+    /// The types of its actors, how many of each are in memory, and which share of their slots is here.
     pub fn actors(
         &self,
         req: (),

@@ -1,12 +1,44 @@
 //! [`SlotTable`]: the slots of one actor type as this app knows them; which are ours, under which epoch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, Origin};
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
 use parking_lot::Mutex;
+
+use crate::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
+
+/// What can be seen of the slots of an actor type from outside.
+pub(crate) struct SlotMeters {
+    /// Slots that are served.
+    served: Gauge,
+    /// How long the slots that went to other apps were not served here before they were there, in seconds.
+    pub(super) moves: Histogram,
+    /// What the log has said of `served`.
+    said: AtomicI64,
+}
+
+/// How many slots are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SlotCounts {
+    pub(crate) served: u64,
+    pub(crate) suspended: u64,
+    /// On their way to this app, or from it.
+    pub(crate) moving: u64,
+    pub(crate) all: u64,
+}
+
+impl SlotMeters {
+    pub(crate) fn new(metrics: &Metrics, actor: &str) -> Result<Self, MetricError> {
+        let help = "Slots of an actor type that are served here";
+        let served = metrics.gauge("guildhall_slots", help, &["actor"])?.with(&[actor]);
+        let help = "How long a slot that went to another app was not served here before it was there, in seconds";
+        let moves = metrics.histogram("guildhall_slot_move_seconds", help, &["actor"], &SECONDS)?;
+        Ok(Self { served, moves: moves.with(&[actor]), said: AtomicI64::new(0) })
+    }
+}
 
 /// The slots of an actor type.
 pub(crate) struct SlotTable {
@@ -20,6 +52,7 @@ pub(crate) struct SlotTable {
     /// Activations under an earlier epoch claim again before they go on: the slot was not ours all the time since.
     fresh_from: Vec<AtomicU64>,
     slots: Mutex<Vec<Slot>>,
+    pub(super) meters: SlotMeters,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +132,7 @@ pub(crate) enum Elsewhere {
 }
 
 impl SlotTable {
-    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool) -> Self {
+    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool, meters: SlotMeters) -> Self {
         let zeros = || (0..slots).map(|_| AtomicU64::new(0)).collect();
         Self {
             actor,
@@ -108,7 +141,35 @@ impl SlotTable {
             served: zeros(),
             fresh_from: zeros(),
             slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
+            meters,
         }
+    }
+
+    /// Serves a slot under an epoch from now on; under 0, no more.
+    fn serve_under(&self, at: u32, epoch: u64) {
+        let before = self.served[at as usize].swap(epoch, Ordering::AcqRel);
+        self.meters.served.add(i64::from(epoch > 0) - i64::from(before > 0));
+    }
+
+    /// How many are in which state.
+    pub(crate) fn counts(&self) -> SlotCounts {
+        let mut counts = SlotCounts { all: self.count().into(), ..SlotCounts::default() };
+        for slot in self.slots.lock().iter() {
+            match slot.state {
+                State::Ours(_) => counts.served += 1,
+                State::Suspended(_) => counts.suspended += 1,
+                State::Asked | State::Leaving(..) => counts.moving += 1,
+                State::Away | State::Taken(..) => {}
+            }
+        }
+        counts
+    }
+
+    /// How many were served when this was asked last, and how many are now; `None` when it is the same.
+    pub(super) fn news(&self) -> Option<(i64, i64)> {
+        let now = self.meters.served.get();
+        let before = self.meters.said.swap(now, Ordering::Relaxed);
+        (before != now).then_some((before, now))
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -228,7 +289,7 @@ impl SlotTable {
         slot.state = State::Ours(Holding { epoch, offers: 0 });
         // Somebody else may have had it before: what is in memory claims its rows again (rule 6).
         self.fresh_from[at as usize].store(epoch, Ordering::Release);
-        self.served[at as usize].store(epoch, Ordering::Release);
+        self.serve_under(at, epoch);
         Change::Serve(parked.map(|parked| parked.payloads).unwrap_or_default())
     }
 
@@ -278,7 +339,7 @@ impl SlotTable {
         }
         let held = Holding { offers: held.offers + 1, ..held };
         slot.state = State::Leaving(held, to.clone());
-        self.served[at as usize].store(0, Ordering::Release);
+        self.serve_under(at, 0);
         Some(held)
     }
 
@@ -289,7 +350,7 @@ impl SlotTable {
         let State::Leaving(held, _) = slot.state else { return };
         if serve {
             slot.state = State::Ours(held);
-            self.served[at as usize].store(held.epoch, Ordering::Release);
+            self.serve_under(at, held.epoch);
         } else {
             slot.state = State::Suspended(held);
         }
@@ -323,14 +384,18 @@ impl SlotTable {
     }
 
     /// The session has run out: nothing is served until it is clear who holds the slots (rule 6).
-    pub(super) fn suspend(&self) {
+    /// How many are suspended by this.
+    pub(super) fn suspend(&self) -> usize {
         let mut slots = self.slots.lock();
-        for (slot, served) in slots.iter_mut().zip(&self.served) {
+        let mut suspended = 0;
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
             if let State::Ours(held) = slot.state {
                 slot.state = State::Suspended(held);
-                served.store(0, Ordering::Release);
+                self.serve_under(at, 0);
+                suspended += 1;
             }
         }
+        suspended
     }
 
     /// The session is over at the backend: others may have the slots. What is in memory is kept until that is known.
@@ -341,7 +406,7 @@ impl SlotTable {
 
     /// Nothing that is in memory is the truth any more, whatever becomes of the lease.
     fn lose(&self, at: u32) {
-        self.served[at as usize].store(0, Ordering::Release);
+        self.serve_under(at, 0);
         self.fresh_from[at as usize].store(u64::MAX, Ordering::Release);
     }
 
@@ -349,10 +414,10 @@ impl SlotTable {
     pub(super) fn resume(&self) -> Vec<u32> {
         let mut slots = self.slots.lock();
         let mut resumed = Vec::new();
-        for (at, (slot, served)) in (0..).zip(slots.iter_mut().zip(&self.served)) {
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
             if let State::Suspended(held) = slot.state {
                 slot.state = State::Ours(held);
-                served.store(held.epoch, Ordering::Release);
+                self.serve_under(at, held.epoch);
                 resumed.push(at);
             }
         }
