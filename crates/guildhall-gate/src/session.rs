@@ -1,17 +1,19 @@
 //! [`SessionActor`]: one per player with a connection; says which login is the present one and numbers its pushes.
 
+use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Status};
 use guildhall_runtime::proto::{
     DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionReq,
 };
 use guildhall_runtime::{Actor, Cx};
+use prost::Message as _;
 
 /// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
 ///
-/// Kept in memory alone. When its owner changes, the gate's next touch makes it known to the new one, which numbers pushes
-/// afresh; those in between are lost, and the client is told by RESET. Gates touch it every 30 s and soon after the mesh has
-/// changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
+/// Kept in memory alone, and moved with it: a planned move loses no push. When its app has crashed, the gate's next touch makes it
+/// known to the next owner, which numbers pushes afresh; those in between are lost, and the client is told by RESET. Gates touch it
+/// every 30 s and soon after the mesh has changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
 #[derive(Debug)]
 pub struct SessionActor {
     present: Option<Present>,
@@ -53,6 +55,37 @@ impl Actor for SessionActor {
     fn state(&mut self) -> &mut () {
         &mut self.state
     }
+
+    fn move_out(&mut self) -> Bytes {
+        let (session, gate, pushes) = match &self.present {
+            Some(Present { session, gate, pushes }) => (session.clone(), gate.to_string(), *pushes),
+            None => Default::default(),
+        };
+        Moving { generation: self.generation, session, gate, pushes }.encode_to_vec().into()
+    }
+
+    fn move_in(&mut self, payload: Bytes) {
+        let Ok(Moving { generation, session, gate, pushes }) = Moving::decode(payload) else {
+            tracing::error!("a session that has moved here is unreadable: its gate will touch it");
+            return;
+        };
+        self.generation = generation;
+        self.present = gate.parse().ok().map(|gate| Present { session, gate, pushes });
+    }
+}
+
+/// A session on its way to another app.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Moving {
+    #[prost(uint64, tag = "1")]
+    generation: u64,
+    #[prost(string, tag = "2")]
+    session: String,
+    /// Empty where there is no present login.
+    #[prost(string, tag = "3")]
+    gate: String,
+    #[prost(uint64, tag = "4")]
+    pushes: u64,
 }
 
 impl Session for SessionActor {

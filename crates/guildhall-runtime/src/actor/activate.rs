@@ -68,7 +68,10 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let unavailable = |error| Err(unavailable(cell.id(), &error));
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
-        (_, true) if !create => return Err(missing(Commands::default())),
+        // What has moved here is there, though nobody has called it since.
+        (_, true) if !create && !cell.room.unused.has(cell.slot, &cell.key) => {
+            return Err(missing(Commands::default()));
+        }
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
             if !create {
@@ -113,7 +116,15 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     cell.used(true);
     let commits = Commits::new();
     cell.hold(commits.held());
-    Ok(Box::new(Active { actor, token, commits, commands, trace: None, moved: None, claiming: None }))
+    Ok(Box::new(Active {
+        actor,
+        token,
+        commits,
+        commands,
+        trace: None,
+        moved: None,
+        claiming: None,
+    }))
 }
 
 /// What the owner before has given of the commands that it ran: records that are in no row.

@@ -38,6 +38,11 @@ impl Unused {
         payload
     }
 
+    /// Whether something was given for one actor.
+    pub(super) fn has(&self, slot: u32, key: &Key) -> bool {
+        self.0.lock().get(&slot).is_some_and(|of_slot| of_slot.contains_key(key))
+    }
+
     fn of_slot(&self, slot: u32) -> Vec<Payload> {
         self.0.lock().get(&slot).into_iter().flat_map(|of_slot| of_slot.values().cloned()).collect()
     }
