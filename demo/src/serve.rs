@@ -54,6 +54,9 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("app.store", "redb:./data")
         .preset("admin.listen", "127.0.0.1:7090")
         .preset("log.level", "warn")
+        // One app gives all ids, and one knows who is online; see `uid` and `online`.
+        .preset("actor.uid.slots", 1)
+        .preset("actor.session.slots", 1)
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.

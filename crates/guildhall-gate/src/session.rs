@@ -11,9 +11,9 @@ use prost::Message as _;
 
 /// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
 ///
-/// Kept in memory alone, and taken along when its slot moves. When its owner dies, the gate's next touch makes it known to the new
-/// one, which numbers pushes afresh; those in between are lost, and the client is told by RESET. Gates touch it every 30 s and soon after the mesh has
-/// changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
+/// Kept in memory alone, and moved with it: a planned move loses no push. When its app has crashed, the gate's next touch makes it
+/// known to the next owner, which numbers pushes afresh; those in between are lost, and the client is told by RESET. Gates touch it
+/// every 30 s and soon after the mesh has changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
 #[derive(Debug)]
 pub struct SessionActor {
     present: Option<Present>,
@@ -68,7 +68,10 @@ impl Actor for SessionActor {
     }
 
     fn move_in(&mut self, payload: Bytes) {
-        let Ok(moved) = SessionMove::decode(payload) else { return };
+        let Ok(moved) = SessionMove::decode(payload) else {
+            tracing::error!("a session that has moved here is unreadable: its gate will touch it");
+            return;
+        };
         let SessionMove { generation, session, gate, pushes } = moved;
         self.generation = generation;
         self.present = gate.parse().ok().map(|gate| Present { session, gate, pushes });

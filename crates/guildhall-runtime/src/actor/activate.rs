@@ -68,6 +68,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let unavailable = |error| Err(unavailable(cell.id(), &error));
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
+        // What has moved here is there, though nobody has called it since.
         (_, true) if !create && !cell.room.unused.has(cell.slot, &cell.key) => {
             return Err(missing(Commands::default()));
         }
