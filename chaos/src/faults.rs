@@ -143,10 +143,12 @@ async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()>
             let mut process = cluster.process(app)?.lock().await;
             if process.is_running() {
                 count(tally, &tally.moves, fault);
+                // Right after its start a process does not listen to signals yet.
+                let was_ready = process.is_ready();
                 let ended = process.drain(DRAIN_MAX).await;
                 process.start()?;
                 let status = ended?;
-                if !status.success() {
+                if was_ready && !status.success() {
                     tally.ended(&format!("{app} ended with {status} after SIGTERM"));
                 }
                 tally.note(&format!("{app} is back"));
