@@ -14,6 +14,7 @@ fn main() -> guildhall_build::Result {
         "proto/player.proto",
         "proto/guild.proto",
         "proto/profile.proto",
+        "proto/ledger.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -19,7 +19,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   test [--slow]      build, all tests, doc tests, and the examples with their expected output;
-                     --slow: the whole workspace, and more cases of each property
+                     --slow: the whole workspace, more cases of each property, and the tests
+                     that are ignored because they take long, in release
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy,
                      test, and a run of the demo
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;

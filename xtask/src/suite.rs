@@ -16,11 +16,11 @@ const SLOW_CASES: &str = "4096";
 pub(crate) enum Reach {
     /// The default members.
     Default,
-    /// Every member of the workspace, and more cases of each property.
+    /// Every member of the workspace, more cases of each property, and the tests that are ignored because they take long.
     Slow,
 }
 
-/// Builds and tests, then the doc tests, then the examples.
+/// Builds and tests, then the model's quick part, then the doc tests, then the examples.
 pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
     let members: &[&str] = match reach {
         Reach::Default => &[],
@@ -37,6 +37,14 @@ pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
         step(&["nextest", "run"])?;
     } else {
         step(&["test", "--lib", "--bins", "--tests"])?;
+    }
+    match reach {
+        Reach::Default => step(&["test", "--package", "models"])?,
+        // Ignored tests are the long ones, and take too long unoptimized.
+        Reach::Slow => {
+            let long = ["test", "--release", "--workspace", "--lib", "--bins", "--tests"];
+            run_command(&mut cargo(root, long.iter().chain(&["--", "--ignored"])))?;
+        }
     }
     step(&["test", "--doc"])?;
     examples::run(root)

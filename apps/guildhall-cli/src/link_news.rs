@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use guildhall_core::AppId;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -13,9 +14,18 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::visit::Missing;
 
-/// By address, how dialling it ended last: linked, or why not. As many as discovery has addresses.
+/// What is known of the links of this program.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LinkNews(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
+pub(crate) struct LinkNews(Arc<Mutex<Known>>);
+
+/// As much as discovery has addresses.
+#[derive(Debug, Default)]
+struct Known {
+    /// By address, how dialling it ended last: linked, or why not.
+    dialled: BTreeMap<String, Result<(), String>>,
+    /// By app, how many links to it have ended.
+    ended: BTreeMap<String, u64>,
+}
 
 impl LinkNews {
     /// Listens from now on, to everything in this process.
@@ -29,7 +39,7 @@ impl LinkNews {
     /// What was dialled last without success.
     pub(crate) fn failures(&self) -> Vec<Missing> {
         let news = self.0.lock();
-        let failures = news.iter().filter_map(|(address, result)| {
+        let failures = news.dialled.iter().filter_map(|(address, result)| {
             let (address, why) = (address.clone(), result.as_ref().err()?.clone());
             Some(Missing { record: None, address, why })
         });
@@ -38,7 +48,12 @@ impl LinkNews {
 
     /// Whether the address was dialled, and how it ended.
     pub(crate) fn of(&self, address: &str) -> Option<Result<(), String>> {
-        self.0.lock().get(address).cloned()
+        self.0.lock().dialled.get(address).cloned()
+    }
+
+    /// How many links to this app have ended.
+    pub(crate) fn ended(&self, app: &AppId) -> u64 {
+        self.0.lock().ended.get(app.as_str()).copied().unwrap_or(0)
     }
 }
 
@@ -46,8 +61,12 @@ impl<S: Subscriber> Layer<S> for LinkNews {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        let mut known = self.0.lock();
         if let (Some(address), Some(result)) = (fields.address, fields.result) {
-            self.0.lock().insert(address, result);
+            known.dialled.insert(address, result);
+        }
+        if let Some(app) = fields.ended {
+            *known.ended.entry(app).or_default() += 1;
         }
     }
 }
@@ -56,6 +75,7 @@ impl<S: Subscriber> Layer<S> for LinkNews {
 struct Fields {
     address: Option<String>,
     result: Option<Result<(), String>>,
+    ended: Option<String>,
 }
 
 impl Visit for Fields {
@@ -64,6 +84,7 @@ impl Visit for Fields {
         match field.name() {
             "address" => self.address = Some(text()),
             "error" => self.result = Some(Err(text())),
+            "ended" => self.ended = Some(text()),
             "peer" => self.result = Some(Ok(())),
             _ => {}
         }

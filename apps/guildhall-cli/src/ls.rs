@@ -201,6 +201,7 @@ fn options(method: &catalog::Method) -> Vec<String> {
         Route::Random => {}
         Route::Hash => options.push("route=hash".to_owned()),
         Route::Single => options.push("route=single".to_owned()),
+        Route::LeastLoad => options.push("route=least_load".to_owned()),
     }
     let flags = [
         ("client", info.client),

@@ -2,6 +2,7 @@
 
 mod call;
 mod catalog;
+mod drain;
 mod failure;
 mod gate_call;
 mod link_news;
@@ -39,6 +40,8 @@ enum Command {
     Ls(ls::LsArgs),
     /// Makes apps read their configuration again: limits, log level, resources.
     Reload(reload::ReloadArgs),
+    /// Makes an app end in order, and waits until it is gone.
+    Drain(drain::DrainArgs),
     /// Runs the processes of a cluster on this machine, until Ctrl-C.
     #[command(after_long_help = up::EXAMPLE)]
     Up(up::UpArgs),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Call(args) => run(call::run(args)),
         Command::Ls(args) => run(ls::run(args)),
         Command::Reload(args) => run(reload::run(args)),
+        Command::Drain(args) => run(drain::run(args)),
         Command::Up(args) => run(up::run(args)),
         Command::Status(args) => up::commands::status(&args),
         Command::Kill(args) => up::commands::kill(args),
@@ -95,7 +99,9 @@ fn manual() -> anyhow::Result<()> {
     command.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    let subs =
+        command.get_subcommands().flat_map(|sub| [sub].into_iter().chain(sub.get_subcommands()));
+    for sub in subs.filter(|sub| sub.get_name() != "help") {
         let man = clap_mangen::Man::new(sub.clone());
         for render in [
             clap_mangen::Man::render_synopsis_section,

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &NewArgs) -> Result<ExitCode> {
         }
     }
     print(&format!(
-        "{name}: a service, an actor, a client, and a test that kills an app in the middle of a call\n\n\
+        "{name}: a service, an actor, a client, and a test that kills and cuts off its apps at random\n\n\
          \x20   cd {name}\n\
          \x20   cargo test\n\
          \x20   cargo run                # serves until Ctrl-C; beside it:\n\

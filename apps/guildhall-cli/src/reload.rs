@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::{AppId, KeyText, MethodDesc};
 use guildhall_runtime::Cx;
@@ -43,18 +43,12 @@ pub(crate) async fn run(args: ReloadArgs) -> Result<ExitCode> {
 }
 
 async fn reload(args: &ReloadArgs, visit: &Visit) -> Result<ExitCode> {
-    let mut nodes = visit.some_nodes()?;
     let mut failed = false;
-    if let Some(id) = &args.id {
-        let hint = {
-            let ids: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
-            guildhall_core::config::hint(id.as_str(), ids.iter().copied())
-        };
-        nodes.retain(|node| node.id == *id);
-        if nodes.is_empty() {
-            bail!("there is no link to the app {id}; {hint}");
-        }
-    } else {
+    let nodes = match &args.id {
+        Some(id) => vec![visit.node(id)?],
+        None => visit.some_nodes()?,
+    };
+    if args.id.is_none() {
         for missing in &visit.missing {
             complain(&format!("not reached: {missing}"));
             failed = true;

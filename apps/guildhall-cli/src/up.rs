@@ -7,6 +7,7 @@
 //! | `life` | one instance: its process, and the next one |
 //! | `board` | what is known of each instance |
 //! | `lines` | what processes print |
+//! | `rolling` | restarts one after the other; `readyz` asks whether they are ready |
 //! | `control` | the socket for `status`, `kill` and `scale`; `commands` are those |
 //! | `watchdog` | ends what a killed supervisor leaves behind |
 
@@ -16,6 +17,8 @@ mod control;
 mod file;
 mod life;
 mod lines;
+mod readyz;
+mod rolling;
 mod supervisor;
 pub(crate) mod watchdog;
 
@@ -46,26 +49,41 @@ pub(crate) const EXAMPLE: &str = r#"A cluster file:
     env = { RUST_LOG = "info" }
     ready = "ready"                         # the line it prints when it is; "": at once
     restart = true                          # when it ends, after a pause
+    readyz = "http://127.0.0.1:{7320+inst}/readyz" # asked in a rolling restart as well
+    rolling = true                          # takes part in one; the default, but for hubs
 
     [limits]                                # all in ms but the last; these are the defaults
     ready_ms = 60000                        # to be ready, or it is killed and starts again
     drain_ms = 15000                        # to end, or it is killed
     backoff_ms = 200                        # first pause before a start, doubled after each failure
     backoff_max_ms = 10000
+    settle_ms = 3000                        # in a rolling restart, for others to link to who is ready
     restarts_max = 10                       # failures in a row; then it stays down until `guildhall scale`
 
 All processes end with this program: Ctrl-C drains them, last started first; a second one kills them."#;
 
 /// `guildhall up`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct UpArgs {
     /// What to run.
     #[arg(value_name = "FILE", default_value = "cluster.toml")]
     file: PathBuf,
+    #[command(subcommand)]
+    what: Option<UpCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum UpCommand {
+    /// Restarts instances of a cluster that is up, with their programs as they are on disk now.
+    Restart(commands::RestartArgs),
 }
 
 /// Runs until Ctrl-C.
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
+    if let Some(UpCommand::Restart(args)) = args.what {
+        return commands::restart(args).await;
+    }
     let env = Env::real();
     let file = ClusterFile::read(&args.file)?;
     if let Some((program, arguments)) = file.build.split_first() {

@@ -52,6 +52,8 @@ pub(crate) struct Cluster {
 /// Links to the apps of a cluster.
 pub(crate) struct Visit {
     app: RunningApp,
+    discovery: Arc<dyn Discovery>,
+    news: LinkNews,
     /// Who should be there and is not.
     pub(crate) missing: Vec<Missing>,
 }
@@ -98,11 +100,11 @@ impl Cluster {
             let why: String = news.failures().iter().map(|it| format!("\n  {it}")).collect();
             format!("{url} said nothing within {} s: is it running?{why}", self.wait)
         })??;
-        let app = App::with(config.clone()).discovery(Arc::new(Unseen(discovery)));
-        let mut visit = Visit { app: app.start().await?, missing: Vec::new() };
+        let app = App::with(config.clone()).discovery(Arc::new(Unseen(Arc::clone(&discovery))));
+        let mut visit = Visit { app: app.start().await?, discovery, news, missing: Vec::new() };
         loop {
-            visit.missing = visit.missing(&expected, &news);
-            let settled = |missing: &Missing| news.of(&missing.address).is_some();
+            visit.missing = visit.missing(&expected);
+            let settled = |missing: &Missing| visit.news.of(&missing.address).is_some();
             if visit.missing.iter().all(settled) || env.now() > deadline {
                 return Ok(visit);
             }
@@ -171,13 +173,34 @@ impl Visit {
         Ok(nodes)
     }
 
+    /// The app with this id.
+    pub(crate) fn node(&self, id: &AppId) -> Result<NodeRecord> {
+        let mut nodes = self.some_nodes()?;
+        let ids: Vec<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+        let hint = guildhall_core::config::hint(id.as_str(), ids.iter().copied());
+        nodes.retain(|node| node.id == *id);
+        nodes.pop().with_context(|| format!("there is no link to the app {id}; {hint}"))
+    }
+
+    /// How many links to an app have ended since the visit began.
+    pub(crate) fn links_ended(&self, id: &AppId) -> u64 {
+        self.news.ended(id)
+    }
+
+    /// Whether discovery knows this life of an app. A list of addresses knows nobody.
+    pub(crate) async fn is_registered(&self, node: &NodeRecord) -> Result<bool> {
+        let known = expected(&*self.discovery).await?;
+        let is = |it: &NodeRecord| it.id == node.id && it.incarnation == node.incarnation;
+        Ok(known.iter().any(|(_, record)| record.as_ref().is_some_and(is)))
+    }
+
     /// Ends the links, after what was sent on them.
     pub(crate) async fn end(self) {
         self.app.shutdown().await;
     }
 
-    fn missing(&self, expected: &[(String, Option<NodeRecord>)], news: &LinkNews) -> Vec<Missing> {
-        let nodes = self.nodes();
+    fn missing(&self, expected: &[(String, Option<NodeRecord>)]) -> Vec<Missing> {
+        let (nodes, news) = (self.nodes(), &self.news);
         let linked = |address: &str| {
             nodes.iter().any(|node| node.endpoints.get("link").is_some_and(|at| at == address))
                 || matches!(news.of(address), Some(Ok(())))

@@ -8,8 +8,8 @@ use guildhall_core::store::{self, LeaseId};
 use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_hub::convert::{self, lease_refusal};
 use guildhall_hub::proto::{
-    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, ReleaseReq, StreamRsp,
-    TransferReq, TransferRsp, WatchLeasesReq, transfer_rsp::CameTo,
+    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, RecordReq, RecordRsp,
+    ReleaseReq, StreamRsp, TransferReq, TransferRsp, WatchLeasesReq, transfer_rsp::CameTo,
 };
 use guildhall_runtime::Cx;
 use prost::Message as _;
@@ -72,6 +72,13 @@ impl proto::Leases for Hub {
             }
         };
         Ok(TransferRsp { failure: None, came_to: Some(came_to) })
+    }
+
+    async fn record(&self, _cx: &Cx, req: RecordReq) -> Result<RecordRsp, Status> {
+        Ok(match self.state()?.leases.record(&req.name, req.number).await {
+            Ok(number) => RecordRsp { failure: None, number },
+            Err(error) => RecordRsp { failure: Some(lease_refusal(error)), number: 0 },
+        })
     }
 
     async fn watch(&self, _cx: &Cx, req: WatchLeasesReq) -> Result<StreamRsp, Status> {

@@ -34,6 +34,7 @@ pub(crate) enum Route {
     Random = 0,
     Hash = 1,
     Single = 2,
+    LeastLoad = 3,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

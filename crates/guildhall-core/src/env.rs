@@ -3,6 +3,7 @@
 mod blocking_io;
 mod conn_io;
 mod net;
+mod pause;
 mod tokio_net;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -22,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use blocking_io::ConnTry;
 pub use conn_io::ConnIo;
 pub use net::{Accepted, Conn, Listener, Net};
+use pause::Pause;
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
 
@@ -41,10 +44,11 @@ struct World {
     killed: CancellationToken,
 }
 
-/// Where virtual time begins.
 struct Simulated {
+    /// Where virtual time begins.
     start: Instant,
     wall: Duration,
+    pause: Arc<Pause>,
 }
 
 /// How many [`Env::blocking`] closures run at a time on the machine; further ones wait.
@@ -59,7 +63,7 @@ impl Env {
     /// A world of a simulator: random numbers from `seed`, sockets from `net`, and a wall clock that shows `wall` (since the
     /// Unix epoch) now and follows tokio's clock, which the simulator pauses.
     pub fn simulated(seed: u64, net: Arc<dyn Net>, wall: Duration) -> Self {
-        let simulated = Simulated { start: tokio_now(), wall };
+        let simulated = Simulated { start: tokio_now(), wall, pause: Arc::default() };
         Self::new(net, StdRng::seed_from_u64(seed), Some(simulated))
     }
 
@@ -83,6 +87,14 @@ impl Env {
             skew if skew > 0 => now + Duration::from_nanos(skew.unsigned_abs()),
             skew => now.checked_sub(Duration::from_nanos(skew.unsigned_abs())).unwrap_or(now),
         }
+    }
+
+    /// A clock that goes on while the machine is suspended, which [`Env::now`] does not everywhere: for leases, whose time runs
+    /// out at the backend whatever happens here. Counts from an arbitrary moment, the same for all of the app.
+    #[inline]
+    pub fn boot_time(&self) -> Duration {
+        let simulated = self.0.simulated.as_ref();
+        simulated.map_or_else(boot_time, |simulated| self.now().duration_since(simulated.start))
     }
 
     /// The app's wall clock, since the Unix epoch. For people and start times, never for an order of events.
@@ -173,20 +185,29 @@ impl Env {
         future: F,
     ) -> impl Future<Output = Option<F::Output>> + use<F> {
         let killed = self.0.killed.clone();
+        let pause = self.pause_of_tasks().cloned();
         async move {
             // A task that panics must not vanish without a word.
             let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(future));
-            tokio::select! {
-                // First: a task that is ready when the app is killed must not take another step.
-                biased;
-                () = killed.cancelled() => None,
-                result = caught => {
-                    if result.is_err() {
-                        tracing::error!(task = name, "a task panicked");
+            let mut steps = std::pin::pin!(async {
+                tokio::select! {
+                    // First: a task that is ready when the app is killed must not take another step.
+                    biased;
+                    () = killed.cancelled() => None,
+                    result = caught => {
+                        if result.is_err() {
+                            tracing::error!(task = name, "a task panicked");
+                        }
+                        result.ok()
                     }
-                    result.ok()
                 }
-            }
+            });
+            let mut held_in = 0;
+            std::future::poll_fn(|cx| match &pause {
+                Some(pause) if pause.holds(cx, &mut held_in) => Poll::Pending,
+                _ => steps.as_mut().poll(cx),
+            })
+            .await
         }
     }
 
@@ -240,6 +261,26 @@ impl Env {
     /// Ends every task that was started through this world, as a SIGKILL would: nothing is saved, nobody is told.
     pub fn kill(&self) {
         self.0.killed.cancel();
+        self.resume();
+    }
+
+    /// Holds every task of this world where it is, as a SIGSTOP would, until [`Env::resume`] or [`Env::kill`]: time goes on, and
+    /// what was due meanwhile is done afterwards. For simulators; it does nothing on the machine.
+    pub fn pause(&self) {
+        if let Some(pause) = self.pause_of_tasks() {
+            pause.begin();
+        }
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        if let Some(pause) = self.pause_of_tasks() {
+            pause.end();
+        }
+    }
+
+    fn pause_of_tasks(&self) -> Option<&Arc<Pause>> {
+        self.0.simulated.as_ref().map(|simulated| &simulated.pause)
     }
 
     /// Whether this world runs in a simulator.
@@ -258,6 +299,20 @@ impl std::fmt::Debug for Env {
 #[inline]
 fn tokio_now() -> Instant {
     Instant::now()
+}
+
+/// Ownership rule 5: on Linux `Instant` stands still while the machine sleeps.
+#[cfg(target_os = "linux")]
+#[inline]
+fn boot_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// The wall clock counts suspended time too; where it is set meanwhile, leases end early or late, and the store still decides.
+#[cfg(not(target_os = "linux"))]
+fn boot_time() -> Duration {
+    system_wall()
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the door")]

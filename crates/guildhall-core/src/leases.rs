@@ -34,6 +34,7 @@ pub use session::{LeaseSession, LeaseTimes};
 /// 12. `closing_a_session_frees_its_ids`, and so does opening it again.
 /// 13. `epochs_grow_over_a_restart` (backends with `capabilities().durable_epochs`): the counter is durable before the grant is
 ///     answered, has no TTL and is never deleted. Holders need not survive.
+/// 14. `the_first_number_that_is_recorded_stays`: whatever later callers would like; as durable as epochs are.
 pub trait Leases: Send + Sync + 'static {
     /// What this backend can do.
     fn capabilities(&self) -> LeaseCapabilities;
@@ -75,6 +76,10 @@ pub trait Leases: Send + Sync + 'static {
         to: &'a Holder,
         offer: u64,
     ) -> BoxFuture<'a, Result<Transferred, LeaseError>>;
+
+    /// Records a number under a name for good, unless there is one; which one there is. For what all apps must agree on, such as
+    /// the number of slots of an actor type.
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
 
     /// The ids that begin with `prefix` and are held, and all later changes. The stream ends when the backend is lost or the
     /// watcher is too slow: watch again.

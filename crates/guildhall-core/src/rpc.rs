@@ -27,6 +27,8 @@ pub enum Route {
     Hash,
     /// One instance for all.
     Single,
+    /// Of two ready instances, drawn by weight, the one with less to do.
+    LeastLoad,
 }
 
 /// A service as its proto declares it.

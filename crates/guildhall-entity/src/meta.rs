@@ -125,6 +125,15 @@ impl EntityMeta {
         self.saving.is_some()
     }
 
+    /// Whether a row of this version was touched once since it was last seen.
+    pub(crate) fn is_next(&self, version: u64) -> bool {
+        self.saving.is_none() && self.version.checked_add(1) == Some(version)
+    }
+
+    pub(crate) fn claimed(&mut self, version: u64) {
+        self.version = version;
+    }
+
     pub(crate) fn saved(&mut self, version: u64) {
         if let Some(saving) = self.saving.take() {
             self.stored = saving.stored;
@@ -141,13 +150,14 @@ impl EntityMeta {
     }
 }
 
-/// Moves the unsaved bits of `entity` into a write, if there is anything to write.
+/// Moves the unsaved bits of `entity` into a write, if there is anything to write, or it exists and is to be written `anyway`.
 ///
 /// One write is in flight per row, so the caller has finished the one before with `saved` or `not_saved`.
-pub(crate) fn begin_save<E: Entity>(entity: &mut E) -> Option<RowChange> {
+pub(crate) fn begin_save<E: Entity>(entity: &mut E, anyway: bool) -> Option<RowChange> {
     let meta = entity.meta();
     debug_assert!(!meta.is_saving(), "{}/{}: a write is in flight", E::TABLE.name, meta.key);
-    if meta.is_saving() || !meta.is_dirty() {
+    let anyway = anyway && meta.stored && meta.exists;
+    if meta.is_saving() || !(meta.is_dirty() || anyway) {
         return None;
     }
     let (stored, exists, bits) = (meta.stored, meta.exists, meta.unsaved);

@@ -37,10 +37,20 @@ pub trait State: Sized + Send + 'static {
     fn saving(&self) -> usize;
 
     /// Takes what is to be saved, one change per row.
-    fn begin_save(&mut self) -> Vec<RowChange>;
+    fn begin_save(&mut self) -> Vec<RowChange> {
+        self.take_save(false)
+    }
+
+    /// As [`State::begin_save`]; with `first` the first row is among them and leads them, whether it has changed or not. One that does not
+    /// exist, and is not about to, cannot be.
+    fn take_save(&mut self, first: bool) -> Vec<RowChange>;
 
     /// The changes of the last `begin_save` are in the store; the new versions in the same order.
     fn saved(&mut self, versions: &[u64]);
+
+    /// The rows were claimed again and have these versions now; whether nobody else has claimed or written them since they were
+    /// last seen. If not, nothing has changed. No save may be in flight.
+    fn claimed_again(&mut self, versions: &[u64]) -> bool;
 
     /// The changes of the last `begin_save` are not in the store: they will be part of the next one.
     fn not_saved(&mut self);
@@ -82,11 +92,15 @@ impl State for () {
         0
     }
 
-    fn begin_save(&mut self) -> Vec<RowChange> {
+    fn take_save(&mut self, _first: bool) -> Vec<RowChange> {
         Vec::new()
     }
 
     fn saved(&mut self, _versions: &[u64]) {}
+
+    fn claimed_again(&mut self, versions: &[u64]) -> bool {
+        versions.is_empty()
+    }
 
     fn not_saved(&mut self) {}
 }
@@ -122,8 +136,8 @@ impl<E: Entity> State for E {
         usize::from(self.meta().is_saving())
     }
 
-    fn begin_save(&mut self) -> Vec<RowChange> {
-        begin_save(self).into_iter().collect()
+    fn take_save(&mut self, first: bool) -> Vec<RowChange> {
+        begin_save(self, first).into_iter().collect()
     }
 
     fn saved(&mut self, versions: &[u64]) {
@@ -131,6 +145,14 @@ impl<E: Entity> State for E {
         if let [version] = versions {
             self.meta_mut().saved(*version);
         }
+    }
+
+    fn claimed_again(&mut self, versions: &[u64]) -> bool {
+        let is_next = matches!(versions, [version] if self.meta().is_next(*version));
+        if is_next {
+            self.meta_mut().claimed(versions[0]);
+        }
+        is_next
     }
 
     fn not_saved(&mut self) {
@@ -174,9 +196,9 @@ macro_rules! tuples {
                 $first.saving() $(+ $more.saving())*
             }
 
-            fn begin_save(&mut self) -> Vec<RowChange> {
+            fn take_save(&mut self, first: bool) -> Vec<RowChange> {
                 let ($first, $($more),*) = self;
-                begin_save($first).into_iter()$(.chain(begin_save($more)))*.collect()
+                begin_save($first, first).into_iter()$(.chain(begin_save($more, false)))*.collect()
             }
 
             fn saved(&mut self, versions: &[u64]) {
@@ -188,6 +210,17 @@ macro_rules! tuples {
                     $more.saved(mine);
                 )*
                 debug_assert!(versions.is_empty(), "one version per change of begin_save");
+            }
+
+            fn claimed_again(&mut self, versions: &[u64]) -> bool {
+                let ($first, $($more),*) = self;
+                let metas = [$first.meta_mut(), $($more.meta_mut()),*];
+                let fits = metas.len() == versions.len();
+                let all = fits && metas.iter().zip(versions).all(|(meta, v)| meta.is_next(*v));
+                if all {
+                    metas.into_iter().zip(versions).for_each(|(meta, v)| meta.claimed(*v));
+                }
+                all
             }
 
             fn not_saved(&mut self) {

@@ -3,19 +3,30 @@
 //! | module | what |
 //! |---|---|
 //! | `room` | the actors of one type: by key, how many, and how they all end |
-//! | `cell` | one actor: its mailbox, its place in the worker's queue, its clock |
+//! | `cell` | one actor: its place in the worker's queue, its clock |
+//! | `mail` | its mailbox, and what it does next |
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
 //! | `timer`, `timers` | messages that an actor sends itself later |
+//! | `held` | replies that wait for commits |
+//! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
 //! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
 mod activate;
 mod admin;
 mod cell;
+mod commands;
 mod config;
+mod held;
 mod key;
+mod leave;
+mod mail;
+mod owned;
+mod reclaim;
+mod records;
 mod residents;
 mod room;
 mod runner;
@@ -98,7 +109,7 @@ pub enum Why {
     Asked,
     /// Its entity does not exist: it was deleted, or the call that should have made it did not.
     Missing,
-    /// It is a resident, and its key falls to another app now.
+    /// Its slot goes to another app.
     Moved,
     /// The app drains.
     Drain,

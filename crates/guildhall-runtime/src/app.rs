@@ -1,7 +1,9 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod drain_asked;
 mod hooks;
 mod inner;
+mod load;
 mod running;
 mod start;
 
@@ -25,6 +27,7 @@ use crate::config::AppConfig;
 use crate::cx::Cx;
 use crate::health::HealthCheck;
 use crate::log::{self, LogControl};
+use crate::mutation::Mutation;
 use crate::node::ThisNode;
 use crate::proto::{IdStateEntity, NodeServer};
 use crate::raw_cast::RawHandler;
@@ -64,6 +67,7 @@ pub struct App {
     given: Given,
     tables: Vec<&'static Table>,
     pub(crate) reloads: ReloadSetup,
+    mutation: Option<Mutation>,
 }
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -123,6 +127,7 @@ impl App {
             given: Given::default(),
             tables: Vec::new(),
             reloads: ReloadSetup::default(),
+            mutation: None,
         }
     }
 
@@ -221,6 +226,14 @@ impl App {
         self
     }
 
+    /// Breaks a rule of ownership: for tests that show that it is missed.
+    #[cfg(feature = "mutations")]
+    #[must_use]
+    pub fn without(mut self, rule: Mutation) -> Self {
+        self.mutation = Some(rule);
+        self
+    }
+
     /// Runs in another world: a simulator's.
     #[must_use]
     pub fn env(mut self, env: Env) -> Self {
@@ -263,7 +276,7 @@ impl App {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
+    /// Runs until SIGTERM or SIGINT, or until a peer asks for it (`guildhall drain`), then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
     ///
     /// # Errors
     /// As [`App::start`].
@@ -291,6 +304,7 @@ impl App {
             tokio::select! {
                 biased;
                 () = signals::shutdown() => {}
+                () = app.drain_asked() => {}
                 () = hangups.each(|| app.reload()) => {}
             }
             tokio::select! {

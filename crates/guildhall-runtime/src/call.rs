@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, KeyText, MethodDesc, Model, Status};
+use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
@@ -15,6 +15,7 @@ use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::codegen::{Many, Target};
 use crate::cx::Cx;
+use crate::ownership;
 use crate::topic;
 use crate::trace::{self, OpenSpan};
 
@@ -55,11 +56,17 @@ pub(crate) async fn call_encoded<Req: Message>(
     let head = cx.outgoing(true, counted.span.as_ref());
     app.retries.earn();
     let mut retries = 0;
+    let mut moves = Moves::default();
     loop {
-        let status = match once(cx, method, target, key, deadline, head.as_ref(), req).await {
+        let to = moves.next.take();
+        let once = once(cx, method, target, key, to.as_ref(), deadline, head.as_ref(), req);
+        let status = match once.await {
             Ok(body) => return counted.end(Ok(body)),
             Err(status) => status,
         };
+        if moves.follow(app, target, &status, deadline).await {
+            continue;
+        }
         // P2P names an app: another one will not do.
         let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
         let pause = Duration::from_millis(app.calls.retry_pause_ms);
@@ -69,6 +76,43 @@ pub(crate) async fn call_encoded<Req: Message>(
         }
         retries += 1;
         app.env.sleep(pause).await;
+    }
+}
+
+/// How often a call follows its actor before it waits for a newer view (rule 23).
+const FOLLOWED_MAX: u32 = 2;
+
+/// Where a call goes whose actor has moved.
+#[derive(Default)]
+struct Moves {
+    next: Option<AppId>,
+    followed: u32,
+}
+
+impl Moves {
+    /// Whether to send a call again that was refused with `status`: there, or where a newer view says.
+    async fn follow(
+        &mut self,
+        app: &AppInner,
+        target: &Target,
+        status: &Status,
+        deadline: Instant,
+    ) -> bool {
+        if status.reason() != reason::MOVED || matches!(target, Target::At(_)) {
+            return false;
+        }
+        let Some(to) = ownership::moved_to(status) else { return false };
+        if self.followed < FOLLOWED_MAX {
+            self.followed += 1;
+            self.next = Some(to);
+            return true;
+        }
+        let mut changes = app.mesh.changes();
+        let wait = Duration::from_millis(app.calls.moved_pause_ms);
+        let until = deadline.min(app.env.now() + wait);
+        let _or_the_time_is_over = app.env.until(until, changes.changed()).await;
+        self.followed = 0;
+        app.env.now() < deadline
     }
 }
 
@@ -146,7 +190,7 @@ fn send<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let route = cx.app.mesh.route(method, target, key)?;
+    let route = cx.app.mesh.route(method, target, key, head)?;
     route.link.cast(method, left, head, req)
 }
 
@@ -166,11 +210,13 @@ fn send_all<Req: Message>(
     sent
 }
 
+#[allow(clippy::too_many_arguments, reason = "all that a call is")]
 async fn once<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
     key: KeyText<'_>,
+    moved_to: Option<&AppId>,
     deadline: Instant,
     head: Option<&Head>,
     req: &Req,
@@ -180,7 +226,10 @@ async fn once<Req: Message>(
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
-    let route = cx.app.mesh.route(method, target, key)?;
+    let route = match moved_to {
+        None => cx.app.mesh.route(method, target, key, head)?,
+        Some(app) => cx.app.mesh.route_to(app, method, key)?,
+    };
     // What this turn waits for, so that a call which waits for this turn can be refused.
     let _awaiting = match (&cx.turn, &route.actor, method.model) {
         (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),

@@ -29,7 +29,8 @@ pub struct AppConfig {
     pub broker: String,
     /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
     pub queue: String,
-    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery`,
+    /// where it has leases. Opened when there are actors, or it is first used.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
@@ -57,7 +58,7 @@ impl Default for AppConfig {
             discovery: "memory:".into(),
             broker: "memory:".into(),
             queue: "memory:".into(),
-            leases: "memory:".into(),
+            leases: String::new(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,
@@ -199,6 +200,8 @@ pub struct CallConfig {
     pub retry_percent: u32,
     /// Pause before a retry, in ms.
     pub retry_pause_ms: u64,
+    /// How long a call whose actor has moved, and moved again, waits for a newer view before it asks again, in ms.
+    pub moved_pause_ms: u64,
     /// Calls of the app with a callback that have not ended; one more is `OVERLOADED`.
     pub callbacks_max: usize,
 }
@@ -210,6 +213,7 @@ impl Default for CallConfig {
             retries_max: 3,
             retry_percent: 10,
             retry_pause_ms: 20,
+            moved_pause_ms: 100,
             callbacks_max: 16_384,
         }
     }

@@ -44,6 +44,14 @@ counters! {
     dropped: Counter counter "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: Counter counter "guildhall_actor_overloaded_total",
+    /// Slots that were handed over to another app.
+    slots_given: Counter counter "guildhall_slots_given_total",
+    /// Slots that another app handed over to this one.
+    slots_taken: Counter counter "guildhall_slots_taken_total",
+    /// Times that the lease session ran out before it was renewed.
+    suspensions: Counter counter "guildhall_suspensions_total",
+    /// Casts to actors that had moved, and could not be sent on.
+    casts_lost: Counter counter "guildhall_actor_casts_lost_total",
     /// Hooks and background tasks of the game that panicked.
     task_panics: Counter counter "guildhall_task_panics_total",
     /// Batches of rows that were saved.

@@ -13,6 +13,7 @@ use guildhall_wire::{Head, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
+use crate::command::{self, Nested};
 use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
@@ -32,6 +33,8 @@ pub struct Cx {
     pub(crate) head: Option<Arc<Head>>,
     /// The session's command number goes with the call that is the command, not with the calls that it makes.
     pub(crate) is_command: bool,
+    /// Counts the calls that are made inside a command.
+    pub(crate) nested: Option<Arc<Nested>>,
     /// It came with a call: whether that is traced was decided where the call came from.
     pub(crate) in_call: bool,
     /// Whose turn this is.
@@ -52,6 +55,7 @@ impl Cx {
             caller: None,
             head: None,
             is_command: false,
+            nested: None,
             in_call: false,
             turn: None,
             cancel: None,
@@ -246,7 +250,7 @@ impl Cx {
             None => head.chain.clear(),
         }
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
-            (session.number, session.resent, session.answered) = (0, false, 0);
+            command::enter(session, self.nested.as_deref().filter(|_| waits));
         }
         Some(head)
     }

@@ -17,6 +17,7 @@ mod callback;
 mod chain;
 #[doc(hidden)]
 pub mod codegen;
+mod command;
 mod component;
 mod config;
 mod counters;
@@ -31,9 +32,11 @@ mod live_count;
 mod log;
 mod mesh;
 pub mod metrics;
+mod mutation;
 mod node;
 mod numbers;
 mod out;
+mod ownership;
 mod pending;
 #[doc(hidden)]
 pub mod proto;
@@ -65,7 +68,9 @@ pub use cx::Cx;
 pub use lane::{ServiceConfig, Turn};
 pub use limits::{BreakerConfig, LimitConfig, RateConfig, Trip};
 pub use log::{LogConfig, LogControl};
-pub use mesh::MeshChanges;
+pub use mesh::{MeshChanges, RouteConfig, RouteRuleConfig};
+#[cfg(feature = "mutations")]
+pub use mutation::Mutation;
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

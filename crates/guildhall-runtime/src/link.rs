@@ -61,6 +61,11 @@ impl Link {
         &self.peer
     }
 
+    /// Calls that wait for their reply.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.live()
+    }
+
     /// Sends a call and waits for the reply.
     pub(crate) async fn call<Req: Message>(
         &self,

@@ -1,9 +1,11 @@
 //! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
-mod here;
+mod group;
 mod links;
+mod load;
 mod rendezvous;
+mod version;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,9 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use guildhall_core::Route as Mode;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
-use guildhall_core::{Address, AppId, Code, Env, KeyText, LogicAddr, MethodDesc, Status, slot_of};
+use guildhall_core::{
+    Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
+};
+use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::codegen::Target;
@@ -23,7 +29,13 @@ use rendezvous::Slots;
 
 pub use changes::MeshChanges;
 use changes::Revision;
+use group::Group;
+pub(crate) use group::{actor_label, slots_label};
 pub(crate) use links::Place;
+pub(crate) use load::load_of;
+pub(crate) use version::RouteRules;
+use version::Versions;
+pub use version::{RouteConfig, RouteRuleConfig};
 pub(crate) use watch::watch;
 
 /// Who serves what, as far as this app has a link to them.
@@ -35,6 +47,7 @@ pub(crate) struct Mesh {
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
     view: ArcSwap<View>,
+    rules: ArcSwap<RouteRules>,
     changes: Arc<Revision>,
     draining: AtomicBool,
 }
@@ -49,12 +62,15 @@ pub(crate) struct Route {
 /// An immutable snapshot.
 #[derive(Debug, Default)]
 struct View {
-    services: HashMap<String, Instances>,
+    services: HashMap<String, Arc<Instances>>,
+    groups: HashMap<Group, Arc<Instances>>,
+    /// Of services that have rules.
+    versions: HashMap<String, Versions>,
     nodes: BTreeMap<AppId, Arc<Link>>,
     numbers: BTreeMap<LogicAddr, AppId>,
 }
 
-/// The ready instances of one service.
+/// The ready instances of one service, or of one actor type: all its services together.
 #[derive(Debug)]
 struct Instances {
     /// By ascending id.
@@ -75,6 +91,7 @@ impl Mesh {
             slots,
             nodes: Mutex::default(),
             view: ArcSwap::default(),
+            rules: ArcSwap::default(),
             changes: Arc::default(),
             draining: AtomicBool::new(false),
         }
@@ -100,6 +117,7 @@ impl Mesh {
             _ => Open::default(),
         };
         open.put(place, link);
+        open.set_load(record.load);
         nodes.insert(record.id.clone(), (record, open));
         self.publish(&nodes);
         true
@@ -134,7 +152,22 @@ impl Mesh {
         }
     }
 
-    /// This app drains: its calls go to others from now on, as far as there are any. Actors stay where they are.
+    /// Another app has said that it drains: nothing new belongs to it, and what it still owns is asked of it over its link.
+    pub(crate) fn drains(&self, id: &AppId, incarnation: Incarnation) {
+        let mut nodes = self.nodes.lock();
+        let Some((record, _)) = nodes.get_mut(id) else { return };
+        if record.incarnation == incarnation && record.state != NodeState::Draining {
+            record.state = NodeState::Draining;
+            self.publish(&nodes);
+        }
+    }
+
+    /// Whether there is a link to this life of an app.
+    pub(crate) fn is_linked(&self, id: &AppId, incarnation: Incarnation) -> bool {
+        self.nodes.lock().get(id).is_some_and(|(record, _)| record.incarnation == incarnation)
+    }
+
+    /// This app drains: its calls go to others from now on, as far as there are any.
     pub(crate) fn drain(&self) {
         let mut nodes = self.nodes.lock();
         if let Some((record, _)) = nodes.get_mut(&self.id) {
@@ -148,46 +181,64 @@ impl Mesh {
         let world = self.id.world();
         let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
         let ready = |record: &NodeRecord| record.state == NodeState::Ready;
+        let groups_of = |record: &NodeRecord| -> BTreeSet<Group> {
+            record.services.iter().map(|service| Group::of(record, service)).collect()
+        };
         let elsewhere = here().filter(|(record, _)| ready(record));
-        let elsewhere: BTreeSet<&str> =
-            elsewhere.flat_map(|(record, _)| &record.services).map(String::as_str).collect();
+        let elsewhere: BTreeSet<Group> = elsewhere.flat_map(|(r, _)| groups_of(r)).collect();
         // What nobody else can do, this app does itself to the end of its draining.
-        let stays = |record: &NodeRecord, service: &str| {
+        let stays = |record: &NodeRecord, group: &Group| {
             self.draining.load(Ordering::Relaxed)
                 && record.id == self.id
-                && (record.labels.contains_key(&actor_label(service))
-                    || !elsewhere.contains(service))
+                && !elsewhere.contains(group)
         };
-        let mut members: BTreeMap<&str, Vec<(&NodeRecord, Links)>> = BTreeMap::new();
+        let mut members: BTreeMap<Group, Vec<(&NodeRecord, Links)>> = BTreeMap::new();
+        let mut services: BTreeMap<&str, Group> = BTreeMap::new();
         for (record, open) in here() {
             let Some(links) = open.links() else { continue };
-            for service in &record.services {
-                if ready(record) || stays(record, service) {
-                    members.entry(service).or_default().push((record, links.clone()));
+            for group in groups_of(record) {
+                if ready(record) || stays(record, &group) {
+                    members.entry(group).or_default().push((record, links.clone()));
                 }
             }
+            let named = record.services.iter().map(|it| (it.as_str(), Group::of(record, it)));
+            services.extend(named);
         }
         let before = self.view.load();
-        let instances = |service: &str, members: Vec<(&NodeRecord, Links)>| {
-            let label = actor_label(service);
-            let actor = members.iter().find_map(|(record, _)| record.labels.get(&label));
+        let instances = |group: &Group, members: Vec<(&NodeRecord, Links)>| {
             let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
-            let before = before.services.get(service).map(|before| &before.slots);
-            Instances {
+            let slots = group.slots(&members).unwrap_or(self.slots);
+            let before = before.groups.get(group).map(|before| &before.slots);
+            Arc::new(Instances {
                 weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
                 single: members.iter().position(|(r, _)| r.weight > 0).unwrap_or_default(),
                 links: members.iter().map(|(r, links)| (r.weight, links.clone())).collect(),
-                actor: actor.map(|name| name.as_str().into()),
-                slots: Slots::assign(ids, self.slots, before),
-            }
+                actor: group.actor().map(Into::into),
+                slots: Slots::assign(ids, slots, before.filter(|before| before.count() == slots)),
+            })
         };
-        let services = members.into_iter().map(|(name, m)| (name.to_owned(), instances(name, m)));
+        let is_actors = |service: &str| {
+            let label = actor_label(service);
+            nodes.values().any(|(record, _)| record.labels.contains_key(&label))
+        };
+        let versions = self.rules.load().split(
+            |service| members.get(&Group::Service(service.to_owned())).map(Vec::as_slice),
+            is_actors,
+            |service, some| instances(&Group::Service(service.to_owned()), some),
+        );
+        let groups = members.into_iter().map(|(group, m)| (group.clone(), instances(&group, m)));
+        let groups: HashMap<Group, Arc<Instances>> = groups.collect();
+        let found =
+            |(name, group): (&str, Group)| Some((name.to_owned(), Arc::clone(groups.get(&group)?)));
+        let services = services.into_iter().filter_map(found).collect();
         let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
         // Of two apps with one number the one with the smaller id has it.
         let numbered = nodes.values().rev();
         let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
         self.view.store(Arc::new(View {
-            services: services.collect(),
+            services,
+            groups,
+            versions,
             nodes: links.collect(),
             numbers: numbers.collect(),
         }));
@@ -222,6 +273,7 @@ impl Mesh {
         method: &MethodDesc,
         target: &Target,
         key: KeyText<'_>,
+        head: Option<&Head>,
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
@@ -230,30 +282,62 @@ impl Mesh {
             return Ok(Route { link, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
-        let instances = instances.ok_or_else(|| no_route(method.service))?;
-        let by_key = |key: Option<&str>| {
-            let key = key.ok_or_else(|| {
-                let why = format!("{} has an empty key", method.path);
-                Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
-            })?;
-            Ok(slot_of(key, self.slots))
-        };
+        let mut instances = instances.ok_or_else(|| no_route(method.service))?;
+        if let Some(versions) = view.versions.get(method.service) {
+            let key =
+                if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
+            instances = versions.of(&self.env, head, key).unwrap_or(instances);
+        }
         let slot = match (target, key) {
-            (Target::Hash(key), _) => Some(KeyText::Text(key.as_str()).with_text(by_key)?),
+            (Target::Hash(key), _) => Some(instances.slot(method, KeyText::Text(key.as_str()))?),
             (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
-                Some(key.with_text(by_key)?)
+                Some(instances.slot(method, key)?)
             }
             _ => None,
         };
-        let single =
-            matches!(target, Target::Default) && method.route == guildhall_core::Route::Single;
+        let mode = match target {
+            Target::Default => method.route,
+            _ => Mode::Random,
+        };
         let at = match slot {
             Some(slot) => instances.slots.owner(slot),
-            None if single => instances.single,
+            None if mode == Mode::Single => instances.single,
+            None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
         let link = Arc::clone(instances.links[at].1.pick(method.model, slot));
         Ok(Route { link, actor: instances.actor.clone() })
+    }
+
+    /// The link to the app that has the actor of this key, as another app has said.
+    pub(crate) fn route_to(
+        &self,
+        app: &AppId,
+        method: &MethodDesc,
+        key: KeyText<'_>,
+    ) -> Result<Route, Status> {
+        let view = self.view.load();
+        let instances = view.services.get(method.service);
+        let actor = instances.and_then(|instances| instances.actor.clone());
+        // Calls of one key stay on one of the links.
+        let link = match instances {
+            Some(instances) => instances
+                .links
+                .iter()
+                .find(|(_, links)| links.first().peer() == app.as_str())
+                .map(|(_, links)| Ok(links.pick(method.model, Some(instances.slot(method, key)?))))
+                .transpose()?,
+            None => None,
+        };
+        let link = link.or_else(|| view.nodes.get(app)).cloned();
+        Ok(Route { link: link.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
+    }
+
+    /// Where the slots of an actor type belong; `None` where no app is ready to have them.
+    pub(crate) fn places(&self, actor: &str) -> Option<Places> {
+        let view = self.view.load();
+        let instances = view.groups.get(&Group::Actor(actor.to_owned()))?;
+        (instances.weight > 0).then(|| Places(Arc::clone(instances)))
     }
 
     fn random(&self, instances: &Instances) -> usize {
@@ -262,6 +346,28 @@ impl Mesh {
         }
         let weights = instances.links.iter().map(|(weight, _)| *weight);
         pick(&self.env, instances.weight, weights).unwrap_or_default()
+    }
+}
+
+/// Which app each slot of an actor type belongs to, as the view says.
+pub(crate) struct Places(Arc<Instances>);
+
+impl Places {
+    /// The app.
+    pub(crate) fn owner(&self, slot: u32) -> &str {
+        self.0.links[self.0.slots.owner(slot)].1.first().peer()
+    }
+}
+
+impl Instances {
+    fn slot(&self, method: &MethodDesc, key: KeyText<'_>) -> Result<u32, Status> {
+        key.with_text(|key| match key {
+            Some(key) => Ok(slot_of(key, self.slots.count())),
+            None => {
+                let why = format!("{} has an empty key", method.path);
+                Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why))
+            }
+        })
     }
 }
 
@@ -284,11 +390,6 @@ pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> O
         }
     }
     None
-}
-
-/// The label in an app's record that names the type of the actors behind a service.
-pub(crate) fn actor_label(service: &str) -> String {
-    format!("actor/{service}")
 }
 
 fn no_route(what: &str) -> Status {

@@ -8,8 +8,8 @@ use guildhall_wire::method_id;
 use crate::actor::Admin;
 use crate::codegen::Cx;
 use crate::proto::{
-    ActorInfo, ActorsRsp, MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp,
-    method_info,
+    ActorInfo, ActorsRsp, DrainReq, DrainRsp, MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo,
+    ServicesRsp, method_info,
 };
 use crate::reload::Reloaded;
 
@@ -28,6 +28,12 @@ impl Node for ThisNode {
     async fn reload(&self, cx: &Cx, _req: ReloadReq) -> Result<ReloadRsp, Status> {
         let Reloaded { changed, needs_restart } = cx.app.reload().await?;
         Ok(ReloadRsp { changed, needs_restart })
+    }
+
+    async fn drain(&self, cx: &Cx, _req: DrainReq) -> Result<DrainRsp, Status> {
+        tracing::info!(asked_by = ?cx.caller(), "asked to drain");
+        cx.app.drain_asked.cancel();
+        Ok(DrainRsp { drain_ms: cx.app.drain_ms })
     }
 
     async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
@@ -60,6 +66,7 @@ fn method(desc: &MethodDesc) -> MethodInfo {
         Route::Random => info::Route::Random,
         Route::Hash => info::Route::Hash,
         Route::Single => info::Route::Single,
+        Route::LeastLoad => info::Route::LeastLoad,
     };
     let key_kind = match desc.key.map(|key| key.kind) {
         Some(KeyKind::Uint) => info::KeyKind::Uint,
@@ -114,6 +121,7 @@ pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
             method_info::Route::Random => Route::Random,
             method_info::Route::Hash => Route::Hash,
             method_info::Route::Single => Route::Single,
+            method_info::Route::LeastLoad => Route::LeastLoad,
         },
         oneway: info.oneway,
         trace: info.trace,

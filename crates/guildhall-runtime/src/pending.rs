@@ -80,6 +80,11 @@ impl Pending {
         Ok(id)
     }
 
+    /// Calls that wait.
+    pub(crate) fn live(&self) -> usize {
+        self.table.lock().live
+    }
+
     /// Takes the reply and gives the slot back.
     pub(crate) fn poll(&self, id: u64, cx: &Context<'_>) -> Poll<Result<Bytes, Status>> {
         let mut table = self.table.lock();

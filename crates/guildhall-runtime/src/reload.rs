@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use crate::app::{App, AppInner, StartError};
 use crate::cx::Cx;
 use crate::limits::AllRules;
+use crate::mesh::RouteRules;
 use crate::metrics::Metrics;
 use crate::resources::{Loader, ResourceConfig, Resources, Snapshot};
 use crate::service::ServiceTable;
@@ -116,7 +117,7 @@ impl Reloads {
 
     fn is_live(&self, key: &str) -> bool {
         let names = self.sections.iter().map(|(name, _)| name.as_str());
-        ["limits", "resources"].into_iter().chain(names).any(|name| is_in(key, name))
+        ["limits", "resources", "route.rules"].into_iter().chain(names).any(|name| is_in(key, name))
     }
 }
 
@@ -152,6 +153,7 @@ impl AppInner {
         let now = self.env.now();
         let rules =
             AllRules::read(&config, &paths, now, &self.metrics, &state.rules).map_err(text)?;
+        let routes = RouteRules::read(&config, &self.services).map_err(text)?;
         let resources = reloads.resources.load(&self.env, &config).await.map_err(text)?;
         let sections = reloads.sections.iter();
         let sections = sections.filter(|(name, _)| changed.iter().any(|key| is_in(key, name)));
@@ -159,6 +161,9 @@ impl AppInner {
         let commits = commits.collect::<Result<Vec<_>, _>>()?;
         // From here on nothing fails, and nothing waits.
         self.services.limit(&rules);
+        if changed.iter().any(|key| is_in(key, "route.rules")) {
+            self.mesh.rule(routes);
+        }
         commits.into_iter().for_each(|commit| commit());
         if let Some(snapshot) = resources {
             self.publish(snapshot, &config);

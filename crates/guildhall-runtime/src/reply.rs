@@ -146,6 +146,11 @@ impl ReplyPort {
         }
     }
 
+    /// Whether anybody gets the reply: a cast has nobody.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.port.is_some()
+    }
+
     /// The call has passed its limits: they count it until it ends.
     pub(crate) fn carry(&mut self, ticket: Ticket) {
         self.ticket = Some(Box::new(ticket));
@@ -225,7 +230,7 @@ impl Drop for ReplyPort {
     }
 }
 
-fn status_body(status: &Status) -> StatusBody {
+pub(crate) fn status_body(status: &Status) -> StatusBody {
     let detail =
         |d: &Detail| guildhall_wire::Detail { r#type: d.kind.clone(), value: d.value.clone() };
     StatusBody {

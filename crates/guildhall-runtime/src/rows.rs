@@ -241,7 +241,7 @@ impl<E: Entity> Rows<'_, E> {
 }
 
 /// What a failed operation means to who has asked for it. Files and hosts are for the log, not for callers.
-fn status(error: &StoreError) -> Status {
+pub(crate) fn status(error: &StoreError) -> Status {
     let (code, why) = match error.kind {
         StoreErrorKind::Refused { row_epoch: 0 } => (Code::Aborted, reason::CONFLICT),
         StoreErrorKind::Refused { .. } => (Code::FailedPrecondition, reason::NOT_THE_OWNER),

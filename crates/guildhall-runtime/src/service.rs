@@ -12,7 +12,7 @@ use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::limits::{self, AllRules, MethodLimits};
 use crate::link::keep;
-use crate::mesh::actor_label;
+use crate::mesh::{actor_label, slots_label};
 use crate::reply::ReplyPort;
 
 /// A call on its way to a handler.
@@ -51,8 +51,8 @@ pub trait Service: Send + Sync + 'static {
     /// What its proto declares.
     fn desc(&self) -> &'static ServiceDesc;
 
-    /// The type of the actors behind it, if there are any.
-    fn actor(&self) -> Option<&'static str> {
+    /// The type of the actors behind it and the number of its slots, if there are any.
+    fn actor(&self) -> Option<(&'static str, u32)> {
         None
     }
 
@@ -103,8 +103,9 @@ impl ServiceTable {
                 return Err(format!("method {b}: {a} {why}"));
             }
         }
-        if let Some(actor) = service.actor() {
+        if let Some((actor, slots)) = service.actor() {
             self.labels.insert(actor_label(desc.name), actor.to_owned());
+            self.labels.insert(slots_label(actor), slots.to_string());
         }
         self.descs.push(desc);
         self.names.push(desc.name.to_owned());

@@ -12,6 +12,7 @@ use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::discovery::Discovery;
 use guildhall_core::discovery::memory::MemoryDiscovery;
 use guildhall_core::env::Instant;
+use guildhall_core::leases::Leases;
 use guildhall_core::leases::memory::MemoryLeases;
 use guildhall_core::queue::memory::MemoryQueue;
 use guildhall_core::store::Store;
@@ -20,7 +21,8 @@ use guildhall_core::{AppId, Env};
 use guildhall_runtime::{App, Cx, RunningApp, StartError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::sim::{NoNet, SimNet, Trace};
+use crate::faulty::{FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, Ways};
+use crate::net::{NoNet, SimNet, Trace};
 
 /// What wall clocks show when a cluster begins, since the Unix epoch.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
@@ -34,7 +36,8 @@ const RESTART: Duration = Duration::from_millis(1);
 /// Apps of one process on a simulated network, under virtual time.
 ///
 /// Each app has a host of its own, whose name is the app's id, and a world of its own: its random numbers, its clock (see
-/// `Env::set_skew`), its tasks. All share one discovery, broker, queue, store, and the same leases, which no partition cuts off.
+/// `Env::set_skew`), its tasks. All share one discovery, broker, queue, store, and the same leases, which no partition cuts off:
+/// see [`Cluster::set_faults`].
 /// Every random number, of the apps and of the network, comes from the seed: a run that failed fails again.
 ///
 /// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, of tokio's feature `test-util`), and
@@ -75,9 +78,9 @@ const RESTART: Duration = Duration::from_millis(1);
 pub struct Cluster {
     seed: u64,
     /// The simulator's own world.
-    env: Env,
+    pub(crate) env: Env,
     begun: Instant,
-    net: SimNet,
+    pub(crate) net: SimNet,
     discovery: Arc<MemoryDiscovery>,
     broker: Arc<MemoryBroker>,
     queue: Arc<MemoryQueue>,
@@ -93,6 +96,7 @@ struct Member {
     build: Build,
     lives: u64,
     life: Option<Life>,
+    ways: Ways,
 }
 
 type Build = Arc<dyn Fn(App) -> App + Send + Sync>;
@@ -137,6 +141,15 @@ impl Cluster {
         }
     }
 
+    /// Uses another store from now on.
+    ///
+    /// # Panics
+    /// There are apps already.
+    pub fn use_store(&mut self, store: Arc<dyn Store>) {
+        assert!(self.members.is_empty(), "apps use the store that was there: {self:?}");
+        self.store = store;
+    }
+
     /// Starts an app on a new host. `build` adds its services; it is kept, so that [`Cluster::restart`] can call it again.
     ///
     /// # Errors
@@ -164,7 +177,8 @@ impl Cluster {
         self.net.add(id);
         let config = self.config(id, settings)?;
         let id = parse(id);
-        let member = Member { config, build: Arc::new(build), lives: 0, life: None };
+        let ways = Ways::new(&self.env);
+        let member = Member { config, build: Arc::new(build), lives: 0, life: None, ways };
         self.members.insert(id.clone(), member);
         self.live(&id).await
     }
@@ -184,11 +198,18 @@ impl Cluster {
         let name = format!("{id}/{}", member.lives);
         member.lives += 1;
         let (config, build) = (member.config.clone(), Arc::clone(&member.build));
+        let way = |seam| Arc::clone(member.ways.to(seam));
+        let (store, leases) = (Arc::clone(&self.store), Arc::clone(&self.leases) as _);
+        let store = Arc::new(FaultyStore { store, way: way(Seam::Store) });
+        let leases = Arc::new(FaultyLeases { leases, way: way(Seam::Leases) });
+        let discovery = Arc::clone(&self.discovery) as _;
+        let discovery = Arc::new(FaultyDiscovery { discovery, way: way(Seam::Discovery) });
+        let broker = FaultyBroker::new(Arc::clone(&self.broker) as _, way(Seam::Broker));
         let env = self.world(id.as_str(), &name);
         let app = App::with(config).env(env.clone());
-        let app = app.discovery(Arc::clone(&self.discovery) as _);
-        let app = app.queue(Arc::clone(&self.queue) as _).leases(Arc::clone(&self.leases) as _);
-        let app = app.broker(Arc::clone(&self.broker) as _).store(Arc::clone(&self.store));
+        let app = app.discovery(discovery);
+        let app = app.queue(Arc::clone(&self.queue) as _).leases(leases);
+        let app = app.broker(Arc::new(broker)).store(store);
         let app = match build(app).start().await {
             Ok(app) => app,
             Err(error) => {
@@ -215,6 +236,18 @@ impl Cluster {
         let life = life.unwrap_or_else(|| panic!("{id} does not run"));
         self.net.kill(id);
         life.env.kill();
+    }
+
+    /// Stops an app as SIGSTOP does: no task of it takes a step, until it is resumed or killed. Time goes on; its sockets stay
+    /// open, and what arrives waits. What the test itself does with a context of the app goes on too: spawn it in the app's
+    /// world.
+    pub fn pause(&self, id: &str) {
+        self.life(id).env.pause();
+    }
+
+    /// Lets an app go on that is paused. All that was due meanwhile happens now.
+    pub fn resume(&self, id: &str) {
+        self.life(id).env.resume();
     }
 
     /// Starts an app again: a later incarnation at the same address. One that still runs is killed first.
@@ -266,17 +299,32 @@ impl Cluster {
         env
     }
 
+    /// All apps, by their ids, those that do not run included.
+    pub fn apps(&self) -> Vec<String> {
+        self.members.keys().map(ToString::to_string).collect()
+    }
+
+    /// Whether an app runs: it was started, and neither killed nor shut down.
+    pub fn runs(&self, id: &str) -> bool {
+        self.member(id).life.is_some()
+    }
+
+    /// Who owns what, without faults.
+    pub fn leases(&self) -> Arc<dyn Leases> {
+        Arc::clone(&self.leases) as _
+    }
+
     /// Where all apps are registered.
     pub fn discovery(&self) -> Arc<dyn Discovery> {
         Arc::clone(&self.discovery) as _
     }
 
-    /// Where all apps keep their entities.
+    /// Where all apps keep their entities, without faults.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
 
-    /// What the network has delivered, to compare with another run of the same seed.
+    /// What the network has delivered and the test has noted, to compare with another run of the same seed.
     pub fn trace(&self) -> Trace {
         self.net.trace()
     }

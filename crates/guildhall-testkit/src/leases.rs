@@ -14,6 +14,7 @@ pub use sessions::{
     a_session_that_is_not_kept_alive_expires, a_slow_watcher_of_leases_is_told_to_start_over,
     a_watch_shows_the_holders_of_a_prefix, an_expired_session_is_never_renewed,
     closing_a_session_frees_its_ids, epochs_grow_over_a_restart,
+    the_first_number_that_is_recorded_stays,
 };
 pub use transfers::{
     a_late_transfer_changes_nothing, a_transfer_gives_a_new_epoch_in_one_step,
@@ -42,6 +43,7 @@ macro_rules! leases_contract {
             a_slow_watcher_of_leases_is_told_to_start_over
             closing_a_session_frees_its_ids
             epochs_grow_over_a_restart
+            the_first_number_that_is_recorded_stays
         }
     };
     (@rules $make:tt $tokio:tt $($rule:ident)*) => {

@@ -1,13 +1,16 @@
-//! What tests of games and of plugins stand on: [`Cluster`], which runs many apps in one process on a simulated network, and
-//! the contract suites of the seams.
+//! What tests of games and of plugins stand on: [`Cluster`], which runs many apps in one process on a simulated network;
+//! [`sim::check`], which runs a scenario with faults at random once for each of many seeds; and the contract suites of the seams.
 
 pub mod broker;
 mod cluster;
 pub mod discovery;
+mod faulty;
 pub mod leases;
+mod net;
 pub mod queue;
-mod sim;
+pub mod sim;
 pub mod store;
 
 pub use cluster::Cluster;
-pub use sim::Trace;
+pub use faulty::{Seam, SeamFaults};
+pub use net::Trace;

@@ -1,138 +1,116 @@
-//! A network in memory under virtual time: hosts, streams that take time, partitions and resets, all from one seed.
+//! [`check`]: runs a scenario in a cluster once for each of many seeds, with faults at random, and says which seed fails.
 
-mod host;
-mod paths;
-mod socket;
-mod state;
-mod stream;
-mod trace;
+mod chaos;
+mod check;
 
 use std::collections::BTreeSet;
-use std::io::{Error, ErrorKind, Result};
-use std::ops::Range;
-use std::sync::Arc;
+use std::fmt::Display;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use guildhall_core::env::{Conn, Listener, Net};
-use guildhall_core::{BoxFuture, Env};
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+pub use chaos::{Chaos, Fault};
+pub use check::{Outcome, check, first_failure, trace_of};
 
-pub(crate) use host::HostNet;
-use state::State;
-pub use trace::Trace;
+use crate::Cluster;
+use crate::net::SimNet;
+use chaos::Ongoing;
 
-/// The network between the hosts of a simulation. Clones are the same network.
+/// How long an app waits that could not be started, before it is started again.
+const START_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often [`Sim::calm`] starts an app.
+const STARTS_MAX: usize = 20;
+
+/// A [`Cluster`] with faults at random and a log, all from its seed. See [`check`].
+#[derive(Debug)]
+pub struct Sim {
+    cluster: Cluster,
+    /// The faults that [`Sim::chaos`] has begun.
+    ongoing: Vec<Ongoing>,
+    /// Those that it has killed.
+    killed: BTreeSet<String>,
+}
+
+/// Writes lines into the log of a [`Sim`], from wherever it is taken to.
 #[derive(Clone)]
-pub(crate) struct SimNet(Arc<Shared>);
+pub struct Logger(SimNet);
 
-struct Shared {
-    state: Mutex<State>,
-    /// Told when something is due earlier than all else.
-    earlier: Notify,
-}
-
-impl SimNet {
-    /// Makes a network without hosts. `env` is the simulator's: its clock times the deliveries, its random numbers the
-    /// latencies, and the one task that delivers ends when it is killed.
-    pub(crate) fn new(env: &Env) -> Self {
-        let state = Mutex::new(State::new(env.clone()));
-        let net = Self(Arc::new(Shared { state, earlier: Notify::new() }));
-        env.spawn("sim-deliver", deliver(net.clone(), env.clone()));
-        net
+impl Sim {
+    /// Makes a cluster without apps.
+    ///
+    /// # Panics
+    /// Where time is not paused.
+    pub fn new(seed: u64) -> Self {
+        Self { cluster: Cluster::new(seed), ongoing: Vec::new(), killed: BTreeSet::new() }
     }
 
-    /// Adds a host.
-    pub(crate) fn add(&self, name: &str) {
-        self.with(|state| state.hosts.add(name));
+    /// Notes a line in the log, between what the network delivered before and after it. A scenario notes what happened to its
+    /// callers: then its hash tells whether two runs were equal, and its last lines are shown when a seed fails.
+    pub fn log(&self, line: impl Display) {
+        self.cluster.net.note(&line.to_string());
     }
 
-    /// The sockets of the host's present life; none of them works after [`SimNet::kill`].
-    pub(crate) fn net_of(&self, name: &str) -> HostNet {
-        self.with(|state| HostNet::new(self.clone(), state, name))
+    /// What logs elsewhere: in a task.
+    pub fn logger(&self) -> Logger {
+        Logger(self.cluster.net.clone())
     }
 
-    /// An address of the host, with this port.
-    pub(crate) fn address(&self, name: &str, port: u16) -> String {
-        self.with(|state| format!("{}:{port}", state.hosts.ip(state.hosts.named(name))))
+    /// A random number below `bound`, from the seed.
+    pub fn random_below(&self, bound: u64) -> u64 {
+        self.cluster.env.random_below(bound)
     }
 
-    /// Ends all that the host has open. Peers see resets, one latency later.
-    pub(crate) fn kill(&self, name: &str) {
-        self.with(|state| state.kill(state.hosts.named(name)));
-    }
-
-    /// Stalls, or lets go on, what travels from one host to another.
-    pub(crate) fn cut(&self, from: &str, to: &str, cut: bool) {
-        self.with(|state| state.cut(state.hosts.named(from), state.hosts.named(to), cut));
-    }
-
-    /// Ends all partitions.
-    pub(crate) fn heal_all(&self) {
-        self.with(State::heal_all);
-    }
-
-    /// Sets how long everything that is sent from now on takes.
-    pub(crate) fn delay(&self, from: &str, to: &str, delay: Range<Duration>) {
-        self.with(|state| {
-            let way = (state.hosts.named(from), state.hosts.named(to));
-            state.paths.delay(way, delay);
-        });
-    }
-
-    /// From which host to which there is a connection whose ends are both open.
-    pub(crate) fn connected(&self) -> BTreeSet<(Arc<str>, Arc<str>)> {
-        self.with(|state| state.connected())
-    }
-
-    /// What was delivered so far.
-    pub(crate) fn trace(&self) -> Trace {
-        self.with(|state| state.trace.clone())
-    }
-
-    /// The one way to the state: afterwards those are woken whom the change concerns.
-    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.0.state.lock();
-        let before = state.next_due();
-        let result = change(&mut state);
-        let earlier = state.next_due().is_some_and(|due| before.is_none_or(|before| due < before));
-        let woken = std::mem::take(&mut state.woken);
-        drop(state);
-        if earlier {
-            self.0.earlier.notify_one();
+    /// Ends all faults, those of the scenario's own too: heals, resumes, restarts what [`Sim::chaos`] has killed, and waits until
+    /// all apps are linked.
+    ///
+    /// # Panics
+    /// An app cannot be started, or does not get its links within a minute of virtual time.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves some of the faults.
+    pub async fn calm(&mut self) {
+        self.ongoing.clear();
+        self.cluster.heal_all();
+        self.cluster.end_delays();
+        self.cluster.end_faults();
+        let apps = self.cluster.apps();
+        apps.iter().filter(|id| self.cluster.runs(id)).for_each(|id| self.cluster.resume(id));
+        for id in std::mem::take(&mut self.killed) {
+            let mut starts = 1;
+            while let Err(error) = self.cluster.restart(&id).await {
+                assert!(starts < STARTS_MAX, "{id} does not start: {error}");
+                starts += 1;
+                self.cluster.advance(START_AGAIN).await;
+            }
         }
-        woken.into_iter().for_each(std::task::Waker::wake);
-        result
+        self.cluster.linked().await;
+        self.log("calm");
     }
 }
 
-/// Delivers what is due, when it is due.
-async fn deliver(net: SimNet, env: Env) {
-    loop {
-        let next = net.with(|state| {
-            state.deliver();
-            state.next_due()
-        });
-        match next {
-            Some(at) => drop(env.until(at, net.0.earlier.notified()).await),
-            None => net.0.earlier.notified().await,
-        }
+impl Logger {
+    /// As [`Sim::log`].
+    pub fn log(&self, line: impl Display) {
+        self.0.note(&line.to_string());
     }
 }
 
-/// The network of the simulator itself, which has no sockets.
-pub(crate) struct NoNet;
+impl Deref for Sim {
+    type Target = Cluster;
 
-impl Net for NoNet {
-    fn connect<'a>(&'a self, _addr: &'a str) -> BoxFuture<'a, Result<Box<dyn Conn>>> {
-        Box::pin(std::future::ready(Err(no_sockets())))
-    }
-
-    fn bind<'a>(&'a self, _addr: &'a str) -> BoxFuture<'a, Result<Box<dyn Listener>>> {
-        Box::pin(std::future::ready(Err(no_sockets())))
+    fn deref(&self) -> &Cluster {
+        &self.cluster
     }
 }
 
-fn no_sockets() -> Error {
-    Error::new(ErrorKind::Unsupported, "the simulator has no sockets; ask the env of a host")
+impl DerefMut for Sim {
+    fn deref_mut(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+}
+
+impl std::fmt::Debug for Logger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logger").finish_non_exhaustive()
+    }
 }

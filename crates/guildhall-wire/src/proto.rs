@@ -179,9 +179,13 @@ pub struct Session {
     /// The client sent this command before and does not know what became of it.
     #[prost(bool, tag = "6")]
     pub resent: bool,
-    /// Lowest command number whose reply the client lacks: records of earlier ones may go.
+    /// Lowest command number whose reply the client lacks: records of earlier ones may go. 0 when the client does not say.
     #[prost(uint64, tag = "7")]
     pub answered: u64,
+    /// Of a call that is made inside a command: the command's number, then the place of each call among those of the turn that
+    /// makes it, outermost first. Empty otherwise.
+    #[prost(uint64, repeated, tag = "8")]
+    pub path: ::prost::alloc::vec::Vec<u64>,
 }
 /// Body of an ERROR frame; code and effect are in the header's aux.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -35,6 +35,10 @@ impl Desk for Reception {
     async fn first(&self, cx: &Cx, req: AskReq) -> Result<AskRsp, Status> {
         self.ask(cx, req).await
     }
+
+    async fn least(&self, cx: &Cx, req: AskReq) -> Result<AskRsp, Status> {
+        self.ask(cx, req).await
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

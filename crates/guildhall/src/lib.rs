@@ -22,8 +22,11 @@ pub use guildhall_runtime::{
     LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{
-    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError, Trip,
+    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
+    RouteConfig, RouteRuleConfig, Trip,
 };
+#[cfg(feature = "mutations")]
+pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

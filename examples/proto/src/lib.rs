@@ -59,3 +59,8 @@ pub mod guild {
 pub mod profile {
     guildhall::include_proto!("profile");
 }
+
+/// Ledgers: actors in which what is lost or done twice can be seen.
+pub mod ledger {
+    guildhall::include_proto!("ledger");
+}

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use crate::client::{HubClient, told};
 use crate::convert::{self, lease_failure};
 use crate::proto::{
-    self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, ReleaseReq, TransferReq,
-    WatchLeasesReq, transfer_rsp::CameTo,
+    self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, RecordReq, ReleaseReq,
+    TransferReq, WatchLeasesReq, transfer_rsp::CameTo,
 };
 use crate::stream::{POLL, Stream};
 
@@ -122,6 +122,15 @@ impl Leases for HubLeases {
                 }
                 None => Err(garbled("transfer")),
             }
+        })
+    }
+
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
+        let answer = self.hub().record(RecordReq { name: name.to_owned(), number });
+        Box::pin(async move {
+            let answer = answer.await.map_err(|status| failed("record", &status))?;
+            refused("record", answer.failure)?;
+            Ok(answer.number)
         })
     }
 

@@ -58,6 +58,23 @@ pub(crate) struct View {
     pub(crate) since: Instant,
     pub(crate) restarts: u32,
     pub(crate) note: String,
+    /// How the process before this one ended.
+    pub(crate) last: Option<Last>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Last {
+    /// With 0.
+    pub(crate) success: bool,
+    pub(crate) why: String,
+}
+
+impl View {
+    /// Of an instance that has not run yet.
+    pub(crate) fn new(state: State, since: Instant) -> Self {
+        Self { state, pid: None, since, restarts: 0, note: String::new(), last: None }
+    }
 }
 
 /// All instances. Clones are the same board.
@@ -93,14 +110,26 @@ impl Board {
         self.0.borrow().iter().map(|(name, view)| (name.clone(), view.clone())).collect()
     }
 
+    /// Waits until `find` finds something on the board.
+    pub(crate) async fn find<T>(&self, find: impl Fn(&BTreeMap<Name, View>) -> Option<T>) -> T {
+        let mut changes = self.0.subscribe();
+        loop {
+            let found = find(&changes.borrow_and_update());
+            if let Some(found) = found {
+                return found;
+            }
+            // The sender is this board.
+            let _open = changes.changed().await;
+        }
+    }
+
     /// Waits until every instance of these apps is ready, or has ended as it should.
     pub(crate) async fn ready(&self, apps: &[String]) {
         let is_there = |view: &View| matches!(view.state, State::Ready | State::Ended);
-        let mut changes = self.0.subscribe();
-        let ready = changes.wait_for(|board| {
-            board.iter().all(|(name, view)| !apps.contains(&name.app) || is_there(view))
-        });
-        // The sender is this board.
-        let _open = ready.await;
+        self.find(|board| {
+            let mut all = board.iter();
+            all.all(|(name, view)| !apps.contains(&name.app) || is_there(view)).then_some(())
+        })
+        .await;
     }
 }

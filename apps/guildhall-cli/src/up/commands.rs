@@ -6,9 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use guildhall_core::Env;
+
 use crate::out::print;
 use crate::table::Table;
 use crate::up::control::{Answer, Ask, Row, ask};
+
+/// How often it is asked how a restart goes.
+const LOOK: Duration = Duration::from_millis(100);
+
+const OTHER_VERSION: &str = "the cluster is of another version";
 
 /// Which cluster that is up.
 #[derive(Debug, clap::Args)]
@@ -50,6 +57,20 @@ pub(crate) struct ScaleArgs {
     which: Which,
 }
 
+/// `guildhall up restart`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    /// All but hubs, one after the other, in the order of their start.
+    #[arg(long, required_unless_present = "app")]
+    rolling: bool,
+    /// Only these: `role.2`, or all of `role`.
+    #[arg(long, value_name = "INSTANCE")]
+    app: Option<String>,
+    /// The file that the cluster was started with.
+    #[arg(value_name = "FILE", default_value = "cluster.toml")]
+    file: PathBuf,
+}
+
 fn app_and_count(text: &str) -> Result<(String, u32)> {
     let (app, count) = text.split_once('=').context("write app=count: role=4")?;
     let count = count.parse().map_err(|_| anyhow!("`{count}` is no number; write role=4"))?;
@@ -60,6 +81,7 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode> {
     let rows = match ask(&args.which.cluster, Ask::Status)? {
         Answer::Status(rows) => rows,
         Answer::Done(why) | Answer::Wrong(why) => bail!(why),
+        Answer::Restarted(_) => bail!(OTHER_VERSION),
     };
     if args.json {
         print(&serde_json::to_string_pretty(&rows)?);
@@ -89,9 +111,35 @@ fn done(which: &Which, what: Ask) -> Result<ExitCode> {
     match ask(&which.cluster, what)? {
         Answer::Done(what) => print(&what),
         Answer::Wrong(why) => bail!(why),
-        Answer::Status(_) => bail!("the cluster is of another version"),
+        Answer::Status(_) | Answer::Restarted(_) => bail!(OTHER_VERSION),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the restart is over, and says what it says. Without somebody who waits it goes on.
+pub(crate) async fn restart(args: RestartArgs) -> Result<ExitCode> {
+    let RestartArgs { rolling: _, app, file } = args;
+    let env = Env::real();
+    match ask(&file, Ask::Restart { only: app })? {
+        Answer::Done(_) => {}
+        Answer::Wrong(why) => bail!(why),
+        Answer::Status(_) | Answer::Restarted(_) => bail!(OTHER_VERSION),
+    }
+    let mut seen = 0;
+    loop {
+        let progress = match ask(&file, Ask::Restarted { seen })? {
+            Answer::Restarted(progress) => progress,
+            Answer::Done(why) | Answer::Wrong(why) => bail!(why),
+            Answer::Status(_) => bail!(OTHER_VERSION),
+        };
+        progress.lines.iter().for_each(|line| print(line));
+        seen += progress.lines.len();
+        match progress.done {
+            Some(true) => return Ok(ExitCode::SUCCESS),
+            Some(false) => return Ok(ExitCode::FAILURE),
+            None => env.sleep(LOOK).await,
+        }
+    }
 }
 
 /// `8s`, `3m 20s`, `2h 3m`.

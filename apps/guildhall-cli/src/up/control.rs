@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::signals::private_file;
+use crate::up::rolling::Progress;
 
 /// Longest request or answer, in bytes.
 const MESSAGE_MAX: u64 = 256 * 1024;
@@ -23,14 +24,29 @@ const WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Ask {
     Status,
-    Kill { instance: String, hard: bool },
-    Scale { app: String, count: u32 },
+    Kill {
+        instance: String,
+        hard: bool,
+    },
+    Scale {
+        app: String,
+        count: u32,
+    },
+    /// Of all that take part, or of the instances of one name: `role`, `role.2`.
+    Restart {
+        only: Option<String>,
+    },
+    /// What the last restart has said after so many lines.
+    Restarted {
+        seen: usize,
+    },
 }
 
 /// What it answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Status(Vec<Row>),
+    Restarted(Progress),
     Done(String),
     Wrong(String),
 }

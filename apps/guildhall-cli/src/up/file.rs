@@ -6,6 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::up::readyz::Readyz;
+
+/// Why a restart of it would be its end.
+pub(crate) const NO_RESTART: &str = "restart = false: it does not start again";
+
+/// The program of a hub.
+const HUB: &str = "guildhall-hub";
+
 /// Instances of one app.
 pub(crate) const COUNT_MAX: u32 = 100;
 
@@ -44,6 +52,8 @@ pub(crate) struct Limits {
     pub(crate) backoff_ms: u64,
     /// Longest pause.
     pub(crate) backoff_max_ms: u64,
+    /// How long others have in a rolling restart to link to a process that is ready, before the next one drains.
+    pub(crate) settle_ms: u64,
     /// Failures in a row after which it stays down.
     pub(crate) restarts_max: u32,
 }
@@ -55,6 +65,7 @@ impl Default for Limits {
             drain_ms: 15_000,
             backoff_ms: 200,
             backoff_max_ms: 10_000,
+            settle_ms: 3_000,
             restarts_max: 10,
         }
     }
@@ -79,6 +90,10 @@ pub(crate) struct AppSpec {
     /// The line that a process prints when it is ready; empty: it is at once.
     #[serde(default = "ready")]
     pub(crate) ready: String,
+    /// What is asked whether a process is ready, in a rolling restart: `http://127.0.0.1:{7320+inst}/readyz`.
+    readyz: Option<String>,
+    /// Whether it takes part in a rolling restart.
+    rolling: Option<bool>,
     /// Whether a process that ends starts again.
     #[serde(default = "yes")]
     pub(crate) restart: bool,
@@ -141,6 +156,7 @@ impl ClusterFile {
                 );
             }
             file.start(name, 1)?;
+            file.readyz(name, 1)?;
         }
         file.order()?;
         Ok(file)
@@ -162,6 +178,29 @@ impl ClusterFile {
             order.push(name);
         }
         Ok(order)
+    }
+
+    /// Why the instances of an app take no part in a rolling restart, if they do not.
+    pub(crate) fn stays(&self, name: &str) -> Option<&'static str> {
+        let app = self.apps.get(name)?;
+        let command = app.command.as_ref().or(self.command.as_ref());
+        let is_hub =
+            || command.is_some_and(|it| Path::new(it).file_stem().is_some_and(|it| it == HUB));
+        match app.rolling {
+            _ if !app.restart => Some(NO_RESTART),
+            Some(false) => Some("rolling = false"),
+            None if is_hub() => Some("a hub has no other that serves meanwhile; --app names it"),
+            Some(true) | None => None,
+        }
+    }
+
+    /// What is asked whether an instance is ready.
+    pub(crate) fn readyz(&self, name: &str, inst: u32) -> Result<Option<Readyz>> {
+        let Some(url) = self.apps.get(name).and_then(|app| app.readyz.as_ref()) else {
+            return Ok(None);
+        };
+        let readyz = fill(url, name, inst).and_then(|url| Readyz::parse(&url));
+        Ok(Some(readyz.with_context(|| format!("apps.{name}.readyz"))?))
     }
 
     /// What to start for an instance of an app.

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc::Receiver;
 
 use crate::signals::{apart, terminate};
-use crate::up::board::{Board, Name, State, View};
+use crate::up::board::{Board, Last, Name, State, View};
 use crate::up::file::{Limits, Start};
 use crate::up::lines::{Lines, Prefix};
 use crate::up::watchdog::Watchdog;
@@ -49,6 +49,8 @@ pub(crate) struct Life {
 /// How a process ended.
 struct Ended {
     why: String,
+    /// With 0.
+    success: bool,
     /// As somebody wanted.
     ordered: bool,
     /// And it is not to start again.
@@ -108,7 +110,10 @@ impl Life {
             let pause = self.pause(failures);
             self.prefix.say(&format!("ended: {}; starts again in {pause:?}", ended.why));
             self.show(State::Pausing, None, &ended.why);
-            self.board.change(&self.name, |view| view.restarts += 1);
+            self.board.change(&self.name, |view| {
+                view.restarts += 1;
+                view.last = Some(Last { success: ended.success, why: ended.why });
+            });
             let over = tokio::select! {
                 biased;
                 () = told_to_end(&mut self.orders) => true,
@@ -132,7 +137,7 @@ impl Life {
             Ok(child) => child,
             Err(error) => {
                 let why = format!("{} does not start: {error}", self.start.program.display());
-                return Ended { why, ordered: false, over: false };
+                return Ended { why, success: false, ordered: false, over: false };
             }
         };
         let pid = child.id();
@@ -184,11 +189,12 @@ impl Life {
         };
         // A child of the process may hold the stream open.
         let _all = self.env.until(last, rest).await;
+        let success = status.as_ref().is_ok_and(ExitStatus::success);
         let why = match status {
             Ok(status) => format!("{}{late}", how(status)),
             Err(error) => format!("it cannot be waited for: {error}"),
         };
-        Ended { why, ordered, over }
+        Ended { why, success, ordered, over }
     }
 
     fn spawn(&self) -> std::io::Result<Child> {
@@ -201,9 +207,9 @@ impl Life {
     }
 
     fn show(&self, state: State, pid: Option<u32>, note: &str) {
-        let restarts = self.board.get(&self.name).map_or(0, |view| view.restarts);
         let since = self.env.now();
-        self.board.put(&self.name, View { state, pid, since, restarts, note: note.to_owned() });
+        let before = self.board.get(&self.name).unwrap_or_else(|| View::new(state, since));
+        self.board.put(&self.name, View { state, pid, since, note: note.to_owned(), ..before });
     }
 }
 

@@ -14,9 +14,10 @@ use crate::out::complain;
 use crate::signals::EndSignals;
 use crate::up::board::{Board, Name, State, View};
 use crate::up::control::{Answer, Ask, Control, Row};
-use crate::up::file::{COUNT_MAX, ClusterFile};
+use crate::up::file::{COUNT_MAX, ClusterFile, NO_RESTART};
 use crate::up::life::{Life, Order};
 use crate::up::lines::Prefix;
+use crate::up::rolling::{Rolling, Step};
 use crate::up::watchdog::Watchdog;
 
 /// Orders that wait for one instance.
@@ -29,6 +30,8 @@ pub(crate) struct Supervisor {
     board: Board,
     watchdog: Arc<Watchdog>,
     instances: BTreeMap<Name, Instance>,
+    /// The last one.
+    rolling: Option<Rolling>,
     /// Of the longest name, as far as is known at the start.
     width: usize,
 }
@@ -48,6 +51,7 @@ impl Supervisor {
             board: Board::new(),
             watchdog: Arc::new(Watchdog::start(file.limits.drain_ms)?),
             instances: BTreeMap::new(),
+            rolling: None,
             width: file.apps.iter().map(name).max().unwrap_or(0),
             file,
         })
@@ -59,9 +63,7 @@ impl Supervisor {
             self.file.apps.iter().map(|(name, spec)| (name.clone(), spec.count)).collect();
         // Who waits for others must find them on the board.
         for (app, inst) in apps.iter().flat_map(|(app, n)| (1..=*n).map(move |inst| (app, inst))) {
-            let since = self.env.now();
-            let view =
-                View { state: State::Waiting, pid: None, since, restarts: 0, note: String::new() };
+            let view = View::new(State::Waiting, self.env.now());
             self.board.put(&Name { app: app.clone(), inst }, view);
         }
         for (app, count) in &apps {
@@ -119,7 +121,55 @@ impl Supervisor {
                 })
             }
             Ask::Scale { app, count } => self.scale(&app, count),
+            Ask::Restart { only } => self.restart(only.as_deref()),
+            Ask::Restarted { seen } => Ok(match &self.rolling {
+                Some(rolling) => Answer::Restarted(rolling.progress(seen)),
+                None => Answer::Wrong("there was no restart".to_owned()),
+            }),
         }
+    }
+
+    /// Begins to restart all that take part, or those that `only` names, in the order of the start.
+    fn restart(&mut self, only: Option<&str>) -> Result<Answer> {
+        if self.rolling.as_ref().is_some_and(Rolling::goes_on) {
+            return Ok(Answer::Wrong("a restart goes on; wait until it is over".to_owned()));
+        }
+        let is_named =
+            |name: &Name| only.is_none_or(|only| name.app == only || name.to_string() == only);
+        let (mut steps, mut left_out) = (Vec::new(), Vec::new());
+        for app in self.file.order()? {
+            let stays = self.file.stays(app);
+            if let Some(why) = stays.filter(|why| only.is_none() || *why == NO_RESTART) {
+                left_out.push(format!("leaves out {app}: {why}"));
+                continue;
+            }
+            let instances = self.instances.iter().filter(|(it, _)| it.app == app && is_named(it));
+            for (name, instance) in instances {
+                let state = self.board.get(name).map(|view| view.state);
+                if state != Some(State::Ready) {
+                    let state = state.map_or("gone", State::name);
+                    let why = format!(
+                        "{name} is {state}: a restart begins when all are ready that it restarts; see `guildhall status`"
+                    );
+                    return Ok(Answer::Wrong(why));
+                }
+                let (orders, name) = (instance.orders.clone(), name.clone());
+                let readyz = self.file.readyz(app, name.inst)?;
+                steps.push(Step { name, orders, readyz });
+            }
+        }
+        if steps.is_empty() {
+            let names: Vec<String> = self.instances.keys().map(ToString::to_string).collect();
+            let hint = |only| guildhall_core::config::hint(only, names.iter().map(String::as_str));
+            let why = match only {
+                Some(only) => format!("there is no instance {only}; {}", hint(only)),
+                None => "there is nothing to restart".to_owned(),
+            };
+            return Ok(Answer::Wrong(why));
+        }
+        let (env, board, limits) = (&self.env, &self.board, &self.file.limits);
+        self.rolling = Some(Rolling::begin(env, board, limits, left_out, steps));
+        Ok(Answer::Done("restarts".to_owned()))
     }
 
     fn row(&self, name: &Name, view: View) -> Row {
@@ -181,6 +231,7 @@ impl Supervisor {
 
     /// Ends all apps, those last that others wait for. A second signal kills what is left.
     async fn end(mut self, mut signals: EndSignals) -> Result<ExitCode> {
+        self.rolling = None;
         complain("guildhall: all apps drain; Ctrl-C again kills them");
         let order: Vec<String> = self.file.order()?.into_iter().rev().map(str::to_owned).collect();
         let mut killed = false;

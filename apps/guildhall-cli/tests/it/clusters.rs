@@ -22,12 +22,16 @@ after = ["head"]
 
 fn cluster(text: &str) -> (TempDir, Program) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cluster.toml"), text).unwrap();
-    let up = Program::start(folder.path(), &["up"]);
+    let up = up_in(&folder, text);
     (folder, up)
 }
 
-fn status(folder: &Path) -> Vec<Value> {
+pub(crate) fn up_in(folder: &TempDir, text: &str) -> Program {
+    std::fs::write(folder.path().join("cluster.toml"), text).unwrap();
+    Program::start(folder.path(), &["up"])
+}
+
+pub(crate) fn status(folder: &Path) -> Vec<Value> {
     let (_, out, _) = run(folder, &["status", "--json"]);
     serde_json::from_str(&out).unwrap_or_default()
 }
@@ -41,7 +45,7 @@ fn states(folder: &Path) -> Vec<String> {
     status(folder).iter().map(line).collect()
 }
 
-fn wait_for_states(folder: &Path, want: &[&str]) {
+pub(crate) fn wait_for_states(folder: &Path, want: &[&str]) {
     wait_until(&want.join(", "), || states(folder) == want);
 }
 

@@ -11,7 +11,7 @@ use crate::world::{app_at, visit};
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// A hub with its data in `folder`, and its URL.
-async fn hub(folder: &tempfile::TempDir) -> (RunningApp, String) {
+pub(crate) async fn hub(folder: &tempfile::TempDir) -> (RunningApp, String) {
     let config = Config::builder()
         .set("app.id", "dev.w1.hub.1")
         .set("link.listen", "127.0.0.1:0")

@@ -5,9 +5,11 @@
 
 mod calls;
 mod clusters;
+mod drains;
 mod hubs;
 mod lists;
 mod program;
 mod projects;
+mod rolling;
 mod through_a_gate;
 mod world;

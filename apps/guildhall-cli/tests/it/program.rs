@@ -64,6 +64,12 @@ impl Program {
         panic!("it did not print `{line}`, only:\n{}", self.printed);
     }
 
+    /// All that it has printed by now.
+    pub(crate) fn printed(&mut self) -> &str {
+        while self.next_line(Instant::now()).is_some() {}
+        &self.printed
+    }
+
     /// Waits until it ends; all that it printed.
     #[track_caller]
     pub(crate) fn finish(mut self) -> (ExitStatus, String) {

@@ -52,6 +52,7 @@ fn describe_method(service: &Service, index: usize, method: &Method) -> String {
         Route::Random => "Random",
         Route::Hash => "Hash",
         Route::Single => "Single",
+        Route::LeastLoad => "LeastLoad",
     };
     format!(
         "::guildhall::codegen::MethodDesc {{

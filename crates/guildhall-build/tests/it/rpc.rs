@@ -197,7 +197,7 @@ fn key_from_needs_a_client_and_a_key() {
 
 #[test]
 fn a_key_is_a_route_already() {
-    for route in ["HASH", "SINGLE"] {
+    for route in ["HASH", "SINGLE", "LEAST_LOAD"] {
         check(
             &concurrent(&get(&format!("key: \"id\" route: {route}"))),
             &format!(

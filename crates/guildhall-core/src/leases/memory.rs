@@ -16,7 +16,7 @@ use crate::store::{Holder, LeaseId};
 use crate::{BoxFuture, Env};
 use board::Board;
 
-pub use board::{HELD_MAX, SESSIONS_MAX, WATCH_BUFFER};
+pub use board::{HELD_MAX, RECORDED_MAX, SESSIONS_MAX, WATCH_BUFFER};
 
 /// How far ahead of the grants the kept mark is, so that few grants wait for it.
 const AHEAD: u64 = 10_000;
@@ -28,10 +28,13 @@ pub const EPOCH_END: u64 = 0xffff << 48;
 #[derive(Clone)]
 pub struct MemoryLeases(Arc<Shared>);
 
-/// Where the largest epoch that may be granted is kept.
+/// Where the largest epoch that may be granted is kept, and what was recorded.
 pub trait EpochMark: Send + Sync + 'static {
     /// Keeps `mark` for good. No epoch above the mark that was kept last is granted.
     fn raise(&self, mark: u64) -> BoxFuture<'_, Result<(), LeaseError>>;
+
+    /// Keeps a number under a name for good, unless there is one; which one there is.
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
 }
 
 struct Shared {
@@ -188,6 +191,15 @@ impl Leases for MemoryLeases {
         Box::pin(async move {
             let transfer = |board: &mut Board| board.transfer(holder, id, epoch, to, offer);
             self.granting("transfer", 1, 0, transfer).await?
+        })
+    }
+
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
+        Box::pin(async move {
+            if let Some(mark) = &self.0.mark {
+                return mark.record(name, number).await;
+            }
+            self.on_board(|board| board.record(name, number))
         })
     }
 

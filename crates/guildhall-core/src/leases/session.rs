@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 
 use super::{Acquired, LeaseError, LeaseErrorKind, Leases, Transferred, Wanted};
 use crate::Env;
-use crate::env::Instant;
 use crate::store::{Holder, LeaseId};
 
 /// How long a session lasts.
@@ -26,8 +25,8 @@ pub struct LeaseSession {
     leases: Arc<dyn Leases>,
     holder: Holder,
     times: LeaseTimes,
-    /// When the last request that renewed it was sent; `None` once it is over.
-    sent: Mutex<Option<Instant>>,
+    /// When the last request that renewed it was sent, in boot time; `None` once it is over.
+    sent: Mutex<Option<Duration>>,
 }
 
 impl LeaseSession {
@@ -46,7 +45,7 @@ impl LeaseSession {
             let why = format!("a margin of {margin:?} leaves nothing of a TTL of {ttl:?}");
             return Err(LeaseError::new(LeaseErrorKind::Invalid, "open", why));
         }
-        let sent = Mutex::new(Some(env.now()));
+        let sent = Mutex::new(Some(env.boot_time()));
         leases.open(&holder, times.ttl).await?;
         Ok(Self { env, leases, holder, times, sent })
     }
@@ -56,16 +55,16 @@ impl LeaseSession {
         &self.holder
     }
 
-    /// When to stop, by the app's own clock: the time at which the last successful renewal was **sent**, plus the TTL, minus the
+    /// When to stop, by [`Env::boot_time`] (rule 5): the time at which the last successful renewal was **sent**, plus the TTL, minus the
     /// margin. `None` when the backend has said that the session is over. Whoever answers from memory looks at this after
     /// reading, just before it answers.
-    pub fn valid_until(&self) -> Option<Instant> {
+    pub fn valid_until(&self) -> Option<Duration> {
         self.sent.lock().map(|sent| sent + (self.times.ttl - self.times.margin))
     }
 
     /// Whether now is before [`LeaseSession::valid_until`].
     pub fn is_valid(&self) -> bool {
-        self.valid_until().is_some_and(|end| self.env.now() < end)
+        self.valid_until().is_some_and(|end| self.env.boot_time() < end)
     }
 
     /// Renews everything that is held.
@@ -76,7 +75,7 @@ impl LeaseSession {
     /// # Cancel safety
     /// Dropped, it may have been renewed; the own clock does not count on it.
     pub async fn keep_alive(&self) -> Result<(), LeaseError> {
-        let now = self.env.now();
+        let now = self.env.boot_time();
         let kept = self.leases.keep_alive(&self.holder).await;
         let mut sent = self.sent.lock();
         match &kept {
@@ -125,7 +124,8 @@ impl LeaseSession {
     ///
     /// # Errors
     /// The backend was not told; the session goes with its TTL.
-    pub async fn close(self) -> Result<(), LeaseError> {
+    pub async fn close(&self) -> Result<(), LeaseError> {
+        *self.sent.lock() = None;
         self.leases.close(&self.holder).await
     }
 }

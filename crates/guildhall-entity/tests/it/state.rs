@@ -74,3 +74,24 @@ fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
     state.not_saved();
     assert!(state.is_dirty());
 }
+
+#[test]
+fn the_first_row_can_be_saved_with_the_others_though_it_has_not_changed() {
+    let named = vec![(2, Value::Text("ann".into()))];
+    let rows = vec![row(1, named), row(2, vec![(3, Value::Int(5))])];
+    let mut state = <(Role, Role) as State>::load(&Key::from("7"), rows).unwrap();
+    state.1.set_level(6);
+    let changes = state.take_save(true);
+    assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [1, 2]);
+    assert!(matches!(&changes[0].write, Write::Update(columns) if columns.is_empty()));
+    state.saved(&[11, 12]);
+    state.0.set_level(1);
+    assert_eq!(state.begin_save()[0].version, 11);
+    state.not_saved();
+
+    let mut missing =
+        <(Role, Role) as State>::load(&Key::from("7"), vec![row(1, vec![]), row(2, vec![])])
+            .unwrap();
+    missing.1.set_level(6);
+    assert_eq!(missing.take_save(true).len(), 1, "what is not there cannot be written");
+}

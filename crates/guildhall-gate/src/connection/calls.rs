@@ -232,6 +232,7 @@ impl Calls {
             gate: self.edge.cx.app_id().to_string(),
             resent,
             answered,
+            path: Vec::new(),
         });
         match parent {
             Some(parent) => cx.with_traceparent(parent),

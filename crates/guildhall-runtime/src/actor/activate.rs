@@ -5,74 +5,95 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKind, Token};
-use guildhall_core::{ActorKey as _, Code, Effect, Status, slot_of};
+use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status};
 use guildhall_entity::State as _;
+use prost::Message as _;
 
 use super::Actor;
 use super::cell::{Active, Cell};
+use super::commands::Commands;
+use super::held::{Answer, Commits};
 use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
 use crate::cx::Cx;
+use crate::proto::Records;
 use crate::trace::context::{Context, within};
 
 /// A claim that was refused by a higher epoch is made again above it, this often.
 const CLAIMS_MAX: usize = 3;
 
-/// Begins the actor, or says why not. Without `create` it must exist already.
+/// Begins the actor, or gives the answer to the call that wants it. Without `create` it must exist already.
 pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
+    method: Option<&'static MethodDesc>,
     create: bool,
-) -> Result<Box<Active<A>>, Status> {
+) -> Result<Box<Active<A>>, Answer> {
     let limit = Duration::from_millis(cell.room.config.activate_ms);
     let deadline = cell.app.env.now() + limit;
     let context = Context::of(cx);
-    let mut begun = std::pin::pin!(begin(cell, cx, create));
+    let mut begun = std::pin::pin!(begin(cell, cx, method, create));
     let begun = poll_fn(|cx| within(context.as_ref(), || begun.as_mut().poll(cx)));
     let activated = cell.app.env.until(deadline, begun).await;
     activated.unwrap_or_else(|| {
         let why = format!("{} was not activated within {limit:?}", cell.id());
-        Err(Status::not_run(Code::Unavailable, reason::STORE, why))
+        Err(Err(Status::not_run(Code::Unavailable, reason::STORE, why)))
     })
 }
 
 async fn begin<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     cx: &Cx,
+    method: Option<&'static MethodDesc>,
     create: bool,
-) -> Result<Box<Active<A>>, Status> {
+) -> Result<Box<Active<A>>, Answer> {
     let Some(key) = A::Key::from_text(cell.key.as_str()) else {
         let why = format!("{} is not a key of {}", cell.key, A::NAME);
-        return Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why));
+        return Err(Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)));
     };
-    let missing = || Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
-    let unavailable = |error| unavailable(cell.id(), &error);
+    let (env, config) = (&cell.app.env, &cell.room.config);
+    let before = |commands: &mut Commands| commands.before(config, env, cx, method?);
+    let missing = |mut commands: Commands| {
+        let status = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        before(&mut commands).unwrap_or(Err(status))
+    };
+    let load = |rows: &mut dyn Iterator<Item = &Bytes>| {
+        Commands::load(rows, env.now()).map_err(|error| Err(unreadable(cell.id(), &error)))
+    };
+    let unavailable = |error| Err(unavailable(cell.id(), &error));
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
-        (_, true) if !create => return Err(missing()),
+        (_, true) if !create => return Err(missing(Commands::default())),
         (Some(store), false) => {
             // Guessed keys leave nothing behind: a fresh read answers, and claims nothing.
-            if !create && !exists(&*store, &rows).await.map_err(unavailable)? {
-                return Err(missing());
+            if !create {
+                let row = store.read(&rows[..1]).await.map_err(unavailable)?.pop().flatten();
+                if row.as_ref().is_none_or(|row| !row.exists) {
+                    let mut commands = load(&mut row.iter().map(|row| &row.records))?;
+                    // A command that it has run, before it was deleted, has its answer all the same: from the row as the claim
+                    // finds it. Whoever has none there claims nothing.
+                    if !commands.know(cx) || before(&mut commands).is_none() {
+                        return Err(missing(commands));
+                    }
+                }
             }
-            claim(cell, &*store, &rows).await.map_err(unavailable)?
+            claim(cell, &*store, &rows).await.map_err(Err)?
         }
-        _ => (token(cell, cell.app.epoch()), Vec::new()),
+        _ => (token(cell).map_err(Err)?, Vec::new()),
     };
-    let state = A::State::load(&cell.key, rows).map_err(|error| {
-        tracing::error!(actor = cell.id(), %error, "a row cannot be loaded");
-        Status::not_run(
-            Code::DataLoss,
-            reason::STORE,
-            format!("{} cannot be loaded: its row does not fit", cell.id()),
-        )
-    })?;
+    let mut commands = load(&mut rows.iter().map(|row| &row.records))?;
+    if let Some(answer) = before(&mut commands) {
+        return Err(answer);
+    }
+    let state = A::State::load(&cell.key, rows);
+    let state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
     if !create && !state.exists() {
-        return Err(missing());
+        return Err(missing(commands));
     }
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;
     let actor = begun.unwrap_or_else(|_| {
@@ -81,49 +102,84 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         let why = format!("{} panicked in `activate`", cell.id());
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
-    let actor = actor.map_err(|status| status.with_effect(Effect::NotRun))?;
+    let mut actor = actor.map_err(|status| Err(status.with_effect(Effect::NotRun)))?;
+    if let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) {
+        take_in(cell, &mut commands, &payload.commands);
+        if !payload.state.is_empty() {
+            actor.move_in(payload.state);
+        }
+    }
     cell.app.counters.activations.add(1);
     cell.used(true);
-    Ok(Box::new(Active { actor, token, trace: None }))
+    let commits = Commits::new();
+    cell.hold(commits.held());
+    Ok(Box::new(Active { actor, token, commits, commands, trace: None, moved: None, claiming: None }))
 }
 
-async fn exists(store: &dyn Store, rows: &[RowId]) -> Result<bool, StoreError> {
-    let first = store.read(&rows[..1]).await?;
-    Ok(first.into_iter().flatten().any(|row| row.exists))
+/// What the owner before has given of the commands that it ran: records that are in no row.
+fn take_in<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    commands: &mut Commands,
+    given: &Bytes,
+) {
+    match Records::decode(given.clone()) {
+        Ok(records) => commands.take_in(records, cell.app.env.now()),
+        Err(error) => {
+            tracing::error!(actor = cell.id(), %error, "records of commands are unreadable")
+        }
+    }
 }
 
-/// Claims the rows; above the epoch of an owner before, whose writes are refused from then on.
+/// Claims the rows (rule 8).
 async fn claim<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     store: &dyn Store,
     rows: &[RowId],
-) -> Result<(Token, Vec<Row>), StoreError> {
-    let mut epoch = cell.app.epoch();
+) -> Result<(Token, Vec<Row>), Status> {
     let mut claims = 0;
     loop {
-        let token = token(cell, epoch);
+        let token = token(cell)?;
         claims += 1;
         match store.claim(rows, token.clone()).await {
             Ok(rows) => return Ok((token, rows)),
             Err(error) => match error.kind {
+                // Rule 12: the row has seen a later grant, which the lease service has forgotten, or somebody else has.
                 StoreErrorKind::Refused { row_epoch } if claims < CLAIMS_MAX => {
-                    epoch = epoch.max(row_epoch + 1);
+                    let (id, slots) = (cell.id(), &cell.room.slots);
+                    tracing::warn!(actor = id, %error, "a claim was refused; asking for a later epoch");
+                    Arc::clone(&cell.room).acquire_above(&cell.app, cell.slot, row_epoch).await;
+                    if slots.epoch(cell.slot) <= row_epoch {
+                        return Err(unavailable(id, &error));
+                    }
                 }
-                _ => return Err(error),
+                _ => return Err(unavailable(cell.id(), &error)),
             },
         }
     }
 }
 
-/// Every activation has a token of its own.
-fn token<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, epoch: u64) -> Token {
-    let slot = slot_of(cell.key.as_str(), cell.app.slots);
-    Token {
-        lease: format!("{}/{slot}", A::NAME).into(),
+/// What an activation writes under: every one has a token of its own.
+pub(super) fn token<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+) -> Result<Token, Status> {
+    let slots = &cell.room.slots;
+    let epoch = slots.epoch(cell.slot);
+    if epoch == 0 {
+        let why = format!("{} is not owned here just now", cell.id());
+        return Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why));
+    }
+    Ok(Token {
+        lease: Arc::clone(&slots.leases[cell.slot as usize]),
         epoch,
         holder: Holder { app: cell.app.id.clone(), incarnation: cell.app.incarnation },
         activation: cell.room.next_activation(),
-    }
+    })
+}
+
+fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
+    tracing::error!(actor = id, %error, "a row cannot be loaded");
+    let why = format!("{id} cannot be loaded: its row does not fit");
+    Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.

@@ -1,4 +1,4 @@
-//! One actor: its mailbox, its place in the worker's queue, and its clock.
+//! One actor: its place in the worker's queue, and its clock.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,22 +7,29 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::store::{StoreError, Token};
-use guildhall_core::{Code, Env, Key, Status};
+use guildhall_core::store::Token;
+use guildhall_core::{AppId, Code, Key, Status, slot_of};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
+use super::commands::Commands;
+use super::held::{Commits, Held};
 use super::key::with_key;
+use super::leave::Ticket;
+use super::mail::{Job, Letter, Mail, SaveResult};
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
 use super::saver::Saved;
 use super::services::ActorServices;
-use super::timers::{Message, Timers};
+use super::timers::Message;
 use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
+use crate::mutation::Mutation;
+use crate::ownership::send_on;
 use crate::turn::{Call, watch_slow};
 
 /// One actor, active or about to be.
@@ -33,6 +40,7 @@ pub(super) struct Cell<A: Actor, S> {
     /// It is never idle, and it is active without an entity too.
     pub(super) resident: bool,
     id: String,
+    pub(super) slot: u32,
     pub(super) worker: usize,
     phase: AtomicU8,
     mail: Mutex<Mail>,
@@ -47,59 +55,19 @@ pub(super) struct Cell<A: Actor, S> {
 pub(super) struct Active<A> {
     pub(super) actor: A,
     pub(super) token: Token,
+    pub(super) commits: Commits,
+    pub(super) commands: Commands,
     /// The last turn that was traced and is not saved.
     pub(super) trace: Option<Trace>,
+    /// What it has given to the next owner: its own again, if there is none.
+    pub(super) moved: Option<Bytes>,
+    /// Of a claim that was sent after a suspension, and not answered: sent again it counts once.
+    pub(super) claiming: Option<Token>,
 }
 
 struct Task<A: Actor> {
     idle: Option<Box<Active<A>>>,
     running: Option<TurnBox<A>>,
-}
-
-/// What the actor does next.
-pub(super) enum Job {
-    Call(Call),
-    Timer(usize, Message),
-    Saved(u64, SaveResult),
-    Save,
-    Tick,
-    Enter,
-    Close(Why),
-}
-
-pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
-
-/// What waits in the mailbox.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "nearly all are calls, and a box would be one more allocation for each"
-)]
-enum Letter {
-    Call(Call),
-    /// The message of the timer with this number.
-    Timer(u64),
-}
-
-#[derive(Default)]
-struct Mail {
-    letters: VecDeque<Letter>,
-    timers: Timers,
-    saved: Option<(u64, SaveResult)>,
-    save_due: bool,
-    tick_due: bool,
-    /// It is a resident, and should be active.
-    enter: bool,
-    close: Option<Why>,
-    /// The method whose turn this is, for the log.
-    method: &'static str,
-    active: bool,
-    /// A letter was opened since `last_used`.
-    called: bool,
-    last_used: Option<Instant>,
-    suspended: Option<Instant>,
-    save_at: Option<Instant>,
-    tick_at: Option<Instant>,
-    armed: Option<Instant>,
 }
 
 // The phases of a cell in its worker's queue.
@@ -120,6 +88,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             app: Arc::clone(app),
             id: format!("{}/{key}", A::NAME),
             resident: room.config.is_resident(key.as_str()),
+            slot: slot_of(key.as_str(), room.slots.count()),
             key,
             worker,
             phase: AtomicU8::new(WAITS),
@@ -133,7 +102,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Puts a call into the mailbox, or refuses it; whether to `schedule`.
     pub(super) fn post(&self, call: Call) -> bool {
         let mut mail = self.mail.lock();
-        if mail.letters.len() >= self.room.config.mailbox {
+        if mail.len() >= self.room.config.mailbox {
             drop(mail);
             let max = self.room.config.mailbox;
             call.overloaded(format!(
@@ -172,6 +141,12 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.mail.lock().has_work()
     }
 
+    /// Whether it can be forgotten, when it is not active.
+    pub(super) fn is_empty(&self) -> bool {
+        let mail = self.mail.lock();
+        mail.letters.is_empty() && !mail.has_work()
+    }
+
     /// Whether somebody calls it. Its timers do not count: they end with it.
     pub(super) fn has_calls(&self) -> bool {
         self.mail.lock().letters.iter().any(|letter| matches!(letter, Letter::Call(_)))
@@ -179,7 +154,55 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// What to do next.
     pub(super) fn next_job(&self) -> Option<Job> {
-        self.mail.lock().next(&self.app.env)
+        let mut mail = self.mail.lock();
+        // Under the lock: who serves the slot again starts it again after this.
+        mail.stopped |= self.room.slots.epoch(self.slot) == 0;
+        mail.next(&self.app.env)
+    }
+
+    /// Puts a job back that cannot be done now.
+    pub(super) fn put_off(&self, job: Job) {
+        self.mail.lock().put_off(job);
+    }
+
+    /// Its slot is served.
+    pub(super) fn go_on(self: &Arc<Self>) {
+        let mut mail = self.mail.lock();
+        mail.stopped = false;
+        // What could not be saved meanwhile is not to wait for longer.
+        mail.save_due |= mail.save_at.take().is_some();
+        drop(mail);
+        self.schedule();
+    }
+
+    /// Its slot goes to another app: calls that wait are sent there, the turn that runs ends, and the actor is saved (rule 18).
+    pub(super) fn leave(self: &Arc<Self>, ticket: Ticket, to: &AppId) {
+        let mut mail = self.mail.lock();
+        mail.stopped = true;
+        mail.leave = Some(ticket);
+        let letters = std::mem::take(&mut mail.letters);
+        drop(mail);
+        self.schedule();
+        send_letters_on(letters, Some(to));
+    }
+
+    /// Its slot is another app's: what it has not saved is lost, and the store would refuse it (rule 6).
+    pub(super) fn drop_with_slot(self: &Arc<Self>, to: Option<&AppId>) {
+        let mut mail = self.mail.lock();
+        mail.stopped = true;
+        mail.gone = true;
+        let letters = std::mem::take(&mut mail.letters);
+        drop(mail);
+        self.schedule();
+        send_letters_on(letters, to);
+    }
+
+    /// Whether the app may still write and answer for what an activation under `epoch` knows (rules 6 and 25). Asked after the
+    /// state was read.
+    #[inline]
+    pub(super) fn holds(&self, epoch: u64) -> bool {
+        self.room.slots.is_fresh(self.slot, epoch) && self.app.ownership.is_valid(&self.app.env)
+            || self.app.lacks(Mutation::DeadlineOfAnswers)
     }
 
     /// A turn of the game's begins: its limit does not count what was waited for before.
@@ -204,6 +227,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
         mail.active = active;
         mail.last_used = Some(now);
+    }
+
+    /// An activation begins, with the replies that it will hold.
+    pub(super) fn hold(&self, held: &Arc<Held>) {
+        self.mail.lock().held = Some(Arc::clone(held));
     }
 
     /// There is something to save: not later than the save interval from now.
@@ -298,53 +326,17 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     }
 }
 
-impl Mail {
-    fn has_work(&self) -> bool {
-        let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
-        due || !self.letters.is_empty() || self.saved.is_some()
-    }
-
-    /// Whether it does nothing, and nothing but its idle time is to come.
-    fn idles(&self) -> bool {
-        self.active && self.suspended.is_none() && self.letters.is_empty() && self.timers.len() == 0
-    }
-
-    /// Letters go before the end, so that all calls that were taken are run.
-    fn next(&mut self, env: &Env) -> Option<Job> {
-        if let Some((activation, result)) = self.saved.take() {
-            return Some(Job::Saved(activation, result));
+fn send_letters_on(letters: VecDeque<Letter>, to: Option<&AppId>) {
+    for letter in letters {
+        match (letter, to) {
+            (Letter::Call(call), Some(to)) => send_on(call, to),
+            (Letter::Call(call), None) => {
+                let why = format!("{}: nobody owns it just now", call.method.path);
+                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
+            }
+            // Timers end with the activation.
+            (Letter::Timer(_), _) => {}
         }
-        if std::mem::take(&mut self.save_due) {
-            return Some(Job::Save);
-        }
-        if std::mem::take(&mut self.tick_due) {
-            self.method = "tick";
-            return Some(Job::Tick);
-        }
-        while let Some(letter) = self.letters.pop_front() {
-            let job = match letter {
-                Letter::Call(call) => {
-                    self.method = call.method.path;
-                    Job::Call(call)
-                }
-                Letter::Timer(number) => {
-                    let Some((service, message)) = self.timers.begin(number, env.now()) else {
-                        continue;
-                    };
-                    self.method = message.method.path;
-                    Job::Timer(service, message)
-                }
-            };
-            self.called = true;
-            self.close = self.close.filter(|why| !matches!(why, Why::Idle | Why::Missing));
-            return Some(job);
-        }
-        if std::mem::take(&mut self.enter) {
-            self.method = "activate";
-            return Some(Job::Enter);
-        }
-        self.method = "deactivate";
-        self.close.take().map(Job::Close)
     }
 }
 

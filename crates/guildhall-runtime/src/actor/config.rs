@@ -25,13 +25,23 @@ pub struct ActorConfig {
     /// A turn that takes longer is ended and its activation dropped, in ms.
     pub turn_limit_ms: u64,
     /// Actors of the type that are always active, whoever calls them: those with the keys 1, 2, 3 and so on, each in the app
-    /// that its key falls to. 1 is a leader: the one with the key 1. The same in all apps.
+    /// that owns its slot. 1 is a leader: the one with the key 1. The same in all apps.
     pub resident: u32,
-    /// How long a resident's key must fall to an app before the app activates it, in ms: time for the app that had it before to
-    /// learn that, at most `link.redial_max_ms`, and to save it. A call activates it at once.
-    pub settle_ms: u64,
+    /// Slots of the type: shares of its keys, which are owned and moved each as one. The same in all apps, and for good; 0 is
+    /// `app.slots`, 1 makes one app the owner of all.
+    pub slots: u32,
+    /// Whether its slots stay where they are while their app runs: they move when it drains, and not to balance the apps.
+    pub pinned: bool,
     /// How long an activation may take with its claim, in ms.
     pub activate_ms: u64,
+    /// Commands of one session whose reply the client has not confirmed, and calls inside them, that an actor keeps records of; one
+    /// more is `OVERLOADED`. Of a client that confirms nothing the oldest ones go.
+    pub records_max: usize,
+    /// Sessions that an actor keeps records of; one more is `OVERLOADED`. Those that have not called for `records_ms` make room.
+    pub sessions_max: usize,
+    /// How long records of a session are kept after another login of its player, and records of calls inside commands, in ms. At
+    /// least as long as a client may come back after a lost connection, and the longest deadline.
+    pub records_ms: u64,
 }
 
 impl Default for ActorConfig {
@@ -44,9 +54,13 @@ impl Default for ActorConfig {
             tick_ms: 0,
             timers: 64,
             resident: 0,
-            settle_ms: 3_000,
+            slots: 0,
+            pinned: false,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
+            records_max: 64,
+            sessions_max: 1024,
+            records_ms: 120_000,
         }
     }
 }
@@ -70,7 +84,8 @@ impl ActorConfig {
         };
         match self {
             Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
-            Self { settle_ms: 0, .. } => wrong("settle_ms", 0, "at least 1"),
+            Self { records_max: 0, .. } => wrong("records_max", 0, "at least 1"),
+            Self { sessions_max: 0, .. } => wrong("sessions_max", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
             Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
             Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),
@@ -83,8 +98,17 @@ impl ActorConfig {
         now + Duration::from_millis(self.save_ms - env.random_below(self.save_ms / 4 + 1))
     }
 
+    /// How many slots the type has, where types that say nothing have `all`.
+    pub(super) fn slots(&self, all: u32) -> u32 {
+        if self.slots == 0 { all } else { self.slots }
+    }
+
     pub(super) fn idle(&self) -> Option<Duration> {
         (self.idle_ms > 0).then(|| Duration::from_millis(self.idle_ms))
+    }
+
+    pub(super) fn records(&self) -> Duration {
+        Duration::from_millis(self.records_ms)
     }
 
     pub(super) fn tick(&self) -> Option<Duration> {

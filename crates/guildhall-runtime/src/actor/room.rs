@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
 use guildhall_core::store::Table;
-use guildhall_core::{BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status};
+use guildhall_core::{
+    BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status, slot_of,
+};
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
@@ -19,6 +20,7 @@ use super::admin::Admin;
 use super::cell::{Active, Cell};
 use super::config::ActorConfig;
 use super::key::find_key;
+use super::owned::Unused;
 use super::residents::Home;
 use super::services::ActorServices;
 use super::{Actor, Why, work};
@@ -27,6 +29,7 @@ use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
 use crate::metrics::Metrics;
+use crate::ownership::{Early, Owned, SlotTable};
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -47,6 +50,8 @@ pub(crate) struct World<'a> {
     pub(crate) env: &'a Env,
     pub(crate) metrics: &'a Metrics,
     pub(crate) workers: usize,
+    /// Of actor types that say nothing else.
+    pub(crate) slots: u32,
 }
 
 /// An actor type of an app.
@@ -54,6 +59,7 @@ pub(crate) struct Registered {
     pub(crate) services: Vec<Arc<dyn Service>>,
     pub(crate) room: Arc<dyn AnyRoom>,
     pub(crate) admin: Arc<dyn Admin>,
+    pub(crate) owned: Arc<dyn Owned>,
     /// Where it has residents.
     pub(crate) home: Option<Arc<dyn Home>>,
     pub(crate) tables: Vec<&'static Table>,
@@ -70,6 +76,10 @@ pub(crate) trait AnyRoom: Send + Sync {
 /// The actors of one type in one app.
 pub(super) struct Room<A: Actor, S> {
     pub(super) config: ActorConfig,
+    pub(super) slots: SlotTable,
+    /// Calls that wait for a slot.
+    pub(super) early: Arc<Early>,
+    pub(super) unused: Unused,
     /// In the order in which [`ActorServices::dispatch`] knows them.
     services: Vec<&'static ServiceDesc>,
     /// By worker, then by key.
@@ -107,6 +117,9 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let count = LiveCount::default();
     in_memory.adopt(&[A::NAME], count.live());
     let room = Arc::new(Room::<A, S> {
+        slots: SlotTable::new(A::NAME, knobs.slots(world.slots), knobs.pinned),
+        early: Arc::default(),
+        unused: Unused::default(),
         config: knobs,
         services: descs.clone(),
         shards: (0..world.workers)
@@ -124,6 +137,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     Ok(Registered {
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
+        owned: Arc::clone(&room) as _,
         home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         room,
         tables: A::State::tables(),
@@ -143,8 +157,8 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
         self.desc
     }
 
-    fn actor(&self) -> Option<&'static str> {
-        Some(A::NAME)
+    fn actor(&self) -> Option<(&'static str, u32)> {
+        Some((A::NAME, self.room.slots.count()))
     }
 
     fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture> {
@@ -175,8 +189,19 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 }
 
 impl<A: Actor, S: ActorServices<A>> Room<A, S> {
+    /// As `post`, for a call whose key is to be found in its body again.
+    pub(super) fn post_body(self: &Arc<Self>, call: Call) {
+        let found = call.method.key.and_then(|field| find_key(&call.body, field).ok());
+        let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)));
+        // It had a key when it came.
+        if let Some(key) = key {
+            self.post(key.as_str(), call);
+        }
+    }
+
     /// Puts a call into the mailbox of its actor, or says why not.
     fn post(self: &Arc<Self>, key: &str, call: Call) {
+        let slot = slot_of(key, self.slots.count());
         let me = || actor_id(A::NAME, KeyText::Text(key));
         if let Some(cycle) = chain::problem(&call.cx, me) {
             call.deadlock(cycle);
@@ -184,6 +209,12 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         }
         let worker = self.worker_of(key);
         let mut shard = self.shards[worker].lock();
+        // With the shard locked: who ends the slot finds all calls that were taken.
+        if self.slots.epoch(slot) == 0 {
+            drop(shard);
+            self.post_elsewhere(slot, call);
+            return;
+        }
         let Some(cell) = self.cell(&mut shard, key, &call.cx.app, worker) else {
             drop(shard);
             let max = self.config.actors_max;
@@ -229,7 +260,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     }
 
     /// All actors, in the order of their keys: never that of a hash.
-    fn cells(&self) -> Vec<Arc<Cell<A, S>>> {
+    pub(super) fn cells(&self) -> Vec<Arc<Cell<A, S>>> {
         let of_shard = |shard: &Mutex<Shard<A, S>>| shard.lock().values().cloned().collect();
         let mut cells: Vec<_> = self.shards.iter().flat_map::<Vec<_>, _>(of_shard).collect();
         cells.sort_by(|a, b| a.key.cmp(&b.key));
@@ -252,7 +283,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// Forgets an actor that is not active, unless a call has come meanwhile.
     pub(super) fn forget(&self, cell: &Cell<A, S>) -> bool {
         let mut shard = self.shards[cell.worker].lock();
-        if cell.has_work() {
+        if !cell.is_empty() {
             return false;
         }
         if shard.remove(&cell.key).is_some() {
@@ -328,16 +359,12 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
 }
 
 impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
-    fn service(&self) -> &'static str {
-        self.services.first().map_or(A::NAME, |service| service.name)
-    }
-
     fn residents(&self) -> u32 {
         self.config.resident
     }
 
-    fn settle(&self) -> Duration {
-        Duration::from_millis(self.config.settle_ms)
+    fn is_here(&self, key: &str) -> bool {
+        self.slots.epoch(slot_of(key, self.slots.count())) > 0
     }
 
     fn enter(self: Arc<Self>, app: &Arc<AppInner>, key: &str) {
@@ -351,10 +378,6 @@ impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
                 tracing::error!(actor = A::NAME, key, max, "no room for a resident: actors_max");
             }
         }
-    }
-
-    fn leave(&self, key: &str) {
-        self.close_for(key, Why::Moved);
     }
 }
 

@@ -9,7 +9,8 @@ use guildhall_wire::Trace;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::cell::SaveResult;
+use super::held::Held;
+use super::mail::SaveResult;
 use crate::config::SaveConfig;
 use crate::counters::Counters;
 use crate::trace::{OpenSpan, SpanKind, Tracer};
@@ -19,6 +20,8 @@ pub(super) struct Save {
     pub(super) batch: Batch,
     pub(super) activation: u64,
     pub(super) saved: Arc<dyn Saved>,
+    /// What waits for it, and its number there.
+    pub(super) held: (Arc<Held>, u64),
     /// The turn that made them, if it is traced.
     pub(super) trace: Option<Trace>,
 }
@@ -110,6 +113,8 @@ async fn commit(
         match result {
             Ok(committed) => {
                 counters.saves.add(1);
+                // Whoever waits hears of it at once; the actor, when its turn is over.
+                save.held.0.committed(save.held.1);
                 save.saved.on_saved(save.activation, Ok(committed.versions));
             }
             Err(error) => match error.kind {
@@ -119,6 +124,7 @@ async fn commit(
                 }
                 _ => {
                     counters.save_failures.add(1);
+                    save.held.0.refused(save.held.1, &error);
                     save.saved.on_saved(save.activation, Err(error));
                 }
             },

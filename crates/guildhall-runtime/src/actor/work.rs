@@ -1,24 +1,33 @@
 //! What an actor does in its turns: activate, run calls, tick, save, deactivate.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_entity::State as _;
+use prost::Message as _;
 
 use super::activate::activate;
-use super::cell::{Active, Cell, Job, SaveResult};
+use super::cell::{Active, Cell};
+use super::held::Answer;
+use super::leave::Ticket;
+use super::mail::{Job, SaveResult};
+use super::reclaim::{Reclaimed, reclaim};
 use super::saver::Save;
 use super::services::ActorServices;
 use super::timers::Message;
 use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
+use crate::mutation::Mutation;
+use crate::ownership::Payload;
+use crate::reply::ReplyPort;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended};
@@ -33,6 +42,19 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
 ) -> Option<Box<Active<A>>> {
     let mut turns = 0;
     while let Some(job) = cell.next_job() {
+        if let Some(before) = &mut active
+            && job.needs_rows()
+        {
+            match ready(&cell, before).await {
+                Reclaimed::Yes => {}
+                Reclaimed::No => active = None,
+                Reclaimed::NotNow => {
+                    cell.put_off(job);
+                    cell.app.env.sleep(cell.app.save.retry()).await;
+                    continue;
+                }
+            }
+        }
         active = match job {
             Job::Call(call) => run(&cell, active, call).await,
             Job::Timer(service, message) => match active {
@@ -59,6 +81,16 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
                 Some(active) => Some(active),
                 None => enter(&cell).await,
             },
+            Job::Leave(ticket) => match active {
+                Some(active) => Box::pin(leave(&cell, active, ticket)).await,
+                None => None,
+            },
+            Job::Gone => {
+                if let Some(active) = &mut active {
+                    drop_unsaved(&cell, active);
+                }
+                None
+            }
             Job::Close(why) => match active {
                 Some(active) => Box::pin(deactivate(&cell, active, why)).await,
                 None => None,
@@ -70,6 +102,21 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
         }
     }
     active
+}
+
+/// Before an actor runs: it claims its rows again if its slot was not ours all the time, and has back what it was about to give
+/// away.
+async fn ready<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) -> Reclaimed {
+    let reclaimed = reclaim(cell, active).await;
+    if let (Reclaimed::Yes, Some(payload)) = (&reclaimed, active.moved.take())
+        && !payload.is_empty()
+    {
+        active.actor.move_in(payload);
+    }
+    reclaimed
 }
 
 /// Runs one call.
@@ -88,19 +135,25 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     let mut active = match active {
         Some(active) => active,
-        None => match Box::pin(activate(cell, &cx, method.create || cell.resident)).await {
-            Ok(active) => active,
-            Err(status) => {
-                // The timers that it has set are its end too.
-                cell.used(false);
-                reply.send::<()>(Err(status));
-                return None;
+        None => {
+            let create = method.create || cell.resident;
+            match Box::pin(activate(cell, &cx, Some(method), create)).await {
+                Ok(active) => active,
+                Err(answer) => {
+                    // The timers that it has set are its end too.
+                    cell.used(false);
+                    reply.send_encoded(answer);
+                    return None;
+                }
             }
-        },
+        }
     };
+    if let Some(answer) = active.commands.before(&cell.room.config, &cell.app.env, &cx, method) {
+        return finish(cell, active, method, reply, answer);
+    }
     if !method.create && !active.actor.state().exists() {
-        reply.refuse(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
-        return keep(cell, active);
+        let missing = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
+        return finish(cell, active, method, reply, Err(missing));
     }
     cell.app.counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
@@ -116,34 +169,42 @@ async fn run<A: Actor, S: ActorServices<A>>(
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
-    // What an earlier turn has changed and a save still carries is not in the store either.
-    let state = active.actor.state();
-    if method.durable && (state.is_dirty() || state.saving() > 0) {
-        let limit = cx.deadline.unwrap_or_else(|| cell.app.env.now());
-        match cell.app.env.until(limit, save_all(cell, &mut active)).await {
-            Some(true) => {}
-            Some(false) => {
-                reply.send::<()>(Err(not_the_owner(method.path)));
-                return None;
-            }
-            None => {
-                let why = format!("{}: not saved within the deadline", method.path);
-                let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
-                reply.send::<()>(Err(status));
-                return keep(cell, active);
-            }
-        }
+    active.commands.record(&cell.app.env, &cx, method, &result);
+    finish(cell, active, method, reply, result)
+}
+
+/// The reply of a turn, or of one that was run before, and the end of it.
+fn finish<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    method: &'static MethodDesc,
+    reply: ReplyPort,
+    answer: Answer,
+) -> Option<Box<Active<A>>> {
+    if method.durable && !cell.app.lacks(Mutation::CommitBeforeReply) {
+        want_commit(cell, &mut active);
     }
-    reply.send_encoded(result);
+    // Rule 25: after the state was read, just before it is sent. What waits for the store needs no clock (rule 14).
+    let waits = method.durable && active.commits.holds();
+    if !waits && !cell.holds(active.token.epoch) {
+        let why = format!("{}: the lease ran out during the turn", method.path);
+        let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
+        reply.send::<()>(Err(status));
+        return keep(cell, active);
+    }
+    match cell.app.lacks(Mutation::ReadsWaitForCommits) && !method.durable {
+        true => reply.send_encoded(answer),
+        false => active.commits.answer(reply, answer),
+    }
     keep(cell, active)
 }
 
 /// Activates a resident that nobody has called.
 async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<Box<Active<A>>> {
-    match Box::pin(activate(cell, &turn_cx(cell), true)).await {
+    match Box::pin(activate(cell, &turn_cx(cell), None, true)).await {
         Ok(active) => keep(cell, active),
-        Err(status) => {
-            tracing::warn!(actor = cell.id(), %status, "a resident is not active; trying again");
+        Err(answer) => {
+            tracing::warn!(actor = cell.id(), ?answer, "a resident is not active; trying again");
             cell.used(false);
             None
         }
@@ -236,6 +297,41 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
     None
 }
 
+/// The last turn here, the last save, and what goes to the next owner (rule 18). The actor stays as it is until the slot is gone.
+async fn leave<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    ticket: Ticket,
+) -> Option<Box<Active<A>>> {
+    let cx = turn_cx(cell);
+    if let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, Why::Moved)).await {
+        drop_activation(cell, active, ended, "deactivate");
+        return None;
+    }
+    let saved = match cell.app.lacks(Mutation::SaveBeforeHandover) {
+        true => Some(true),
+        false => save_all(cell, &mut active).await,
+    };
+    match saved {
+        Some(true) => {}
+        Some(false) => return None,
+        None => {
+            ticket.fails();
+            return Some(active);
+        }
+    }
+    let Ok(state) = catch_unwind(AssertUnwindSafe(|| active.actor.move_out())) else {
+        drop_activation(cell, active, Ended::Panicked, "move_out");
+        return None;
+    };
+    let commands: Bytes = active.commands.all().encode_to_vec().into();
+    active.moved = Some(state.clone());
+    if !state.is_empty() || !commands.is_empty() {
+        ticket.gives(Payload { key: cell.key.clone(), state, commands });
+    }
+    Some(active)
+}
+
 /// As [`save_all`]; `None` when the store does not answer, or somebody calls the actor meanwhile. A draining app waits for the
 /// store, or ends.
 async fn save_within<A: Actor, S: ActorServices<A>>(
@@ -244,7 +340,7 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
     why: Why,
 ) -> Option<bool> {
     if why == Why::Drain {
-        return Some(save_all(cell, active).await);
+        return Some(save_all(cell, active).await == Some(true));
     }
     let limit = cell.app.env.now() + cell.app.save.timeout();
     let called = std::future::poll_fn(|_| match cell.has_calls() {
@@ -253,7 +349,7 @@ async fn save_within<A: Actor, S: ActorServices<A>>(
     });
     tokio::select! {
         biased;
-        saved = cell.app.env.until(limit, save_all(cell, active)) => saved,
+        saved = cell.app.env.until(limit, save_all(cell, active)) => saved.flatten(),
         () = called => None,
     }
 }
@@ -299,10 +395,26 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
     status
 }
 
+/// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
+fn want_commit<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+    begin_save(cell, active);
+    let state = active.actor.state();
+    // Dirty with nothing in flight: the lease has run out, and the save waits for it.
+    let more = state.is_dirty();
+    if state.saving() > 0 || more {
+        active.commits.want(more);
+    }
+}
+
 /// Hands the unsaved changes to the saver, unless a save is in flight: then they are for the next one.
 fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
     let state = active.actor.state();
     if state.saving() > 0 {
+        return;
+    }
+    // Rule 6: no new write after the deadline.
+    if !cell.holds(active.token.epoch) {
+        cell.save_later();
         return;
     }
     let token = &active.token;
@@ -312,38 +424,49 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
         write: change.write,
         records: None,
     };
-    let ops: Vec<Op> = state.begin_save().into_iter().map(op).collect();
-    if !ops.is_empty() {
+    // Rule 30: state, reply and id are one write, of the first row. A command that has changed nothing asks for none: should its
+    // record be lost with the process, it runs again as if for the first time, as nobody has seen it run.
+    let with_records = active.commands.unsaved && state.is_dirty();
+    let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
+    if let Some(first) = ops.first_mut() {
+        first.records = active.commands.take_unsaved(&cell.room.config, cell.app.env.now());
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, trace });
+        let held = active.commits.begin();
+        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
     }
 }
 
-/// Waits until all changes are saved; false when the rows belong to somebody else.
+/// Waits until all changes are saved; false when the rows belong to somebody else, `None` when it is not known who owns them.
 async fn save_all<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
-) -> bool {
+) -> Option<bool> {
     loop {
         begin_save(cell, active);
-        if active.actor.state().saving() == 0 {
-            return true;
+        let state = active.actor.state();
+        if state.saving() == 0 && !state.is_dirty() {
+            return Some(true);
         }
-        let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
-        let failed = result.is_err();
-        if !apply_saved(cell, active, activation, result) {
-            return false;
+        if state.saving() > 0 {
+            let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
+            let failed = result.is_err();
+            if !apply_saved(cell, active, activation, result) {
+                return Some(false);
+            }
+            if !failed {
+                continue;
+            }
+        } else if !cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
+            return None;
         }
-        if failed {
-            // It was said in the log, and is tried again with what has changed since.
-            cell.app.env.sleep(cell.app.save.retry()).await;
-        }
+        // The store has said in the log why not; or the lease has run out, and may come back.
+        cell.app.env.sleep(cell.app.save.retry()).await;
     }
 }
 
 /// Tells the state what became of its save; false when the activation is over.
-fn apply_saved<A: Actor, S: ActorServices<A>>(
+pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
     activation: u64,
@@ -356,6 +479,7 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
+            active.commits.committed(!state.is_dirty());
             if !state.is_dirty() && !state.exists() && !cell.resident {
                 cell.close(Why::Missing);
             }
@@ -365,22 +489,41 @@ fn apply_saved<A: Actor, S: ActorServices<A>>(
             tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
             cell.app.counters.dropped.add(1);
             cell.used(false);
+            // Rule 11: who holds the slot?
+            if let StoreErrorKind::Refused { row_epoch } = error.kind {
+                cell.app.ownership.doubt(&cell.room.slots, cell.slot, row_epoch);
+            }
             return false;
         }
         Err(error) => {
             tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
             state.not_saved();
+            active.commits.failed();
+            active.commands.not_saved();
         }
     }
     if state.is_dirty() {
-        cell.save_later();
+        match active.commits.next_is_wanted() {
+            true => begin_save(cell, active),
+            false => cell.save_later(),
+        }
     }
     true
 }
 
-fn not_the_owner(method: &str) -> Status {
-    let why = format!("{method}: another owner has the rows");
-    Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER)
+/// Drops what an actor has not saved: its slot is another app's.
+pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) {
+    if active.actor.state().is_dirty() {
+        cell.app.counters.dropped.add(1);
+        tracing::error!(
+            actor = cell.id(),
+            "its slot is another app's; its unsaved changes are lost"
+        );
+    }
+    cell.used(false);
 }
 
 pub(super) fn no_such(id: &str) -> String {

@@ -26,6 +26,8 @@ use crate::live_count::LiveCount;
 use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
+use crate::mutation::Mutation;
+use crate::ownership::{self, Ownership, keep_session};
 use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::service::ServiceTable;
@@ -44,7 +46,9 @@ pub(crate) struct AppInner {
     pub(crate) id: AppId,
     pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
-    pub(crate) slots: u32,
+    pub(crate) ownership: Ownership,
+    /// A rule that a test has switched off.
+    pub(super) mutation: Option<Mutation>,
     pub(crate) links: LinkConfig,
     pub(crate) tls: Option<Tls>,
     pub(crate) streams: Streams,
@@ -68,6 +72,13 @@ pub(crate) struct AppInner {
     pub(crate) retries: RetryBudget,
     /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
     pub(crate) draining: CancellationToken,
+    /// Cancelled when a peer wants the app to drain.
+    pub(crate) drain_asked: CancellationToken,
+    pub(crate) drain_ms: u64,
+    /// How often it is looked whether its load has changed much, where calls are routed by it.
+    pub(super) load_every: Option<Duration>,
+    /// Its slots are with others: peers send no new calls.
+    pub(crate) going: CancellationToken,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
@@ -82,16 +93,19 @@ pub(crate) struct AppInner {
 
 impl AppInner {
     pub(crate) fn record(&self) -> NodeRecord {
-        self.record.read().clone()
+        let mut record = self.record.read().clone();
+        record.load = self.load(record.weight);
+        record
+    }
+
+    /// Whether a test has switched this rule off.
+    #[inline]
+    pub(crate) fn lacks(&self, rule: Mutation) -> bool {
+        cfg!(feature = "mutations") && self.mutation == Some(rule)
     }
 
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.read().clone()
-    }
-
-    /// The epoch under which this life of the app claims rows. Until leases grant them, a later life has a larger one.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.incarnation.started_ms()
     }
 }
 
@@ -131,7 +145,7 @@ impl AppInner {
         tasks
     }
 
-    /// Starts what runs actors and saves them.
+    /// Starts what runs actors, saves them, and decides which are here.
     pub(super) fn begin_actors(self: &Arc<Self>) -> Vec<Task> {
         /// Ends the actors when the app is killed.
         struct Abandon(Arc<AppInner>);
@@ -149,6 +163,10 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
+        if self.ownership.is_needed() {
+            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
+            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
+        }
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
@@ -160,16 +178,21 @@ impl AppInner {
     }
 }
 
-/// Registers, again and again, until the app ends.
+/// Registers, again and again, until the app drains.
 async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    loop {
-        let (record, deadline) = (app.record(), app.env.now() + ttl);
+    while !app.draining.is_cancelled() {
+        let (mut record, deadline) = (app.record(), app.env.now() + ttl);
+        app.mesh.load(&app.id, record.load);
+        if app.load_every.is_none() {
+            // Nobody asks, so it does not make the record another one.
+            record.load = 0;
+        }
         let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(format!("others may not find this app: {error}")),
             None => Err(format!("others may not find this app: no answer within {ttl:?}")),
         };
         app.health.set("discovery.register", is);
-        app.env.sleep(ttl / 3).await;
+        app.next_word(record.load, ttl / 3).await;
     }
 }

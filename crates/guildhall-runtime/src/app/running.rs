@@ -14,6 +14,7 @@ use super::AppInner;
 use super::hooks::Ending;
 use crate::component::Component;
 use crate::cx::Cx;
+use crate::proto::{DrainingMsg, OwnershipClient};
 use crate::reload::Reloaded;
 
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
@@ -23,6 +24,7 @@ pub struct RunningApp {
     pub(super) link_addr: Option<SocketAddr>,
     pub(super) discovery: Arc<dyn Discovery>,
     pub(super) drain: Duration,
+    pub(super) ttl: Duration,
     pub(super) tasks: Vec<JoinHandle<Option<()>>>,
     pub(super) ending: Ending,
 }
@@ -50,18 +52,24 @@ impl RunningApp {
         self.inner.reload().await
     }
 
-    /// Drains and stops: peers send no new calls, drain hooks run, background tasks and the calls that run end, components tell
+    /// Drains and stops: slots are handed over to other apps, peers send no new calls, drain hooks run, background tasks and the calls that run end, components tell
     /// their clients, actors are saved; or `app.drain_ms` is over.
     ///
     /// # Cancel safety
     /// Dropped, it stops nothing that it has not stopped yet.
     pub async fn shutdown(mut self) {
         let inner = Arc::clone(&self.inner);
+        let began = inner.env.now();
+        let deadline = began + self.drain;
         inner.record.write().state = NodeState::Draining;
         inner.draining.cancel();
         inner.mesh.drain();
-        let began = inner.env.now();
-        let deadline = began + self.drain;
+        // Half of the time at most: what has not moved by then is saved here, and free when the session is closed.
+        let halfway = began + self.drain / 2;
+        if inner.env.until(halfway, self.handed_over()).await.is_none() {
+            tracing::warn!("not all slots were handed over in half of app.drain_ms");
+        }
+        inner.going.cancel();
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
         if let Some(Err(error)) = inner.env.until(deadline, deregistered).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
@@ -69,6 +77,7 @@ impl RunningApp {
         if inner.env.until(deadline, self.drained(began + self.drain / 2)).await.is_none() {
             tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
         }
+        inner.ownership.close(&inner).await;
         if let Some(tracer) = &inner.tracer {
             tracer.flush().await;
         }
@@ -80,6 +89,19 @@ impl RunningApp {
         self.ending.dropped().await;
         inner.store.write().take();
         inner.backends.opener.close();
+    }
+
+    /// Tells the others that nothing belongs here any more, and waits until they have it.
+    async fn handed_over(&self) {
+        let inner = &self.inner;
+        let cx = Cx::outside(Arc::clone(inner));
+        let draining = DrainingMsg { incarnation: inner.incarnation.0 };
+        let told = OwnershipClient::all(&cx).draining(draining).await;
+        told.unwrap_or_else(
+            |status| tracing::warn!(%status, "not all apps were told of the drain"),
+        );
+        let _or_they_heard_it = self.discovery.register(&inner.record(), self.ttl).await;
+        inner.ownership.handed_over(inner).await;
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.

@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
-use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation};
+use guildhall_core::store::{Holder, Store};
+use guildhall_core::{AppId, Env, Incarnation, Route};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorConfig, ActorType, Registered, Saver, World};
 use crate::admin;
-use crate::backends::{Backends, Opener, check_reach};
+use crate::backends::{Backends, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
@@ -22,10 +23,11 @@ use crate::lane::Lane;
 use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
-use crate::mesh::{Mesh, Place};
+use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
 use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
-use crate::proto::RawServer;
+use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
+use crate::proto::{OwnershipServer, RawServer};
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -59,12 +61,15 @@ impl App {
             given,
             tables,
             reloads,
+            mutation,
         } = self;
+        services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
         let app: AppConfig = config.section("app")?;
         let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -80,7 +85,8 @@ impl App {
         }
         let health = Arc::new(Health::new(&metrics, checks)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
-        let world = World { env: &env, metrics: &metrics, workers: workers.len() };
+        let world =
+            World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
@@ -89,6 +95,8 @@ impl App {
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
+        let routes = RouteRules::read(&config, &services)?;
+        let load_every = load_every(&config, &services)?;
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
@@ -108,10 +116,18 @@ impl App {
         let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
+        let holder = Holder { app: record.id.clone(), incarnation: record.incarnation };
+        let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        agree_on_slots(&env, &backends.later, &owned).await?;
+        let ownership = Ownership::new(ownership, holder, owned);
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             draining: CancellationToken::new(),
+            drain_asked: CancellationToken::new(),
+            drain_ms: app.drain_ms,
+            load_every,
+            going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
@@ -130,7 +146,8 @@ impl App {
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
             tables,
-            slots: app.slots,
+            ownership,
+            mutation,
             workers,
             id: record.id.clone(),
             incarnation: record.incarnation,
@@ -142,6 +159,7 @@ impl App {
             services,
             reloads,
         });
+        inner.mesh.rule(routes);
         let mut tasks = inner.begin_actors();
         if let Some(tracer) = &inner.tracer {
             tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
@@ -162,8 +180,27 @@ impl App {
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, tasks, ending })
+        Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
     }
+}
+
+/// Another number of slots than before is told at once, where the lease backend answers; where not, nothing is owned until it does.
+async fn agree_on_slots(
+    env: &Env,
+    backends: &LazyBackends,
+    owned: &[Arc<dyn Owned>],
+) -> Result<(), StartError> {
+    const LOOK: Duration = Duration::from_secs(2);
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let agreed = async {
+        match backends.leases.get().await {
+            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError),
+            Err(_) => Ok(false),
+        }
+    };
+    env.until(env.now() + LOOK, agreed).await.unwrap_or(Ok(false)).map(drop)
 }
 
 /// What makes spans, where they have somewhere to go.
@@ -181,6 +218,14 @@ fn tracer(
         None => Arc::new(StdoutSpans(env.clone())),
     };
     Ok(Some(Tracer::new(env, id.as_str(), config, exporter, metrics)?))
+}
+
+/// How often it is looked at the app's load, where it serves methods that are routed by it.
+fn load_every(config: &Config, services: &ServiceTable) -> Result<Option<Duration>, StartError> {
+    let config: RouteConfig = config.section("route")?;
+    let mut methods = services.descs.iter().flat_map(|desc| desc.methods);
+    let is_asked = methods.any(|method| method.route == Route::LeastLoad);
+    Ok(is_asked.then(|| Duration::from_millis(config.load_ms)))
 }
 
 /// What the app tells the others about itself.

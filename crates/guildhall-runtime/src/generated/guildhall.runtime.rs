@@ -3,6 +3,94 @@
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
+pub struct MoveReq {
+    /// The slot: `NAME/slot`.
+    #[prost(string, tag = "1")]
+    pub lease: ::guildhall::prost::alloc::string::String,
+    /// Of the holding that is to end.
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
+    /// The largest epoch under which the asker has had it.
+    #[prost(uint64, tag = "3")]
+    pub at_least: u64,
+    /// Which life of the asker asks.
+    #[prost(uint64, tag = "4")]
+    pub incarnation: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct MoveRsp {
+    /// Of the asker's grant; 0: not now.
+    #[prost(uint64, tag = "1")]
+    pub epoch: u64,
+    /// The offer that goes with it.
+    #[prost(uint64, tag = "2")]
+    pub offer: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct OfferReq {
+    #[prost(string, tag = "1")]
+    pub lease: ::guildhall::prost::alloc::string::String,
+    /// Of the holder's grant, and which of its offers this is.
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
+    #[prost(uint64, tag = "3")]
+    pub offer: u64,
+    /// Which life of the callee it is for.
+    #[prost(uint64, tag = "4")]
+    pub incarnation: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub payloads: ::guildhall::prost::alloc::vec::Vec<SlotPayload>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What an actor gives to the next owner beside its rows.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SlotPayload {
+    #[prost(string, tag = "1")]
+    pub key: ::guildhall::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub state: ::guildhall::prost::bytes::Bytes,
+    /// Replies that may be asked for again.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub commands: ::guildhall::prost::bytes::Bytes,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct OfferRsp {
+    #[prost(bool, tag = "1")]
+    pub taken: bool,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct DrainingMsg {
+    /// Which life of the caller drains.
+    #[prost(uint64, tag = "1")]
+    pub incarnation: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Where to call instead: a detail of MOVED.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Moved {
+    #[prost(string, tag = "1")]
+    pub to: ::guildhall::prost::alloc::string::String,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
 pub struct RawMsg {
     /// At most 65535.
     #[prost(uint32, tag = "1")]
@@ -30,6 +118,20 @@ pub struct ReloadRsp {
     pub needs_restart: ::guildhall::prost::alloc::vec::Vec<
         ::guildhall::prost::alloc::string::String,
     >,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct DrainReq {}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct DrainRsp {
+    /// How long it may take (`app.drain_ms`).
+    #[prost(uint64, tag = "1")]
+    pub drain_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -159,6 +261,7 @@ pub mod method_info {
         Random = 0,
         Hash = 1,
         Single = 2,
+        LeastLoad = 3,
     }
     impl Route {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -170,6 +273,7 @@ pub mod method_info {
                 Self::Random => "RANDOM",
                 Self::Hash => "HASH",
                 Self::Single => "SINGLE",
+                Self::LeastLoad => "LEAST_LOAD",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -178,6 +282,7 @@ pub mod method_info {
                 "RANDOM" => Some(Self::Random),
                 "HASH" => Some(Self::Hash),
                 "SINGLE" => Some(Self::Single),
+                "LEAST_LOAD" => Some(Self::LeastLoad),
                 _ => None,
             }
         }
@@ -326,6 +431,57 @@ pub struct DeliverAllReq {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What an owner's row keeps beside the state, and what moves with an activation.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Records {
+    /// What the commands of sessions have come to.
+    ///
+    /// 2 is for the outbox, 3 for reminders, 4 for what was taken from the outboxes of others.
+    #[prost(message, repeated, tag = "1")]
+    pub commands: ::guildhall::prost::alloc::vec::Vec<SessionRecords>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// The commands of one session.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionRecords {
+    #[prost(string, tag = "1")]
+    pub player: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::guildhall::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub generation: u64,
+    /// Lowest number whose reply the client lacks.
+    #[prost(uint64, tag = "4")]
+    pub answered: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub records: ::guildhall::prost::alloc::vec::Vec<CommandRecord>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What one command has come to.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct CommandRecord {
+    /// The command's number; of a call that was made inside a command, what `guildhall.wire.Session.path` says.
+    #[prost(uint64, repeated, tag = "1")]
+    pub path: ::guildhall::prost::alloc::vec::Vec<u64>,
+    /// Id of the method.
+    #[prost(uint32, tag = "2")]
+    pub method: u32,
+    /// 0: it has returned `body`. Otherwise code and effect as in the header of an ERROR frame, whose body `body` is.
+    #[prost(uint32, tag = "3")]
+    pub error: u32,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub body: ::guildhall::prost::bytes::Bytes,
+    /// It is in the row as well, and not in memory alone.
+    #[prost(bool, tag = "5")]
+    pub durable: bool,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// The ids that apps have taken, in blocks, from a store.
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
@@ -384,10 +540,27 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             timeout_ms: 60000,
         },
         ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/Drain",
+            id: 0x97e38977,
+            service: "guildhall.runtime.Node",
+            index: 2,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 0,
+        },
+        ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Actors",
             id: 0xa377d22d,
             service: "guildhall.runtime.Node",
-            index: 2,
+            index: 3,
             model: ::guildhall::codegen::Model::Concurrent,
             key: ::core::option::Option::None,
             key_from_player: false,
@@ -426,6 +599,14 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: ReloadReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ReloadRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Tells it to drain and end, as SIGTERM does. Answers before it begins.
+    fn drain(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: DrainReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
     /// The types of its actors, and how many of each are in memory.
     fn actors(
@@ -480,6 +661,14 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    move |cx: ::guildhall::codegen::Cx, req: DrainReq| async move {
+                        Node::drain(&*service, &cx, req).await
+                    },
+                )
+            }
+            3 => {
+                ::guildhall::codegen::handle(
+                    call,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::actors(&*service, &cx, req).await
                     },
@@ -508,9 +697,13 @@ impl<'a> NodeClient<'a> {
     pub const RELOAD: ::guildhall::codegen::Method<ReloadReq, ReloadRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[1],
     );
+    /// `/guildhall.runtime.Node/Drain`.
+    pub const DRAIN: ::guildhall::codegen::Method<DrainReq, DrainRsp> = ::guildhall::codegen::Method::new(
+        &NODE.methods[2],
+    );
     /// `/guildhall.runtime.Node/Actors`.
     pub const ACTORS: ::guildhall::codegen::Method<(), ActorsRsp> = ::guildhall::codegen::Method::new(
-        &NODE.methods[2],
+        &NODE.methods[3],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -577,6 +770,21 @@ impl<'a> NodeClient<'a> {
             req,
         )
     }
+    /// Tells it to drain and end, as SIGTERM does. Answers before it begins.
+    pub fn drain(
+        &self,
+        req: DrainReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::DRAIN,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
     /// The types of its actors, and how many of each are in memory.
     pub fn actors(
         &self,
@@ -591,6 +799,304 @@ impl<'a> NodeClient<'a> {
             |_| ::guildhall::codegen::KeyText::None,
             req,
         )
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// `guildhall.runtime.Ownership` as its proto declares it.
+pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::ServiceDesc {
+    name: "guildhall.runtime.Ownership",
+    model: ::guildhall::codegen::Model::Concurrent,
+    methods: &[
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Ownership/Move",
+            id: 0x47b2d989,
+            service: "guildhall.runtime.Ownership",
+            index: 0,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 60000,
+        },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Ownership/Offer",
+            id: 0x2d900a3a,
+            service: "guildhall.runtime.Ownership",
+            index: 1,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 60000,
+        },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Ownership/Draining",
+            id: 0x2837331a,
+            service: "guildhall.runtime.Ownership",
+            index: 2,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: true,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 0,
+        },
+    ],
+    descriptors: GUILDHALL_DESCRIPTORS,
+};
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Served by every app: how the slots of actor types go from one app to another.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not implement the service guildhall.runtime.Ownership",
+    note = "implement `guildhall.runtime.Ownership` for it, or serve another type"
+)]
+pub trait Ownership: ::core::marker::Send + ::core::marker::Sync + 'static {
+    /// The caller's view says that the slot belongs to the caller: stop it, save it, hand it over.
+    fn r#move(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: MoveReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<MoveRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// What goes along with a slot, before the slot itself.
+    fn offer(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: OfferReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<OfferRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// The caller drains: nothing new belongs to it.
+    fn draining(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: DrainingMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Serves a [`Ownership`]: `App::serve(OwnershipServer::new(..))`.
+#[derive(Debug)]
+pub struct OwnershipServer<T>(::std::sync::Arc<T>);
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<T: Ownership> OwnershipServer<T> {
+    /// Serves `service`.
+    pub fn new(service: T) -> Self {
+        Self(::std::sync::Arc::new(service))
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
+    fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
+        &OWNERSHIP
+    }
+    fn dispatch(
+        &self,
+        call: ::guildhall::codegen::Incoming<'_>,
+    ) -> ::core::option::Option<::guildhall::codegen::HandlerFuture> {
+        let service = ::std::sync::Arc::clone(&self.0);
+        match call.method.index {
+            0 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: MoveReq| async move {
+                        Ownership::r#move(&*service, &cx, req).await
+                    },
+                )
+            }
+            1 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: OfferReq| async move {
+                        Ownership::offer(&*service, &cx, req).await
+                    },
+                )
+            }
+            2 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    move |cx: ::guildhall::codegen::Cx, req: DrainingMsg| async move {
+                        Ownership::draining(&*service, &cx, req).await
+                    },
+                )
+            }
+            _ => ::guildhall::codegen::no_such_method(call),
+        }
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Calls `guildhall.runtime.Ownership`, within the deadline of the `Cx` it is made from.
+#[derive(Clone, Debug)]
+pub struct OwnershipClient<'a> {
+    cx: &'a ::guildhall::codegen::Cx,
+    target: ::guildhall::codegen::Target,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<'a> OwnershipClient<'a> {
+    /// `/guildhall.runtime.Ownership/Move`.
+    pub const MOVE: ::guildhall::codegen::Method<MoveReq, MoveRsp> = ::guildhall::codegen::Method::new(
+        &OWNERSHIP.methods[0],
+    );
+    /// `/guildhall.runtime.Ownership/Offer`.
+    pub const OFFER: ::guildhall::codegen::Method<OfferReq, OfferRsp> = ::guildhall::codegen::Method::new(
+        &OWNERSHIP.methods[1],
+    );
+    /// `/guildhall.runtime.Ownership/Draining`.
+    pub const DRAINING: ::guildhall::codegen::Method<DrainingMsg, ()> = ::guildhall::codegen::Method::new(
+        &OWNERSHIP.methods[2],
+    );
+    /// Makes a client whose calls go where the service's options say.
+    pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
+        Self {
+            cx,
+            target: ::guildhall::codegen::Target::Default,
+        }
+    }
+    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    #[must_use]
+    pub fn at(
+        self,
+        app: impl ::core::convert::Into<::guildhall::codegen::Address>,
+    ) -> Self {
+        let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
+        Self { cx: self.cx, target }
+    }
+    /// Calls any app that serves it, each call another.
+    #[must_use]
+    pub fn random(self) -> Self {
+        Self {
+            cx: self.cx,
+            target: ::guildhall::codegen::Target::Random,
+        }
+    }
+    /// Calls the app that `key` falls to, the same one for one key.
+    #[must_use]
+    pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
+        let key = ::guildhall::codegen::Key::from(
+            ::std::string::ToString::to_string(&key),
+        );
+        Self {
+            cx: self.cx,
+            target: ::guildhall::codegen::Target::Hash(key),
+        }
+    }
+    /// Casts to every ready app that serves it, this one included.
+    pub fn all(cx: &'a ::guildhall::codegen::Cx) -> OwnershipCasts<'a> {
+        OwnershipCasts {
+            cx,
+            to: ::guildhall::codegen::Many::All,
+        }
+    }
+    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> OwnershipCasts<'a> {
+        let topic = ::std::borrow::ToOwned::to_owned(topic);
+        OwnershipCasts {
+            cx,
+            to: ::guildhall::codegen::Many::Topic(topic),
+        }
+    }
+    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    pub async fn subscribe(
+        cx: &::guildhall::codegen::Cx,
+        topic: &str,
+    ) -> ::core::result::Result<
+        ::guildhall::codegen::Subscribed,
+        ::guildhall::codegen::Status,
+    > {
+        ::guildhall::codegen::subscribe(cx, &OWNERSHIP, topic).await
+    }
+    /// The caller's view says that the slot belongs to the caller: stop it, save it, hand it over.
+    pub fn r#move(
+        &self,
+        req: MoveReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<MoveRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::MOVE,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// What goes along with a slot, before the slot itself.
+    pub fn offer(
+        &self,
+        req: OfferReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<OfferRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::OFFER,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// The caller drains: nothing new belongs to it.
+    pub fn draining(
+        &self,
+        req: DrainingMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::cast(
+            self.cx,
+            Self::DRAINING,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Casts `guildhall.runtime.Ownership` to many: [`OwnershipClient::all`], [`OwnershipClient::topic`].
+#[derive(Clone, Debug)]
+pub struct OwnershipCasts<'a> {
+    cx: &'a ::guildhall::codegen::Cx,
+    to: ::guildhall::codegen::Many,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<'a> OwnershipCasts<'a> {
+    /// The caller drains: nothing new belongs to it.
+    pub fn draining(
+        &self,
+        req: DrainingMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        let to = ::core::clone::Clone::clone(&self.to);
+        ::guildhall::codegen::cast_many(self.cx, OwnershipClient::DRAINING, to, req)
     }
 }
 

@@ -74,7 +74,7 @@ async fn link(app: &Arc<AppInner>, line: &Line, opened: Result<Opened>) -> Resul
     }
     tracing::info!(peer = %id, address = line.address, "linked");
     // The route must go with the link, also when this task is aborted.
-    let leave = Leave { app, id, link: &link };
+    let leave = Leave { app, id, address: &line.address, link: &link };
     link.drive(&app.env, socket, || app.mesh.going(&leave.id, &link)).await;
     Ok(Ended::Lost)
 }
@@ -82,6 +82,7 @@ async fn link(app: &Arc<AppInner>, line: &Line, opened: Result<Opened>) -> Resul
 struct Leave<'a> {
     app: &'a AppInner,
     id: guildhall_core::AppId,
+    address: &'a str,
     link: &'a Arc<Link>,
 }
 
@@ -89,5 +90,6 @@ impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.app.mesh.leave(&self.id, self.link);
         self.link.close();
+        tracing::debug!(ended = %self.id, address = self.address, "a link has ended");
     }
 }

@@ -5,10 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use guildhall_core::AppId;
-use guildhall_core::Code;
 use guildhall_core::env::{Instant, Listener};
 use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Model};
 use guildhall_wire::Head;
 use guildhall_wire::frame::{Frame, Header, LinkKind, Parsed, parse, put_raw, time_left_from_aux};
 use parking_lot::Mutex;
@@ -19,6 +18,7 @@ use super::alive::{Alive, Heartbeat};
 use super::open::accept;
 use super::socket::Socket;
 use crate::app::AppInner;
+use crate::command::{self, Nested};
 use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
@@ -108,7 +108,7 @@ pub(super) async fn serve(app: Arc<AppInner>, mut socket: Socket, caller: Option
                 }
                 look.set(serving.app.env.sleep_until(alive.next()));
             }
-            () = serving.app.draining.cancelled(), if !told => {
+            () = serving.app.going.cancelled(), if !told => {
                 told = true;
                 let goaway = Header::new(LinkKind::Goaway, 0);
                 let max = serving.app.links.frame_max;
@@ -207,6 +207,14 @@ impl Serving {
             reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
             return Ok(None);
         };
+        // Actors have records of what they have run; who has none can only be careful.
+        let session = head.as_ref().and_then(|head| head.session.as_ref());
+        if session.is_some_and(|session| {
+            served.method().model != Model::Actor && command::may_have_run(session, served.method())
+        }) {
+            reply.send::<()>(Err(command::unknown(served.method())));
+            return Ok(None);
+        }
         // A call from within sees the resources that its caller sees.
         let given =
             head.as_ref().filter(|_| self.caller.is_none()).map_or(0, |head| head.resources);
@@ -216,6 +224,7 @@ impl Serving {
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
             caller: self.caller.clone(),
+            nested: Nested::within(head.as_ref()),
             head: head.map(Arc::new),
             is_command: false,
             turn: None,

@@ -1,7 +1,7 @@
 //! The connections to one app, and which of them a call takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use guildhall_core::Model;
 
@@ -22,42 +22,50 @@ impl Place {
 
 /// The connections to an app that are open, by place.
 #[derive(Debug, Default)]
-pub(super) struct Open(Vec<Option<Arc<Link>>>);
+pub(super) struct Open {
+    links: Vec<Option<Arc<Link>>>,
+    load: Arc<AtomicU32>,
+}
 
 impl Open {
     pub(super) fn put(&mut self, place: Place, link: Arc<Link>) {
-        self.0.resize(self.0.len().max(place.of), None);
-        self.0[place.at] = Some(link);
+        self.links.resize(self.links.len().max(place.of), None);
+        self.links[place.at] = Some(link);
+    }
+
+    /// What the app has told of its load.
+    pub(super) fn set_load(&self, load: u32) {
+        self.load.store(load, Ordering::Relaxed);
     }
 
     pub(super) fn has(&self, link: &Arc<Link>) -> bool {
-        self.0.iter().flatten().any(|open| Arc::ptr_eq(open, link))
+        self.links.iter().flatten().any(|open| Arc::ptr_eq(open, link))
     }
 
     /// Takes one out; whether it was there.
     pub(super) fn remove(&mut self, link: &Arc<Link>) -> bool {
         let was = self.has(link);
         let found =
-            self.0.iter_mut().find(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, link)));
+            self.links.iter_mut().find(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, link)));
         found.into_iter().for_each(|place| *place = None);
         was
     }
 
     /// `None` when none is open.
     pub(super) fn first(&self) -> Option<&Arc<Link>> {
-        self.0.iter().flatten().next()
+        self.links.iter().flatten().next()
     }
 
     /// `None` when none is open.
     pub(super) fn links(&self) -> Option<Links> {
         let first = Arc::clone(self.first()?);
-        let places = self.0.len();
+        let places = self.links.len();
         // A place without a connection has its neighbour's.
-        let near = |at| self.0.iter().cycle().skip(at).take(places).flatten().next().cloned();
+        let near = |at| self.links.iter().cycle().skip(at).take(places).flatten().next().cloned();
         let all = || (0..places).filter_map(near).collect();
         let more =
             (places > 1).then(|| Arc::new(Places { links: all(), next: AtomicUsize::new(0) }));
-        Some(Links { first, more })
+        Some(Links { first, more, load: Arc::clone(&self.load) })
     }
 }
 
@@ -67,6 +75,7 @@ pub(super) struct Links {
     first: Arc<Link>,
     /// All places, where there are several.
     more: Option<Arc<Places>>,
+    load: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
@@ -80,6 +89,19 @@ impl Links {
     /// What carries all that is in one order, whatever its key.
     pub(super) fn first(&self) -> &Arc<Link> {
         &self.first
+    }
+
+    /// What the app has told of its load.
+    pub(super) fn load(&self) -> u32 {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Calls that wait here for the app's replies.
+    pub(super) fn waiting(&self) -> usize {
+        match &self.more {
+            None => self.first.waiting(),
+            Some(places) => places.links.iter().map(|link| link.waiting()).sum(),
+        }
     }
 
     /// What carries a call whose key falls to `slot`.

@@ -45,6 +45,10 @@ impl Slots {
         Self { members, owners }
     }
 
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.owners.len()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn owner(&self, slot: u32) -> usize {
         usize::from(self.owners[slot as usize].0)
     }

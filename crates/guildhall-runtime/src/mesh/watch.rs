@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_core::AppId;
-use guildhall_core::discovery::{Change, Discovery};
+use guildhall_core::discovery::{Change, Discovery, NodeState};
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
@@ -84,6 +84,10 @@ impl Connectors {
             Change::Remove(id, _) if id == app.id => {}
             Change::Put(record) => {
                 self.absent.remove(&record.id);
+                app.mesh.load(&record.id, record.load);
+                if record.state == NodeState::Draining {
+                    app.mesh.drains(&record.id, record.incarnation);
+                }
                 if let Some(address) = record.endpoints.get("link") {
                     let before = self.addresses.insert(record.id.clone(), address.clone());
                     before.inspect(|before| self.leave(before));

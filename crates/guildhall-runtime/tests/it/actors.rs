@@ -8,8 +8,8 @@ use proto::room::{
     AnnounceReq, FailReq, RelayReq, RoomClient, RoomError, RoomReq, SayReq, WaitReq,
 };
 
-use crate::rooms::{TestRoom, TestStore, app, app_named};
-use crate::world::spawn;
+use crate::rooms::{TestRoom, TestStore, app, app_in};
+use crate::world::{spawn, still};
 
 fn wait_of(cx: &Cx, id: i64, ms: u32) -> tokio::task::JoinHandle<Result<u64, Status>> {
     let cx = cx.clone();
@@ -310,7 +310,7 @@ async fn a_wrong_knob_is_a_start_up_error() {
 /// Ten thousand actors that have been called and now do nothing.
 #[tokio::test(start_paused = true)]
 async fn an_idle_actor_has_no_task_and_no_timer_of_its_own() {
-    let app = app_named("dev.w1.room.1", &[], &TestStore::default()).await;
+    let app = app_in(still(), "dev.w1.room.1", &[], &TestStore::default()).await;
     let cx = app.cx();
     say(&cx, 1).await.unwrap();
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();

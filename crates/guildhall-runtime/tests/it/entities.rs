@@ -13,17 +13,17 @@ pub(crate) async fn join(cx: &Cx, player: &str) -> Result<MemberState, Status> {
     Ok(MemberClient::new(cx).join(req).await?.member.unwrap())
 }
 
-async fn info(cx: &Cx, player: &str) -> Result<MemberState, Status> {
+pub(crate) async fn info(cx: &Cx, player: &str) -> Result<MemberState, Status> {
     let req = InfoReq { player: player.into() };
     Ok(MemberClient::new(cx).info(req).await?.member.unwrap())
 }
 
-async fn earn(cx: &Cx, player: &str, points: i64) -> Result<i64, Status> {
+pub(crate) async fn earn(cx: &Cx, player: &str, points: i64) -> Result<i64, Status> {
     let req = EarnReq { player: player.into(), points };
     Ok(MemberClient::new(cx).earn(req).await?.member.unwrap().points)
 }
 
-fn saved_points(row: Option<guildhall::store::Row>) -> Option<guildhall::store::Value> {
+pub(crate) fn saved_points(row: Option<guildhall::store::Row>) -> Option<guildhall::store::Value> {
     let row = row.filter(|row| row.exists)?;
     row.fields.into_iter().find(|(number, _)| *number == 3).map(|(_, value)| value)
 }

@@ -10,13 +10,14 @@ use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token,
 };
-use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, RunningApp, Status, Why};
+use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
 use parking_lot::Mutex;
 use proto::room::{
-    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer,
-    MemberStateEntity, RelayReq, RelayRsp, Room, RoomClient, RoomReq, RoomServer, SayReq, SayRsp,
-    WaitReq, WaitRsp,
+    AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberClient, MemberRsp,
+    MemberServer, MemberStateEntity, RelayReq, RelayRsp, Room, RoomClient, RoomReq, RoomServer,
+    SayReq, SayRsp, WaitReq, WaitRsp,
 };
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// Counts what is said in it.
 pub(crate) struct TestRoom {
@@ -46,7 +47,14 @@ impl Actor for TestRoom {
 }
 
 impl Room for TestRoom {
-    async fn say(&mut self, _cx: &Cx, _req: SayReq) -> Result<SayRsp, Status> {
+    /// `ann earns` has her earn 5, twice.
+    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+        if let Some(player) = req.text.strip_suffix(" earns") {
+            for _ in 0..2 {
+                let req = EarnReq { player: player.to_owned(), points: 5 };
+                MemberClient::new(cx).earn(req).await?;
+            }
+        }
         self.said += 1;
         Ok(SayRsp { number: self.said - 1 })
     }
@@ -95,6 +103,9 @@ impl Room for TestRoom {
     }
 }
 
+/// Who earns this leaves.
+pub(crate) const LEAVES: i64 = -1_000_000;
+
 /// A member that lives in the store.
 pub(crate) struct TestMember {
     state: MemberStateEntity,
@@ -138,12 +149,19 @@ impl Member for TestMember {
         self.answer()
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, cx: &Cx, req: InfoReq) -> Result<MemberRsp, Status> {
+        if req.player == "slow" {
+            cx.env().sleep(Duration::from_secs(1)).await;
+        }
         self.answer()
     }
 
     async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
-        *self.state.points_mut() += req.points;
+        if req.points == LEAVES {
+            self.state.delete();
+        } else if req.points != 0 {
+            *self.state.points_mut() += req.points;
+        }
         self.answer()
     }
 
@@ -167,11 +185,20 @@ pub(crate) async fn app_named(
     settings: &[(&str, &str)],
     store: &TestStore,
 ) -> RunningApp {
+    app_in(Env::real(), id, settings, store).await
+}
+
+pub(crate) async fn app_in(
+    env: Env,
+    id: &str,
+    settings: &[(&str, &str)],
+    store: &TestStore,
+) -> RunningApp {
     let mut config = Config::builder().set("app.id", id);
     for (key, value) in settings {
         config = config.flag(&format!("{key}={value}"));
     }
-    let app = App::with(config.build().unwrap()).store(Arc::new(store.clone()));
+    let app = App::with(config.build().unwrap()).env(env).store(Arc::new(store.clone()));
     let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
     app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start().await.unwrap()
 }
@@ -187,6 +214,8 @@ struct Inner {
     /// Claims fail.
     away: AtomicBool,
     commits: AtomicU64,
+    /// Commits wait while somebody writes to this.
+    gate: Arc<RwLock<()>>,
     /// What the next commits fail with.
     failures: Mutex<VecDeque<Failure>>,
 }
@@ -200,6 +229,10 @@ pub(crate) enum Failure {
     AnswerLost,
     /// Nothing was written, and there is no answer.
     Silent,
+    /// It was written, and there is no answer.
+    Unanswered,
+    /// Nothing was written, and never will be.
+    Invalid,
 }
 
 impl TestStore {
@@ -213,6 +246,11 @@ impl TestStore {
 
     pub(crate) fn set_away(&self, away: bool) {
         self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Commits wait as long as the result lives.
+    pub(crate) async fn block(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.0.gate).write_owned().await
     }
 
     pub(crate) fn fail_next(&self, failures: &[Failure]) {
@@ -276,6 +314,7 @@ impl Store for TestStore {
         batches: Vec<Batch>,
     ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
+            drop(self.0.gate.read().await);
             self.0.commits.fetch_add(1, Ordering::SeqCst);
             let failure = self.0.failures.lock().pop_front();
             let lost = |kind| StoreError::new(kind, "commit", "a batch", "as the test wants");
@@ -283,6 +322,13 @@ impl Store for TestStore {
                 None => self.0.store.commit(batches).await,
                 Some(Failure::Unavailable) => {
                     vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
+                }
+                Some(Failure::Invalid) => {
+                    vec![Err(lost(StoreErrorKind::Invalid)); batches.len()]
+                }
+                Some(Failure::Unanswered) => {
+                    self.0.store.commit(batches).await;
+                    std::future::pending().await
                 }
                 Some(Failure::Silent) => std::future::pending().await,
                 Some(Failure::AnswerLost) => {

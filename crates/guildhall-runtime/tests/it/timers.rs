@@ -9,7 +9,7 @@ use proto::alarm::{
 };
 use proto::room::{RoomClient, RoomReq};
 
-use crate::world::spawn;
+use crate::world::{spawn, still};
 
 /// Notes what rings, and does what the text says.
 struct Clock {
@@ -85,7 +85,7 @@ async fn clocks(settings: &[(&str, &str)]) -> RunningApp {
     for (key, value) in settings {
         config = config.flag(&format!("{key}={value}"));
     }
-    let app = App::with(config.build().unwrap());
+    let app = App::with(config.build().unwrap()).env(still());
     app.actor::<Clock, _>(|a| a.serve(AlarmServer)).start().await.unwrap()
 }
 

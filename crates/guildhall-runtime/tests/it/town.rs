@@ -6,7 +6,8 @@ use std::time::Duration;
 use guildhall::broker::Broker;
 use guildhall::broker::memory::MemoryBroker;
 use guildhall::discovery::memory::MemoryDiscovery;
-use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status, Turn};
+use guildhall::discovery::{Change, Discovery as _};
+use guildhall::{Actor, App, Config, ConfigBuilder, Cx, Env, RunningApp, Status, Turn};
 use proto::routing::{
     AskReq, AskRsp, Channel, ChannelCasts, ChannelClient, ChannelServer, Desk, DeskClient,
     DeskServer, PostReq, PullReq, PullRsp, Talker, TalkerServer, TellMsg,
@@ -42,11 +43,26 @@ impl Town {
 
     /// An app that finds the others, without services.
     pub(crate) fn app(&self, id: &str, settings: &[(&str, &str)]) -> App {
-        let config = Config::builder().set("app.id", id).set("link.listen", "127.0.0.1:0");
+        self.app_over(Config::builder(), id, settings)
+    }
+
+    /// As [`Town::app`], with more configuration.
+    pub(crate) fn app_over(
+        &self,
+        config: ConfigBuilder,
+        id: &str,
+        settings: &[(&str, &str)],
+    ) -> App {
+        let config = config.set("app.id", id).set("link.listen", "127.0.0.1:0");
         let config = config.set("link.redial_ms", 5).set("broker.retry_ms", 5);
         let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
         let config = flags.fold(config, |config, flag| config.flag(&flag)).build().unwrap();
         App::with(config).discovery(self.discovery.clone()).broker(Arc::clone(&self.broker))
+    }
+
+    /// Who comes and goes.
+    pub(crate) async fn watch(&self) -> mpsc::Receiver<Change> {
+        self.discovery.watch().await.unwrap()
     }
 
     pub(crate) fn desk(&self) -> DeskServer<TestDesk> {
@@ -124,6 +140,10 @@ impl Desk for TestDesk {
     }
 
     async fn first(&self, cx: &Cx, req: AskReq) -> Result<AskRsp, Status> {
+        self.answer(cx, req).await
+    }
+
+    async fn least(&self, cx: &Cx, req: AskReq) -> Result<AskRsp, Status> {
         self.answer(cx, req).await
     }
 

@@ -8,6 +8,12 @@ use guildhall::{App, Config, ConfigBuilder, Cx, Env, RunningApp, Status};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use tokio::sync::mpsc;
 
+/// A world whose clocks all stand still with the paused time of a test. The machine's lease clock does not: where a test takes
+/// seconds without letting time pass, its leases run out.
+pub(crate) fn still() -> Env {
+    Env::simulated(1, Arc::new(guildhall_core::env::TokioNet), Duration::from_secs(1_800_000_000))
+}
+
 /// Does what the name in the request says, and reports what happened.
 pub(crate) struct Tricky {
     events: mpsc::Sender<&'static str>,

@@ -1,9 +1,10 @@
-//! What a test does to the network of a cluster: partitions and delays.
+//! What a test does to a cluster: partitions and delays of its network, and faults of its backends.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use super::Cluster;
+use crate::faulty::{Seam, SeamFaults};
 
 /// Hosts are named by the ids of their apps; those of clients are `client-1`, `client-2`, and so on.
 impl Cluster {
@@ -38,6 +39,34 @@ impl Cluster {
 
     /// As [`Cluster::delay`], for what `from` sends to `to`.
     pub fn delay_one_way(&self, from: &str, to: &str, delay: Range<Duration>) {
-        self.net.delay(from, to, delay);
+        self.net.delay(from, to, Some(delay));
+    }
+
+    /// Ends the delays between two hosts: what is sent from now on is as fast as within a building.
+    pub fn end_delay(&self, a: &str, b: &str) {
+        self.net.delay(a, b, None);
+        self.net.delay(b, a, None);
+    }
+
+    /// Ends all delays.
+    pub fn end_delays(&self) {
+        self.net.all_near();
+    }
+
+    /// Sets what goes wrong between an app, in all its lives, and one of its backends. Others see the backend as before.
+    pub fn set_faults(&self, id: &str, seam: Seam, faults: SeamFaults) {
+        self.member(id).ways.to(seam).set(faults);
+    }
+
+    /// As [`Cluster::set_faults`], for each app that there is.
+    pub fn set_faults_of_all(&self, seam: Seam, faults: &SeamFaults) {
+        self.members.values().for_each(|member| member.ways.to(seam).set(faults.clone()));
+    }
+
+    /// Ends all faults of backends.
+    pub fn end_faults(&self) {
+        Seam::ALL.into_iter().for_each(|seam| {
+            self.set_faults_of_all(seam, &SeamFaults::default());
+        });
     }
 }

@@ -127,3 +127,21 @@ pub async fn epochs_grow_over_a_restart<T: Leases>(open: impl AsyncFn() -> T) {
     assert!(!durable || after > before, "{after} after a restart, {before} before");
     assert!(grant(&leases, &two, "role/1", before).await > before, "what was seen counts");
 }
+
+/// Rule 14.
+///
+/// # Panics
+/// Where the backend breaks it.
+pub async fn the_first_number_that_is_recorded_stays<T: Leases>(open: impl AsyncFn() -> T) {
+    let leases = open().await;
+    let durable = leases.capabilities().durable_epochs;
+    assert_eq!(leases.record("slots/role", 1024).await, Ok(1024));
+    assert_eq!(leases.record("slots/role", 64).await, Ok(1024), "the first one stays");
+    assert_eq!(leases.record("slots/club", 64).await, Ok(64), "another name is another number");
+    drop(leases);
+
+    let leases = open().await;
+    let expected = if durable { 1024 } else { 7 };
+    let after = leases.record("slots/role", 7).await;
+    assert!(after == Ok(expected) || after == Ok(1024), "{after:?} after a restart");
+}

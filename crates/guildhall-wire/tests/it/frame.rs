@@ -38,6 +38,7 @@ fn any_head() -> impl Strategy<Value = Head> {
         gate: "dev.w1.gate.1".into(),
         resent,
         answered: n >> 2,
+        path: if n == 0 { vec![3, n] } else { Vec::new() },
     });
     (
         option::of(trace),

@@ -47,6 +47,7 @@ fn link_frames_are_pinned() {
         gate: "dev.w1.gate.1".into(),
         resent: true,
         answered: 6,
+        path: Vec::new(),
     };
     let head = Head { chain: vec!["role/7".into()], session: Some(session), ..Head::default() };
     let frames = [

@@ -319,6 +319,27 @@ pub struct ReleaseReq {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
+pub struct RecordReq {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct RecordRsp {
+    #[prost(message, optional, tag = "1")]
+    pub failure: ::core::option::Option<LeaseFailure>,
+    /// What is recorded, whoever did it.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
 pub struct TransferReq {
     #[prost(message, optional, tag = "1")]
     pub holder: ::core::option::Option<Holder>,
@@ -2005,10 +2026,27 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             timeout_ms: 0,
         },
         ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.hub.Leases/Record",
+            id: 0x51320368,
+            service: "guildhall.hub.Leases",
+            index: 6,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 0,
+        },
+        ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Watch",
             id: 0x7e43b7b4,
             service: "guildhall.hub.Leases",
-            index: 6,
+            index: 7,
             model: ::guildhall::codegen::Model::Concurrent,
             key: ::core::option::Option::None,
             key_from_player: false,
@@ -2079,6 +2117,14 @@ pub trait Leases: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: TransferReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<TransferRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Handles `/guildhall.hub.Leases/Record`.
+    fn record(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: RecordReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<RecordRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
     /// A stream of LeaseChange.
     fn watch(
@@ -2165,6 +2211,14 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             6 => {
                 ::guildhall::codegen::handle(
                     call,
+                    move |cx: ::guildhall::codegen::Cx, req: RecordReq| async move {
+                        Leases::record(&*service, &cx, req).await
+                    },
+                )
+            }
+            7 => {
+                ::guildhall::codegen::handle(
+                    call,
                     move |cx: ::guildhall::codegen::Cx, req: WatchLeasesReq| async move {
                         Leases::watch(&*service, &cx, req).await
                     },
@@ -2209,9 +2263,13 @@ impl<'a> LeasesClient<'a> {
     pub const TRANSFER: ::guildhall::codegen::Method<TransferReq, TransferRsp> = ::guildhall::codegen::Method::new(
         &LEASES.methods[5],
     );
+    /// `/guildhall.hub.Leases/Record`.
+    pub const RECORD: ::guildhall::codegen::Method<RecordReq, RecordRsp> = ::guildhall::codegen::Method::new(
+        &LEASES.methods[6],
+    );
     /// `/guildhall.hub.Leases/Watch`.
     pub const WATCH: ::guildhall::codegen::Method<WatchLeasesReq, StreamRsp> = ::guildhall::codegen::Method::new(
-        &LEASES.methods[6],
+        &LEASES.methods[7],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -2333,6 +2391,21 @@ impl<'a> LeasesClient<'a> {
         ::guildhall::codegen::call(
             self.cx,
             Self::TRANSFER,
+            ::core::clone::Clone::clone(&self.target),
+            |_| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Calls `/guildhall.hub.Leases/Record`.
+    pub fn record(
+        &self,
+        req: RecordReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<RecordRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::RECORD,
             ::core::clone::Clone::clone(&self.target),
             |_| ::guildhall::codegen::KeyText::None,
             req,

@@ -18,6 +18,9 @@ pub const SESSIONS_MAX: usize = 4096;
 /// How many ids may be held.
 pub const HELD_MAX: usize = 262_144;
 
+/// How many numbers may be recorded.
+pub const RECORDED_MAX: usize = 4096;
+
 /// How many changes a watcher may be behind, after its snapshot.
 pub const WATCH_BUFFER: usize = 4096;
 
@@ -28,6 +31,7 @@ pub(super) struct Board {
     pub(super) granted: u64,
     /// The largest one that may be granted.
     pub(super) may_grant: u64,
+    recorded: BTreeMap<String, u64>,
     watchers: Vec<(String, mpsc::Sender<LeaseChange>)>,
     /// Whether a task looks after the deadlines.
     tended: bool,
@@ -45,6 +49,7 @@ impl Board {
             held: BTreeMap::new(),
             granted,
             may_grant,
+            recorded: BTreeMap::new(),
             watchers: Vec::new(),
             tended: false,
         }
@@ -145,6 +150,18 @@ impl Board {
             return Ok(Transferred::NobodyThere);
         }
         Ok(Transferred::Done(self.grant(id, to, 0, Some(Origin { epoch, offer }))))
+    }
+
+    pub(super) fn record(&mut self, name: &str, number: u64) -> Result<u64, LeaseError> {
+        if let Some(recorded) = self.recorded.get(name) {
+            return Ok(*recorded);
+        }
+        if self.recorded.len() >= RECORDED_MAX {
+            let why = format!("{RECORDED_MAX} numbers are recorded; use another lease backend");
+            return Err(LeaseError::new(LeaseErrorKind::Invalid, "record", why));
+        }
+        self.recorded.insert(name.to_owned(), number);
+        Ok(number)
     }
 
     fn is_held_by(&self, holder: &Holder, id: &LeaseId, epoch: u64) -> bool {

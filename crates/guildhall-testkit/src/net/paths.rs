@@ -25,8 +25,13 @@ struct Path {
 }
 
 impl Paths {
-    pub(super) fn delay(&mut self, way: Way, delay: Range<Duration>) {
-        self.0.entry(way).or_default().delay = Some(delay);
+    /// `None` is the usual latency.
+    pub(super) fn delay(&mut self, way: Way, delay: Option<Range<Duration>>) {
+        self.0.entry(way).or_default().delay = delay;
+    }
+
+    pub(super) fn all_near(&mut self) {
+        self.0.values_mut().for_each(|path| path.delay = None);
     }
 
     /// Whether that is news.

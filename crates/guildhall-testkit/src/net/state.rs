@@ -181,6 +181,11 @@ impl State {
         }
     }
 
+    /// Adds a line of the test's own to the trace.
+    pub(super) fn note(&mut self, text: &str) {
+        self.trace.noted(self.env.now() - self.start, text);
+    }
+
     /// What was stalled on the way is sent again, in its order.
     fn resume(&mut self, way: Way) {
         let now = self.env.now();

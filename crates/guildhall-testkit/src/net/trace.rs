@@ -1,4 +1,4 @@
-//! [`Trace`]: what a simulated network delivered, so that two runs can be compared.
+//! [`Trace`]: what a simulated network delivered and what its test has noted, so that two runs can be compared.
 
 use std::fmt;
 use std::hash::Hasher as _;
@@ -12,7 +12,7 @@ use super::stream::{Segment, StreamId};
 /// How many events are kept to be shown. Later ones are only hashed.
 const EVENTS_MAX: usize = 50_000;
 
-/// Everything that a simulated network delivered, in order, with its virtual times and its bytes.
+/// Everything that a simulated network delivered and that the test has noted, in order, with virtual times and bytes.
 ///
 /// Two runs of one scenario with one seed have equal traces; [`Trace::difference`] shows where they are not.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -25,20 +25,42 @@ pub struct Trace {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Event {
     at: Duration,
-    from: Arc<str>,
-    to: Arc<str>,
-    stream: StreamId,
-    what: &'static str,
-    /// Of bytes their number, of a first segment its port.
-    number: usize,
-    /// Of the bytes.
-    hash: u64,
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum What {
+    Delivered {
+        from: Arc<str>,
+        to: Arc<str>,
+        stream: StreamId,
+        segment: &'static str,
+        /// Of bytes their number, of a first segment its port.
+        number: usize,
+        /// Of the bytes.
+        hash: u64,
+    },
+    Noted(Arc<str>),
 }
 
 impl Trace {
     /// How many events there are.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Of all events: equal for two runs of one scenario with one seed.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// What the test has noted, one line each: the last `max` of what is kept.
+    pub fn notes(&self, max: usize) -> Vec<String> {
+        let noted = |event: &&Event| matches!(event.what, What::Noted(_));
+        let mut last: Vec<_> =
+            self.first.iter().rev().filter(noted).take(max).map(Event::to_string).collect();
+        last.reverse();
+        last
     }
 
     /// Where the runs part, or `None` if they are equal.
@@ -62,7 +84,7 @@ impl Trace {
         stream: StreamId,
         segment: &Segment,
     ) {
-        let (what, number) = match segment {
+        let (name, number) = match segment {
             Segment::Syn(port) => ("syn", usize::from(*port)),
             Segment::Open => ("open", 0),
             Segment::Refused => ("refused", 0),
@@ -70,7 +92,16 @@ impl Trace {
             Segment::Fin => ("fin", 0),
             Segment::Reset => ("reset", 0),
         };
-        let event = Event { at, from, to, stream, what, number, hash: hash(0, segment) };
+        let hash = hash(0, segment);
+        let what = What::Delivered { from, to, stream, segment: name, number, hash };
+        self.add(Event { at, what });
+    }
+
+    pub(super) fn noted(&mut self, at: Duration, text: &str) {
+        self.add(Event { at, what: What::Noted(text.into()) });
+    }
+
+    fn add(&mut self, event: Event) {
         self.count += 1;
         self.hash = hash(self.hash, &event);
         if self.first.len() < EVENTS_MAX {
@@ -88,8 +119,13 @@ impl fmt::Display for Trace {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, from, to, stream, what, number, hash } = self;
-        write!(f, "{at:?} {from} -> {to} #{stream} {what} {number} {hash:016x}")
+        write!(f, "{:?} ", self.at)?;
+        match &self.what {
+            What::Noted(text) => f.write_str(text),
+            What::Delivered { from, to, stream, segment, number, hash } => {
+                write!(f, "{from} -> {to} #{stream} {segment} {number} {hash:016x}")
+            }
+        }
     }
 }
 

@@ -1,0 +1,308 @@
+//! What the commands of sessions have come to, so that one that is sent again is not run again (rules 29 to 31).
+//!
+//! Records of `durable` methods are in the actor's row, in the same write as the state; those of others are in memory, and move
+//! with the activation. A session without commands costs nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
+
+use super::config::ActorConfig;
+use super::held::Answer;
+use crate::command::{command_path, may_have_run, unknown};
+use crate::cx::Cx;
+
+/// The records of one activation.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// Sessions by player, the oldest first. Ordered: what is written does not depend on a hash.
+    pub(super) players: BTreeMap<Box<str>, Vec<Session>>,
+    pub(super) sessions: usize,
+    /// There is a record for the row that the row does not have.
+    pub(super) unsaved: bool,
+}
+
+/// A session and its records.
+pub(super) struct Session {
+    pub(super) id: Box<str>,
+    pub(super) generation: u64,
+    /// The client has the replies of all commands with a lower number.
+    pub(super) answered: u64,
+    /// It has had a durable command: the row tells about it.
+    pub(super) durable: bool,
+    /// By number, and by path for calls inside commands.
+    pub(super) records: BTreeMap<Box<[u64]>, Record>,
+    /// When it was last heard of.
+    used: Instant,
+    /// When a later login of the player was first seen.
+    ended: Option<Instant>,
+}
+
+/// What a command has come to.
+pub(super) struct Record {
+    /// Id of the method.
+    pub(super) method: u32,
+    pub(super) answer: Answer,
+    pub(super) durable: bool,
+    pub(super) at: Instant,
+}
+
+/// A call that is a command, or is made inside one.
+struct Command<'a> {
+    session: &'a guildhall_wire::Session,
+    path: &'a [u64],
+    method: &'static MethodDesc,
+}
+
+impl<'a> Command<'a> {
+    #[inline]
+    fn of(cx: &'a Cx, method: &'static MethodDesc) -> Option<Self> {
+        let session = cx.session()?;
+        let path = command_path(session)?;
+        // What may run twice needs no record inside a command, nor where nothing is to be kept.
+        let recorded = method.durable && !method.idempotent;
+        (session.number > 0 || recorded).then_some(Self { session, path, method })
+    }
+
+    /// Whether there will be a record of it. A read may run again: its reply is not worth the memory.
+    fn is_recorded(&self) -> bool {
+        self.method.durable || !self.method.idempotent
+    }
+
+    fn is_nested(&self) -> bool {
+        self.path.len() > 1
+    }
+
+    fn number(&self) -> u64 {
+        self.path.first().copied().unwrap_or_default()
+    }
+
+    fn ended(&self) -> Status {
+        let why = "the session is over: the player has logged in again";
+        let effect = if self.session.resent { Effect::MayHaveRun } else { Effect::NotRun };
+        let status = Status::new(Code::FailedPrecondition, why);
+        status.with_reason(reason::KICKED).with_effect(effect)
+    }
+
+    fn gone(&self) -> Answer {
+        let why = format!("command {} has run, and its reply is gone", self.number());
+        let status = Status::new(Code::FailedPrecondition, why).with_reason(reason::REPLY_GONE);
+        Err(status.with_effect(Effect::Ran))
+    }
+}
+
+impl Commands {
+    /// The answer to a call that must not run, because it has run or may not; `None` when it is to run now.
+    #[inline]
+    pub(super) fn before(
+        &mut self,
+        config: &ActorConfig,
+        env: &Env,
+        cx: &Cx,
+        method: &'static MethodDesc,
+    ) -> Option<Answer> {
+        let command = Command::of(cx, method)?;
+        let now = env.now();
+        self.repeat(&command, now).or_else(|| self.refusal(&command, config, now))
+    }
+
+    /// The answer to one that has run.
+    fn repeat(&mut self, command: &Command<'_>, now: Instant) -> Option<Answer> {
+        let mut low = command.session.answered;
+        if let Some(known) = self.find(command.session) {
+            known.used = now;
+            known.forget_below(low);
+            if let Some(record) = known.records.get(command.path) {
+                return Some(record.repeat(command));
+            }
+            low = known.answered;
+        }
+        // A call inside a command may come when that has ended.
+        (!command.is_nested() && command.number() < low).then(|| command.gone())
+    }
+
+    /// The answer to one that may not run, or for whose record there is no room.
+    fn refusal(
+        &mut self,
+        command: &Command<'_>,
+        config: &ActorConfig,
+        now: Instant,
+    ) -> Option<Answer> {
+        // Records in memory end with the activation, so nobody knows any more.
+        if may_have_run(command.session, command.method) {
+            return Some(Err(unknown(command.method)));
+        }
+        let newest = self.players.get(player(command.session)).and_then(|of| of.last());
+        if !command.is_nested()
+            && newest.is_some_and(|newest| command.session.generation < newest.generation)
+        {
+            return Some(Err(command.ended()));
+        }
+        if !command.is_recorded() {
+            return None;
+        }
+        let (has_room, knob, max) = match self.find(command.session) {
+            Some(known) => {
+                let has_room = known.has_room(command, config, now);
+                (has_room, "records_max", config.records_max)
+            }
+            None => (self.has_room(config, now), "sessions_max", config.sessions_max),
+        };
+        (!has_room).then(|| {
+            let why = format!("{max} records are kept already (actor.NAME.{knob})");
+            Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why))
+        })
+    }
+
+    /// A turn has ended: keeps what it has come to, where it was a command.
+    pub(super) fn record(
+        &mut self,
+        env: &Env,
+        cx: &Cx,
+        method: &'static MethodDesc,
+        answer: &Answer,
+    ) {
+        let Some(command) = Command::of(cx, method).filter(Command::is_recorded) else { return };
+        let (now, durable) = (env.now(), method.durable);
+        let session = command.session;
+        let known = self.enter(player(session), &session.session, session.generation, now);
+        known.forget_below(session.answered);
+        let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
+        known.records.insert(command.path.into(), record);
+        known.durable |= durable;
+        self.unsaved |= durable;
+    }
+
+    /// Records that were on their way are not in the row.
+    pub(super) fn not_saved(&mut self) {
+        self.unsaved = self.sessions > 0;
+    }
+
+    /// Whether anything is known of the session that the call is from.
+    pub(super) fn know(&mut self, cx: &Cx) -> bool {
+        cx.session().is_some_and(|session| self.find(session).is_some())
+    }
+
+    /// The session, which is remembered from now on.
+    pub(super) fn enter(
+        &mut self,
+        player: &str,
+        id: &str,
+        generation: u64,
+        now: Instant,
+    ) -> &mut Session {
+        let of_player = self.players.entry(player.into()).or_default();
+        let at = of_player.iter().position(|session| &*session.id == id);
+        let at = at.unwrap_or_else(|| {
+            self.sessions += 1;
+            let at = of_player.partition_point(|session| session.generation <= generation);
+            let session = Session {
+                id: id.into(),
+                generation,
+                answered: 0,
+                durable: false,
+                records: BTreeMap::new(),
+                used: now,
+                ended: None,
+            };
+            of_player.insert(at, session);
+            let newest = of_player.last().map_or(0, |session| session.generation);
+            for session in of_player.iter_mut().filter(|session| session.generation < newest) {
+                session.ended.get_or_insert(now);
+            }
+            at
+        });
+        &mut of_player[at]
+    }
+
+    fn find(&mut self, session: &guildhall_wire::Session) -> Option<&mut Session> {
+        let of_player = self.players.get_mut(player(session))?;
+        of_player.iter_mut().find(|known| *known.id == *session.session)
+    }
+
+    /// Whether one more session may have records. Those that are over make room, and those that have been silent for as long as a
+    /// client could still ask for a reply: it has seen its deadline, and its time to come back is over.
+    fn has_room(&mut self, config: &ActorConfig, now: Instant) -> bool {
+        if self.sessions >= config.sessions_max {
+            let kept = config.records();
+            self.forget(|session| !is_over(Some(session.used), kept, now));
+        }
+        self.sessions < config.sessions_max
+    }
+
+    /// Forgets the sessions that have ended long ago, or have nothing left, and what was called inside commands as long ago.
+    pub(super) fn forget_old(&mut self, config: &ActorConfig, now: Instant) {
+        let kept = config.records();
+        self.forget(|session| {
+            session.forget_nested(kept, now);
+            let since = session.ended.or(session.records.is_empty().then_some(session.used));
+            !is_over(since, kept, now)
+        });
+    }
+
+    fn forget(&mut self, mut keep: impl FnMut(&mut Session) -> bool) {
+        let mut count = 0;
+        self.players.retain(|_, sessions| {
+            sessions.retain_mut(&mut keep);
+            count += sessions.len();
+            !sessions.is_empty()
+        });
+        self.sessions = count;
+    }
+}
+
+impl Session {
+    /// The client has the replies of all commands below this one.
+    pub(super) fn forget_below(&mut self, number: u64) {
+        if number > self.answered {
+            self.answered = number;
+            // With them what they have called: they will not run again.
+            self.records = self.records.split_off(&[number][..]);
+        }
+    }
+
+    /// Whether one more record has room.
+    fn has_room(&mut self, command: &Command<'_>, config: &ActorConfig, now: Instant) -> bool {
+        if self.records.len() < config.records_max {
+            return true;
+        }
+        self.forget_nested(config.records(), now);
+        // A client that never says which replies it has keeps the last ones. What is forgotten is not run again either.
+        if command.session.answered == 0
+            && self.records.len() >= config.records_max
+            && let Some((oldest, _)) = self.records.first_key_value()
+            && let Some(oldest) = oldest.first().filter(|oldest| **oldest < command.number())
+        {
+            self.forget_below(oldest + 1);
+        }
+        self.records.len() < config.records_max
+    }
+
+    /// Nobody says when a call inside a command will not come again, so those go by time.
+    fn forget_nested(&mut self, kept: Duration, now: Instant) {
+        self.records.retain(|path, record| path.len() == 1 || !is_over(Some(record.at), kept, now));
+    }
+}
+
+impl Record {
+    fn repeat(&self, command: &Command<'_>) -> Answer {
+        if self.method == command.method.id {
+            return self.answer.clone();
+        }
+        let why =
+            format!("command {:?} was another method than {}", command.path, command.method.path);
+        Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why))
+    }
+}
+
+/// Whose sessions end each other: one without a player stands alone.
+fn player(session: &guildhall_wire::Session) -> &str {
+    if session.player.is_empty() { &session.session } else { &session.player }
+}
+
+fn is_over(since: Option<Instant>, kept: Duration, now: Instant) -> bool {
+    since.is_some_and(|since| now.saturating_duration_since(since) >= kept)
+}

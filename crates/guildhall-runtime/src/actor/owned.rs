@@ -1,0 +1,121 @@
+//! The actors of a type by slot: they are served while their slot is here, and leave with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use guildhall_core::{AppId, BoxFuture, Key, slot_of};
+use parking_lot::Mutex;
+
+use super::cell::Cell;
+use super::leave::Leave;
+use super::room::Room;
+use super::services::ActorServices;
+use super::{Actor, Home as _};
+use crate::app::AppInner;
+use crate::ownership::{Elsewhere, Owned, Payload, SlotTable, send_on};
+use crate::turn::Call;
+
+/// What earlier owners gave for actors that are not active yet. It belongs to the slot, and goes on with it (rule 21).
+#[derive(Default)]
+pub(super) struct Unused(Mutex<BTreeMap<u32, BTreeMap<Key, Payload>>>);
+
+impl Unused {
+    fn put(&self, slot: u32, payloads: Vec<Payload>) {
+        if !payloads.is_empty() {
+            let payloads = payloads.into_iter().map(|payload| (payload.key.clone(), payload));
+            self.0.lock().entry(slot).or_default().extend(payloads);
+        }
+    }
+
+    /// Takes what was given for one actor.
+    pub(super) fn take(&self, slot: u32, key: &Key) -> Option<Payload> {
+        let mut unused = self.0.lock();
+        let of_slot = unused.get_mut(&slot)?;
+        let payload = of_slot.remove(key);
+        if of_slot.is_empty() {
+            unused.remove(&slot);
+        }
+        payload
+    }
+
+    fn of_slot(&self, slot: u32) -> Vec<Payload> {
+        self.0.lock().get(&slot).into_iter().flat_map(|of_slot| of_slot.values().cloned()).collect()
+    }
+
+    fn drop_slot(&self, slot: u32) {
+        self.0.lock().remove(&slot);
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Room<A, S> {
+    /// A call for a slot that is not served here: it waits, or goes where the slot is.
+    pub(super) fn post_elsewhere(self: &Arc<Self>, slot: u32, call: Call) {
+        let app = Arc::clone(&call.cx.app);
+        let places = app.mesh.places(A::NAME);
+        let named = places.as_ref().map(|places| places.owner(slot));
+        match self.slots.elsewhere(slot, &app.id, named) {
+            Elsewhere::At(to) => send_on(call, &to),
+            Elsewhere::Wait => {
+                self.early.hold(&app.ownership, slot, call);
+                // It may have come between the two looks.
+                if self.slots.epoch(slot) > 0 {
+                    self.post_early(slot);
+                }
+            }
+        }
+    }
+
+    /// Asks for a grant above what a row has seen (rule 12).
+    pub(super) async fn acquire_above(self: Arc<Self>, app: &Arc<AppInner>, slot: u32, epoch: u64) {
+        let room: Arc<dyn Owned> = self;
+        app.ownership.acquire_above(app, &room, slot, epoch).await;
+    }
+
+    fn post_early(self: &Arc<Self>, slot: u32) {
+        for call in self.early.take(slot) {
+            self.post_body(call);
+        }
+    }
+
+    fn of_slot(&self, slot: u32) -> Vec<Arc<Cell<A, S>>> {
+        self.cells().into_iter().filter(|cell| cell.slot == slot).collect()
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Owned for Room<A, S> {
+    fn table(&self) -> &SlotTable {
+        &self.slots
+    }
+
+    fn serve(self: Arc<Self>, app: &Arc<AppInner>, slot: u32, payloads: Vec<Payload>) {
+        self.unused.put(slot, payloads);
+        self.of_slot(slot).iter().for_each(|cell| cell.go_on());
+        for number in 1..=self.config.resident {
+            let key = number.to_string();
+            if slot_of(&key, self.slots.count()) == slot {
+                Arc::clone(&self).enter(app, &key);
+            }
+        }
+        self.post_early(slot);
+    }
+
+    fn leave<'a>(&'a self, slot: u32, to: &'a AppId) -> BoxFuture<'a, Option<Vec<Payload>>> {
+        Box::pin(async move {
+            let leave = Arc::new(Leave::default());
+            // After the slot was marked as not served no call gets into a mailbox, so these are all.
+            self.of_slot(slot).iter().for_each(|cell| cell.leave(leave.ticket(), to));
+            let mut payloads = leave.wait().await?;
+            payloads.extend(self.unused.of_slot(slot));
+            Some(payloads)
+        })
+    }
+
+    fn drop_slot(&self, slot: u32, to: Option<&AppId>) {
+        self.unused.drop_slot(slot);
+        self.of_slot(slot).iter().for_each(|cell| cell.drop_with_slot(to));
+        let Some(to) = to else { return };
+        for call in self.early.take(slot) {
+            send_on(call, to);
+        }
+    }
+}

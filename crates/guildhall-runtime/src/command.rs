@@ -1,0 +1,59 @@
+//! Commands of sessions: what names one, and the calls inside it, so that nothing of it happens twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use guildhall_core::status::reason;
+use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_wire::{Head, Session};
+
+/// Counts the calls of a turn that runs inside a command: one that runs again makes the same calls, under the same ids.
+#[derive(Debug, Default)]
+pub(crate) struct Nested(AtomicU64);
+
+impl Nested {
+    /// Where the calls of a turn with this head are counted; `None` outside of commands.
+    #[inline]
+    pub(crate) fn within(head: Option<&Head>) -> Option<Arc<Self>> {
+        let session = head?.session.as_ref()?;
+        command_path(session).map(|_| Arc::default())
+    }
+}
+
+/// The id of a call within its session: a command's number, or the path of a call inside one (rule 29). Paths of different lengths
+/// are different ids, so none can be mistaken for another.
+pub(crate) fn command_path(session: &Session) -> Option<&[u64]> {
+    match session {
+        Session { number: 1.., .. } => Some(std::slice::from_ref(&session.number)),
+        Session { path, .. } => Some(&path[..]).filter(|path| !path.is_empty()),
+    }
+}
+
+/// Makes the session of a turn that of a call from it. Within a command it has the next place there; casts, which are not repeated,
+/// have none.
+pub(crate) fn enter(session: &mut Session, nested: Option<&Nested>) {
+    match nested {
+        Some(Nested(next)) => {
+            if session.number > 0 {
+                session.path = vec![session.number];
+            }
+            session.path.push(next.fetch_add(1, Ordering::Relaxed));
+        }
+        None => {
+            session.path.clear();
+            session.answered = 0;
+        }
+    }
+    (session.number, session.resent) = (0, false);
+}
+
+/// Whether a command was sent before, and may not run twice.
+pub(crate) fn may_have_run(session: &Session, method: &MethodDesc) -> bool {
+    session.resent && session.number > 0 && !method.durable && !method.idempotent
+}
+
+/// What such a command fails with where there is no record of it.
+pub(crate) fn unknown(method: &MethodDesc) -> Status {
+    let why = format!("{} was sent before, and nobody knows whether it has run", method.path);
+    Status::new(Code::Aborted, why).with_reason(reason::LOST)
+}

@@ -1,0 +1,78 @@
+//! `[ownership]`: how slots are leased and moved.
+
+use std::time::Duration;
+
+use guildhall_core::leases::LeaseTimes;
+use serde::{Deserialize, Serialize};
+
+use crate::app::StartError;
+
+/// `[ownership]`: leases of slots, and moves between apps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OwnershipConfig {
+    /// How long the lease backend keeps what an app holds after it last heard of the app, in ms: a crashed app's actors are served
+    /// by others after that.
+    pub ttl_ms: u64,
+    /// How much earlier the app itself stops serving, in ms: at least what two clocks may drift apart in one `ttl_ms`.
+    pub margin_ms: u64,
+    /// How often slots that belong here and are not here yet are asked for, in ms.
+    pub poll_ms: u64,
+    /// Slots that an app asks others for at a time, and gives to others at a time.
+    pub moves_max: usize,
+    /// How long one slot may take to stop, save and hand over, in ms; after that it stays, and is asked for again.
+    pub move_ms: u64,
+    /// How long a call may wait for a slot that is on its way here, in ms; then it fails, has not run, and is sent again.
+    pub hold_ms: u64,
+    /// Calls of one actor type that may wait for slots; one more is `OVERLOADED`.
+    pub hold_max: usize,
+}
+
+impl Default for OwnershipConfig {
+    fn default() -> Self {
+        Self {
+            ttl_ms: 5_000,
+            margin_ms: 1_000,
+            poll_ms: 250,
+            moves_max: 64,
+            move_ms: 2_000,
+            hold_ms: 3_000,
+            hold_max: 4_096,
+        }
+    }
+}
+
+impl OwnershipConfig {
+    pub(crate) fn check(self) -> Result<Self, StartError> {
+        let wrong = |knob, value: u64, want: &str| {
+            Err(StartError::new(format!("ownership.{knob} is {value}; it must be {want}")))
+        };
+        match &self {
+            Self { poll_ms: 0, .. } => wrong("poll_ms", 0, "at least 1"),
+            Self { moves_max: 0, .. } => wrong("moves_max", 0, "at least 1"),
+            Self { move_ms: 0, .. } => wrong("move_ms", 0, "at least 1"),
+            Self { ttl_ms, margin_ms, .. } if margin_ms >= ttl_ms => {
+                wrong("margin_ms", *margin_ms, "less than ownership.ttl_ms")
+            }
+            _ => Ok(self),
+        }
+    }
+
+    pub(super) fn times(&self) -> LeaseTimes {
+        LeaseTimes {
+            ttl: Duration::from_millis(self.ttl_ms),
+            margin: Duration::from_millis(self.margin_ms),
+        }
+    }
+
+    pub(super) fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms)
+    }
+
+    pub(super) fn move_time(&self) -> Duration {
+        Duration::from_millis(self.move_ms)
+    }
+
+    pub(crate) fn hold(&self) -> Duration {
+        Duration::from_millis(self.hold_ms)
+    }
+}

@@ -1,0 +1,214 @@
+//! The keeper: acquires the slots that belong here, and asks present holders for them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use guildhall_core::leases::{Acquired, LeaseSession, Origin, Wanted};
+use guildhall_core::store::Holder;
+use guildhall_core::{AppId, Incarnation};
+
+use super::slots::Change;
+use super::{Owned, Ownership};
+use crate::app::AppInner;
+use crate::codegen::Cx;
+use crate::mesh::Places;
+use crate::mutation::Mutation;
+use crate::proto::{MoveReq, OwnershipClient};
+
+/// Ids in one trip to the lease backend.
+const BATCH: usize = 512;
+
+/// Keeps what belongs here, until the app ends.
+pub(crate) async fn keep(app: Arc<AppInner>) {
+    let own = &app.ownership;
+    let mut changes = app.mesh.changes();
+    let asking = Arc::new(AtomicUsize::new(0));
+    loop {
+        let mut settled = true;
+        for room in &own.rooms {
+            settled &= round(&app, room, &asking).await;
+        }
+        let woken = async {
+            tokio::select! {
+                biased;
+                () = own.wake.notified() => {}
+                () = changes.changed() => {}
+            }
+        };
+        if settled {
+            woken.await;
+        } else {
+            let _or_time_to_ask_again =
+                app.env.until(app.env.now() + own.config.poll(), woken).await;
+        }
+    }
+}
+
+/// One look at one actor type; whether all that belongs here is here.
+async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asking: &Arc<AtomicUsize>) -> bool {
+    let own = &app.ownership;
+    let table = room.table();
+    let places = app.mesh.places(table.actor);
+    let named = |slot| is_named(app, places.as_ref(), slot);
+    for slot in table.give_up(named) {
+        room.drop_slot(slot, None);
+    }
+    let Some(session) = own.session() else { return false };
+    let wanted = table.wanted(named);
+    for wanted in wanted.chunks(BATCH) {
+        acquire(app, &session, room, wanted).await;
+    }
+    let free = own.config.moves_max.saturating_sub(asking.load(Ordering::Relaxed));
+    // An earlier life of an app cannot be asked: what it held is free when its session is over (rule 1).
+    let lives = |holder: &Holder| app.mesh.is_linked(&holder.app, holder.incarnation);
+    for (slot, holder, epoch, owned) in table.ask(free, named, lives) {
+        asking.fetch_add(1, Ordering::Relaxed);
+        let (app, room, asking) = (Arc::clone(app), Arc::clone(room), Arc::clone(asking));
+        app.env.clone().spawn("move", async move {
+            ask(&app, &room, slot, holder, (epoch, owned)).await;
+            asking.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+    table.is_settled(named)
+}
+
+/// Whether the view names this app for a slot.
+fn is_named(app: &AppInner, places: Option<&Places>, slot: u32) -> bool {
+    places.is_some_and(|places| places.owner(slot) == app.id.as_str())
+}
+
+/// Asks the lease service for slots, each with the largest epoch that was seen for it.
+pub(super) async fn acquire(
+    app: &Arc<AppInner>,
+    session: &LeaseSession,
+    room: &Arc<dyn Owned>,
+    slots: &[(u32, u64)],
+) -> bool {
+    let own = &app.ownership;
+    let floor = own.floor(app).await;
+    let wish = |(slot, seen): &(u32, u64)| Wanted {
+        id: Arc::clone(&room.table().leases[*slot as usize]),
+        at_least: floor.max(*seen),
+    };
+    let wanted: Vec<Wanted> = slots.iter().map(wish).collect();
+    let deadline = app.env.now() + own.config.times().ttl;
+    match app.env.until(deadline, session.acquire(&wanted)).await {
+        Some(Ok(answers)) => {
+            for ((slot, _), answer) in slots.iter().zip(answers) {
+                own.apply(app, room, *slot, answer);
+            }
+            true
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, actor = room.table().actor, "slots are not acquired; trying again");
+            false
+        }
+        None => false,
+    }
+}
+
+/// Asks the holder of a slot to hand it over (rule 16).
+async fn ask(
+    app: &Arc<AppInner>,
+    room: &Arc<dyn Owned>,
+    slot: u32,
+    holder: Holder,
+    (epoch, at_least): (u64, u64),
+) {
+    let own = &app.ownership;
+    let lease = room.table().leases[slot as usize].to_string();
+    let incarnation = own.holder.incarnation.0;
+    let req = MoveReq { lease, epoch, at_least, incarnation };
+    // It may take the time of a move at the holder, and of an offer.
+    let cx = Cx::outside(Arc::clone(app)).within(own.config.move_time() * 2);
+    match OwnershipClient::new(&cx).at(&holder.app).r#move(req).await {
+        Ok(moved) if moved.epoch > 0 => {
+            app.counters.slots_taken.add(1);
+            let from = Some(Origin { epoch, offer: moved.offer });
+            own.apply(app, room, slot, Acquired::Held { epoch: moved.epoch, from });
+        }
+        Ok(_) => {
+            room.table().not_given(slot, holder, epoch);
+            // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
+            // all the time.
+            app.env.sleep(own.config.poll() * 4).await;
+        }
+        Err(status) => {
+            tracing::debug!(%status, holder = %holder, "a slot was not handed over; asking again");
+            room.table().not_given(slot, holder, epoch);
+            // It may have been transferred all the same: the lease service knows (rule 21).
+            own.doubt(room.table(), slot, 0);
+        }
+    }
+    own.wake.notify_one();
+}
+
+impl Ownership {
+    /// Does what an answer of the lease service means for a slot.
+    pub(super) fn apply(
+        &self,
+        app: &Arc<AppInner>,
+        room: &Arc<dyn Owned>,
+        slot: u32,
+        answer: Acquired,
+    ) {
+        let answer = match answer {
+            Acquired::Taken { epoch, .. } if app.lacks(Mutation::LeaseBeforeServing) => {
+                Acquired::Held { epoch: epoch + 1, from: None }
+            }
+            answer => answer,
+        };
+        match room.table().acquired(slot, answer) {
+            Change::None => {}
+            Change::Serve(payloads) => Arc::clone(room).serve(app, slot, payloads),
+            Change::Drop(to) => room.drop_slot(slot, to.as_ref()),
+        }
+    }
+
+    /// Asks at once for a grant of a slot above an epoch that a row has seen (rule 12). The present holder's grant ends with it.
+    pub(crate) async fn acquire_above(
+        &self,
+        app: &Arc<AppInner>,
+        room: &Arc<dyn Owned>,
+        slot: u32,
+        epoch: u64,
+    ) {
+        room.table().doubt(slot, epoch);
+        if let Some(session) = self.session() {
+            acquire(app, &session, room, &[(slot, epoch)]).await;
+        }
+    }
+
+    /// From which epoch on to ask: of a backend that forgets its epochs, above those of earlier lives.
+    async fn floor(&self, app: &AppInner) -> u64 {
+        let durable = match app.backends.leases.get().await {
+            Ok(leases) => leases.capabilities().durable_epochs,
+            Err(_) => true,
+        };
+        if durable { 0 } else { self.holder.incarnation.started_ms() }
+    }
+
+    /// Waits until nothing is held here that belongs to another app.
+    pub(crate) async fn handed_over(&self, app: &AppInner) {
+        let mut changes = app.mesh.changes();
+        loop {
+            let left: usize = self.rooms.iter().map(|room| strangers(app, room)).sum();
+            if left == 0 {
+                return;
+            }
+            let _or_look_again =
+                app.env.until(app.env.now() + self.config.poll() / 10, changes.changed()).await;
+        }
+    }
+}
+
+fn strangers(app: &AppInner, room: &Arc<dyn Owned>) -> usize {
+    let places = app.mesh.places(room.table().actor);
+    let elsewhere = |slot| places.as_ref().is_some_and(|p| p.owner(slot) != app.id.as_str());
+    room.table().strangers(elsewhere)
+}
+
+/// The holder that an app in its present life is.
+pub(super) fn holder(app: AppId, incarnation: u64) -> Holder {
+    Holder { app, incarnation: Incarnation(incarnation) }
+}

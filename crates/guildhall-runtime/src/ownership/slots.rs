@@ -1,0 +1,371 @@
+//! [`SlotTable`]: the slots of one actor type as this app knows them; which are ours, under which epoch.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use guildhall_core::leases::{Acquired, Origin};
+use guildhall_core::store::{Holder, LeaseId};
+use guildhall_core::{AppId, Key};
+use parking_lot::Mutex;
+
+/// The slots of an actor type.
+pub(crate) struct SlotTable {
+    pub(crate) actor: &'static str,
+    /// It moves only when its app drains.
+    pub(super) pinned: bool,
+    /// `NAME/slot`, by slot.
+    pub(crate) leases: Vec<LeaseId>,
+    /// What a call looks at: the epoch under which the slot is served, or 0.
+    served: Vec<AtomicU64>,
+    /// Activations under an earlier epoch claim again before they go on: the slot was not ours all the time since.
+    fresh_from: Vec<AtomicU64>,
+    slots: Mutex<Vec<Slot>>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    state: State,
+    /// The largest epoch that was seen for the lease, in grants or in rows (rule 2).
+    seen: u64,
+    /// The largest epoch under which it was ours.
+    owned: u64,
+    /// What the present holder has offered, until the grant is there (rule 19).
+    parked: Option<Parked>,
+    /// The lease service has to be asked who holds it, whatever the view says (rules 11, 20).
+    doubted: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    /// Not ours.
+    #[default]
+    Away,
+    /// Somebody else's, who is to be asked.
+    Taken(Holder, u64),
+    /// The holder has been asked; calls wait for the answer.
+    Asked,
+    Ours(Holding),
+    /// It goes to another app.
+    Leaving(Holding, AppId),
+    /// The session ran out; memory is kept (rule 6).
+    Suspended(Holding),
+}
+
+/// One holding of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holding {
+    pub(super) epoch: u64,
+    /// Offers that were made of it (rule 19).
+    pub(super) offers: u64,
+}
+
+/// What a holder gives along with a slot.
+#[derive(Debug)]
+pub(super) struct Parked {
+    pub(super) from: Origin,
+    pub(super) payloads: Vec<Payload>,
+}
+
+/// What an actor gives to the next owner beside its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payload {
+    pub(crate) key: Key,
+    /// Of `Actor::move_out`.
+    pub(crate) state: Bytes,
+    /// Replies that may be asked for again, encoded.
+    pub(crate) commands: Bytes,
+}
+
+/// What a change of a slot asks of its actors.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    /// They may run, with these payloads.
+    Serve(Vec<Payload>),
+    /// They end, unsaved; another app may have the slot.
+    Drop(Option<AppId>),
+}
+
+/// Where a call goes that came for a slot which is not served here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// It is on its way here, or nobody knows yet who has it.
+    Wait,
+    /// That app has it, or will have it.
+    At(AppId),
+}
+
+impl SlotTable {
+    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool) -> Self {
+        let zeros = || (0..slots).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            actor,
+            pinned,
+            leases: (0..slots).map(|slot| format!("{actor}/{slot}").into()).collect(),
+            served: zeros(),
+            fresh_from: zeros(),
+            slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
+        }
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The slot of a lease.
+    pub(super) fn slot_of(&self, lease: &str) -> Option<u32> {
+        let slot = lease.strip_prefix(self.actor)?.strip_prefix('/')?.parse().ok()?;
+        (slot < self.count()).then_some(slot)
+    }
+
+    /// The epoch under which the slot is served; 0 when it is not.
+    #[inline]
+    pub(crate) fn epoch(&self, slot: u32) -> u64 {
+        self.served[slot as usize].load(Ordering::Acquire)
+    }
+
+    /// Whether what an activation under `epoch` knows may still be the truth.
+    #[inline]
+    pub(crate) fn is_fresh(&self, slot: u32, epoch: u64) -> bool {
+        epoch >= self.fresh_from[slot as usize].load(Ordering::Acquire)
+    }
+
+    /// Where a call goes that came here; `named` is the app that the view names.
+    pub(crate) fn elsewhere(&self, slot: u32, me: &AppId, named: Option<&str>) -> Elsewhere {
+        let named_elsewhere = || named.filter(|named| *named != me.as_str());
+        let at_named = || {
+            let app = named_elsewhere().and_then(|named| named.parse().ok());
+            app.map_or(Elsewhere::Wait, Elsewhere::At)
+        };
+        match &self.slots.lock()[slot as usize].state {
+            State::Leaving(_, to) => Elsewhere::At(to.clone()),
+            // Rule 23: only an app whose own view names it holds early calls. One whose holder serves it still sends them there.
+            State::Taken(holder, _) if holder.app != *me && named_elsewhere().is_none() => {
+                Elsewhere::At(holder.app.clone())
+            }
+            State::Suspended(_) => Elsewhere::Wait,
+            _ => at_named(),
+        }
+    }
+
+    /// The slots to acquire, and from which epoch on: those that belong here, and those whose holder is in doubt (rules 16, 22).
+    pub(super) fn wanted(&self, named: impl Fn(u32) -> bool) -> Vec<(u32, u64)> {
+        let slots = self.slots.lock();
+        let wants = |slot: &Slot, at| match slot.state {
+            State::Away | State::Taken(..) => slot.doubted || named(at),
+            State::Suspended(_) => slot.doubted || named(at),
+            State::Ours(_) => slot.doubted,
+            State::Asked | State::Leaving(..) => false,
+        };
+        let all = (0..).zip(slots.iter());
+        all.filter(|(at, slot)| wants(slot, *at)).map(|(at, slot)| (at, slot.seen)).collect()
+    }
+
+    /// The slots that others hold and that belong here, at most `max` of them, each with its holder, the epoch of the holding, and
+    /// the largest one of ours: they are being asked for from now on.
+    pub(super) fn ask(
+        &self,
+        max: usize,
+        named: impl Fn(u32) -> bool,
+        may: impl Fn(&Holder) -> bool,
+    ) -> Vec<(u32, Holder, u64, u64)> {
+        let mut slots = self.slots.lock();
+        let mut asked = Vec::new();
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
+            if asked.len() >= max {
+                break;
+            }
+            let State::Taken(holder, epoch) = &slot.state else { continue };
+            if named(at) && may(holder) {
+                // Not what a row has told: that may be the holder's own epoch.
+                asked.push((at, holder.clone(), *epoch, slot.owned));
+                slot.state = State::Asked;
+            }
+        }
+        asked
+    }
+
+    /// The holder did not give the slot.
+    pub(super) fn not_given(&self, slot: u32, holder: Holder, epoch: u64) {
+        let slot = &mut self.slots.lock()[slot as usize];
+        if matches!(slot.state, State::Asked) {
+            slot.state = State::Taken(holder, epoch);
+        }
+    }
+
+    /// What the lease service has answered.
+    pub(super) fn acquired(&self, at: u32, answer: Acquired) -> Change {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[at as usize];
+        slot.doubted = false;
+        match answer {
+            Acquired::Held { epoch, from } => self.held_now(at, slot, epoch, from),
+            Acquired::Taken { holder, epoch } => {
+                slot.seen = slot.seen.max(epoch);
+                let app = holder.app.clone();
+                let before = std::mem::replace(&mut slot.state, State::Taken(holder, epoch));
+                self.lose(at);
+                match before {
+                    State::Ours(_) | State::Suspended(_) | State::Leaving(..) => {
+                        Change::Drop(Some(app))
+                    }
+                    State::Away | State::Taken(..) | State::Asked => Change::None,
+                }
+            }
+        }
+    }
+
+    /// The slot is ours by a grant with this epoch.
+    fn held_now(&self, at: u32, slot: &mut Slot, epoch: u64, from: Option<Origin>) -> Change {
+        slot.seen = slot.seen.max(epoch);
+        slot.owned = slot.owned.max(epoch);
+        // Rule 21: a payload is used only when the grant comes from exactly its offer, and is thrown away in every other case.
+        let parked = slot.parked.take().filter(|parked| Some(parked.from) == from);
+        slot.state = State::Ours(Holding { epoch, offers: 0 });
+        // Somebody else may have had it before: what is in memory claims its rows again (rule 6).
+        self.fresh_from[at as usize].store(epoch, Ordering::Release);
+        self.served[at as usize].store(epoch, Ordering::Release);
+        Change::Serve(parked.map(|parked| parked.payloads).unwrap_or_default())
+    }
+
+    /// Parks what a holder offers; whether it was taken (rule 19).
+    pub(super) fn park(&self, at: u32, from: Origin, payloads: Vec<Payload>) -> bool {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[at as usize];
+        let held = match slot.state {
+            State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => held.epoch,
+            State::Away | State::Taken(..) | State::Asked => 0,
+        };
+        let newest = slot.parked.as_ref().is_none_or(|parked| {
+            (from.epoch, from.offer) >= (parked.from.epoch, parked.from.offer)
+        });
+        let taken = from.epoch > held && newest;
+        if taken {
+            slot.seen = slot.seen.max(from.epoch);
+            slot.parked = Some(Parked { from, payloads });
+        }
+        taken
+    }
+
+    /// Stops serving a slot that goes to another app; `None` when it is not held under this epoch (rule 17).
+    pub(super) fn begin_leaving(&self, at: u32, epoch: u64, to: &AppId) -> Option<Holding> {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[at as usize];
+        let State::Ours(held) = slot.state else { return None };
+        if held.epoch != epoch {
+            return None;
+        }
+        let held = Holding { offers: held.offers + 1, ..held };
+        slot.state = State::Leaving(held, to.clone());
+        self.served[at as usize].store(0, Ordering::Release);
+        Some(held)
+    }
+
+    /// The move did not happen: the slot is served again (rule 20).
+    pub(super) fn stay(&self, at: u32, serve: bool) {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[at as usize];
+        let State::Leaving(held, _) = slot.state else { return };
+        if serve {
+            slot.state = State::Ours(held);
+            self.served[at as usize].store(held.epoch, Ordering::Release);
+        } else {
+            slot.state = State::Suspended(held);
+        }
+    }
+
+    /// The slot is not ours any more.
+    pub(super) fn gone(&self, at: u32, holder: Option<(Holder, u64)>) {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[at as usize];
+        self.lose(at);
+        slot.state = match holder {
+            Some((holder, epoch)) => {
+                slot.seen = slot.seen.max(epoch);
+                State::Taken(holder, epoch)
+            }
+            None => State::Away,
+        };
+    }
+
+    /// Whether it is held here, or may be.
+    pub(super) fn is_held(&self, at: u32) -> bool {
+        let state = &self.slots.lock()[at as usize].state;
+        matches!(state, State::Ours(_) | State::Leaving(..) | State::Suspended(_))
+    }
+
+    /// Has the lease service asked who holds it.
+    pub(crate) fn doubt(&self, at: u32, row_epoch: u64) {
+        let slot = &mut self.slots.lock()[at as usize];
+        slot.seen = slot.seen.max(row_epoch);
+        slot.doubted = true;
+    }
+
+    /// The session has run out: nothing is served until it is clear who holds the slots (rule 6).
+    pub(super) fn suspend(&self) {
+        let mut slots = self.slots.lock();
+        for (slot, served) in slots.iter_mut().zip(&self.served) {
+            if let State::Ours(held) = slot.state {
+                slot.state = State::Suspended(held);
+                served.store(0, Ordering::Release);
+            }
+        }
+    }
+
+    /// The session is over at the backend: others may have the slots. What is in memory is kept until that is known.
+    pub(super) fn lose_all(&self) {
+        self.suspend();
+        (0..self.count()).for_each(|at| self.lose(at));
+    }
+
+    /// Nothing that is in memory is the truth any more, whatever becomes of the lease.
+    fn lose(&self, at: u32) {
+        self.served[at as usize].store(0, Ordering::Release);
+        self.fresh_from[at as usize].store(u64::MAX, Ordering::Release);
+    }
+
+    /// The session has not run out at the backend: all goes on as it was. The slots that are served again.
+    pub(super) fn resume(&self) -> Vec<u32> {
+        let mut slots = self.slots.lock();
+        let mut resumed = Vec::new();
+        for (at, (slot, served)) in (0..).zip(slots.iter_mut().zip(&self.served)) {
+            if let State::Suspended(held) = slot.state {
+                slot.state = State::Ours(held);
+                served.store(held.epoch, Ordering::Release);
+                resumed.push(at);
+            }
+        }
+        resumed
+    }
+
+    /// Lets go what is suspended and belongs to others now: they end unsaved.
+    pub(super) fn give_up(&self, named: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut slots = self.slots.lock();
+        let mut lost = Vec::new();
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
+            if matches!(slot.state, State::Suspended(_)) && !named(at) {
+                slot.state = State::Away;
+                self.lose(at);
+                lost.push(at);
+            }
+        }
+        lost
+    }
+
+    /// Whether all that belongs here is here, and nothing is in doubt.
+    pub(super) fn is_settled(&self, named: impl Fn(u32) -> bool) -> bool {
+        let slots = self.slots.lock();
+        (0..).zip(slots.iter()).all(|(at, slot)| match slot.state {
+            State::Ours(_) => !slot.doubted,
+            State::Away | State::Taken(..) => !slot.doubted && !named(at),
+            State::Asked | State::Leaving(..) | State::Suspended(_) => false,
+        })
+    }
+
+    /// The slots that are held here and belong to others.
+    pub(super) fn strangers(&self, named_elsewhere: impl Fn(u32) -> bool) -> usize {
+        let slots = self.slots.lock();
+        let held = |slot: &Slot| matches!(slot.state, State::Ours(_) | State::Leaving(..));
+        (0..).zip(slots.iter()).filter(|(at, slot)| held(slot) && named_elsewhere(*at)).count()
+    }
+}

@@ -1,0 +1,251 @@
+//! One effective owner per key, whatever fails: clients add to ledgers under faults at random, and a history of all that they were
+//! told is compared with what the ledgers hold when everything is calm.
+
+mod history;
+mod unfenced;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use guildhall::{Actor, App, Code, Cx, Effect, Mutation, Status};
+use guildhall_testkit::sim::{self, Chaos, Fault, Logger, Sim};
+use guildhall_testkit::{Seam, SeamFaults};
+use proto::ledger::{
+    AddReq, AddRsp, Ledger, LedgerClient, LedgerServer, LedgerStateEntity, ReadReq, ReadRsp,
+};
+
+use history::{History, Told};
+use unfenced::Unfenced;
+
+const OWNERS: [&str; 4] =
+    ["dev.w1.ledger.1", "dev.w1.ledger.2", "dev.w1.ledger.3", "dev.w1.ledger.4"];
+const CALLERS: [&str; 2] = ["dev.w1.caller.1", "dev.w1.caller.2"];
+
+/// Few slots, so that keys share them.
+const SLOTS: (&str, &str) = ("app.slots", "16");
+const KEYS: u64 = 8;
+const CLIENTS_PER_APP: u64 = 3;
+
+/// How long a client waits at most before its next call.
+const PAUSE_MS: u64 = 300;
+
+/// For how long there are faults.
+const CHAOS: Duration = Duration::from_secs(20);
+
+/// How long it may take until a key is served again when there are no faults: the TTL of leases and two seconds.
+const SERVED_WITHIN: Duration = Duration::from_secs(7);
+
+struct Book {
+    state: LedgerStateEntity,
+}
+
+impl Actor for Book {
+    const NAME: &'static str = "ledger";
+    type Key = String;
+    type State = LedgerStateEntity;
+
+    async fn activate(_cx: &Cx, _id: String, state: Self::State) -> Result<Self, Status> {
+        Ok(Self { state })
+    }
+
+    fn state(&mut self) -> &mut Self::State {
+        &mut self.state
+    }
+}
+
+impl Ledger for Book {
+    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<AddRsp, Status> {
+        self.state.ops_mut().push(req.op);
+        Ok(AddRsp { count: self.state.ops.len() as u64 })
+    }
+
+    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+        Ok(ReadRsp { ops: self.state.ops.clone() })
+    }
+}
+
+fn ledgers(app: App) -> App {
+    app.actor::<Book, _>(|a| a.serve(LedgerServer))
+}
+
+/// What a client is, apart from its number.
+#[derive(Clone)]
+struct Clients {
+    history: History,
+    log: Logger,
+    over: Arc<AtomicBool>,
+}
+
+impl Clients {
+    /// Adds and reads until it is over.
+    async fn play(self, cx: Cx) {
+        while !self.over.load(Ordering::Relaxed) {
+            let key = cx.env().random_below(KEYS).to_string();
+            match cx.env().random_below(4) {
+                0 => self.read(&cx, &key).await,
+                _ => drop(self.add(&cx, &key).await),
+            }
+            cx.env().sleep(Duration::from_millis(cx.env().random_below(PAUSE_MS))).await;
+        }
+    }
+
+    /// Adds one operation, again as long as it has certainly not run; whether it was acknowledged.
+    async fn add(&self, cx: &Cx, key: &str) -> bool {
+        let op = self.history.begin(key);
+        loop {
+            let req = AddReq { id: key.to_owned(), op };
+            let told = match LedgerClient::new(cx).add(req).await {
+                Ok(rsp) => Told::Done(rsp.count),
+                Err(status) if status.effect() == Effect::NotRun => Told::NotRun,
+                Err(status) => {
+                    self.log.log(format_args!("add {op} to {key}: {status}"));
+                    Told::Unknown
+                }
+            };
+            if told != Told::NotRun || self.over.load(Ordering::Relaxed) {
+                self.log.log(format_args!("add {op} to {key}: {told:?}"));
+                self.history.end(op, told);
+                return matches!(told, Told::Done(_));
+            }
+            cx.env().sleep(Duration::from_millis(20 + cx.env().random_below(200))).await;
+        }
+    }
+
+    async fn read(&self, cx: &Cx, key: &str) {
+        let seen = self.history.begin_read(key);
+        let req = ReadReq { id: key.to_owned() };
+        match LedgerClient::new(cx).read(req).await {
+            Ok(rsp) => self.history.end_read(seen, rsp.ops),
+            // There is none yet, which is an answer too.
+            Err(status) if status.code() == Code::NotFound => self.history.end_read(seen, vec![]),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Clients play under chaos; then the ledgers hold what the clients were told.
+async fn clients_play(sim: Sim, chaos: Chaos) {
+    clients_play_in(sim, chaos, ledgers).await;
+}
+
+async fn clients_play_in(
+    mut sim: Sim,
+    chaos: Chaos,
+    owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
+) {
+    for id in OWNERS {
+        sim.start_with(id, &[SLOTS], owners.clone()).await.unwrap();
+    }
+    for id in CALLERS {
+        sim.start_with(id, &[SLOTS], |app| app).await.unwrap();
+    }
+    sim.linked().await;
+    let (history, over) = (History::default(), Arc::default());
+    let clients = Clients { history: history.clone(), log: sim.logger(), over };
+    let mut playing = Vec::new();
+    for app in CALLERS {
+        for _ in 0..CLIENTS_PER_APP {
+            let cx = sim.cx(app);
+            playing.push(sim.env(app).spawn("client", clients.clone().play(cx)));
+        }
+    }
+    sim.chaos(&Chaos { apps: "dev.w1.ledger.".into(), ..chaos }, CHAOS).await;
+    sim.calm().await;
+    let calm = sim.env(CALLERS[0]).now();
+    sim.advance(SERVED_WITHIN).await;
+    clients.over.store(true, Ordering::Relaxed);
+    for client in playing {
+        client.await.unwrap().unwrap();
+    }
+    let cx = sim.cx(CALLERS[0]);
+    assert!(cx.env().now() - calm < SERVED_WITHIN * 2, "the clients' last calls take too long");
+    for key in 0..KEYS {
+        let key = key.to_string();
+        clients.over.store(false, Ordering::Relaxed);
+        let served = cx.env().until(cx.env().now() + SERVED_WITHIN, clients.add(&cx, &key));
+        assert_eq!(served.await, Some(true), "{key} is not served");
+        let ops = LedgerClient::new(&cx).read(ReadReq { id: key.clone() }).await.unwrap().ops;
+        history.check(&key, &ops);
+    }
+    assert!(history.acknowledged() > 100, "only {} were acknowledged", history.acknowledged());
+}
+
+/// Every fault there is: of the network, of machines and processes, and of the backends.
+#[test]
+fn what_was_acknowledged_is_there_once_and_reads_are_never_stale_whatever_fails() {
+    sim::check(50, async |sim| clients_play(sim, Chaos::default()).await);
+}
+
+#[test]
+fn acknowledged_adds_are_there_once_though_the_store_is_unsure() {
+    let unsure =
+        SeamFaults { delay: Duration::ZERO..Duration::from_millis(900), ..SeamFaults::unsure(30) };
+    let faults = [Fault::Kill, Fault::Seam(Seam::Store, unsure)];
+    let chaos = Chaos { at_once: 3, ..Chaos::of(faults) };
+    sim::check(10, async |sim| clients_play(sim, chaos.clone()).await);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo xtask test --slow"]
+fn a_thousand_seeds_lose_nothing_and_do_nothing_twice() {
+    sim::check(1_000, async |sim| clients_play(sim, Chaos::default()).await);
+}
+
+/// The history finds what a fence prevents.
+#[test]
+fn a_store_that_takes_the_writes_of_old_owners_is_found_out() {
+    let unfenced = async |mut sim: Sim| {
+        sim.use_store(Arc::new(Unfenced::default()));
+        clients_play(sim, Chaos::default()).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, unfenced), "a store without fences");
+}
+
+/// How many seeds it may take to find a rule that is missing.
+const FOUND_WITHIN: u32 = 1_000;
+
+fn assert_found(found: Option<u64>, what: &str) {
+    assert!(found.is_some(), "{what}: {FOUND_WITHIN} seeds have found nothing");
+}
+
+fn without(rule: Mutation) {
+    let lacking = async |sim| {
+        let owners = move |app: App| ledgers(app).without(rule);
+        clients_play_in(sim, Chaos::default(), owners).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, lacking), &format!("without {rule:?}"));
+}
+
+#[test]
+fn an_owner_that_does_not_claim_again_after_a_suspension_is_found_out() {
+    without(Mutation::ClaimAfterSuspension);
+}
+
+#[test]
+fn an_owner_that_answers_after_its_deadline_is_found_out() {
+    without(Mutation::DeadlineOfAnswers);
+}
+
+#[test]
+fn an_owner_that_replies_before_the_commit_is_found_out() {
+    without(Mutation::CommitBeforeReply);
+}
+
+#[test]
+fn an_owner_without_a_lease_is_found_out() {
+    without(Mutation::LeaseBeforeServing);
+}
+
+#[test]
+fn an_owner_that_shows_what_is_not_committed_is_found_out() {
+    without(Mutation::ReadsWaitForCommits);
+}
+
+#[test]
+fn one_seed_of_the_clients_is_one_run() {
+    let run = || sim::trace_of(3, async |sim| clients_play(sim, Chaos::default()).await);
+    let (one, again) = (run(), run());
+    assert_eq!(one.difference(&again), None);
+    assert_eq!(one.hash(), again.hash());
+}

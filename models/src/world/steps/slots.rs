@@ -1,0 +1,123 @@
+//! What can happen to a slot at an app: it is sought, held, given up.
+
+use super::Step;
+use crate::rules::Handover;
+use crate::scenario::Scenario;
+use crate::world::{Held, Leaving, Message, World};
+
+impl Scenario {
+    pub(super) fn steps_of_slot(&self, w: &World, app: u8, slot: u8, out: &mut Vec<Step>) {
+        let me = w.app(app);
+        let named = self.target(me.view, slot) == app;
+        match w.held(app, slot) {
+            Some(_) if !self.rules.lease && !named => out.push(Step::Forget { app, slot }),
+            // Rule 6: the service names another, and not by a transfer of ours.
+            Some(held) if self.is_overtaken(w, app, slot, held) => {
+                if self.rules.expired_for_good || w.leases[slot as usize].holding.is_some() {
+                    out.push(Step::Forget { app, slot });
+                }
+            }
+            Some(held) => {
+                if let Some(leaving) = held.leaving {
+                    self.steps_of_leaving(w, (app, slot), held, leaving, out);
+                }
+            }
+            // Who has no session is told so when it asks, and opens one first.
+            None if me.session && !me.cut && w.has_session(app, me.life) => {
+                self.steps_of_seeker(w, app, slot, out);
+            }
+            None => {}
+        }
+    }
+
+    /// The service has told that this grant is not the present one.
+    fn is_overtaken(&self, w: &World, app: u8, slot: u8, held: &Held) -> bool {
+        let me = w.app(app);
+        let told =
+            self.rules.lease && me.session && !me.cut && held.leaving.is_none_or(|l| !l.sent);
+        told && w.has_session(app, me.life) && !self.is_lawful(w, app, slot)
+    }
+
+    fn steps_of_leaving(
+        &self,
+        w: &World,
+        (app, slot): (u8, u8),
+        held: &Held,
+        leaving: Leaving,
+        out: &mut Vec<Step>,
+    ) {
+        let me = w.app(app);
+        if !me.session || me.cut {
+            return;
+        }
+        if leaving.sent {
+            let of = (held.epoch, leaving.number);
+            let open = w.net.iter().any(|message| match message {
+                Message::Transfer { slot: s, of: o, .. }
+                | Message::Transferred { slot: s, of: o, .. } => (*s, *o) == (slot, of),
+                _ => false,
+            });
+            if w.leases[slot as usize].counter < self.last_epoch {
+                if !open {
+                    out.push(Step::TakeBack { app, slot, fault: false });
+                } else if w.faults.abort > 0 {
+                    out.push(Step::TakeBack { app, slot, fault: true });
+                }
+            }
+            return;
+        }
+        if self.leave(&mut w.clone(), app, slot) {
+            out.push(Step::Leave { app, slot });
+        }
+        let target = w.app(leaving.to);
+        if self.rules.handover == Handover::Offer {
+            if !target.up || target.life != leaving.life {
+                out.push(Step::Abort { app, slot, fault: false });
+            } else if w.faults.abort > 0 {
+                out.push(Step::Abort { app, slot, fault: true });
+            }
+        }
+    }
+
+    /// Rules 16 and 22: the app that its view names acquires, or asks the holder.
+    fn steps_of_seeker(&self, w: &World, app: u8, slot: u8, out: &mut Vec<Step>) {
+        let named = self.target(w.app(app).view, slot) == app;
+        let lease = w.leases[slot as usize];
+        let more = lease.counter < self.last_epoch;
+        match lease.holding {
+            _ if !self.rules.lease => {
+                if named {
+                    out.push(Step::Acquire { app, slot });
+                }
+            }
+            None if named && more => {
+                out.push(Step::Acquire { app, slot });
+                if w.faults.loss > 0 {
+                    out.push(Step::LoseGrant { app, slot });
+                }
+            }
+            None => {}
+            Some(holding) if self.is_holder(w, app, slot) => {
+                // Rule 21: it learns of a transfer by asking, or by a watch.
+                if named || holding.from.is_some() || self.rules.unknown_is_asked_for {
+                    let learns =
+                        if more { Step::Acquire { app, slot } } else { Step::Learn { app, slot } };
+                    out.push(learns);
+                }
+            }
+            Some(holding) => {
+                let asked = w.net.iter().any(|message| {
+                    matches!(message, Message::Move { slot: s, from, to, .. }
+                        if (*s, *from, *to) == (slot, app, holding.app))
+                });
+                if named && holding.app != app && !asked {
+                    out.push(Step::Ask { app, slot });
+                }
+                let suspended = self.keys_of(slot).any(|key| w.actor(app, key).is_some());
+                if suspended {
+                    out.push(Step::Forget { app, slot });
+                }
+            }
+        }
+    }
+}
