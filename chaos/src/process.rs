@@ -60,6 +60,11 @@ impl Process {
         }
     }
 
+    /// Of the process that runs.
+    pub(crate) fn id(&self) -> Option<u64> {
+        self.child.as_ref().and_then(Child::id).map(u64::from)
+    }
+
     /// Whether this life has served.
     pub(crate) fn is_ready(&self) -> bool {
         *self.ready.borrow()

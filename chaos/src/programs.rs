@@ -12,7 +12,7 @@ pub(crate) struct BuildArgs {
     /// Features of the demo that is built and run.
     #[arg(long)]
     features: Vec<String>,
-    /// A folder that has `demo` and `guildhall-hub` already: nothing is built.
+    /// A folder that has `demo`, `guildhall-hub` and `guildhall` already: nothing is built.
     #[arg(long, conflicts_with = "features")]
     programs: Option<PathBuf>,
 }
@@ -32,6 +32,8 @@ impl BuildArgs {
 pub(crate) struct Programs {
     pub(crate) demo: PathBuf,
     pub(crate) hub: PathBuf,
+    /// `guildhall`.
+    pub(crate) cli: PathBuf,
 }
 
 impl Programs {
@@ -40,6 +42,7 @@ impl Programs {
         Ok(Self {
             hub: copy(&from.join("guildhall-hub"), folder)?,
             demo: copy(&from.join("demo"), folder)?,
+            cli: copy(&from.join("guildhall"), folder)?,
         })
     }
 
@@ -51,7 +54,7 @@ impl Programs {
             let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
             copy(found.with_context(|| format!("cargo named no program {name}"))?, folder)
         };
-        Ok(Self { hub: program("guildhall-hub")?, demo: program("demo")? })
+        Ok(Self { hub: program("guildhall-hub")?, demo: program("demo")?, cli: program("guildhall")? })
     }
 }
 
@@ -62,12 +65,12 @@ fn copy(program: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Builds both at once, as users do; the programs that cargo names.
+/// Builds all at once, as users do; the programs that cargo names.
 fn build(more: &[String]) -> Result<Vec<PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--quiet", "--message-format=json"]);
-    command.args(["-p", "demo", "-p", "guildhall-hub-server"]).args(more);
+    command.args(["-p", "demo", "-p", "guildhall-hub-server", "-p", "guildhall-cli"]).args(more);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
     let output = command.output().context("start cargo")?;
     ensure!(output.status.success(), "cargo cannot build the game: {}", output.status);
