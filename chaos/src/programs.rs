@@ -65,12 +65,15 @@ fn copy(program: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Builds all at once, as users do; the programs that cargo names.
+/// What is built, at once: with the harness, so that what they share is built with the same features, and so only once.
+const PACKAGES: [&str; 4] = ["demo", "guildhall-hub-server", "guildhall-cli", "chaos"];
+
+/// Builds all; the programs that cargo names.
 fn build(more: &[String]) -> Result<Vec<PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--quiet", "--message-format=json"]);
-    command.args(["-p", "demo", "-p", "guildhall-hub-server", "-p", "guildhall-cli"]).args(more);
+    command.args(PACKAGES.iter().flat_map(|package| ["-p", package])).args(more);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
     let output = command.output().context("start cargo")?;
     ensure!(output.status.success(), "cargo cannot build the game: {}", output.status);
