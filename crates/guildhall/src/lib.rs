@@ -25,6 +25,7 @@ pub use guildhall_runtime::{
     BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
     RouteConfig, RouteRuleConfig, Trip,
 };
+pub use guildhall_runtime::{OutboxConfig, OutboxMessage, Schedule};
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]
