@@ -128,7 +128,12 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let first = A::State::tables().first().copied();
     let wakes = first.filter(|table| table.column(WAKE.number).is_some());
     let room = Arc::new(Room::<A, S> {
-        slots: SlotTable::new(A::NAME, slots, knobs.pinned, SlotMeters::new(world.metrics, A::NAME)?),
+        slots: SlotTable::new(
+            A::NAME,
+            slots,
+            knobs.pinned,
+            SlotMeters::new(world.metrics, A::NAME)?,
+        ),
         early: Arc::default(),
         unused: Unused::default(),
         has_rows: first.is_some(),
