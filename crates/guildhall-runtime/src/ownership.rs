@@ -33,7 +33,7 @@ use guildhall_core::leases::LeaseSession;
 use guildhall_core::store::Holder;
 use guildhall_core::{AppId, BoxFuture, Env};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::app::AppInner;
 
@@ -71,12 +71,15 @@ pub(crate) struct Ownership {
     valid_until: AtomicU64,
     /// Wakes the keeper.
     wake: Notify,
+    /// Slots that may be given at a time (`ownership.moves_max`).
+    giving: Semaphore,
 }
 
 impl Ownership {
     pub(crate) fn new(config: OwnershipConfig, holder: Holder, rooms: Vec<Arc<dyn Owned>>) -> Self {
         let (users, session, valid_until, wake) = Default::default();
-        Self { config, holder, rooms, users, session, valid_until, wake }
+        let giving = Semaphore::new(config.moves_max.min(Semaphore::MAX_PERMITS));
+        Self { config, holder, rooms, users, session, valid_until, wake, giving }
     }
 
     /// Rule 25: whether the lease still holds, asked after the state was read and just before a reply from memory is sent.

@@ -8,7 +8,7 @@ use guildhall_core::store::Holder;
 use super::handover::Handover;
 use super::keeper::acquire;
 use super::slots::Holding;
-use super::{Owned, Ownership};
+use super::{Owned, Ownership, SlotTable};
 use crate::app::AppInner;
 use crate::proto::{MoveReq, MoveRsp};
 
@@ -20,12 +20,15 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
         return own.users.give(app, &asker, req).await;
     };
     let table = room.table();
-    // Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
-    let places = app.mesh.places(table.actor);
-    if places.is_none_or(|places| places.owner(slot) != asker.app.as_str()) {
+    if !may_go(app, table, slot, &asker) {
         return not_yet;
     }
-    if table.pinned && !app.draining.is_cancelled() {
+    let deadline = app.env.now() + own.config.move_time();
+    let Some(Ok(_turn)) = app.env.until(deadline, own.giving.acquire()).await else {
+        return not_yet;
+    };
+    // The view may have changed meanwhile.
+    if !may_go(app, table, slot, &asker) {
         return not_yet;
     }
     let Some(session) = own.session() else { return not_yet };
@@ -38,6 +41,13 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
     };
     let leaving = Leaving { app, own, room, slot, held, session };
     leaving.give(asker, req.at_least).await
+}
+
+/// Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
+fn may_go(app: &AppInner, table: &SlotTable, slot: u32, asker: &Holder) -> bool {
+    let places = app.mesh.places(table.actor);
+    let is_named = places.is_some_and(|places| places.owner(slot) == asker.app.as_str());
+    is_named && (!table.pinned || app.draining.is_cancelled())
 }
 
 /// A slot on its way to another app.

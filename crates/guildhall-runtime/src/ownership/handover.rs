@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::leases::{LeaseError, LeaseSession, Transferred};
+use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, LeaseId};
 
 use super::Payload;
@@ -22,27 +23,37 @@ pub(super) struct Handover<'a> {
 impl Handover<'_> {
     /// Rule 19: the payload is at the asker before the lease is. Whether it has it.
     pub(super) async fn offer(&self, asker: &Holder, payloads: Vec<Payload>) -> bool {
-        if payloads.is_empty() {
-            return true;
+        let parts = in_frames(payloads, self.app.links.frame_max / 2);
+        let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        for (part, payloads) in (0..).zip(parts) {
+            let req = OfferReq {
+                lease: self.lease.to_string(),
+                epoch: self.held.epoch,
+                offer: self.held.offers,
+                incarnation: asker.incarnation.0,
+                payloads,
+                part,
+                parts: count,
+            };
+            if !self.offer_part(asker, req).await {
+                return false;
+            }
         }
-        let payload = |payload: Payload| SlotPayload {
-            key: payload.key.as_str().to_owned(),
-            state: payload.state,
-            commands: payload.commands,
-        };
-        let req = OfferReq {
-            lease: self.lease.to_string(),
-            epoch: self.held.epoch,
-            offer: self.held.offers,
-            incarnation: asker.incarnation.0,
-            payloads: payloads.into_iter().map(payload).collect(),
-        };
+        true
+    }
+
+    /// Offers are repeated until they are acknowledged, or the time of the move is over.
+    async fn offer_part(&self, asker: &Holder, req: OfferReq) -> bool {
         let config = &self.app.ownership.config;
         let cx = Cx::outside(Arc::clone(self.app)).within(config.move_time());
         loop {
             match OwnershipClient::new(&cx).at(&asker.app).offer(req.clone()).await {
                 Ok(answer) => return answer.taken,
-                // Offers are repeated until they are acknowledged, or the time of the move is over.
+                Err(status) if status.reason() == reason::TOO_LARGE => {
+                    let lease = self.lease;
+                    tracing::error!(%lease, %status, "it cannot move: what one actor gives along is too large");
+                    return false;
+                }
                 Err(status) => tracing::debug!(%status, "an offer was not acknowledged"),
             }
             self.app.env.sleep(config.poll()).await;
@@ -56,4 +67,23 @@ impl Handover<'_> {
         let transfer = self.session.transfer(self.lease, epoch, asker, offers);
         self.app.env.until(deadline, transfer).await
     }
+}
+
+/// In parts of about `max` bytes.
+fn in_frames(payloads: Vec<Payload>, max: usize) -> Vec<Vec<SlotPayload>> {
+    let mut parts: Vec<Vec<SlotPayload>> = Vec::new();
+    let mut room = 0;
+    for Payload { key, state, commands } in payloads {
+        let size = key.as_str().len() + state.len() + commands.len();
+        if size > room || parts.is_empty() {
+            parts.push(Vec::new());
+            room = max;
+        }
+        room = room.saturating_sub(size);
+        let payload = SlotPayload { key: key.as_str().to_owned(), state, commands };
+        if let Some(part) = parts.last_mut() {
+            part.push(payload);
+        }
+    }
+    parts
 }

@@ -34,7 +34,7 @@ impl Ownership for OwnershipHere {
         let from = Origin { epoch: req.epoch, offer: req.offer };
         let payloads = req.payloads.into_iter().map(payload).collect();
         let taken = match own.room_of(&req.lease) {
-            Some((room, slot)) => room.table().park(slot, from, payloads),
+            Some((room, slot)) => room.table().park(slot, from, (req.part, req.parts), payloads),
             None => own.users.park(&req.lease, from, payloads),
         };
         Ok(OfferRsp { taken })

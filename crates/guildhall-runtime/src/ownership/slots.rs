@@ -95,8 +95,11 @@ pub(super) struct Holding {
 /// What a holder gives along with a slot.
 #[derive(Debug)]
 pub(super) struct Parked {
-    pub(super) from: Origin,
-    pub(super) payloads: Vec<Payload>,
+    from: Origin,
+    payloads: Vec<Payload>,
+    /// Parts of it that are here, and how many there are.
+    here: u32,
+    parts: u32,
 }
 
 /// What an actor gives to the next owner beside its rows.
@@ -281,7 +284,8 @@ impl SlotTable {
         slot.seen = slot.seen.max(epoch);
         slot.owned = slot.owned.max(epoch);
         // Rule 21: a payload is used only when the grant comes from exactly its offer, and is thrown away in every other case.
-        let parked = slot.parked.take().filter(|parked| Some(parked.from) == from);
+        let parked = slot.parked.take();
+        let parked = parked.filter(|it| Some(it.from) == from && it.here == it.parts);
         slot.state = State::Ours(Holding { epoch, offers: 0 });
         // Somebody else may have had it before: what is in memory claims its rows again (rule 6).
         self.fresh_from[at as usize].store(epoch, Ordering::Release);
@@ -289,8 +293,14 @@ impl SlotTable {
         Change::Serve(parked.map(|parked| parked.payloads).unwrap_or_default())
     }
 
-    /// Parks what a holder offers; whether it was taken (rule 19).
-    pub(super) fn park(&self, at: u32, from: Origin, payloads: Vec<Payload>) -> bool {
+    /// Parks a part of what a holder offers; whether it was taken (rule 19). A part may come more than once.
+    pub(super) fn park(
+        &self,
+        at: u32,
+        from: Origin,
+        (part, parts): (u32, u32),
+        payloads: Vec<Payload>,
+    ) -> bool {
         let mut slots = self.slots.lock();
         let slot = &mut slots[at as usize];
         let held = match slot.state {
@@ -300,12 +310,23 @@ impl SlotTable {
         let newest = slot.parked.as_ref().is_none_or(|parked| {
             (from.epoch, from.offer) >= (parked.from.epoch, parked.from.offer)
         });
-        let taken = from.epoch > held && newest;
-        if taken {
-            slot.seen = slot.seen.max(from.epoch);
-            slot.parked = Some(Parked { from, payloads });
+        if from.epoch <= held || !newest {
+            return false;
         }
-        taken
+        slot.seen = slot.seen.max(from.epoch);
+        match slot.parked.as_mut().filter(|parked| parked.from == from) {
+            Some(parked) if part < parked.here => true,
+            Some(parked) if part == parked.here => {
+                parked.payloads.extend(payloads);
+                parked.here += 1;
+                true
+            }
+            None if part == 0 => {
+                slot.parked = Some(Parked { from, payloads, here: 1, parts });
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Stops serving a slot that goes to another app; `None` when it is not held under this epoch (rule 17).
