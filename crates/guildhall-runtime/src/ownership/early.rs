@@ -20,7 +20,7 @@ use crate::raw::RawBody;
 use crate::turn::Call;
 
 /// How often those that have waited too long are looked for.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A cast that was sent on this often is dropped: two apps do not agree on where it belongs.
 const HOPS_MAX: u32 = 2;
@@ -48,8 +48,10 @@ impl Early {
     pub(crate) fn hold(self: &Arc<Self>, own: &Ownership, slot: u32, call: Call) {
         let app = Arc::clone(&call.cx.app);
         let now = app.env.now();
-        let left =
-            call.cx.deadline.map(|deadline| deadline.saturating_duration_since(now) / 10 * 9);
+        let left = call.cx.deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(now);
+            left.saturating_sub((left / 10).max(LOOK * 2))
+        });
         let until = now + left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
         let mut waiting = self.waiting.lock();
         if waiting.len() >= own.config.hold_max {
