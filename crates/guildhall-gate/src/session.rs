@@ -4,7 +4,7 @@ use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Status};
 use guildhall_runtime::proto::{
-    DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionReq,
+    DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionMove, SessionReq,
 };
 use guildhall_runtime::{Actor, Cx};
 use prost::Message as _;
@@ -57,43 +57,37 @@ impl Actor for SessionActor {
     }
 
     fn move_out(&mut self) -> Bytes {
-        let (session, gate, pushes) = match &self.present {
-            Some(Present { session, gate, pushes }) => (session.clone(), gate.to_string(), *pushes),
-            None => Default::default(),
+        let present = self.present.as_ref();
+        let moved = SessionMove {
+            generation: self.generation,
+            session: present.map(|present| present.session.clone()).unwrap_or_default(),
+            gate: present.map(|present| present.gate.to_string()).unwrap_or_default(),
+            pushes: present.map_or(0, |present| present.pushes),
         };
-        Moving { generation: self.generation, session, gate, pushes }.encode_to_vec().into()
+        moved.encode_to_vec().into()
     }
 
     fn move_in(&mut self, payload: Bytes) {
-        let Ok(Moving { generation, session, gate, pushes }) = Moving::decode(payload) else {
+        let Ok(moved) = SessionMove::decode(payload) else {
             tracing::error!("a session that has moved here is unreadable: its gate will touch it");
             return;
         };
+        let SessionMove { generation, session, gate, pushes } = moved;
         self.generation = generation;
         self.present = gate.parse().ok().map(|gate| Present { session, gate, pushes });
     }
 }
 
-/// A session on its way to another app.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Moving {
-    #[prost(uint64, tag = "1")]
-    generation: u64,
-    #[prost(string, tag = "2")]
-    session: String,
-    /// Empty where there is no present login.
-    #[prost(string, tag = "3")]
-    gate: String,
-    #[prost(uint64, tag = "4")]
-    pushes: u64,
+fn gate_of(gate: &str) -> Result<AppId, Status> {
+    gate.parse().map_err(|error| {
+        Status::new(Code::InvalidArgument, format!("the gate: {error}"))
+            .with_reason(reason::BAD_REQUEST)
+    })
 }
 
 impl Session for SessionActor {
     async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
-        let gate: AppId = req.gate.parse().map_err(|error| {
-            Status::new(Code::InvalidArgument, format!("the gate: {error}"))
-                .with_reason(reason::BAD_REQUEST)
-        })?;
+        let gate = gate_of(&req.gate)?;
         // The wall clock puts it above those of earlier activations, wherever they were.
         let wall = u64::try_from(cx.env().wall().as_micros()).unwrap_or(u64::MAX);
         let earlier = self.generation;
@@ -105,6 +99,7 @@ impl Session for SessionActor {
                 session: before.session,
                 generation: earlier,
                 reason: reason::KICKED,
+                gate: String::new(),
             };
             // A gate that cannot be reached has no clients to kick, or will not keep them for long.
             let _gone = GateClient::new(cx).at(&before.gate).kick(kick).await;
@@ -113,8 +108,8 @@ impl Session for SessionActor {
     }
 
     async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
-        // Only the gate that holds the connection sends it.
-        let gate = cx.caller().unwrap_or(cx.app_id()).clone();
+        // Only the gate that holds the connection sends it; an owner from before may have sent it on.
+        let gate = gate_of(&req.gate)?;
         if req.generation < self.generation {
             let kick = SessionReq { reason: reason::KICKED, ..req };
             return GateClient::new(cx).at(&gate).kick(kick).await;

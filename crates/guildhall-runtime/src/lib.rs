@@ -71,6 +71,7 @@ pub use log::{LogConfig, LogControl};
 pub use mesh::{MeshChanges, RouteConfig, RouteRuleConfig};
 #[cfg(feature = "mutations")]
 pub use mutation::Mutation;
+pub use ownership::{Held, Lease, Lost};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

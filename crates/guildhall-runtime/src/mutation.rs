@@ -2,7 +2,10 @@
 
 /// A rule that an app can be made to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "mutations"), allow(dead_code, reason = "nobody asks for one"))]
+#[cfg_attr(
+    not(feature = "mutations"),
+    allow(dead_code, unreachable_pub, reason = "nobody asks for one")
+)]
 #[non_exhaustive]
 pub enum Mutation {
     /// Rule 6: an actor claims its rows again after a suspension.

@@ -69,7 +69,19 @@ async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asking: &Arc<AtomicUs
             asking.fetch_sub(1, Ordering::Relaxed);
         });
     }
-    table.is_settled(named)
+    let settled = table.is_settled(named);
+    if settled && strangers(app, room) == 0 {
+        say_news(room);
+    }
+    settled
+}
+
+/// Says in the log how many slots are here now, once where many have come or gone.
+pub(super) fn say_news(room: &Arc<dyn Owned>) {
+    let table = room.table();
+    if let Some((before, slots)) = table.news() {
+        tracing::info!(actor = table.actor, slots, before, of = table.count(), "slots served here");
+    }
 }
 
 /// Whether the view names this app for a slot.
@@ -180,7 +192,7 @@ impl Ownership {
     }
 
     /// From which epoch on to ask: of a backend that forgets its epochs, above those of earlier lives.
-    async fn floor(&self, app: &AppInner) -> u64 {
+    pub(super) async fn floor(&self, app: &AppInner) -> u64 {
         let durable = match app.backends.leases.get().await {
             Ok(leases) => leases.capabilities().durable_epochs,
             Err(_) => true,

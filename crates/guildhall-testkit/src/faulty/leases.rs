@@ -95,11 +95,7 @@ impl Leases for FaultyLeases {
         Box::pin(self.carry("transfer", request))
     }
 
-    fn record<'a>(
-        &'a self,
-        name: &'a str,
-        number: u64,
-    ) -> BoxFuture<'a, Result<u64, LeaseError>> {
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
         let (leases, name) = (Arc::clone(&self.leases), name.to_owned());
         Box::pin(self.carry("record", async move { leases.record(&name, number).await }))
     }

@@ -13,6 +13,8 @@ mod pause;
 mod players;
 mod replay;
 mod residents;
+mod seen;
 mod sim;
 mod traces;
+mod user_leases;
 mod world;

@@ -15,8 +15,8 @@ use proto::counter::{
 
 use crate::world::CALLER;
 
-const ONE: &str = "dev.w1.pot.1";
-const TWO: &str = "dev.w1.pot.2";
+pub(crate) const ONE: &str = "dev.w1.pot.1";
+pub(crate) const TWO: &str = "dev.w1.pot.2";
 const THREE: &str = "dev.w1.pot.3";
 const KEYS: u32 = 40;
 
@@ -67,7 +67,7 @@ impl Counter for Pot {
     }
 }
 
-fn pots(app: App) -> App {
+pub(crate) fn pots(app: App) -> App {
     app.actor::<Pot, _>(|a| a.serve(CounterServer))
 }
 

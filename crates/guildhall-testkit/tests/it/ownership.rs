@@ -22,8 +22,13 @@ const OWNERS: [&str; 4] =
     ["dev.w1.ledger.1", "dev.w1.ledger.2", "dev.w1.ledger.3", "dev.w1.ledger.4"];
 const CALLERS: [&str; 2] = ["dev.w1.caller.1", "dev.w1.caller.2"];
 
-/// Few slots, so that keys share them.
-const SLOTS: (&str, &str) = ("app.slots", "16");
+/// Few slots, so that keys share them; leases and links that end within a fault, so that others take over from owners who live.
+const SETTINGS: [(&str, &str); 4] = [
+    ("app.slots", "16"),
+    ("ownership.ttl_ms", "2000"),
+    ("ownership.margin_ms", "400"),
+    ("link.ping_ms", "400"),
+];
 const KEYS: u64 = 8;
 const CLIENTS_PER_APP: u64 = 3;
 
@@ -126,19 +131,20 @@ impl Clients {
 
 /// Clients play under chaos; then the ledgers hold what the clients were told.
 async fn clients_play(sim: Sim, chaos: Chaos) {
-    clients_play_in(sim, chaos, ledgers).await;
+    clients_play_in(sim, chaos, &OWNERS, ledgers).await;
 }
 
 async fn clients_play_in(
     mut sim: Sim,
     chaos: Chaos,
+    ids: &[&str],
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
 ) {
-    for id in OWNERS {
-        sim.start_with(id, &[SLOTS], owners.clone()).await.unwrap();
+    for id in ids {
+        sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
     }
     for id in CALLERS {
-        sim.start_with(id, &[SLOTS], |app| app).await.unwrap();
+        sim.start_with(id, &SETTINGS, |app| app).await.unwrap();
     }
     sim.linked().await;
     let (history, over) = (History::default(), Arc::default());
@@ -209,37 +215,73 @@ fn assert_found(found: Option<u64>, what: &str) {
     assert!(found.is_some(), "{what}: {FOUND_WITHIN} seeds have found nothing");
 }
 
-fn without(rule: Mutation) {
+/// Runs owners that lack a rule under the faults that it is there for.
+fn without(rule: Mutation, faults: impl IntoIterator<Item = Fault>) {
+    let chaos = hard(faults);
     let lacking = async |sim| {
         let owners = move |app: App| ledgers(app).without(rule);
-        clients_play_in(sim, Chaos::default(), owners).await;
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], owners).await;
     };
     assert_found(sim::first_failure(FOUND_WITHIN, lacking), &format!("without {rule:?}"));
 }
 
+/// Many at once, and long enough for others to take over.
+fn hard(faults: impl IntoIterator<Item = Fault>) -> Chaos {
+    let lasts = Duration::from_secs(1)..Duration::from_secs(10);
+    Chaos { at_once: 4, lasts, ..Chaos::of(faults) }
+}
+
+/// Two owners who lack nothing hold under what finds those who do.
+#[test]
+fn owners_who_are_cut_off_for_long_answer_nothing_that_is_not_so() {
+    let chaos = hard(cuts());
+    sim::check(20, async |sim| {
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], ledgers).await;
+    });
+}
+
+#[test]
+fn owners_who_die_while_the_store_is_slow_lose_nothing_that_was_told() {
+    let chaos = hard(deaths());
+    sim::check(20, async |sim| {
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], ledgers).await;
+    });
+}
+
+/// Owners are cut off from each other, from callers, and from the leases.
+fn cuts() -> [Fault; 3] {
+    [Fault::Partition, Fault::Pause, Fault::Seam(Seam::Leases, SeamFaults::away())]
+}
+
+/// Owners die while the store takes its time.
+fn deaths() -> [Fault; 2] {
+    let slow = Duration::from_millis(5)..Duration::from_millis(1_500);
+    [Fault::Kill, Fault::Seam(Seam::Store, SeamFaults::slow(slow))]
+}
+
 #[test]
 fn an_owner_that_does_not_claim_again_after_a_suspension_is_found_out() {
-    without(Mutation::ClaimAfterSuspension);
+    without(Mutation::ClaimAfterSuspension, cuts());
 }
 
 #[test]
 fn an_owner_that_answers_after_its_deadline_is_found_out() {
-    without(Mutation::DeadlineOfAnswers);
+    without(Mutation::DeadlineOfAnswers, cuts());
 }
 
 #[test]
 fn an_owner_that_replies_before_the_commit_is_found_out() {
-    without(Mutation::CommitBeforeReply);
+    without(Mutation::CommitBeforeReply, deaths());
 }
 
 #[test]
 fn an_owner_without_a_lease_is_found_out() {
-    without(Mutation::LeaseBeforeServing);
+    without(Mutation::LeaseBeforeServing, cuts());
 }
 
 #[test]
 fn an_owner_that_shows_what_is_not_committed_is_found_out() {
-    without(Mutation::ReadsWaitForCommits);
+    without(Mutation::ReadsWaitForCommits, deaths());
 }
 
 #[test]
