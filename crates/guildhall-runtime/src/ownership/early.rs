@@ -52,7 +52,12 @@ impl Early {
             let left = deadline.saturating_duration_since(now);
             left.saturating_sub((left / 10).max(LOOK * 2))
         });
-        let until = now + left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
+        let wait = left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
+        if wait.is_zero() {
+            refuse(call);
+            return;
+        }
+        let until = now + wait;
         let mut waiting = self.waiting.lock();
         if waiting.len() >= own.config.hold_max {
             drop(waiting);
@@ -86,10 +91,7 @@ impl Early {
         loop {
             env.sleep(LOOK).await;
             let now = env.now();
-            for call in self.take_if(|waiting| waiting.until <= now) {
-                let why = format!("{}: its actor is on its way here, and late", call.method.path);
-                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
-            }
+            self.take_if(|waiting| waiting.until <= now).into_iter().for_each(refuse);
             let waiting = self.waiting.lock();
             if waiting.is_empty() {
                 // With the lock held, so that a call which comes now is seen by the next task.
@@ -98,6 +100,12 @@ impl Early {
             }
         }
     }
+}
+
+/// Answers a call that cannot wait any longer.
+fn refuse(call: Call) {
+    let why = format!("{}: its actor is on its way here, and late", call.method.path);
+    call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
 }
 
 /// Answers a call that another app runs: its caller follows. A cast is sent on, because nobody hears an answer.

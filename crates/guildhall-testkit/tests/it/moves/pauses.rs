@@ -95,7 +95,6 @@ async fn calls_to_keys_that_move_wait_ten_times_as_long_at_most_and_never_two_se
         let (still, moving, longest) = (p99(&still), p99(&moving), *moving.last().unwrap());
         let seen =
             format!("seed {seed}: p99 {still:?}, with moves {moving:?}, longest {longest:?}");
-        eprintln!("{seen}");
         assert!(moving <= still * 10 && longest <= Duration::from_secs(2), "{seen}");
     }
 }
