@@ -144,7 +144,13 @@ const BACK: Duration = Duration::from_secs(3);
 
 /// Nothing else goes wrong: how long until what a killed process owned is served again, and how long calls take meanwhile that go
 /// to what moves.
-async fn probe(cluster: &Cluster, kill: &str, drain: &str, waits: bool, tally: &Tally) -> Result<()> {
+async fn probe(
+    cluster: &Cluster,
+    kill: &str,
+    drain: &str,
+    waits: bool,
+    tally: &Tally,
+) -> Result<()> {
     cluster.ready().await?;
     if waits {
         sleep(AFTER).await;

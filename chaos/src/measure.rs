@@ -43,8 +43,10 @@ pub(crate) fn measure(histories: &[History], windows: &[Window]) -> Measures {
     let (mut usual, mut moving) = (Vec::new(), Vec::new());
     for window in windows {
         for history in histories {
-            let begun = |record: &&Record| window.begun <= record.begun && record.begun < window.ended;
-            let times = history.records.iter().filter(begun).map(|record| record.ended - record.begun);
+            let begun =
+                |record: &&Record| window.begun <= record.begun && record.begun < window.ended;
+            let times =
+                history.records.iter().filter(begun).map(|record| record.ended - record.begun);
             match window.what {
                 What::Nothing => usual.extend(times),
                 What::Moved if moves(history, window) => moving.extend(times),
@@ -86,9 +88,8 @@ fn takeover(history: &History, window: &Window, process: u64) -> Option<Duration
     if owner(history, window.begun) != Some(process) {
         return None;
     }
-    let answered = |record: &&Record| {
-        record.ended > window.begun && record.by.is_some_and(|by| by != process)
-    };
+    let answered =
+        |record: &&Record| record.ended > window.begun && record.by.is_some_and(|by| by != process);
     let first = history.records.iter().filter(answered).map(|record| record.ended).min();
     Some(first.unwrap_or(window.ended).saturating_sub(window.begun))
 }

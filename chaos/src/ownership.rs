@@ -164,10 +164,8 @@ fn judge(
     for why in &late {
         eprintln!("{why}");
     }
-    let is_broken = verdict.is_broken()
-        || ended.audit.error() != 0
-        || ended.unserved > 0
-        || !late.is_empty();
+    let is_broken =
+        verdict.is_broken() || ended.audit.error() != 0 || ended.unserved > 0 || !late.is_empty();
     match (is_broken, few.is_empty()) {
         (true, _) => 1,
         (false, false) => 2,

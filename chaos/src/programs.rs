@@ -54,7 +54,11 @@ impl Programs {
             let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
             copy(found.with_context(|| format!("cargo named no program {name}"))?, folder)
         };
-        Ok(Self { hub: program("guildhall-hub")?, demo: program("demo")?, cli: program("guildhall")? })
+        Ok(Self {
+            hub: program("guildhall-hub")?,
+            demo: program("demo")?,
+            cli: program("guildhall")?,
+        })
     }
 }
 
