@@ -15,6 +15,7 @@ fn main() -> guildhall_build::Result {
         "proto/guild.proto",
         "proto/profile.proto",
         "proto/ledger.proto",
+        "proto/bank.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

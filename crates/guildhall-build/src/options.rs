@@ -66,6 +66,8 @@ pub(crate) struct RpcOptions {
 pub(crate) struct EntityOptions {
     #[prost(string, tag = "1")]
     pub(crate) table: String,
+    #[prost(bool, tag = "2")]
+    pub(crate) wakes: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -40,6 +40,8 @@ pub(crate) struct Method {
 pub(crate) struct Entity {
     pub(crate) desc: MessageDescriptor,
     pub(crate) table: String,
+    /// Its table has the hidden column `guildhall_wake`.
+    pub(crate) wakes: bool,
     /// By ascending number.
     pub(crate) fields: Vec<Field>,
 }
@@ -106,8 +108,8 @@ impl Program {
             let fields = fields.iter().filter(|field| !field.options.key).cloned().collect();
             self.viewed.push(Viewed { desc: desc.clone(), fields, key });
         }
-        if let Some(EntityOptions { table }) = options {
-            self.entities.push(Entity { desc: desc.clone(), table, fields });
+        if let Some(EntityOptions { table, wakes }) = options {
+            self.entities.push(Entity { desc: desc.clone(), table, wakes, fields });
         }
         self.messages.push(desc.clone());
         for child in desc.child_enums() {

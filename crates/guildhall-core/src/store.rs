@@ -16,7 +16,7 @@ pub use query::{Compare, Condition, Cursor, Order, PAGE_LOOKS_MAX, PAGE_ROWS_MAX
 pub use row::{Batch, Committed, Guard, Holder, LeaseId, Op, Row, RowId, Token, Write};
 pub use schema::Migrate;
 pub use span::Span;
-pub use table::{Column, Kind, Table, Value};
+pub use table::{Column, Kind, Table, Value, WAKE};
 
 /// Where entities are kept.
 ///

@@ -1,6 +1,5 @@
 //! What clients may call and hear: learnt from the apps of the mesh, so that a new RPC needs no new gate.
 
-mod intern;
 mod learn;
 
 use std::collections::BTreeMap;

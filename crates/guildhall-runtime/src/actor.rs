@@ -12,6 +12,9 @@
 //! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
 //! | `saver` | groups the saves of many actors into few trips to the store |
 //! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
+//! | `later`, `outbox`, `reminders` | what an actor does later in any case, as its row has it |
+//! | `deliver`, `seen` | a message of an outbox on its way, and at its receiver |
+//! | `waker` | activates actors that have something to do |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
@@ -20,20 +23,28 @@ mod admin;
 mod cell;
 mod commands;
 mod config;
+mod deliver;
 mod held;
 mod key;
+mod later;
 mod leave;
 mod mail;
+mod outbox;
+mod outgoing;
 mod owned;
 mod reclaim;
 mod records;
+mod reminders;
 mod residents;
 mod room;
 mod runner;
 mod saver;
+mod schedule;
+mod seen;
 mod services;
 mod timer;
 mod timers;
+mod waker;
 mod work;
 
 use bytes::Bytes;
@@ -46,13 +57,18 @@ pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
+pub(crate) use later::DoesLater;
+pub use outbox::OutboxConfig;
+pub use outgoing::Message as OutboxMessage;
 pub(crate) use residents::{Home, keep_residents};
 pub(crate) use room::{ActorType, AnyRoom, Registered, World, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
+pub use schedule::Schedule;
 pub use services::{ActorServices, ActorSetup, And};
 pub use timer::Timer;
 pub(crate) use timers::Message;
+pub(crate) use waker::{SleepersOf, keep_awake};
 
 /// An entity with a mailbox: its calls run one at a time, awaits included, and calls of different keys in parallel.
 ///

@@ -6,7 +6,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyText, Status};
 use parking_lot::Mutex;
 
-use crate::actor::Message;
+use crate::actor::{DoesLater, Message};
 use crate::cx::Cx;
 
 /// Turns in a chain of calls that wait for each other.
@@ -28,6 +28,11 @@ pub(crate) trait Callee: Send + Sync {
     }
     /// Ends a timer.
     fn cancel_timer(&self, _number: u64) {}
+    /// What it does later in any case, if it is an actor whose table has a column for it.
+    fn later(&self) -> Result<&dyn DoesLater, Status> {
+        let why = format!("{} is no actor: it has no outbox and no reminders", self.id());
+        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+    }
 }
 
 /// The id of an actor.

@@ -8,7 +8,7 @@ use guildhall_core::Effect;
 use guildhall_core::status::reason;
 use prost::Message;
 
-pub use guildhall_core::store::{Column, Kind, Table, Value};
+pub use guildhall_core::store::{Column, Kind, Table, Value, WAKE};
 pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{

@@ -52,6 +52,12 @@ counters! {
     suspensions: Counter counter "guildhall_suspensions_total",
     /// Casts to actors that had moved, and could not be sent on.
     casts_lost: Counter counter "guildhall_actor_casts_lost_total",
+    /// Messages of outboxes that their receivers have refused.
+    outbox_refused: Counter counter "guildhall_outbox_refused_total",
+    /// Messages of outboxes that have to be sent again.
+    outbox_retries: Counter counter "guildhall_outbox_retries_total",
+    /// Actors that were woken because they had something to do.
+    woken: Counter counter "guildhall_actors_woken_total",
     /// Hooks and background tasks of the game that panicked.
     task_panics: Counter counter "guildhall_task_panics_total",
     /// Batches of rows that were saved.

@@ -9,7 +9,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::{AppId, Env, Status};
-use guildhall_wire::{Head, Session, Trace};
+use guildhall_wire::{Head, Sender, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
@@ -31,7 +31,8 @@ pub struct Cx {
     pub(crate) caller: Option<AppId>,
     /// What travels with the call beyond its time: trace, chain, session, metadata. Absent on a plain call.
     pub(crate) head: Option<Arc<Head>>,
-    /// The session's command number goes with the call that is the command, not with the calls that it makes.
+    /// The session's command number goes with the call that is the command, not with the calls that it makes; the name of a
+    /// message with the call that sends it.
     pub(crate) is_command: bool,
     /// Counts the calls that are made inside a command.
     pub(crate) nested: Option<Arc<Nested>>,
@@ -42,6 +43,8 @@ pub struct Cx {
     pub(crate) cancel: Option<Cancel>,
     /// The version of the resources when the call began; 0 outside of calls.
     pub(crate) resources: u64,
+    /// Of a reminder's turn.
+    pub(crate) firing: Option<u64>,
     /// Of the resources, when it has been asked for.
     pub(crate) snapshot: OnceLock<Arc<Snapshot>>,
 }
@@ -60,6 +63,7 @@ impl Cx {
             turn: None,
             cancel: None,
             resources: 0,
+            firing: None,
             snapshot: OnceLock::new(),
         }
     }
@@ -102,8 +106,20 @@ impl Cx {
     #[must_use]
     pub fn with_session(&self, session: Session) -> Self {
         let head = self.head.as_deref().cloned().unwrap_or_default();
-        let head = Head { session: Some(session), ..head };
+        let head = Head { session: Some(session), sender: None, ..head };
         Self { head: Some(Arc::new(head)), is_command: true, ..self.clone() }
+    }
+
+    /// The outbox that the call comes from.
+    #[inline]
+    pub(crate) fn sender(&self) -> Option<&Sender> {
+        self.head.as_ref()?.sender.as_ref()
+    }
+
+    /// Of a turn that a reminder has begun: the number of the firing, which grows by one with each time that the schedule names,
+    /// those included that were missed.
+    pub fn firing(&self) -> Option<u64> {
+        self.firing
     }
 
     /// What a caller up the tree has added with [`Cx::with_metadata`].
@@ -248,6 +264,9 @@ impl Cx {
             Some(turn) => head.chain.push(turn.id().to_owned()),
             None if waits => {}
             None => head.chain.clear(),
+        }
+        if !self.is_command {
+            head.sender = None;
         }
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
             command::enter(session, self.nested.as_deref().filter(|_| waits));

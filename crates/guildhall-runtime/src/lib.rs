@@ -24,6 +24,7 @@ mod counters;
 mod cx;
 mod health;
 mod ids;
+mod interned;
 mod lane;
 mod lazy;
 mod limits;
@@ -57,7 +58,7 @@ mod turn;
 mod worker;
 
 pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
-pub use actor::{Timer, Why};
+pub use actor::{OutboxConfig, OutboxMessage, Schedule, Timer, Why};
 pub use admin::AdminConfig;
 pub use app::{App, HookError, RunningApp, StartError};
 pub use apps::Apps;

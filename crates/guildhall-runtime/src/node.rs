@@ -60,7 +60,7 @@ fn service(desc: &'static ServiceDesc) -> ServiceInfo {
     }
 }
 
-fn method(desc: &MethodDesc) -> MethodInfo {
+pub(crate) fn method(desc: &MethodDesc) -> MethodInfo {
     use method_info as info;
     let model = match desc.model {
         Model::Concurrent => info::Model::Concurrent,

@@ -8,6 +8,7 @@ use prost::{DecodeError, Message};
 pub use crate::actor::find_key;
 pub use crate::codegen::Target;
 use crate::cx::Cx;
+pub use crate::interned::Interned;
 pub use crate::node::describe;
 
 /// An encoded message, and fields to append to it: by protobuf's last-value rule they win over what the body says.

@@ -33,6 +33,6 @@ pub use handshake::{Established, Handshake, HandshakeError};
 pub use method::method_id;
 pub use packet::{Body, Method, Packet, PacketError};
 pub use proto::{
-    CallHead, ClientHello, Detail, ErrorBody, Head, Hello, Kick, NodeRecord, Reset, Session,
-    StatusBody, Trace, Welcome, node_record,
+    CallHead, ClientHello, Detail, ErrorBody, Head, Hello, Kick, NodeRecord, Reset, Sender,
+    Session, StatusBody, Trace, Welcome, node_record,
 };

@@ -144,6 +144,22 @@ pub struct Head {
     /// Version of the resources that the caller sees; within one app only.
     #[prost(uint64, tag = "9")]
     pub resources: u64,
+    /// The actor from whose outbox the call comes.
+    #[prost(message, optional, tag = "10")]
+    pub sender: ::core::option::Option<Sender>,
+}
+/// Names a message of an outbox, so that it takes effect once.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sender {
+    /// `NAME/key` of the actor.
+    #[prost(string, tag = "1")]
+    pub actor: ::prost::alloc::string::String,
+    /// Number of the message among all of the actor.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    /// Lowest number that may still be sent to this receiver: what came of earlier ones need not be known any more.
+    #[prost(uint64, tag = "3")]
+    pub low: u64,
 }
 /// Position in a distributed trace, in W3C's terms.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -28,6 +28,7 @@ pub use guildhall_runtime::{
     RouteConfig, RouteRuleConfig, Trip,
 };
 pub use guildhall_runtime::{Held, Lease, Lost};
+pub use guildhall_runtime::{OutboxConfig, OutboxMessage, Schedule};
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

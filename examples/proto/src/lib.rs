@@ -64,3 +64,8 @@ pub mod profile {
 pub mod ledger {
     guildhall::include_proto!("ledger");
 }
+
+/// Accounts that send each other money, and get interest in their time.
+pub mod bank {
+    guildhall::include_proto!("bank");
+}

@@ -42,6 +42,15 @@ pub(super) fn entity(entity: &Entity, report: &mut Report<'_>) {
             format!("entity `{name}` has {columns} fields beside its key, the limit is {COLUMNS_MAX}; put some into a message"),
         );
     }
+    let wake = |field: &&Field| field.desc.name() == "guildhall_wake";
+    if let Some(field) = entity.fields.iter().filter(|_| entity.wakes).find(wake) {
+        report.at(
+            &field.desc,
+            format!(
+                "`{name}.guildhall_wake` is the column that wakes: true adds; rename the field"
+            ),
+        );
+    }
     for field in entity.columns() {
         column(entity, field, report);
     }

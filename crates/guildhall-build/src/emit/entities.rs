@@ -86,6 +86,9 @@ fn table(entity: &Entity) -> String {
     for field in entity.columns() {
         let _ = write!(columns, "{},", column(field));
     }
+    if entity.wakes {
+        columns += "::guildhall::codegen::WAKE,";
+    }
     format!(
         "/// Table of [`{name}Entity`].
         pub static {table}_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::Table {{

@@ -45,6 +45,16 @@ pub struct Column {
     pub index: bool,
 }
 
+/// The column that is added to tables whose actors may have something to do later: when somebody has to wake them, in ms since
+/// the Unix epoch. 0 is never. No field of a proto can have its number.
+pub const WAKE: Column = Column {
+    number: 1 << 29,
+    name: "guildhall_wake",
+    kind: Kind::Uint,
+    unique: false,
+    index: true,
+};
+
 impl Column {
     /// Whether queries may ask for it: unique columns have an index too.
     pub fn is_indexed(&self) -> bool {

@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use guildhall_core::discovery::NodeRecord;
 use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{NodeClient, ServiceInfo};
+use guildhall_runtime::raw::Interned;
 use guildhall_wire::method_id;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
-use super::intern::Interned;
 use super::{Known, Learnt, Methods, PushMethod};
 
 /// How long an app may take to tell.
@@ -29,7 +29,7 @@ struct Told {
 /// Keeps the table up to date until the app ends.
 pub(crate) async fn learn(cx: Cx, methods: Arc<Methods>, methods_max: usize) {
     let mut changes = cx.mesh_changes();
-    let mut interned = Interned::new(methods_max);
+    let mut interned = Interned::new(methods_max, "gate.methods_max");
     let mut told: BTreeMap<Bytes, Told> = BTreeMap::new();
     let mut published = None;
     loop {

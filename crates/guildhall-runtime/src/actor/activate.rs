@@ -17,6 +17,7 @@ use super::Actor;
 use super::cell::{Active, Cell};
 use super::commands::Commands;
 use super::held::{Answer, Commits};
+use super::later::Later;
 use super::services::ActorServices;
 use super::work::no_such;
 use crate::chain::Callee as _;
@@ -93,6 +94,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     if let Some(answer) = before(&mut commands) {
         return Err(answer);
     }
+    let later = later(cell, rows.first());
+    let later = later.map_err(|why| Err(unreadable(cell.id(), &why)))?;
+    cell.begin_later(later);
     let state = A::State::load(&cell.key, rows);
     let state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
     if !create && !state.exists() {
@@ -116,6 +120,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     cell.used(true);
     let commits = Commits::new();
     cell.hold(commits.held());
+    cell.send_out();
     Ok(Box::new(Active {
         actor,
         token,
@@ -125,6 +130,25 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         moved: None,
         claiming: None,
     }))
+}
+
+/// What the row says that the actor has to do.
+fn later<A: Actor, S: ActorServices<A>>(
+    cell: &Cell<A, S>,
+    first: Option<&Row>,
+) -> Result<Option<Later>, String> {
+    let Some(row) = first else { return Ok(None) };
+    let records = Records::decode(row.records.clone()).map_err(|error| error.to_string())?;
+    if cell.room.wakes {
+        return Later::load(&cell.app, records, row.exists, |id| cell.room.method(id)).map(Some);
+    }
+    let has = records.outbox.is_some_and(|outbox| !outbox.messages.is_empty());
+    match has || !records.reminders.is_empty() {
+        true => {
+            Err("it has messages to send, or reminders; its entity must say `wakes: true`".into())
+        }
+        false => Ok(None),
+    }
 }
 
 /// What the owner before has given of the commands that it ran: records that are in no row.

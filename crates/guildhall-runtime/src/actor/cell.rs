@@ -16,13 +16,17 @@ use guildhall_wire::Trace;
 use parking_lot::Mutex;
 
 use super::commands::Commands;
+use super::deliver::{Sends, deliver};
 use super::held::{Commits, Held};
 use super::key::with_key;
+use super::later::{DoesLater, Later, wall_ms};
 use super::leave::Ticket;
 use super::mail::{Job, Letter, Mail, SaveResult};
+use super::outbox::{Answered, Outgoing, OwnCall, Stage};
 use super::room::{Room, TurnBox};
 use super::runner::{Runnable, Runner};
 use super::saver::Saved;
+use super::schedule::Schedule;
 use super::services::ActorServices;
 use super::timers::Message;
 use super::{Actor, Why};
@@ -173,6 +177,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         mail.save_due |= mail.save_at.take().is_some();
         drop(mail);
         self.schedule();
+        self.send_out();
     }
 
     /// Its slot goes to another app: calls that wait are sent there, the turn that runs ends, and the actor is saved (rule 18).
@@ -211,6 +216,36 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.over_limit.store(false, Ordering::Relaxed);
     }
 
+    /// An activation begins, which does later what its row says.
+    pub(super) fn begin_later(&self, later: Option<Later>) {
+        self.mail.lock().later = later.map(Box::new);
+    }
+
+    /// Does something with what the actor does later; `None` where it never does, as its table has no column for it.
+    pub(super) fn with_later<T>(&self, with: impl FnOnce(&mut Later) -> T) -> Option<T> {
+        if !self.room.wakes {
+            return None;
+        }
+        self.mail.lock().later.as_deref_mut().map(with)
+    }
+
+    /// Sends what is due of the outbox.
+    pub(super) fn send_out(self: &Arc<Self>) {
+        let now = self.app.env.now();
+        let mut mail = self.mail.lock();
+        if mail.stopped || !mail.active {
+            return;
+        }
+        let Some(later) = &mut mail.later else { return };
+        let due = later.outbox.take_due(now);
+        drop(mail);
+        for sending in due {
+            let me = Arc::clone(self) as Arc<dyn Sends>;
+            let sent = deliver(Arc::clone(&self.app), me, sending);
+            self.app.env.spawn_on(self.app.workers.get(self.worker), "outbox", sent);
+        }
+    }
+
     /// It has become active, or not active, or it stays though it was about to leave.
     pub(super) fn used(&self, active: bool) {
         let now = self.app.env.now();
@@ -222,6 +257,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             (mail.save_at, mail.tick_at) = (None, None);
             (mail.save_due, mail.tick_due) = (false, false);
             mail.timers.clear();
+            mail.later = None;
             // The app that drains waits for those too that are activated once more.
             mail.close = mail.close.filter(|why| *why == Why::Drain);
         }
@@ -304,7 +340,10 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let idle = if stays && mail.idles() && !self.resident { idle() } else { None };
         let timer = if stays { mail.timers.earliest() } else { None };
         let limit = mail.suspended.map(|since| since + limit);
-        let due = [mail.save_at, mail.tick_at, timer, limit, idle].into_iter().flatten().min();
+        let later = mail.later.as_ref().filter(|_| stays && mail.active && !mail.stopped);
+        let later = later.and_then(|later| later.next_at(&self.app.env));
+        let due =
+            [mail.save_at, mail.tick_at, timer, later, limit, idle].into_iter().flatten().min();
         let Some(due) = due.filter(|due| mail.armed.is_none_or(|armed| *due < armed)) else {
             return;
         };
@@ -405,10 +444,16 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
             mail.letters.push_back(Letter::Timer(timer));
             work = true;
         }
+        let close = mail.close.is_some();
+        if let Some(later) = mail.later.as_deref_mut().filter(|_| !close) {
+            later.due = true;
+            work |= later.reminders.next_ms().is_some();
+        }
         drop(mail);
         if work {
             self.schedule();
         }
+        self.send_out();
         self.arm();
     }
 }
@@ -456,8 +501,102 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
         Ok(number)
     }
 
+    fn later(&self) -> Result<&dyn DoesLater, Status> {
+        if self.room.wakes {
+            return Ok(self);
+        }
+        let why = format!(
+            "{}: the outbox and reminders need `wakes: true` in the option (guildhall.entity) of the actor's first entity",
+            self.id
+        );
+        Err(Status::not_run(Code::FailedPrecondition, reason::STORE, why))
+    }
+
     fn cancel_timer(&self, number: u64) {
         self.mail.lock().timers.cancel(number);
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
+    fn overloaded(&self, max: usize, knob: &str) -> Status {
+        self.app.counters.overloaded.add(1);
+        let why = format!("{} has {max} already (actor.{}.{knob})", self.id, A::NAME);
+        Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why)
+    }
+
+    /// A call of its own: the actor's own key, and a method that it serves.
+    fn own(&self, call: OwnCall) -> Result<OwnCall, Status> {
+        self.room.service(call.method)?;
+        let body = match call.method.key {
+            Some(field) => with_key(&call.body, field, &self.key),
+            None => call.body,
+        };
+        Ok(OwnCall { body, ..call })
+    }
+
+    fn later_of<T>(&self, with: impl FnOnce(&mut Later) -> Result<T, Status>) -> Result<T, Status> {
+        let done = self.with_later(with).unwrap_or_else(|| {
+            let why = format!("{}: its activation is over", self.id);
+            Err(Status::not_run(Code::FailedPrecondition, reason::LOST, why))
+        });
+        self.save_later();
+        done
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> DoesLater for Cell<A, S> {
+    fn send(&self, message: Outgoing) -> Result<u64, Status> {
+        let max = self.room.config.outbox_max;
+        let now = self.app.env.now();
+        self.later_of(|later| match later.outbox.letters.len() >= max {
+            true => Err(self.overloaded(max, "outbox_max")),
+            false => Ok(later.outbox.add(message, now)),
+        })
+    }
+
+    fn otherwise(&self, number: u64, call: OwnCall) -> Result<(), Status> {
+        let call = self.own(call)?;
+        self.later_of(|later| match later.outbox.letters.get_mut(&number) {
+            Some(letter) if letter.stage == Stage::New => {
+                letter.otherwise = Some(call);
+                Ok(())
+            }
+            _ => {
+                let why = format!("message {number} of {}: its turn is over", self.id);
+                Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+            }
+        })
+    }
+
+    fn remind(&self, name: &str, schedule: Schedule, call: OwnCall) -> Result<(), Status> {
+        let call = self.own(call)?;
+        let max = self.room.config.reminders_max;
+        let now_ms = wall_ms(&self.app.env);
+        self.later_of(|later| {
+            let reminders = &mut later.reminders;
+            if reminders.by_name.len() >= max && !reminders.by_name.contains_key(name) {
+                return Err(self.overloaded(max, "reminders_max"));
+            }
+            reminders.set(name.to_owned(), schedule, call, now_ms);
+            Ok(())
+        })
+    }
+
+    fn forget_reminder(&self, name: &str) {
+        self.with_later(|later| later.reminders.forget(name));
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Sends for Cell<A, S> {
+    fn answered(self: Arc<Self>, number: u64, answer: Answered) -> bool {
+        let now = self.app.env.now();
+        let refused =
+            self.with_later(|later| later.outbox.answered(number, answer, now, &self.app.outbox));
+        self.save_later();
+        // It may be its turn, or its save; and the next message may go.
+        self.schedule();
+        self.send_out();
+        refused == Some(true)
     }
 }
 

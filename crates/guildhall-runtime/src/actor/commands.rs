@@ -12,6 +12,8 @@ use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 
 use super::config::ActorConfig;
 use super::held::Answer;
+use super::later::wall_ms;
+use super::seen::Seen;
 use crate::command::{command_path, may_have_run, unknown};
 use crate::cx::Cx;
 
@@ -23,6 +25,10 @@ pub(super) struct Commands {
     pub(super) sessions: usize,
     /// There is a record for the row that the row does not have.
     pub(super) unsaved: bool,
+    /// Among them one that is to be there even if nothing else has changed.
+    pub(super) must_save: bool,
+    /// Messages of other actors.
+    pub(super) seen: Seen,
 }
 
 /// A session and its records.
@@ -104,6 +110,9 @@ impl Commands {
         cx: &Cx,
         method: &'static MethodDesc,
     ) -> Option<Answer> {
+        if let Some(sender) = cx.sender() {
+            return self.seen.before(sender, config, wall_ms(env));
+        }
         let command = Command::of(cx, method)?;
         let now = env.now();
         self.repeat(&command, now).or_else(|| self.refusal(&command, config, now))
@@ -165,6 +174,14 @@ impl Commands {
         method: &'static MethodDesc,
         answer: &Answer,
     ) {
+        if let Some(sender) = cx.sender() {
+            let recorded = self.seen.record(sender, answer, wall_ms(env));
+            self.unsaved |= recorded;
+            // The sender acts on a refusal: an attempt that comes late must find it. One that was taken and has changed nothing may be
+            // taken again.
+            self.must_save |= recorded && answer.is_err();
+            return;
+        }
         let Some(command) = Command::of(cx, method).filter(Command::is_recorded) else { return };
         let (now, durable) = (env.now(), method.durable);
         let session = command.session;
@@ -178,11 +195,15 @@ impl Commands {
 
     /// Records that were on their way are not in the row.
     pub(super) fn not_saved(&mut self) {
-        self.unsaved = self.sessions > 0;
+        self.unsaved = self.sessions > 0 || !self.seen.is_empty();
+        self.must_save = !self.seen.is_empty();
     }
 
     /// Whether anything is known of the session that the call is from.
     pub(super) fn know(&mut self, cx: &Cx) -> bool {
+        if let Some(sender) = cx.sender() {
+            return self.seen.knows(sender);
+        }
         cx.session().is_some_and(|session| self.find(session).is_some())
     }
 

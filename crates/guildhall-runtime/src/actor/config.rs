@@ -42,6 +42,19 @@ pub struct ActorConfig {
     /// How long records of a session are kept after another login of its player, and records of calls inside commands, in ms. At
     /// least as long as a client may come back after a lost connection, and the longest deadline.
     pub records_ms: u64,
+    /// Messages in the outbox of one actor; one more is `OVERLOADED`. Also of one sender those that an actor remembers.
+    pub outbox_max: usize,
+    /// Senders of outboxes whose messages an actor remembers; one more is `OVERLOADED`, and tries again.
+    pub senders_max: usize,
+    /// How long the messages of a silent sender are remembered, in ms. Long: a sender whose app was away sends again what it sent
+    /// before, and this is how long it may have been away.
+    pub seen_ms: u64,
+    /// Reminders of one actor; one more is `OVERLOADED`.
+    pub reminders_max: usize,
+    /// How often it is looked for actors that have to be woken, in ms.
+    pub wake_ms: u64,
+    /// Rows of one page of that look.
+    pub wake_page: usize,
 }
 
 impl Default for ActorConfig {
@@ -61,6 +74,12 @@ impl Default for ActorConfig {
             records_max: 64,
             sessions_max: 1024,
             records_ms: 120_000,
+            outbox_max: 256,
+            senders_max: 1024,
+            seen_ms: 7 * 24 * 3_600_000,
+            reminders_max: 64,
+            wake_ms: 1_000,
+            wake_page: 128,
         }
     }
 }
@@ -86,6 +105,8 @@ impl ActorConfig {
             Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
             Self { records_max: 0, .. } => wrong("records_max", 0, "at least 1"),
             Self { sessions_max: 0, .. } => wrong("sessions_max", 0, "at least 1"),
+            Self { wake_ms: 0, .. } => wrong("wake_ms", 0, "at least 1"),
+            Self { wake_page: 0, .. } => wrong("wake_page", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
             Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
             Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),

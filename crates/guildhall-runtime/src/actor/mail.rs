@@ -9,6 +9,7 @@ use guildhall_core::store::StoreError;
 
 use super::Why;
 use super::held::Held;
+use super::later::{Later, LaterTurn, wall_ms};
 use super::leave::Ticket;
 use super::timers::{Message, Timers};
 use crate::turn::Call;
@@ -17,6 +18,7 @@ use crate::turn::Call;
 pub(super) enum Job {
     Call(Call),
     Timer(usize, Message),
+    Later(LaterTurn),
     Saved(u64, SaveResult),
     Save,
     Tick,
@@ -52,6 +54,8 @@ pub(super) enum Letter {
 pub(super) struct Mail {
     pub(super) letters: VecDeque<Letter>,
     pub(super) timers: Timers,
+    /// Of an active actor whose table has a column for it.
+    pub(super) later: Option<Box<Later>>,
     /// The replies that the present activation, or the last one, holds.
     pub(super) held: Option<Arc<Held>>,
     pub(super) saved: Option<(u64, SaveResult)>,
@@ -85,7 +89,8 @@ impl Mail {
     pub(super) fn has_work(&self) -> bool {
         let ends = self.leave.is_some() || self.gone || self.saved.is_some();
         let due = self.save_due || self.tick_due || self.enter || self.close.is_some();
-        ends || (!self.stopped && (due || !self.letters.is_empty()))
+        let later = || self.active && self.later.as_ref().is_some_and(|later| later.has_turn());
+        ends || (!self.stopped && (due || !self.letters.is_empty() || later()))
     }
 
     /// Whether it does nothing, and nothing but its idle time is to come.
@@ -95,6 +100,7 @@ impl Mail {
             && self.suspended.is_none()
             && self.letters.is_empty()
             && self.timers.len() == 0
+            && self.later.as_ref().is_none_or(|later| later.outbox.waiting() == 0)
     }
 
     /// Puts a job back that cannot be done now.
@@ -106,7 +112,7 @@ impl Mail {
             Job::Close(why) => self.close = Some(why),
             Job::Leave(ticket) => self.leave = Some(ticket),
             // They come again, or are over.
-            Job::Timer(..) | Job::Tick | Job::Saved(..) | Job::Gone => {}
+            Job::Timer(..) | Job::Later(_) | Job::Tick | Job::Saved(..) | Job::Gone => {}
         }
     }
 
@@ -131,6 +137,14 @@ impl Mail {
         if std::mem::take(&mut self.tick_due) {
             self.method = "tick";
             return Some(Job::Tick);
+        }
+        if self.active
+            && let Some(later) = &mut self.later
+            && let Some(turn) = later.turn(wall_ms(env))
+        {
+            self.method = turn.call().method.path;
+            self.called = true;
+            return Some(Job::Later(turn));
         }
         while let Some(letter) = self.letters.pop_front() {
             let job = match letter {

@@ -1,16 +1,16 @@
 //! Records as they are in rows, and as they move.
 
 use bytes::Bytes;
-use guildhall_core::Code;
-use guildhall_core::Status;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, Env, Status};
 use guildhall_wire::frame::error_aux;
 use prost::{DecodeError, Message};
 
 use super::commands::{Commands, Record, Session};
 use super::config::ActorConfig;
 use super::held::Answer;
+use super::later::wall_ms;
 use crate::proto::{CommandRecord, Records, SessionRecords};
 use crate::reply::{status_body, status_from_frame};
 
@@ -25,13 +25,14 @@ impl Commands {
     ) -> Result<Self, DecodeError> {
         let mut commands = Self::default();
         for bytes in rows.into_iter().filter(|bytes| !bytes.is_empty()) {
-            commands.take_in(Records::decode(&**bytes)?, now);
+            commands.take_in(Records::decode(bytes.clone())?, now);
         }
         Ok(commands)
     }
 
     /// Adds what was kept elsewhere: in a row, or in the memory of the owner before.
     pub(super) fn take_in(&mut self, records: Records, now: Instant) {
+        self.seen.take_in(records.seen);
         for of_session in records.commands {
             let SessionRecords { player, session, generation, answered, records } = of_session;
             let session = self.enter(&player, &session, generation, now);
@@ -40,7 +41,8 @@ impl Commands {
                 session.durable |= durable;
                 // Where rows are many, one may have what another has forgotten.
                 if path.first().is_some_and(|number| *number >= session.answered) {
-                    let record = Record { method, answer: answer(error, body), durable, at: now };
+                    let record =
+                        Record { method, answer: answer_of(error, body), durable, at: now };
                     session.records.insert(path.into(), record);
                 }
             }
@@ -52,15 +54,12 @@ impl Commands {
         self.records(|_| true, |_| true)
     }
 
-    /// Those that belong into the row, if there are any that it does not have. Old ones are left out.
-    pub(super) fn take_unsaved(&mut self, config: &ActorConfig, now: Instant) -> Option<Bytes> {
-        if !std::mem::take(&mut self.unsaved) {
-            return None;
-        }
-        self.forget_old(config, now);
-        Some(
-            self.records(|session| session.durable, |record| record.durable).encode_to_vec().into(),
-        )
+    /// Those that belong into the row. Old ones are left out.
+    pub(super) fn take_for_row(&mut self, config: &ActorConfig, env: &Env) -> Records {
+        (self.unsaved, self.must_save) = (false, false);
+        self.forget_old(config, env.now());
+        self.seen.forget_silent(config, wall_ms(env));
+        self.records(|session| session.durable, |record| record.durable)
     }
 
     fn records(&self, of: fn(&Session) -> bool, which: fn(&Record) -> bool) -> Records {
@@ -76,18 +75,13 @@ impl Commands {
         };
         let all = self.players.iter();
         let all = all.flat_map(|(player, sessions)| sessions.iter().map(move |s| (&**player, s)));
-        Records { commands: all.filter(|(_, session)| of(session)).map(of_session).collect() }
+        let commands = all.filter(|(_, session)| of(session)).map(of_session).collect();
+        Records { commands, seen: self.seen.records(), ..Records::default() }
     }
 }
 
 fn encoded(path: &[u64], record: &Record) -> CommandRecord {
-    let (error, body) = match &record.answer {
-        Ok(body) => (0, body.clone()),
-        Err(status) => (
-            error_aux(status.code() as u8, status.effect() as u8).into(),
-            status_body(status).encode_to_vec().into(),
-        ),
-    };
+    let (error, body) = error_of(&record.answer);
     CommandRecord {
         path: path.to_vec(),
         method: record.method,
@@ -97,7 +91,18 @@ fn encoded(path: &[u64], record: &Record) -> CommandRecord {
     }
 }
 
-fn answer(error: u32, body: Bytes) -> Answer {
+/// The fields `error` and `body` of a record, for [`answer_of`].
+pub(super) fn error_of(answer: &Answer) -> (u32, Bytes) {
+    match answer {
+        Ok(body) => (0, body.clone()),
+        Err(status) => (
+            error_aux(status.code() as u8, status.effect() as u8).into(),
+            status_body(status).encode_to_vec().into(),
+        ),
+    }
+}
+
+pub(super) fn answer_of(error: u32, body: Bytes) -> Answer {
     match u16::try_from(error) {
         Ok(0) => Ok(body),
         Ok(aux) => Err(status_from_frame(aux, &body)),
@@ -110,7 +115,7 @@ fn answer(error: u32, body: Bytes) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use guildhall_core::{Effect, Env};
+    use guildhall_core::Effect;
 
     use super::*;
 
@@ -132,13 +137,13 @@ mod tests {
                 record(&[3], Ok(Bytes::new()), false),
             ],
         };
-        let records = Records { commands: vec![session] };
+        let records = Records { commands: vec![session], ..Records::default() };
         let mut commands = Commands::default();
         commands.take_in(Records::decode(&*records.encode_to_vec()).unwrap(), now);
         assert_eq!(commands.all(), records);
-        assert!(commands.take_unsaved(&ActorConfig::default(), now).is_none(), "the row has them");
-        commands.not_saved();
-        let row = commands.take_unsaved(&ActorConfig::default(), now).unwrap();
+        assert!(!commands.unsaved, "the row has them");
+        let row = commands.take_for_row(&ActorConfig::default(), &Env::real());
+        let row = Bytes::from(row.encode_to_vec());
         let row = Commands::load([&row], now).unwrap().all();
         assert_eq!(row.commands[0].records, records.commands[0].records[..2]);
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guildhall_core::config::Config;
 use guildhall_core::status::reason;
-use guildhall_core::store::Table;
+use guildhall_core::store::{Table, WAKE};
 use guildhall_core::{
     BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status, slot_of,
 };
@@ -23,6 +23,7 @@ use super::key::find_key;
 use super::owned::Unused;
 use super::residents::Home;
 use super::services::ActorServices;
+use super::waker::Sleepers;
 use super::{Actor, Why, work};
 use crate::app::{AppInner, StartError};
 use crate::chain::{self, actor_id};
@@ -62,6 +63,8 @@ pub(crate) struct Registered {
     pub(crate) owned: Arc<dyn Owned>,
     /// Where it has residents.
     pub(crate) home: Option<Arc<dyn Home>>,
+    /// Where actors may have to be woken, and by which table.
+    pub(crate) sleepers: Option<(&'static Table, Arc<dyn Sleepers>)>,
     pub(crate) tables: Vec<&'static Table>,
 }
 
@@ -80,6 +83,10 @@ pub(super) struct Room<A: Actor, S> {
     /// Calls that wait for a slot.
     pub(super) early: Arc<Early>,
     pub(super) unused: Unused,
+    /// Its actors have something in a store.
+    pub(super) has_rows: bool,
+    /// The first row has the column that says when to wake its actor.
+    pub(super) wakes: bool,
     /// In the order in which [`ActorServices::dispatch`] knows them.
     services: Vec<&'static ServiceDesc>,
     /// By slot, then by key.
@@ -118,10 +125,14 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let count = LiveCount::default();
     in_memory.adopt(&[A::NAME], count.live());
     let slots = knobs.slots(world.slots);
+    let first = A::State::tables().first().copied();
+    let wakes = first.filter(|table| table.column(WAKE.number).is_some());
     let room = Arc::new(Room::<A, S> {
         slots: SlotTable::new(A::NAME, slots, knobs.pinned, SlotMeters::new(world.metrics, A::NAME)?),
         early: Arc::default(),
         unused: Unused::default(),
+        has_rows: first.is_some(),
+        wakes: wakes.is_some(),
         config: knobs,
         services: descs.clone(),
         shards: (0..slots).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
@@ -139,6 +150,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
         owned: Arc::clone(&room) as _,
+        sleepers: wakes.map(|table| (table, Arc::clone(&room) as _)),
         home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         room,
         tables: A::State::tables(),
@@ -317,6 +329,12 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         })
     }
 
+    /// One of its methods.
+    pub(super) fn method(&self, id: u32) -> Option<&'static MethodDesc> {
+        let methods = self.services.iter().flat_map(|service| service.methods);
+        methods.into_iter().find(|method| method.id == id)
+    }
+
     pub(super) fn next_activation(&self) -> u64 {
         self.activations.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -391,6 +409,25 @@ impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
                 tracing::error!(actor = A::NAME, key, max, "no room for a resident: actors_max");
             }
         }
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Sleepers for Room<A, S> {
+    fn config(&self) -> &ActorConfig {
+        &self.config
+    }
+
+    fn wake(self: Arc<Self>, app: &Arc<AppInner>, key: &str) -> bool {
+        if self.closed.load(Ordering::Acquire) || !self.is_here(key) {
+            return false;
+        }
+        let mut shard = self.shards[self.slot_of(key) as usize].lock();
+        let sleeps = !shard.contains_key(key);
+        // One for which there is no room now is found again.
+        if sleeps && let Some(cell) = self.cell(&mut shard, key, app) {
+            cell.enter();
+        }
+        sleeps
     }
 }
 

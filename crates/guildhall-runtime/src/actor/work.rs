@@ -8,16 +8,19 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind};
+use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
 use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
 use super::activate::activate;
 use super::cell::{Active, Cell};
+use super::commands::Commands;
 use super::held::Answer;
+use super::later::{Later, LaterTurn, wall_ms};
 use super::leave::Ticket;
 use super::mail::{Job, SaveResult};
+use super::outbox::OwnCall;
 use super::reclaim::{Reclaimed, reclaim};
 use super::saver::Save;
 use super::services::ActorServices;
@@ -59,6 +62,10 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
             Job::Call(call) => run(&cell, active, call).await,
             Job::Timer(service, message) => match active {
                 Some(active) => on_timer(&cell, active, service, message).await,
+                None => None,
+            },
+            Job::Later(turn) => match active {
+                Some(active) => on_later(&cell, active, turn).await,
                 None => None,
             },
             Job::Saved(activation, result) => match active {
@@ -238,6 +245,38 @@ async fn on_timer<A: Actor, S: ActorServices<A>>(
     keep(cell, active)
 }
 
+/// Runs a turn that the actor's row asks for.
+async fn on_later<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    turn: LaterTurn,
+) -> Option<Box<Active<A>>> {
+    let OwnCall { method, body } = turn.call().clone();
+    let service = cell.room.service(method);
+    if let (Ok(service), true) = (service, method.create || active.actor.state().exists()) {
+        cell.app.counters.turns.add(1);
+        let cx = Cx { firing: turn.firing(), ..turn_cx(cell) };
+        let ran = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+        match guarded(cell, &cx, ran).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(status)) => {
+                let (actor, method) = (cell.id(), method.path);
+                tracing::warn!(actor, method, %status, "a turn of the actor's own failed");
+            }
+            Err(ended) => {
+                drop_activation(cell, active, ended, method.path);
+                return None;
+            }
+        }
+    }
+    // Rule 27: what it has changed, and that it is done, are one write.
+    cell.with_later(|later| later.ran(&turn));
+    if method.durable {
+        want_commit(cell, &mut active);
+    }
+    keep(cell, active)
+}
+
 async fn tick<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
@@ -251,10 +290,22 @@ async fn tick<A: Actor, S: ActorServices<A>>(
             return None;
         }
     }
-    if active.actor.state().is_dirty() {
+    if is_dirty(cell, &mut active) {
         cell.save_later();
     }
     Some(active)
+}
+
+/// Whether something is to be saved that is not being saved.
+fn is_dirty<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>, active: &mut Active<A>) -> bool {
+    let state = active.actor.state();
+    state.is_dirty() || (state.exists() && has_records(cell, active))
+}
+
+/// Whether there is something for the row beside the state.
+fn has_records<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>, active: &Active<A>) -> bool {
+    let later = || cell.with_later(|later| later.is_unsaved()) == Some(true);
+    cell.room.has_rows && (active.commands.must_save || later())
 }
 
 /// The end of a turn: what changed is saved in time, and an actor without entity leaves.
@@ -262,13 +313,24 @@ fn keep<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
-    let state = active.actor.state();
-    if state.is_dirty() {
+    if is_dirty(cell, &mut active) {
         cell.save_later();
-    } else if !state.exists() && state.saving() == 0 && !cell.resident {
-        cell.close(Why::Missing);
+    } else if !active.actor.state().exists() {
+        let dropped = cell.with_later(|later| later.outbox.drop_new()).unwrap_or_default();
+        if dropped > 0 {
+            tracing::error!(actor = cell.id(), dropped, "messages of an actor without entity");
+        }
+        close_missing(cell, &mut active);
     }
     Some(active)
+}
+
+/// An actor without entity leaves, when it has nothing left to send.
+fn close_missing<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
+    let sends = cell.with_later(|later| later.outbox.waiting() > 0) == Some(true);
+    if active.actor.state().saving() == 0 && !cell.resident && !sends {
+        cell.close(Why::Missing);
+    }
 }
 
 /// Saves, runs the last turn, saves again. An actor whose changes the store does not take stays in memory.
@@ -398,10 +460,9 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
 /// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
 fn want_commit<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
     begin_save(cell, active);
-    let state = active.actor.state();
     // Dirty with nothing in flight: the lease has run out, and the save waits for it.
-    let more = state.is_dirty();
-    if state.saving() > 0 || more {
+    let more = is_dirty(cell, active);
+    if active.actor.state().saving() > 0 || more {
         active.commits.want(more);
     }
 }
@@ -426,14 +487,40 @@ fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mu
     };
     // Rule 30: state, reply and id are one write, of the first row. A command that has changed nothing asks for none: should its
     // record be lost with the process, it runs again as if for the first time, as nobody has seen it run.
-    let with_records = active.commands.unsaved && state.is_dirty();
+    let must = has_records(cell, active);
+    let state = active.actor.state();
+    let with_records = must || (active.commands.unsaved && state.is_dirty());
     let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
+    let exists = state.exists();
     if let Some(first) = ops.first_mut() {
-        first.records = active.commands.take_unsaved(&cell.room.config, cell.app.env.now());
+        if must || active.commands.unsaved {
+            put_records(cell, &mut active.commands, exists, first);
+        }
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();
         cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
+    }
+}
+
+/// Rules 27 and 30: what the actor has to do, and what commands have come to, are in the same write as the state.
+fn put_records<A: Actor, S: ActorServices<A>>(
+    cell: &Cell<A, S>,
+    commands: &mut Commands,
+    exists: bool,
+    first: &mut Op,
+) {
+    let mut records = commands.take_for_row(&cell.room.config, &cell.app.env);
+    let now_ms = wall_ms(&cell.app.env);
+    let is_first =
+        A::State::tables().first().is_some_and(|table| table.name == first.row.table.name);
+    let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
+    let wake_ms = if is_first { cell.with_later(save) } else { None };
+    first.records = Some(records.encode_to_vec().into());
+    if let (Some(wake_ms), true, Write::Create(columns) | Write::Update(columns)) =
+        (wake_ms, cell.room.wakes, &mut first.write)
+    {
+        columns.push((WAKE.number, Value::Uint(wake_ms)));
     }
 }
 
@@ -444,11 +531,10 @@ async fn save_all<A: Actor, S: ActorServices<A>>(
 ) -> Option<bool> {
     loop {
         begin_save(cell, active);
-        let state = active.actor.state();
-        if state.saving() == 0 && !state.is_dirty() {
+        if active.actor.state().saving() == 0 && !is_dirty(cell, active) {
             return Some(true);
         }
-        if state.saving() > 0 {
+        if active.actor.state().saving() > 0 {
             let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
             let failed = result.is_err();
             if !apply_saved(cell, active, activation, result) {
@@ -479,10 +565,13 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
-            active.commits.committed(!state.is_dirty());
-            if !state.is_dirty() && !state.exists() && !cell.resident {
-                cell.close(Why::Missing);
+            cell.with_later(|later| later.saved(true));
+            let all = !is_dirty(cell, active);
+            active.commits.committed(all);
+            if all && !active.actor.state().exists() {
+                close_missing(cell, active);
             }
+            cell.send_out();
         }
         Err(error) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
             let id = cell.id();
@@ -500,9 +589,10 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
             state.not_saved();
             active.commits.failed();
             active.commands.not_saved();
+            cell.with_later(|later| later.saved(false));
         }
     }
-    if state.is_dirty() {
+    if is_dirty(cell, active) {
         match active.commits.next_is_wanted() {
             true => begin_save(cell, active),
             false => cell.save_later(),
@@ -516,7 +606,7 @@ pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
 ) {
-    if active.actor.state().is_dirty() {
+    if is_dirty(cell, active) {
         cell.app.counters.dropped.add(1);
         tracing::error!(
             actor = cell.id(),

@@ -9,11 +9,12 @@ use guildhall_core::discovery::{Discovery, NodeRecord};
 use guildhall_core::env::Listener;
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{Admin, AnyRoom, Home, Runner, Saver, keep_residents};
+use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
+use crate::actor::{keep_awake, keep_residents};
 use crate::backends::LazyBackends;
 use crate::call::RetryBudget;
 use crate::component::Component;
@@ -21,6 +22,7 @@ use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::Counters;
 use crate::cx::Cx;
 use crate::health::Health;
+use crate::interned::Interned;
 use crate::link::{Tls, listen};
 use crate::live_count::LiveCount;
 use crate::log::LogControl;
@@ -54,6 +56,9 @@ pub(crate) struct AppInner {
     pub(crate) streams: Streams,
     pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
+    pub(crate) outbox: OutboxConfig,
+    /// Methods that rows name.
+    pub(crate) interned: Mutex<Interned>,
     pub(crate) services: ServiceTable,
     pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
@@ -132,6 +137,7 @@ impl AppInner {
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
         homes: Vec<Arc<dyn Home>>,
+        sleepers: SleepersOf,
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
@@ -142,6 +148,9 @@ impl AppInner {
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        if !sleepers.is_empty() {
+            tasks.push(self.env.spawn("waker", keep_awake(Arc::clone(self), sleepers)));
+        }
         tasks
     }
 

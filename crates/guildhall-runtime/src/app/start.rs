@@ -9,16 +9,17 @@ use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
 use guildhall_core::store::{Holder, Store};
 use guildhall_core::{AppId, Env, Incarnation, Route};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{ActorConfig, ActorType, Registered, Saver, World};
+use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, World};
 use crate::admin;
 use crate::backends::{Backends, LazyBackends, Opener, check_reach};
 use crate::call::RetryBudget;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::health::Health;
+use crate::interned::Interned;
 use crate::lane::Lane;
 use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
@@ -69,6 +70,7 @@ impl App {
         let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
+        let outbox: OutboxConfig = config.section("outbox")?;
         let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
@@ -92,6 +94,7 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
+        let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -156,6 +159,8 @@ impl App {
             tls,
             calls,
             save,
+            interned: Mutex::new(Interned::new(outbox.methods_max, "outbox.methods_max")),
+            outbox,
             services,
             reloads,
         });
@@ -176,7 +181,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes));
+        tasks.extend(inner.join(listener, &discovery, ttl, homes, sleepers));
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);

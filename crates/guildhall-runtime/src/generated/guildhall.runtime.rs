@@ -471,10 +471,102 @@ pub struct DeliverAllReq {
 #[prost(prost_path = "::guildhall::prost")]
 pub struct Records {
     /// What the commands of sessions have come to.
-    ///
-    /// 2 is for the outbox, 3 for reminders, 4 for what was taken from the outboxes of others.
     #[prost(message, repeated, tag = "1")]
     pub commands: ::guildhall::prost::alloc::vec::Vec<SessionRecords>,
+    #[prost(message, optional, tag = "2")]
+    pub outbox: ::core::option::Option<Outbox>,
+    #[prost(message, repeated, tag = "3")]
+    pub reminders: ::guildhall::prost::alloc::vec::Vec<ReminderRecord>,
+    /// What was taken from the outboxes of others.
+    #[prost(message, repeated, tag = "4")]
+    pub seen: ::guildhall::prost::alloc::vec::Vec<SenderRecords>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What an actor has to send.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Outbox {
+    /// Number of the next message.
+    #[prost(uint64, tag = "1")]
+    pub next: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub messages: ::guildhall::prost::alloc::vec::Vec<OutboxMessage>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct OutboxMessage {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(message, optional, tag = "2")]
+    pub method: ::core::option::Option<MethodInfo>,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub body: ::guildhall::prost::bytes::Bytes,
+    /// Id of the sender's own method that runs if the receiver refuses; 0: none.
+    #[prost(uint32, tag = "4")]
+    pub otherwise: u32,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub otherwise_body: ::guildhall::prost::bytes::Bytes,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// A durable timer of an actor.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ReminderRecord {
+    #[prost(string, tag = "1")]
+    pub name: ::guildhall::prost::alloc::string::String,
+    /// Id of the actor's own method.
+    #[prost(uint32, tag = "2")]
+    pub method: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub body: ::guildhall::prost::bytes::Bytes,
+    /// When it fires next, in ms since the Unix epoch.
+    #[prost(uint64, tag = "4")]
+    pub next_ms: u64,
+    /// How many of its times have passed.
+    #[prost(uint64, tag = "5")]
+    pub fired: u64,
+    /// How it goes on: neither of them, and it fires once.
+    #[prost(uint64, tag = "6")]
+    pub every_ms: u64,
+    #[prost(string, tag = "7")]
+    pub cron: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub zone: ::guildhall::prost::alloc::string::String,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What was taken from the outbox of one actor.
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SenderRecords {
+    /// `NAME/key`.
+    #[prost(string, tag = "1")]
+    pub sender: ::guildhall::prost::alloc::string::String,
+    /// Earlier ones are done with.
+    #[prost(uint64, tag = "2")]
+    pub low: u64,
+    /// When it was last heard of, in ms since the Unix epoch.
+    #[prost(uint64, tag = "3")]
+    pub used_ms: u64,
+    #[prost(message, repeated, tag = "4")]
+    pub seen: ::guildhall::prost::alloc::vec::Vec<SeenRecord>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SeenRecord {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// As in CommandRecord; 0: taken.
+    #[prost(uint32, tag = "2")]
+    pub error: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub body: ::guildhall::prost::bytes::Bytes,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

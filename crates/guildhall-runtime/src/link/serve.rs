@@ -231,6 +231,7 @@ impl Serving {
             cancel: reply.cancel(),
             in_call: true,
             resources,
+            firing: None,
             snapshot: OnceLock::new(),
         };
         Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))

@@ -1,0 +1,63 @@
+//! Sends one message of an outbox, once; the outbox says when again.
+
+use std::sync::Arc;
+
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, KeyText, Status};
+use guildhall_wire::{Head, Sender};
+
+use super::outbox::{Answered, Sending};
+use crate::app::AppInner;
+use crate::call::call_encoded;
+use crate::chain::Callee;
+use crate::codegen::Target;
+use crate::cx::Cx;
+use crate::raw::{RawBody, find_key};
+
+/// Whose outbox it is.
+pub(super) trait Sends: Callee {
+    /// The receiver has answered; whether it has refused, for good.
+    fn answered(self: Arc<Self>, number: u64, answer: Answered) -> bool;
+}
+
+/// Sends a message and waits for the answer, for as long as `outbox.timeout_ms`.
+pub(super) async fn deliver(app: Arc<AppInner>, sender: Arc<dyn Sends>, sending: Sending) {
+    let Sending { number, low, message } = sending;
+    let actor = sender.id().to_owned();
+    let head = Head { sender: Some(Sender { actor, number, low }), ..Head::default() };
+    let cx = Cx {
+        deadline: Some(app.env.now() + app.outbox.timeout()),
+        head: Some(Arc::new(head)),
+        is_command: true,
+        ..Cx::outside(Arc::clone(&app))
+    };
+    let method = message.method;
+    let key = method.key.and_then(|field| find_key(&message.body, field).ok());
+    let key = key.unwrap_or(KeyText::None);
+    let body = RawBody::new(&message.body);
+    let called = call_encoded(&cx, method, &Target::Default, key, &body).await;
+    let answer = called.as_ref().err().map_or(Answered::Taken, meaning);
+    let refused = Arc::clone(&sender).answered(number, answer);
+    let Err(status) = called else { return };
+    let (actor, method) = (sender.id(), method.path);
+    if refused {
+        app.counters.outbox_refused.add(1);
+        tracing::warn!(actor, method, key = %message.key, number, %status, "a message was refused");
+    } else {
+        app.counters.outbox_retries.add(1);
+        tracing::debug!(actor, method, key = %message.key, number, %status, "a message waits");
+    }
+}
+
+/// What an error says of the message.
+fn meaning(status: &Status) -> Answered {
+    let never =
+        matches!(status.code(), Code::NotFound | Code::InvalidArgument | Code::Unimplemented)
+            || status.reason() == reason::TOO_LARGE;
+    match status.effect() {
+        Effect::Ran => Answered::Refused,
+        Effect::NotRun if never => Answered::Impossible,
+        Effect::NotRun => Answered::NotNow,
+        Effect::MayHaveRun => Answered::Unknown,
+    }
+}

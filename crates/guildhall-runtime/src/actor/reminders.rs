@@ -1,0 +1,149 @@
+//! The reminders of one actor: timers that are in its row.
+
+use std::collections::BTreeMap;
+
+use super::outbox::OwnCall;
+use super::schedule::Schedule;
+
+/// Reminders by name. Bounded by `reminders_max`.
+#[derive(Debug, Default)]
+pub(super) struct Reminders {
+    pub(super) by_name: BTreeMap<String, Reminder>,
+    /// The row has to change.
+    unsaved: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Reminder {
+    pub(super) call: OwnCall,
+    pub(super) schedule: Schedule,
+    /// When it fires, in ms since the Unix epoch.
+    pub(super) next_ms: u64,
+    /// How many of its times have passed.
+    pub(super) fired: u64,
+    stage: Stage,
+}
+
+/// It fires only as the row says, so that what has fired stays so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Saving,
+    Stored,
+}
+
+/// A reminder whose time has come.
+#[derive(Clone, Debug)]
+pub(super) struct Firing {
+    pub(super) name: String,
+    pub(super) call: OwnCall,
+    /// The number of this firing.
+    pub(super) number: u64,
+    /// When it should have been.
+    due_ms: u64,
+    /// When it fires again.
+    next_ms: Option<u64>,
+}
+
+impl Reminders {
+    /// Sets one. With the schedule that it has it goes on as it was, and with the new request.
+    pub(super) fn set(&mut self, name: String, schedule: Schedule, call: OwnCall, now_ms: u64) {
+        self.unsaved = true;
+        match self.by_name.get_mut(&name) {
+            Some(known) if known.schedule == schedule => {
+                (known.call, known.stage) = (call, Stage::New);
+            }
+            _ => {
+                let next_ms = schedule.first(now_ms);
+                let reminder = Reminder { call, schedule, next_ms, fired: 0, stage: Stage::New };
+                self.by_name.insert(name, reminder);
+            }
+        }
+    }
+
+    /// Puts one back that was in the row.
+    pub(super) fn put(
+        &mut self,
+        name: String,
+        (schedule, call): (Schedule, OwnCall),
+        next_ms: u64,
+        fired: u64,
+    ) {
+        let reminder = Reminder { call, schedule, next_ms, fired, stage: Stage::Stored };
+        self.by_name.insert(name, reminder);
+    }
+
+    pub(super) fn forget(&mut self, name: &str) {
+        self.unsaved |= self.by_name.remove(name).is_some();
+    }
+
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.unsaved
+    }
+
+    /// When the first one fires, of those in the row.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        let stored = self.by_name.values().filter(|reminder| reminder.stage == Stage::Stored);
+        stored.map(|reminder| reminder.next_ms).min()
+    }
+
+    /// When somebody has to wake the actor.
+    pub(super) fn wake_ms(&self) -> Option<u64> {
+        self.by_name.values().map(|reminder| reminder.next_ms).min()
+    }
+
+    /// The one that is due the longest.
+    pub(super) fn due(&self, now_ms: u64) -> Option<Firing> {
+        let due = |(_, reminder): &(&String, &Reminder)| {
+            reminder.stage == Stage::Stored && reminder.next_ms <= now_ms
+        };
+        let due = self.by_name.iter().filter(due);
+        let (name, reminder) = due.min_by_key(|(_, reminder)| reminder.next_ms)?;
+        let (passed, next_ms) = reminder.schedule.after(reminder.next_ms, now_ms);
+        Some(Firing {
+            name: name.clone(),
+            call: reminder.call.clone(),
+            number: reminder.fired + passed,
+            due_ms: reminder.next_ms,
+            next_ms,
+        })
+    }
+
+    /// Its turn has run. One that this turn has set anew, or forgotten, is not it any more.
+    pub(super) fn fired(&mut self, firing: &Firing) {
+        let Some(reminder) = self.by_name.get_mut(&firing.name) else { return };
+        if reminder.next_ms != firing.due_ms || reminder.fired >= firing.number {
+            return;
+        }
+        self.unsaved = true;
+        match firing.next_ms {
+            Some(next_ms) => {
+                (reminder.next_ms, reminder.fired) = (next_ms, firing.number);
+                reminder.stage = Stage::New;
+            }
+            None => {
+                self.by_name.remove(&firing.name);
+            }
+        }
+    }
+
+    /// A commit begins that has all of them.
+    pub(super) fn begin_save(&mut self) {
+        self.unsaved = false;
+        let new = self.by_name.values_mut().filter(|reminder| reminder.stage == Stage::New);
+        new.for_each(|reminder| reminder.stage = Stage::Saving);
+    }
+
+    /// It is in the store, or not.
+    pub(super) fn saved(&mut self, saved: bool) {
+        self.unsaved |= !saved;
+        let saving = self.by_name.values_mut().filter(|reminder| reminder.stage == Stage::Saving);
+        let stage = if saved { Stage::Stored } else { Stage::New };
+        saving.for_each(|reminder| reminder.stage = stage);
+    }
+
+    /// The actor does not exist any more.
+    pub(super) fn clear(&mut self) {
+        self.by_name.clear();
+    }
+}
