@@ -181,7 +181,8 @@ impl Later {
     /// When there is something to do, but for what the row does not have yet.
     pub(super) fn next_at(&self, env: &Env) -> Option<Instant> {
         let now = env.now();
-        let reminder = self.reminders.next_ms().map(|at| {
+        // Those that are due are looked at in any case.
+        let reminder = self.reminders.next_ms().filter(|_| !self.due).map(|at| {
             let wait = std::time::Duration::from_millis(at.saturating_sub(wall_ms(env)));
             // The wall clock may be set meanwhile.
             now + wait.min(LOOK)
