@@ -27,7 +27,7 @@ mod slots;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guildhall_core::leases::LeaseSession;
 use guildhall_core::store::Holder;
@@ -67,6 +67,8 @@ pub(crate) struct Ownership {
     rooms: Vec<Arc<dyn Owned>>,
     users: UserLeases,
     session: Mutex<Option<Arc<LeaseSession>>>,
+    /// The app ends: no session is opened any more.
+    closed: AtomicBool,
     /// Until when, in ns of boot time, what is held is held (rule 5); 0 without a session.
     valid_until: AtomicU64,
     /// Wakes the keeper.
@@ -77,9 +79,9 @@ pub(crate) struct Ownership {
 
 impl Ownership {
     pub(crate) fn new(config: OwnershipConfig, holder: Holder, rooms: Vec<Arc<dyn Owned>>) -> Self {
-        let (users, session, valid_until, wake) = Default::default();
+        let (users, session, closed, valid_until, wake) = Default::default();
         let giving = Semaphore::new(config.moves_max.min(Semaphore::MAX_PERMITS));
-        Self { config, holder, rooms, users, session, valid_until, wake, giving }
+        Self { config, holder, rooms, users, session, closed, valid_until, wake, giving }
     }
 
     /// Rule 25: whether the lease still holds, asked after the state was read and just before a reply from memory is sent.

@@ -17,10 +17,10 @@ const PART: &str = "leases";
 /// Renewals in a TTL.
 const RENEWALS: u32 = 5;
 
-/// Keeps a session as long as the app runs.
+/// Keeps a session until [`Ownership::close`].
 pub(crate) async fn keep_session(app: Arc<AppInner>) {
     let own = &app.ownership;
-    loop {
+    while !own.closed.load(Ordering::Acquire) {
         let opened = match app.backends.leases.get().await {
             Ok(leases) => open(&app, Arc::clone(leases)).await,
             Err(status) => Err(status.message().to_owned()),
@@ -152,6 +152,7 @@ impl Ownership {
 
     /// Frees all that is held, at once and not after the TTL: nothing is written any more.
     pub(crate) async fn close(&self, app: &AppInner) {
+        self.closed.store(true, Ordering::Release);
         let Some(session) = self.session() else { return };
         self.valid_until.store(0, Ordering::Release);
         self.users.lose_all(true);
