@@ -23,10 +23,16 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
     let own = &app.ownership;
     let mut changes = app.mesh.changes();
     let asking = Arc::new(AtomicUsize::new(0));
+    let mut looked = None;
     loop {
+        // Each slot that comes wakes this up. Were the lease service asked for all others each time, it would do nothing else while
+        // many slots move.
+        let now = app.env.now();
+        let all = looked.is_none_or(|at| now >= at + own.config.poll());
+        looked = if all { Some(now) } else { looked };
         let mut settled = true;
         for room in &own.rooms {
-            settled &= round(&app, room, &asking).await;
+            settled &= round(&app, room, &asking, all).await;
         }
         let woken = async {
             tokio::select! {
@@ -44,8 +50,14 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
     }
 }
 
-/// One look at one actor type; whether all that belongs here is here.
-async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asking: &Arc<AtomicUsize>) -> bool {
+/// One look at one actor type; whether all that belongs here is here. Unless it is to look at all, the lease service is not asked
+/// again for what holders who live are asked for.
+async fn round(
+    app: &Arc<AppInner>,
+    room: &Arc<dyn Owned>,
+    asking: &Arc<AtomicUsize>,
+    all: bool,
+) -> bool {
     let own = &app.ownership;
     let table = room.table();
     let places = app.mesh.places(table.actor);
@@ -54,13 +66,13 @@ async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asking: &Arc<AtomicUs
         room.drop_slot(slot, None);
     }
     let Some(session) = own.session() else { return false };
-    let wanted = table.wanted(named);
+    // An earlier life of an app cannot be asked: what it held is free when its session is over (rule 1).
+    let lives = |holder: &Holder| app.mesh.is_linked(&holder.app, holder.incarnation);
+    let wanted = table.wanted(named, |holder| !all && lives(holder));
     for wanted in wanted.chunks(BATCH) {
         acquire(app, &session, room, wanted).await;
     }
     let free = own.config.moves_max.saturating_sub(asking.load(Ordering::Relaxed));
-    // An earlier life of an app cannot be asked: what it held is free when its session is over (rule 1).
-    let lives = |holder: &Holder| app.mesh.is_linked(&holder.app, holder.incarnation);
     for (slot, holder, epoch, owned) in table.ask(free, named, lives) {
         asking.fetch_add(1, Ordering::Relaxed);
         let (app, room, asking) = (Arc::clone(app), Arc::clone(room), Arc::clone(asking));

@@ -213,11 +213,16 @@ impl SlotTable {
     }
 
     /// The slots to acquire, and from which epoch on: those that belong here, and those whose holder is in doubt (rules 16, 22).
-    pub(super) fn wanted(&self, named: impl Fn(u32) -> bool) -> Vec<(u32, u64)> {
+    /// Not those of holders that are asked.
+    pub(super) fn wanted(
+        &self,
+        named: impl Fn(u32) -> bool,
+        asked: impl Fn(&Holder) -> bool,
+    ) -> Vec<(u32, u64)> {
         let slots = self.slots.lock();
-        let wants = |slot: &Slot, at| match slot.state {
-            State::Away | State::Taken(..) => slot.doubted || named(at),
-            State::Suspended(_) => slot.doubted || named(at),
+        let wants = |slot: &Slot, at| match &slot.state {
+            State::Away | State::Suspended(_) => slot.doubted || named(at),
+            State::Taken(holder, _) => slot.doubted || named(at) && !asked(holder),
             State::Ours(_) => slot.doubted,
             State::Asked | State::Leaving(..) => false,
         };
