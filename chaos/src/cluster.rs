@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
 use tokio::sync::Mutex;
 
@@ -101,13 +101,21 @@ impl Cluster {
         try_join_all(start).await.map(drop)
     }
 
+    /// Waits until all serve.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        for process in self.processes.values() {
+            process.lock().await.ready(READY_MAX).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn process(&self, name: &str) -> Result<&Arc<Mutex<Process>>> {
         self.processes.get(name).with_context(|| format!("there is no process {name}"))
     }
 
     /// Kills all that runs.
-    pub(crate) async fn end(self) {
-        for process in self.processes.into_values() {
+    pub(crate) async fn end(&self) {
+        for process in self.processes.values() {
             process.lock().await.kill().await;
         }
     }
@@ -161,23 +169,42 @@ impl Maker<'_> {
 }
 
 /// Ports of loopback that nobody has, and that connections are not given: those begin above these.
-struct Ports(u32);
+pub(crate) struct Ports(u32);
 
 impl Ports {
     /// Others that run at the same time begin elsewhere.
-    fn new() -> Self {
-        Self(std::process::id() * 97)
+    pub(crate) fn new() -> Self {
+        Self(std::process::id().wrapping_mul(97))
     }
 
-    fn free(&mut self) -> Result<String> {
+    pub(crate) fn free(&mut self) -> Result<String> {
+        Ok(format!("127.0.0.1:{}", self.port()?))
+    }
+
+    fn port(&mut self) -> Result<u32> {
         for _ in 0..20_000 {
             self.0 = self.0.wrapping_add(1);
-            let address = format!("127.0.0.1:{}", 12_000 + self.0 % 20_000);
-            if TcpListener::bind(&address).is_ok() {
-                return Ok(address);
+            let port = 12_000 + self.0 % 20_000;
+            if Self::is_free(port) {
+                return Ok(port);
             }
         }
-        ensure!(false, "no port is free on loopback");
-        Ok(String::new())
+        bail!("no port is free on loopback")
+    }
+
+    /// The port before `count` free ones.
+    pub(crate) fn block(&mut self, count: u32) -> Result<u32> {
+        for _ in 0..1_000 {
+            let first = self.port()?;
+            if (first + 1..first + count).all(|port| Self::is_free(port)) {
+                self.0 = self.0.wrapping_add(count);
+                return Ok(first - 1);
+            }
+        }
+        bail!("no {count} ports in a row are free on loopback")
+    }
+
+    fn is_free(port: u32) -> bool {
+        TcpListener::bind(format!("127.0.0.1:{port}")).is_ok()
     }
 }

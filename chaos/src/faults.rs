@@ -12,13 +12,20 @@ use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::cluster::{Cluster, DRAIN_MAX};
-use crate::plan::{Cut, Event, Fault};
+use crate::cluster::{Cluster, DRAIN_MAX, READY_MAX};
+use crate::history::At;
+use crate::measure::{What, Window};
+use crate::plan::{Cut, Event, Fault, PROBE};
 
 /// What was done.
 #[derive(Debug)]
 pub(crate) struct Tally {
+    /// When the faults began.
     begun: Instant,
+    /// When the histories began.
+    world: Instant,
+    /// What is to be measured.
+    pub(crate) windows: Mutex<Vec<Window>>,
     pub(crate) kills: AtomicU64,
     pub(crate) stops: AtomicU64,
     pub(crate) cuts: AtomicU64,
@@ -36,11 +43,13 @@ const LOST: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Tally {
-    pub(crate) fn new(folder: &Path, begun: Instant) -> Result<Self> {
+    pub(crate) fn new(folder: &Path, begun: Instant, world: Instant) -> Result<Self> {
         let log = std::fs::File::create(folder.join("faults.log")).context("make faults.log")?;
         let zero = || AtomicU64::new(0);
         Ok(Self {
             begun,
+            world,
+            windows: Mutex::default(),
             kills: zero(),
             stops: zero(),
             cuts: zero(),
@@ -54,6 +63,15 @@ impl Tally {
     pub(crate) fn faults(&self) -> u64 {
         let all = [&self.kills, &self.stops, &self.cuts, &self.delays, &self.moves];
         all.map(|count| count.load(Ordering::Relaxed)).iter().sum()
+    }
+
+    fn now(&self) -> At {
+        self.world.elapsed()
+    }
+
+    /// Records what has happened since `begun`, in a time in which nothing else did.
+    fn window(&self, what: What, begun: At) {
+        self.windows.lock().push(Window { what, begun, ended: self.now() });
     }
 
     fn note(&self, what: &str) {
@@ -70,9 +88,22 @@ impl Tally {
 
 /// Does all that is planned; all is well again when it returns.
 pub(crate) async fn run(cluster: &Arc<Cluster>, plan: Vec<Event>, tally: &Arc<Tally>) {
-    let mut running = JoinSet::new();
+    let (mut running, mut late) = (JoinSet::new(), Duration::ZERO);
+    let end = plan.last().map_or(Duration::ZERO, |last| last.at);
     for Event { at, fault } in plan {
-        sleep_until(tally.begun + at).await;
+        if at + late > end {
+            break;
+        }
+        sleep_until(tally.begun + at + late).await;
+        if let Fault::Probe { kill, drain } = &fault {
+            let begun = tally.begun.elapsed();
+            while running.join_next().await.is_some() {}
+            if let Err(error) = probe(cluster, kill, drain, at > FIRST, tally).await {
+                tally.ended(&format!("{fault:?}: {error:#}"));
+            }
+            late += (tally.begun.elapsed() - begun).saturating_sub(PROBE);
+            continue;
+        }
         running.spawn(make(Arc::clone(cluster), fault, Arc::clone(tally)));
     }
     running.join_all().await;
@@ -98,6 +129,63 @@ pub(crate) async fn watch(cluster: Arc<Cluster>, tally: Arc<Tally>) {
     }
 }
 
+/// After this there were other faults before a probe.
+const FIRST: Duration = Duration::from_secs(5);
+/// How long those may be felt.
+const AFTER: Duration = Duration::from_secs(8);
+/// How long it is measured what is usual.
+const USUAL: Duration = Duration::from_secs(3);
+/// How long a killed process is missing.
+const DOWN: Duration = Duration::from_secs(1);
+/// How long a crash may be felt.
+const FELT: Duration = Duration::from_secs(8);
+/// How long slots may move back.
+const BACK: Duration = Duration::from_secs(3);
+
+/// Nothing else goes wrong: how long until what a killed process owned is served again, and how long calls take meanwhile that go
+/// to what moves.
+async fn probe(
+    cluster: &Cluster,
+    kill: &str,
+    drain: &str,
+    waits: bool,
+    tally: &Tally,
+) -> Result<()> {
+    cluster.ready().await?;
+    if waits {
+        sleep(AFTER).await;
+    }
+    let usual = tally.now();
+    sleep(USUAL).await;
+    tally.window(What::Nothing, usual);
+    let mut process = cluster.process(kill)?.lock().await;
+    let id = process.id().context("it does not run")?;
+    let (begun, felt) = (tally.now(), Instant::now() + FELT);
+    count(tally, &tally.kills, &format!("probe: {kill} is killed"));
+    process.kill().await;
+    sleep(DOWN).await;
+    process.start()?;
+    process.ready(READY_MAX).await?;
+    drop(process);
+    sleep_until(felt).await;
+    tally.window(What::Killed(id), begun);
+    let mut process = cluster.process(drain)?.lock().await;
+    let begun = tally.now();
+    count(tally, &tally.moves, &format!("probe: {drain} drains"));
+    let ended = process.drain(DRAIN_MAX).await;
+    process.start()?;
+    process.ready(READY_MAX).await?;
+    drop(process);
+    sleep(BACK).await;
+    tally.window(What::Moved, begun);
+    tally.note("the probe is over");
+    let status = ended?;
+    if !status.success() {
+        tally.ended(&format!("{drain} ended with {status} after SIGTERM"));
+    }
+    Ok(())
+}
+
 async fn make(cluster: Arc<Cluster>, fault: Fault, tally: Arc<Tally>) {
     if let Err(error) = try_make(&cluster, &fault, &tally).await {
         tally.ended(&format!("{fault:?}: {error:#}"));
@@ -105,24 +193,25 @@ async fn make(cluster: Arc<Cluster>, fault: Fault, tally: Arc<Tally>) {
 }
 
 async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()> {
+    let what = &format!("{fault:?}");
     match fault {
         Fault::Kill { app, down } => {
             let mut process = cluster.process(app)?.lock().await;
-            count(tally, &tally.kills, fault);
+            count(tally, &tally.kills, what);
             process.kill().await;
             sleep(*down).await;
             process.start()?;
         }
         Fault::Stop { app, pause } => {
             let process = cluster.process(app)?.lock().await;
-            count(tally, &tally.stops, fault);
+            count(tally, &tally.stops, what);
             process.signal(Signal::STOP);
             sleep(*pause).await;
             process.signal(Signal::CONT);
         }
         Fault::Cut { one, other, way, cut, time } => {
             let (wires, other) = (&cluster.wires, other.as_deref());
-            count(tally, &tally.cuts, fault);
+            count(tally, &tally.cuts, what);
             let wrong = match cut {
                 Cut::Refused => wires.end(one, other),
                 Cut::Late | Cut::Lost => wires.hold(one, other, *way),
@@ -135,18 +224,22 @@ async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()>
             }
         }
         Fault::Delay { one, other, by, time } => {
-            count(tally, &tally.delays, fault);
+            count(tally, &tally.delays, what);
             let _late = cluster.wires.delay(one, other.as_deref(), *by);
             sleep(*time).await;
         }
+        // Not among others.
+        Fault::Probe { .. } => {}
         Fault::Move { app } => {
             let mut process = cluster.process(app)?.lock().await;
             if process.is_running() {
-                count(tally, &tally.moves, fault);
+                count(tally, &tally.moves, what);
+                // Right after its start a process does not listen to signals yet.
+                let was_ready = process.is_ready();
                 let ended = process.drain(DRAIN_MAX).await;
                 process.start()?;
                 let status = ended?;
-                if !status.success() {
+                if was_ready && !status.success() {
                     tally.ended(&format!("{app} ended with {status} after SIGTERM"));
                 }
                 tally.note(&format!("{app} is back"));
@@ -156,7 +249,7 @@ async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()>
     Ok(())
 }
 
-fn count(tally: &Tally, count: &AtomicU64, fault: &Fault) {
+fn count(tally: &Tally, count: &AtomicU64, what: &str) {
     count.fetch_add(1, Ordering::Relaxed);
-    tally.note(&format!("{fault:?}"));
+    tally.note(what);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,15 +17,12 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use guildhall::{App, Config, Env};
 use guildhall_hub::Hub;
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::{Cluster, Shape};
 use crate::history::{Final, History};
 use crate::line::Line;
 use crate::player::{Player, World};
-use crate::programs::Programs;
 use crate::wires::WORLD;
 
 /// Players who come into the game at a time.
@@ -36,8 +34,8 @@ const ARRIVE_MAX: Duration = Duration::from_secs(30);
 
 /// A game with its players.
 pub(crate) struct Game {
-    pub(crate) folder: TempDir,
-    pub(crate) cluster: Arc<Cluster>,
+    /// Of the hub, that has the store.
+    hub: String,
     pub(crate) world: Arc<World>,
     pub(crate) players: Vec<Player>,
 }
@@ -53,37 +51,25 @@ pub(crate) struct Ended {
 }
 
 impl Game {
-    /// Starts, and lets all players in.
+    /// Lets all players in, by these gates.
     pub(crate) async fn begin(
-        folder: TempDir,
-        programs: &Programs,
-        shape: &Shape,
-        players: usize,
+        mint: &Mint,
+        gates: &[String],
+        hub: &str,
+        players: u64,
         pause_ms: u64,
         seed: u64,
     ) -> Result<Self> {
         let env = Env::real();
-        let keys = folder.path().join("keys");
-        let login = LoginConfig { keys: keys.display().to_string(), ..LoginConfig::default() };
-        let mint = Mint::open(&env, &login).map_err(anyhow::Error::msg)?;
-        let cluster = match Cluster::start(shape, programs, folder.path(), &keys).await {
-            Ok(cluster) => cluster,
-            Err(error) => {
-                eprintln!("logs: {}", folder.keep().display());
-                return Err(error);
-            }
-        };
         let names: Vec<_> = (1..=players).map(|number| format!("p{number}")).collect();
-        let gates = Arc::new(cluster.gates.clone());
-        let begun = Instant::now();
-        let world = World {
+        let gates = Arc::new(gates.to_vec());
+        let world = Arc::new(World {
             env: env.clone(),
-            begun,
+            begun: Instant::now(),
             players: names.clone(),
             pause_ms,
             over: AtomicBool::new(false),
-        };
-        let world = Arc::new(world);
+        });
         let mut made = Vec::new();
         for (number, name) in names.iter().enumerate() {
             let token = mint.token(name, name, env.wall()).map_err(|e| anyhow::anyhow!("{e}"))?;
@@ -93,10 +79,9 @@ impl Game {
         let entering = stream::iter(&made).map(Player::enter).buffer_unordered(AT_A_TIME);
         let entered: Vec<_> = entering.collect().await;
         if let Some(status) = entered.into_iter().find_map(Result::err) {
-            eprintln!("logs: {}", folder.keep().display());
             anyhow::bail!("a player cannot come into the game: {status}");
         }
-        Ok(Self { folder, cluster: Arc::new(cluster), world, players: made })
+        Ok(Self { hub: hub.to_owned(), world, players: made })
     }
 
     /// All play until `until` is done.
@@ -125,7 +110,7 @@ impl Game {
 
     /// What the store has, when nothing is on its way any more, or nothing more arrives.
     async fn store(&self) -> Result<(BTreeMap<String, Final>, Audit)> {
-        let hub = format!("hub://{}", self.cluster.hub);
+        let hub = format!("hub://{}", self.hub);
         let config = Config::builder().set("app.id", format!("{WORLD}audit.1"));
         let config = config.set("app.store", hub).build()?;
         let app = App::with(config).plugin(Hub).table::<RoleStateEntity>();
@@ -147,14 +132,26 @@ impl Game {
         });
         Ok((finals.collect(), found))
     }
+}
 
-    /// Ends all processes. What went wrong can be read in the folder that is returned; otherwise it is removed.
-    pub(crate) async fn end(self, keep: bool) -> Option<PathBuf> {
-        if let Some(cluster) = Arc::into_inner(self.cluster) {
-            cluster.end().await;
-        }
-        keep.then(|| self.folder.keep())
+/// Where a run has its data and logs: it goes when the run is over, unless somebody has to look for what went wrong.
+pub(crate) async fn in_folder<F>(keep: bool, run: impl FnOnce(PathBuf) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<u8>>,
+{
+    let folder = tempfile::Builder::new().prefix("chaos-").tempdir();
+    let folder = folder.context("make a temporary folder")?;
+    let code = run(folder.path().to_owned()).await;
+    if keep || !matches!(code, Ok(0)) {
+        eprintln!("logs: {}", folder.keep().display());
     }
+    code.map(ExitCode::from)
+}
+
+/// What makes the tokens of players, with its keys in a folder.
+pub(crate) fn mint(keys: &Path) -> Result<Mint> {
+    let login = LoginConfig { keys: keys.display().to_string(), ..LoginConfig::default() };
+    Mint::open(&Env::real(), &login).map_err(anyhow::Error::msg)
 }
 
 async fn look_until(player: &mut Player, end: Instant) -> bool {
@@ -164,11 +161,6 @@ async fn look_until(player: &mut Player, end: Instant) -> bool {
             return served;
         }
     }
-}
-
-/// A folder for data and logs, which goes when the run is over and all is well.
-pub(crate) fn folder() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("chaos-").tempdir().context("make a temporary folder")
 }
 
 /// Writes down everything that was asked for.

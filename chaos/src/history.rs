@@ -57,6 +57,8 @@ pub(crate) struct Record {
     pub(crate) begun: At,
     pub(crate) ended: At,
     pub(crate) outcome: Outcome,
+    /// The process that has answered, by its id, where it said so.
+    pub(crate) by: Option<u64>,
 }
 
 /// Of one player.

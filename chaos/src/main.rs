@@ -10,9 +10,11 @@
 //! | `plan` | which faults come when, from the seed |
 //! | `faults` | does so |
 //! | `cluster`, `process`, `programs` | the game as processes |
+//! | `upheld` | the game as `guildhall up` runs it |
 //! | `wires` | the connections between them, to be cut and delayed |
 //! | `player`, `line` | what is asked for, through the gates |
 //! | `history`, `checker` | what came of it, and what of that must not be |
+//! | `measure` | how long what has failed is missed |
 //! | `game` | a run from its beginning to its end |
 //! | `ownership`, `rolling` | the commands |
 
@@ -28,12 +30,14 @@ mod faults;
 mod game;
 mod history;
 mod line;
+mod measure;
 mod ownership;
 mod plan;
 mod player;
 mod process;
 mod programs;
 mod rolling;
+mod upheld;
 mod wires;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `chaos -- ownership`: whatever fails, each role has one owner whose writes count, and what is acked stays.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,9 +11,10 @@ use clap::Args;
 use tokio::time::{Instant, sleep};
 
 use crate::checker::{Verdict, check};
-use crate::cluster::Shape;
+use crate::cluster::{Cluster, Shape};
 use crate::faults::{self, Tally};
-use crate::game::{Ended, Game, folder, write};
+use crate::game::{Ended, Game, in_folder, mint, write};
+use crate::measure::{Measures, measure};
 use crate::plan::plan;
 use crate::programs::BuildArgs;
 
@@ -50,65 +52,71 @@ pub(crate) struct OwnershipArgs {
     keep: bool,
 }
 
+/// What a move may take for who calls what moves.
+const MOVE_MAX: Duration = Duration::from_secs(2);
+/// What a takeover may take after the lease's end.
+const TAKEOVER_MAX: Duration = Duration::from_secs(2);
+/// `ownership.ttl_ms` where nobody says otherwise.
+const TTL_MS: u64 = 5_000;
+
 /// Runs it, and prints the result as the last line.
 pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
+    in_folder(args.keep, |folder| async move { run_in(&folder, args).await }).await
+}
+
+async fn run_in(folder: &Path, args: OwnershipArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
     let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
-    let players = usize::try_from(args.players)?;
-    let folder = folder()?;
-    let programs = args.build.programs(&folder.path().join("bin"))?;
-    let mut game = Game::begin(folder, &programs, &shape, players, args.pause_ms, seed).await?;
+    let programs = args.build.programs(&folder.join("bin"))?;
+    let keys = folder.join("keys");
+    let mint = mint(&keys)?;
+    let cluster = Arc::new(Cluster::start(&shape, &programs, folder, &keys).await?);
+    let (gates, hub) = (&cluster.gates, &cluster.hub);
+    let mut game = Game::begin(&mint, gates, hub, args.players, args.pause_ms, seed).await?;
     eprintln!("{} players are in the game; {} s of chaos begin", args.players, args.seconds);
     let time = Duration::from_secs(args.seconds);
     let begun = Instant::now();
-    let tally = Arc::new(Tally::new(game.folder.path(), begun)?);
-    let events = if args.calm { Vec::new() } else { plan(seed, time, &game.cluster.cast) };
-    let watch = tokio::spawn(faults::watch(Arc::clone(&game.cluster), Arc::clone(&tally)));
-    let (cluster, made) = (Arc::clone(&game.cluster), Arc::clone(&tally));
-    let faults = tokio::spawn(async move { faults::run(&cluster, events, &made).await });
-    let played = game.play(sleep(time)).await;
+    let tally = Arc::new(Tally::new(folder, begun, game.world.begun)?);
+    let events = if args.calm { Vec::new() } else { plan(seed, time, &cluster.cast) };
+    let watch = tokio::spawn(faults::watch(Arc::clone(&cluster), Arc::clone(&tally)));
+    let (all, made) = (Arc::clone(&cluster), Arc::clone(&tally));
+    let faults = tokio::spawn(async move { faults::run(&all, events, &made).await });
+    game.play(sleep(time)).await?;
     faults.await?;
+    cluster.ready().await?;
     eprintln!("all is well again; everybody looks once more");
-    let ended = match played {
-        Ok(()) => game.settle().await,
-        Err(error) => Err(error),
-    };
+    let ended = game.settle().await?;
     watch.abort();
     let _aborted = watch.await;
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(error) => {
-            let folder = game.end(true).await;
-            eprintln!("logs: {}", folder.unwrap_or_default().display());
-            return Err(error);
-        }
-    };
+    cluster.end().await;
     let verdict = check(&ended.histories, &ended.finals, ended.at);
-    let code = judge(&args, &verdict, &ended, &tally);
-    let is_bad = code != 0;
-    if is_bad {
-        write(game.folder.path(), &ended.histories)?;
+    let measures = measure(&ended.histories, &tally.windows.lock());
+    let code = judge(&args, &verdict, &measures, &ended, &tally);
+    if code != 0 || args.keep {
+        write(folder, &ended.histories)?;
     }
-    if let Some(folder) = game.end(is_bad || args.keep).await {
-        eprintln!("logs: {}", folder.display());
-    }
-    print(&verdict, &ended, &tally);
-    Ok(ExitCode::from(code))
+    print(&verdict, &measures, &ended, &tally);
+    Ok(code)
 }
 
-fn print(verdict: &Verdict, ended: &Ended, tally: &Tally) {
+fn print(verdict: &Verdict, measures: &Measures, ended: &Ended, tally: &Tally) {
     for why in &verdict.explained {
         eprintln!("{why}");
     }
     let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
     let Verdict { acked, unknown, not_run, refused, repeats, stale_reads, .. } = verdict;
     println!(
-        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads}",
+        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads} takeover_ms={} usual_p99_ms={} moving_p99_ms={} moving_max_ms={} moving_calls={}",
         count(&tally.delays),
         count(&tally.ends),
         ended.unserved,
         ended.audit.pending,
+        measures.takeover.unwrap_or_default().as_millis(),
+        measures.usual_p99.as_millis(),
+        measures.moving_p99.as_millis(),
+        measures.moving_max.as_millis(),
+        measures.moving,
     );
     println!(
         "acked={acked} kills={} stops={} cuts={} moves={} lost={} duplicated={} stale_writes_accepted={} balance_error={} max_unavailable_ms={}",
@@ -125,7 +133,13 @@ fn print(verdict: &Verdict, ended: &Ended, tally: &Tally) {
 }
 
 /// 1: a promise was broken. 2: too little has happened to say so.
-fn judge(args: &OwnershipArgs, verdict: &Verdict, ended: &Ended, tally: &Tally) -> u8 {
+fn judge(
+    args: &OwnershipArgs,
+    verdict: &Verdict,
+    measures: &Measures,
+    ended: &Ended,
+    tally: &Tally,
+) -> u8 {
     let mut few = Vec::new();
     let owed = args.players * args.seconds;
     if verdict.acked < owed {
@@ -146,10 +160,30 @@ fn judge(args: &OwnershipArgs, verdict: &Verdict, ended: &Ended, tally: &Tally) 
     if ended.unserved > 0 {
         eprintln!("{} players are not served any more", ended.unserved);
     }
-    let is_broken = verdict.is_broken() || ended.audit.error() != 0 || ended.unserved > 0;
+    let late = late(args, measures);
+    for why in &late {
+        eprintln!("{why}");
+    }
+    let is_broken =
+        verdict.is_broken() || ended.audit.error() != 0 || ended.unserved > 0 || !late.is_empty();
     match (is_broken, few.is_empty()) {
         (true, _) => 1,
         (false, false) => 2,
         (false, true) => 0,
     }
+}
+
+/// What took longer than it may.
+fn late(args: &OwnershipArgs, measures: &Measures) -> Vec<String> {
+    let mut late = Vec::new();
+    let set = args.set.iter().filter_map(|set| set.strip_prefix("ownership.ttl_ms="));
+    let ttl = Duration::from_millis(set.last().and_then(|ms| ms.parse().ok()).unwrap_or(TTL_MS));
+    let Measures { takeover, last, moving_max, .. } = measures;
+    if takeover.is_some_and(|takeover| takeover > ttl + TAKEOVER_MAX) {
+        late.push(format!("{last} was served {takeover:?} after its owner was killed"));
+    }
+    if *moving_max > MOVE_MAX {
+        late.push(format!("a call to what moved took {moving_max:?}"));
+    }
+    late
 }

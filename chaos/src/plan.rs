@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     Delay { one: String, other: Option<String>, by: Duration, time: Duration },
     /// SIGTERM: it hands over what it has and ends; then a start.
     Move { app: String },
+    /// When all else is well: SIGKILL of one and, when that is over, SIGTERM of another, to be measured.
+    Probe { kill: String, drain: String },
 }
 
 /// A fault, and when it comes.
@@ -62,11 +64,23 @@ const BEGIN: Duration = Duration::from_secs(2);
 /// Between one fault and the next, in ms.
 const PAUSE_MS: std::ops::RangeInclusive<u64> = 800..=3200;
 
+/// Between one probe and the next. The first is the first fault of a run.
+const PROBES: Duration = Duration::from_secs(150);
+/// About what a probe takes.
+pub(crate) const PROBE: Duration = Duration::from_secs(18);
+/// Shorter runs have none.
+const PROBED_FROM: Duration = Duration::from_secs(40);
+
 /// The faults of a run.
 pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let (mut at, mut events) = (BEGIN, Vec::new());
+    let (mut at, mut events, mut probe) = (BEGIN, Vec::new(), BEGIN);
     while at + Duration::from_secs(1) < time {
+        if at >= probe && at + PROBE < time && time >= PROBED_FROM {
+            let (kill, drain) = (one_of(&mut rng, &cast.roles), one_of(&mut rng, &cast.roles));
+            events.push(Event { at, fault: Fault::Probe { kill, drain } });
+            (at, probe) = (at + PROBE, at + PROBES);
+        }
         events.push(Event { at, fault: fault(&mut rng, cast) });
         at += ms(&mut rng, PAUSE_MS);
     }
@@ -166,6 +180,8 @@ mod tests {
                 |fault: &Fault| matches!(fault, Fault::Move { .. }),
             ];
             assert!(kinds.iter().all(|is| events.iter().any(|event| is(&event.fault))), "{seed}");
+            let probes = events.iter().filter(|e| matches!(e.fault, Fault::Probe { .. }));
+            assert_eq!(probes.count(), 2, "{seed}");
         }
     }
 }

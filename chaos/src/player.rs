@@ -146,10 +146,11 @@ impl Player {
         done.sort_by_key(|done| done.ended);
         for Done { asked, begun, ended, told, repeats } in done {
             self.history.repeats += repeats;
+            let by = told.as_ref().ok().and_then(Told::by);
             let outcome = match told {
-                Ok(Told::Place(place)) => Outcome::Appended(place),
+                Ok(Told::Place(place, _)) => Outcome::Appended(place),
                 Ok(Told::Number(number)) => Outcome::Paid(number),
-                Ok(Told::List(list)) => self.history.listed(list),
+                Ok(Told::List(list, _)) => self.history.listed(list),
                 Err(status) => match status.effect() {
                     // The game's own reasons; the framework's are failures.
                     Effect::Ran if status.reason() >= GAME => Outcome::Refused,
@@ -157,7 +158,7 @@ impl Player {
                     _ => Outcome::Unknown(status.to_string()),
                 },
             };
-            self.history.records.push(Record { asked, begun, ended, outcome });
+            self.history.records.push(Record { asked, begun, ended, outcome, by });
         }
     }
 }
@@ -177,10 +178,20 @@ struct Done {
     repeats: u64,
 }
 
+/// The answer, and the process that gave it.
 enum Told {
-    Place(u64),
+    Place(u64, u64),
     Number(u64),
-    List(Vec<u64>),
+    List(Vec<u64>, u64),
+}
+
+impl Told {
+    fn by(&self) -> Option<u64> {
+        match self {
+            Self::Place(_, by) | Self::List(_, by) => Some(*by),
+            Self::Number(_) => None,
+        }
+    }
 }
 
 impl Wish {
@@ -211,13 +222,15 @@ impl Wish {
         match self {
             Self::Append(op) => {
                 let req = AppendReq { op: *op, ..AppendReq::default() };
-                Ok(Told::Place(line.call(LedgerClient::APPEND, req).await?.place))
+                let told = line.call(LedgerClient::APPEND, req).await?;
+                Ok(Told::Place(told.place, told.process))
             }
             Self::Transfer(req) => {
                 Ok(Told::Number(line.call(WalletClient::TRANSFER, req.clone()).await?.number))
             }
             Self::Read => {
-                Ok(Told::List(line.call(LedgerClient::READ, ReadReq::default()).await?.ops))
+                let told = line.call(LedgerClient::READ, ReadReq::default()).await?;
+                Ok(Told::List(told.ops, told.process))
             }
         }
     }

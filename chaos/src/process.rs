@@ -60,6 +60,16 @@ impl Process {
         }
     }
 
+    /// Of the process that runs.
+    pub(crate) fn id(&self) -> Option<u64> {
+        self.child.as_ref().and_then(Child::id).map(u64::from)
+    }
+
+    /// Whether this life has served.
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
     /// Sends a signal. Nothing happens where it has ended.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());

@@ -12,7 +12,7 @@ pub(crate) struct BuildArgs {
     /// Features of the demo that is built and run.
     #[arg(long)]
     features: Vec<String>,
-    /// A folder that has `demo` and `guildhall-hub` already: nothing is built.
+    /// A folder that has `demo`, `guildhall-hub` and `guildhall` already: nothing is built.
     #[arg(long, conflicts_with = "features")]
     programs: Option<PathBuf>,
 }
@@ -32,6 +32,8 @@ impl BuildArgs {
 pub(crate) struct Programs {
     pub(crate) demo: PathBuf,
     pub(crate) hub: PathBuf,
+    /// `guildhall`.
+    pub(crate) cli: PathBuf,
 }
 
 impl Programs {
@@ -40,17 +42,23 @@ impl Programs {
         Ok(Self {
             hub: copy(&from.join("guildhall-hub"), folder)?,
             demo: copy(&from.join("demo"), folder)?,
+            cli: copy(&from.join("guildhall"), folder)?,
         })
     }
 
     /// Builds them with these features of the demo, and copies them to `folder`, which is made.
     pub(crate) fn build(folder: &Path, features: &[String]) -> Result<Self> {
-        let built = |package: &str, more: &[String]| copy(&build(package, more)?, folder);
-        let mut more = Vec::new();
-        if !features.is_empty() {
-            more = vec!["--features".to_owned(), features.join(",")];
-        }
-        Ok(Self { hub: built("guildhall-hub-server", &[])?, demo: built("demo", &more)? })
+        let features = features.iter().map(|feature| format!("--features=demo/{feature}"));
+        let built = build(&features.collect::<Vec<_>>())?;
+        let program = |name: &str| {
+            let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
+            copy(found.with_context(|| format!("cargo named no program {name}"))?, folder)
+        };
+        Ok(Self {
+            hub: program("guildhall-hub")?,
+            demo: program("demo")?,
+            cli: program("guildhall")?,
+        })
     }
 }
 
@@ -61,16 +69,20 @@ fn copy(program: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-fn build(package: &str, more: &[String]) -> Result<PathBuf> {
+/// What is built, at once: with the harness, so that what they share is built with the same features, and so only once.
+const PACKAGES: [&str; 4] = ["demo", "guildhall-hub-server", "guildhall-cli", "chaos"];
+
+/// Builds all; the programs that cargo names.
+fn build(more: &[String]) -> Result<Vec<PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--quiet", "--message-format=json", "-p", package]);
-    command.args(more).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+    command.args(["build", "--release", "--quiet", "--message-format=json"]);
+    command.args(PACKAGES.iter().flat_map(|package| ["-p", package])).args(more);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
     let output = command.output().context("start cargo")?;
-    ensure!(output.status.success(), "cargo cannot build {package}: {}", output.status);
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let program =
-        messages.rsplit_once("\"executable\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    let (program, _) = program.with_context(|| format!("cargo named no program of {package}"))?;
-    Ok(program.into())
+    ensure!(output.status.success(), "cargo cannot build the game: {}", output.status);
+    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+    let named = messages.lines().filter_map(|line| line.rsplit_once("\"executable\":\""));
+    let named = named.filter_map(|(_, rest)| rest.split_once('"'));
+    Ok(named.map(|(path, _)| path.into()).collect())
 }

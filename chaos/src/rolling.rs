@@ -2,7 +2,7 @@
 //!
 //! The hub stays: it is one process, and has no other that could serve meanwhile.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,14 +12,15 @@ use clap::Args;
 use demo::proto::role::RoleClient;
 use guildhall::Method;
 use guildhall::codegen::MethodDesc;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::checker::{Verdict, check};
-use crate::cluster::{Cluster, DRAIN_MAX, READY_MAX, Shape};
-use crate::game::{Game, folder, write};
+use crate::cluster::Shape;
+use crate::game::{Game, in_folder, mint, write};
 use crate::history::Outcome;
 use crate::player::Player;
 use crate::programs::Programs;
+use crate::upheld::Upheld;
 
 /// What `rolling` is told.
 #[derive(Args, Clone, Debug)]
@@ -42,10 +43,10 @@ pub(crate) struct RollingArgs {
     /// A setting of all apps: key=value.
     #[arg(long)]
     set: Vec<String>,
-    /// A folder that has `demo` and `guildhall-hub` already: they are not built.
+    /// A folder that has `demo`, `guildhall-hub` and `guildhall` already: they are not built.
     #[arg(long)]
     programs: Option<PathBuf>,
-    /// A folder that has the `demo` and `guildhall-hub` of the later release already.
+    /// A folder that has the `demo`, `guildhall-hub` and `guildhall` of the later release already.
     #[arg(long)]
     next: Option<PathBuf>,
     /// The folder with all logs stays, also when all is well.
@@ -53,62 +54,69 @@ pub(crate) struct RollingArgs {
     keep: bool,
 }
 
-/// Between one restart and the next.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long all play before the restarts, and after them.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs it, and prints the result as the last line.
 pub(crate) async fn run(args: RollingArgs) -> Result<ExitCode> {
+    in_folder(args.keep, |folder| async move { run_in(&folder, args).await }).await
+}
+
+async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let folder = folder()?;
     let programs = |given: &Option<PathBuf>, name: &str, features: &[String]| {
-        let to = folder.path().join(name);
+        let to = folder.join(name);
         given.as_ref().map_or_else(|| Programs::build(&to, features), |at| Programs::take(at, &to))
     };
     let now = programs(&args.programs, "now", &[])?;
     let next = programs(&args.next, "next", &["next".to_owned()])?;
     let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
-    let players = usize::try_from(args.players)?;
-    let mut game = Game::begin(folder, &now, &shape, players, args.pause_ms, seed).await?;
-    let cluster = std::sync::Arc::clone(&game.cluster);
+    let keys = folder.join("keys");
+    let mint = mint(&keys)?;
+    let upheld = Upheld::start(&shape, &now, folder, &keys).await?;
+    let (gates, hub) = (&upheld.gates, &upheld.hub);
+    let mut game = Game::begin(&mint, gates, hub, args.players, args.pause_ms, seed).await?;
     let rolled = game.play(async {
         sleep(PAUSE).await;
-        roll(&cluster, &now, "the same build").await?;
-        roll(&cluster, &next, "the next build").await
+        upheld.restart(&now).await?;
+        upheld.restart(&next).await?;
+        sleep(PAUSE).await;
+        Ok(())
     });
-    let rolled = rolled.await?;
-    drop(cluster);
+    let rolled: Result<()> = rolled.await?;
     let is_next = match game.players.first() {
         Some(player) if rolled.is_ok() => honour(player).await,
         _ => Ok(()),
     };
     let ended = game.settle().await?;
+    let over = upheld.end().await;
     let verdict = check(&ended.histories, &ended.finals, ended.at);
     let failed = verdict.unknown + verdict.not_run;
+    let errors = [rolled.err(), is_next.err(), over.err()];
     let is_bad = failed > 0
+        || ended.unserved > 0
         || verdict.is_broken()
         || ended.audit.error() != 0
-        || rolled.is_err()
-        || is_next.is_err();
-    for error in [rolled.err(), is_next.err()].into_iter().flatten() {
+        || errors.iter().any(Option::is_some);
+    for error in errors.into_iter().flatten() {
         eprintln!("error: {error:#}");
     }
     let records = ended.histories.iter().flat_map(|history| &history.records);
-    let unknown = records.filter_map(|record| match &record.outcome {
-        Outcome::Unknown(why) => Some((record, why)),
+    let failures = records.filter_map(|record| match &record.outcome {
+        Outcome::Unknown(why) => Some((record, why.as_str())),
+        Outcome::NotRun => Some((record, "it did not run, whenever it was asked for")),
         _ => None,
     });
-    for (record, why) in unknown.take(10) {
-        eprintln!("failed: {:?} after {:?}: {why}", record.asked, record.ended - record.begun);
+    for (record, why) in failures.take(10) {
+        let (at, took) = (record.begun, record.ended - record.begun);
+        eprintln!("failed: {:?} at {at:?} after {took:?}: {why}", record.asked);
     }
-    if is_bad {
-        write(game.folder.path(), &ended.histories)?;
-    }
-    if let Some(folder) = game.end(is_bad || args.keep).await {
-        eprintln!("logs: {}", folder.display());
+    if is_bad || args.keep {
+        write(folder, &ended.histories)?;
     }
     print(&verdict, failed, ended.audit.error());
-    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(u8::from(is_bad))
 }
 
 fn print(verdict: &Verdict, failed: u64, balance_error: i64) {
@@ -121,25 +129,6 @@ fn print(verdict: &Verdict, failed: u64, balance_error: i64) {
         "acked={acked} refused={refused} failed={failed} retried={repeats} lost={lost} duplicated={duplicated} stale_writes_accepted={stale_writes} stale_reads={stale_reads} balance_error={balance_error} max_unavailable_ms={}",
         verdict.unavailable.as_millis(),
     );
-}
-
-/// Restarts all apps with these programs.
-async fn roll(cluster: &Cluster, programs: &Programs, what: &str) -> Result<()> {
-    let cast = &cluster.cast;
-    for name in cast.roles.iter().chain([&cast.rest]).chain(&cast.gates) {
-        let begun = Instant::now();
-        let mut process = cluster.process(name)?.lock().await;
-        let status = process.drain(DRAIN_MAX).await?;
-        ensure!(status.success(), "{name} ended with {status} after SIGTERM");
-        let drained = begun.elapsed();
-        process.program.clone_from(&programs.demo);
-        process.start()?;
-        process.ready(READY_MAX).await?;
-        let (drained, all) = (drained.as_millis(), begun.elapsed().as_millis());
-        eprintln!("{name}: {what}; drained in {drained} ms, ready after {all} ms");
-        sleep(PAUSE).await;
-    }
-    Ok(())
 }
 
 /// The messages of the next release, as a client of it has them.

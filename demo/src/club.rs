@@ -1,6 +1,10 @@
 //! Clubs: one actor each, which alone says who its members are.
 //!
 //! How it comes that nobody is in two clubs is written in [`roles`].
+//!
+//! Clubs are owned by slots, as all actors are, as many as the app has: one app's crash or move is a share of them. None is
+//! resident. A club does nothing unless it is called, its first call waits for one claim, and residents are the keys 1 to n, which
+//! clubs leave behind when they are cancelled.
 
 pub mod roles;
 

@@ -37,11 +37,20 @@ pub struct DemoConfig {
     pub keys: String,
     /// How long the gate waits for them, in ms. When that is over, those of the start before are good enough.
     pub keys_wait_ms: u64,
+    /// Rules of ownership that are switched off, for tests of the tests: names of `Mutation`.
+    #[cfg(feature = "mutations")]
+    pub without: Vec<String>,
 }
 
 impl Default for DemoConfig {
     fn default() -> Self {
-        Self { serve: PARTS.map(str::to_owned).into(), keys: String::new(), keys_wait_ms: 30_000 }
+        Self {
+            serve: PARTS.map(str::to_owned).into(),
+            keys: String::new(),
+            keys_wait_ms: 30_000,
+            #[cfg(feature = "mutations")]
+            without: Vec::new(),
+        }
     }
 }
 
@@ -54,6 +63,9 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("app.store", "redb:./data")
         .preset("admin.listen", "127.0.0.1:7090")
         .preset("log.level", "warn")
+        // One app gives all ids, and one knows who is online; see `uid` and `online`.
+        .preset("actor.uid.slots", 1)
+        .preset("actor.session.slots", 1)
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
@@ -84,6 +96,10 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let store = store(&config)?;
     share(&config)?;
     let mut app = App::with(config).plugin(Redb).plugin(Hub);
+    #[cfg(feature = "mutations")]
+    for rule in &demo.without {
+        app = app.without(rule.parse().map_err(StartError::new)?);
+    }
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
     let login = serves("login").then(Login::new);

@@ -1,11 +1,13 @@
 //! Ids of roles and clubs: numbers that are given once, whatever crashes when, and however many apps serve them.
 //!
 //! Each kind has one actor. It takes numbers from a block that it has reserved in the store: only the first of a block waits for
-//! a commit. The actor's next activation begins behind the block, so a crash costs at most the rest of it. Where two apps believe
-//! that they own the actor, both give numbers of blocks that they have reserved; the store refuses the next block to the one whose
-//! claim is older.
+//! a commit. The actor's next activation begins behind the block, so a crash costs at most the rest of it. A planned move costs
+//! nothing: the next owner gets what is left of the block.
+//!
+//! All kinds are one slot (`actor.uid.slots`), so one app gives all ids, and another is there to take over. No kind is resident:
+//! the first who wants an id waits for a claim, which is less than a save.
 
-use guildhall::{Actor, Code, Cx, Status};
+use guildhall::{Actor, Bytes, Code, Cx, Status};
 
 use crate::proto::uid::{AllocReq, AllocRsp, Uid, UidClient, UidStateEntity};
 
@@ -32,6 +34,24 @@ impl Actor for UidActor {
 
     fn state(&mut self) -> &mut UidStateEntity {
         &mut self.state
+    }
+
+    fn move_out(&mut self) -> Bytes {
+        Bytes::copy_from_slice(&self.last.to_le_bytes())
+    }
+
+    fn move_in(&mut self, payload: Bytes) {
+        let Ok(last) = <[u8; 8]>::try_from(&payload[..]).map(u64::from_le_bytes) else {
+            tracing::error!(
+                kind = self.state.kind,
+                "the rest of a block is unreadable, and skipped"
+            );
+            return;
+        };
+        // Of the block that the row names, or all of it has been given.
+        if self.state.reserved.checked_sub(last).is_some_and(|rest| rest < BLOCK) {
+            self.last = last;
+        }
     }
 }
 

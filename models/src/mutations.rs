@@ -42,6 +42,7 @@ fn rules() -> Rules {
     Rules::default()
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<Scenario> {
     let lapses = Scenario { faults: lapse(), ..protocol("") };
     vec![

@@ -55,6 +55,7 @@ pub struct Scenario {
     /// Whether the good end is looked for from every state.
     pub live: bool,
     /// Whether the test command runs it.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for tests alone"))]
     pub quick: bool,
     pub apps: u8,
     pub slots: u8,

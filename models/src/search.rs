@@ -71,9 +71,8 @@ pub fn run(scenario: &Scenario, threads: usize) -> Found {
         let checker = checker.target_state_count(STATES_MAX).spawn_bfs().join();
         found.states = checker.unique_state_count();
         found.complete = checker.is_done() && found.states < STATES_MAX;
-        for (name, path) in checker.discoveries() {
-            found.traces.insert(name, path.into_actions());
-        }
+        let traces = checker.discoveries().into_iter();
+        found.traces.extend(traces.map(|(name, path)| (name, path.into_actions())));
     }
     if scenario.live && scenario.finds.is_empty() || scenario.finds.contains(&STUCK) {
         let graph = Graph::of(scenario);

@@ -1,4 +1,5 @@
-//! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well.
+//! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well. Then
+//! the demo as a cluster whose processes die, sleep and lose each other.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,6 +26,9 @@ const ANY_PORT: &str = "127.0.0.1:0";
 const READY: &str = "ready";
 
 const BOTS: &[&str] = &["bots", "--players", "100", "--seconds", "5"];
+
+/// Few enough players that two slow cores answer each of them once a second while half of all is down.
+const CHAOS: &[&str] = &["ownership", "--seed", "1", "--seconds", "40", "--players", "50"];
 
 const READY_MAX: Duration = Duration::from_secs(60);
 /// The seconds of `BOTS`, and a login of each player before them.
@@ -62,7 +66,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
-    Ok(())
+    let chaos = ["run", "--release", "--quiet", "-p", "chaos", "--"];
+    run_command(&mut cargo(root, chaos.iter().chain(CHAOS)))
 }
 
 /// Builds the demo as users do; returns the program, so that signals reach it and not cargo.

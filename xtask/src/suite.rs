@@ -20,7 +20,7 @@ pub(crate) enum Reach {
     Slow,
 }
 
-/// Builds and tests, then the model's quick part, then the doc tests, then the examples.
+/// Builds and tests, then the model's quick part and the judge of chaos, then the doc tests, then the examples.
 pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
     let members: &[&str] = match reach {
         Reach::Default => &[],
@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
         step(&["test", "--lib", "--bins", "--tests"])?;
     }
     match reach {
-        Reach::Default => step(&["test", "--package", "models"])?,
+        Reach::Default => step(&["test", "--package", "models", "--package", "chaos"])?,
         // Ignored tests are the long ones, and take too long unoptimized.
         Reach::Slow => {
             let long = ["test", "--release", "--workspace", "--lib", "--bins", "--tests"];

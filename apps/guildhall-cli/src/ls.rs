@@ -81,6 +81,10 @@ struct ActorRow {
     name: String,
     app: String,
     active: u64,
+    slots_served: u64,
+    slots: u64,
+    slots_suspended: u64,
+    slots_moving: u64,
 }
 
 /// Prints the tables.
@@ -121,6 +125,10 @@ async fn listing(args: &LsArgs, visit: &Visit) -> Result<Listing> {
                 name: a.name,
                 app: node.id.to_string(),
                 active: a.active,
+                slots_served: a.slots_served,
+                slots: a.slots,
+                slots_suspended: a.slots_suspended,
+                slots_moving: a.slots_moving,
             };
             match told {
                 Ok(told) => actors.extend(told.actors.into_iter().map(row)),
@@ -246,9 +254,13 @@ impl Listing {
             tables.push(table);
         }
         if let Some(actors) = &self.actors {
-            let mut table = Table::new(&["ACTOR", "APP", ">ACTIVE"]);
+            let mut table =
+                Table::new(&["ACTOR", "APP", ">ACTIVE", ">SLOTS", ">SUSPENDED", ">MOVING"]);
             for actor in actors {
-                table.row([&actor.name, &actor.app, &actor.active.to_string()]);
+                let slots = format!("{}/{}", actor.slots_served, actor.slots);
+                let numbers = [actor.active, actor.slots_suspended, actor.slots_moving];
+                let [active, suspended, moving] = numbers.map(|number| number.to_string());
+                table.row([&actor.name, &actor.app, &active, &slots, &suspended, &moving]);
             }
             tables.push(table);
         }

@@ -14,7 +14,7 @@ impl Story {
         let (begun, ended) =
             (Duration::from_millis(self.now), Duration::from_millis(self.now + 10));
         self.now += 20;
-        self.history.records.push(Record { asked, begun, ended, outcome });
+        self.history.records.push(Record { asked, begun, ended, outcome, by: None });
         self
     }
 

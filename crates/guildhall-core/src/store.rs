@@ -28,6 +28,7 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 /// 2. `a_claim_by_a_smaller_epoch_is_refused`, `a_claim_by_an_equal_epoch_of_another_holder_is_refused`: and the refusal
 ///    carries the row's epoch.
 /// 3. `a_second_activation_of_the_same_holder_claims`: every activation claims, also on the same lease.
+///    `a_claim_that_arrives_twice_counts_once`: with the same token it changes nothing, and answers the same.
 /// 4. `a_write_with_another_token_is_refused`, `a_write_with_another_version_is_refused`: token and version must equal.
 /// 5. `a_repeated_write_is_done_once`: the same write again, when the row has the writer's token and exactly version + 1,
 ///    answers `Committed` and changes nothing.

@@ -1,17 +1,19 @@
 //! [`SessionActor`]: one per player with a connection; says which login is the present one and numbers its pushes.
 
+use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Status};
 use guildhall_runtime::proto::{
-    DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionReq,
+    DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionMove, SessionReq,
 };
 use guildhall_runtime::{Actor, Cx};
+use prost::Message as _;
 
 /// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
 ///
-/// Kept in memory alone. When its owner changes, the gate's next touch makes it known to the new one, which numbers pushes
-/// afresh; those in between are lost, and the client is told by RESET. Gates touch it every 30 s and soon after the mesh has
-/// changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
+/// Kept in memory alone, and moved with it: a planned move loses no push. When its app has crashed, the gate's next touch makes it
+/// known to the next owner, which numbers pushes afresh; those in between are lost, and the client is told by RESET. Gates touch it
+/// every 30 s and soon after the mesh has changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
 #[derive(Debug)]
 pub struct SessionActor {
     present: Option<Present>,
@@ -53,14 +55,39 @@ impl Actor for SessionActor {
     fn state(&mut self) -> &mut () {
         &mut self.state
     }
+
+    fn move_out(&mut self) -> Bytes {
+        let present = self.present.as_ref();
+        let moved = SessionMove {
+            generation: self.generation,
+            session: present.map(|present| present.session.clone()).unwrap_or_default(),
+            gate: present.map(|present| present.gate.to_string()).unwrap_or_default(),
+            pushes: present.map_or(0, |present| present.pushes),
+        };
+        moved.encode_to_vec().into()
+    }
+
+    fn move_in(&mut self, payload: Bytes) {
+        let Ok(moved) = SessionMove::decode(payload) else {
+            tracing::error!("a session that has moved here is unreadable: its gate will touch it");
+            return;
+        };
+        let SessionMove { generation, session, gate, pushes } = moved;
+        self.generation = generation;
+        self.present = gate.parse().ok().map(|gate| Present { session, gate, pushes });
+    }
+}
+
+fn gate_of(gate: &str) -> Result<AppId, Status> {
+    gate.parse().map_err(|error| {
+        Status::new(Code::InvalidArgument, format!("the gate: {error}"))
+            .with_reason(reason::BAD_REQUEST)
+    })
 }
 
 impl Session for SessionActor {
     async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
-        let gate: AppId = req.gate.parse().map_err(|error| {
-            Status::new(Code::InvalidArgument, format!("the gate: {error}"))
-                .with_reason(reason::BAD_REQUEST)
-        })?;
+        let gate = gate_of(&req.gate)?;
         // The wall clock puts it above those of earlier activations, wherever they were.
         let wall = u64::try_from(cx.env().wall().as_micros()).unwrap_or(u64::MAX);
         let earlier = self.generation;
@@ -72,6 +99,7 @@ impl Session for SessionActor {
                 session: before.session,
                 generation: earlier,
                 reason: reason::KICKED,
+                gate: String::new(),
             };
             // A gate that cannot be reached has no clients to kick, or will not keep them for long.
             let _gone = GateClient::new(cx).at(&before.gate).kick(kick).await;
@@ -80,8 +108,8 @@ impl Session for SessionActor {
     }
 
     async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
-        // Only the gate that holds the connection sends it.
-        let gate = cx.caller().unwrap_or(cx.app_id()).clone();
+        // Only the gate that holds the connection sends it; an owner from before may have sent it on.
+        let gate = gate_of(&req.gate)?;
         if req.generation < self.generation {
             let kick = SessionReq { reason: reason::KICKED, ..req };
             return GateClient::new(cx).at(&gate).kick(kick).await;

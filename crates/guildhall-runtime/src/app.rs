@@ -27,6 +27,7 @@ use crate::config::AppConfig;
 use crate::cx::Cx;
 use crate::health::HealthCheck;
 use crate::log::{self, LogControl};
+use crate::mutation::Mutation;
 use crate::node::ThisNode;
 use crate::proto::{IdStateEntity, NodeServer};
 use crate::raw_cast::RawHandler;
@@ -66,6 +67,7 @@ pub struct App {
     given: Given,
     tables: Vec<&'static Table>,
     pub(crate) reloads: ReloadSetup,
+    mutation: Option<Mutation>,
 }
 
 /// Why an app did not start: what is wrong, and what to do.
@@ -125,6 +127,7 @@ impl App {
             given: Given::default(),
             tables: Vec::new(),
             reloads: ReloadSetup::default(),
+            mutation: None,
         }
     }
 
@@ -220,6 +223,14 @@ impl App {
     {
         let handler = move |cx, stream| -> BoxFuture<'static, ()> { Box::pin(handler(cx, stream)) };
         self.stream_handlers.insert(name, Arc::new(handler));
+        self
+    }
+
+    /// Breaks a rule of ownership: for tests that show that it is missed.
+    #[cfg(feature = "mutations")]
+    #[must_use]
+    pub fn without(mut self, rule: Mutation) -> Self {
+        self.mutation = Some(rule);
         self
     }
 

@@ -50,11 +50,17 @@ impl Backends {
         tables: &Tables,
     ) -> Result<Self, StartError> {
         let opener = Arc::new(opener);
+        let mut leases = if urls.leases.is_empty() { "memory:" } else { &urls.leases };
         let discovery = match given.discovery {
             Some(discovery) => discovery,
             None => {
                 let (key, url) = ("app.discovery", &urls.discovery);
-                let discovery = opener.open(key, url).await?.discovery;
+                let backend = opener.open(key, url).await?;
+                // Apps that find each other there agree there who owns what.
+                if urls.leases.is_empty() && backend.leases.is_some() {
+                    leases = url;
+                }
+                let discovery = backend.discovery;
                 discovery.ok_or_else(|| StartError::new(format!("{key}: {url} is no discovery")))?
             }
         };
@@ -62,7 +68,7 @@ impl Backends {
         let broker = Lazy::new(&opener, "app.broker", &urls.broker, given.broker, |b| b.broker)?;
         let later = LazyBackends {
             queue: Lazy::new(&opener, "app.queue", &urls.queue, given.queue, |b| b.queue)?,
-            leases: Lazy::new(&opener, "app.leases", &urls.leases, given.leases, |b| b.leases)?,
+            leases: Lazy::new(&opener, "app.leases", leases, given.leases, |b| b.leases)?,
             opener,
         };
         Ok(Self { discovery, store, broker, later })

@@ -29,7 +29,8 @@ pub struct AppConfig {
     pub broker: String,
     /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
     pub queue: String,
-    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens. Opened when there are actors, or it is first used.
+    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery`,
+    /// where it has leases. Opened when there are actors, or it is first used.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
@@ -57,7 +58,7 @@ impl Default for AppConfig {
             discovery: "memory:".into(),
             broker: "memory:".into(),
             queue: "memory:".into(),
-            leases: "memory:".into(),
+            leases: String::new(),
             store: "memory:".into(),
             workers: 0,
             discovery_ttl_ms: 10_000,

@@ -33,6 +33,7 @@ mod live_count;
 mod log;
 mod mesh;
 pub mod metrics;
+mod mutation;
 mod node;
 mod numbers;
 mod out;
@@ -69,6 +70,9 @@ pub use lane::{ServiceConfig, Turn};
 pub use limits::{BreakerConfig, LimitConfig, RateConfig, Trip};
 pub use log::{LogConfig, LogControl};
 pub use mesh::{MeshChanges, RouteConfig, RouteRuleConfig};
+#[cfg(feature = "mutations")]
+pub use mutation::Mutation;
+pub use ownership::{Held, Lease, Lost};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

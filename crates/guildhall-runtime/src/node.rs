@@ -37,9 +37,16 @@ impl Node for ThisNode {
     }
 
     async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
-        let info = |room: &Arc<dyn Admin>| ActorInfo {
-            name: room.name().to_owned(),
-            active: room.count() as u64,
+        let info = |room: &Arc<dyn Admin>| {
+            let slots = room.slots();
+            ActorInfo {
+                name: room.name().to_owned(),
+                active: room.count() as u64,
+                slots_served: slots.served,
+                slots: slots.all,
+                slots_suspended: slots.suspended,
+                slots_moving: slots.moving,
+            }
         };
         Ok(ActorsRsp { actors: cx.app.actors.iter().map(info).collect() })
     }

@@ -8,17 +8,23 @@
 //! | `slots` | the slots of one actor type, as this app knows them |
 //! | `session` | the app's session with the lease backend, and what happens when it runs out |
 //! | `keeper` | acquires what belongs here, and asks present holders for it |
-//! | `give` | hands a slot over to the app that has asked |
+//! | `give`, `handover` | hands a slot over to the app that has asked |
 //! | `early` | calls that wait for a slot which is on its way |
 //! | `service` | what apps say to each other about slots |
+//! | `lease`, `ask`, `grant`, `users` | leases that the game holds itself, in the same session |
 
+mod ask;
 mod config;
 mod early;
 mod give;
+mod grant;
+mod handover;
 mod keeper;
+mod lease;
 mod service;
 mod session;
 mod slots;
+mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,16 +33,18 @@ use guildhall_core::leases::LeaseSession;
 use guildhall_core::store::Holder;
 use guildhall_core::{AppId, BoxFuture, Env};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::app::AppInner;
 
 pub(crate) use config::OwnershipConfig;
 pub(crate) use early::{Early, moved_to, send_on};
 pub(crate) use keeper::keep;
+pub use lease::{Held, Lease, Lost};
 pub(crate) use service::OwnershipHere;
 pub(crate) use session::{check_slots, keep_session};
-pub(crate) use slots::{Elsewhere, Payload, SlotTable};
+pub(crate) use slots::{Elsewhere, Payload, SlotCounts, SlotMeters, SlotTable};
+use users::UserLeases;
 
 /// The actors of one type, to whoever decides which of their slots are here.
 pub(crate) trait Owned: Send + Sync {
@@ -57,17 +65,21 @@ pub(crate) struct Ownership {
     pub(crate) config: OwnershipConfig,
     holder: Holder,
     rooms: Vec<Arc<dyn Owned>>,
+    users: UserLeases,
     session: Mutex<Option<Arc<LeaseSession>>>,
     /// Until when, in ns of boot time, what is held is held (rule 5); 0 without a session.
     valid_until: AtomicU64,
     /// Wakes the keeper.
     wake: Notify,
+    /// Slots that may be given at a time (`ownership.moves_max`).
+    giving: Semaphore,
 }
 
 impl Ownership {
     pub(crate) fn new(config: OwnershipConfig, holder: Holder, rooms: Vec<Arc<dyn Owned>>) -> Self {
-        let (session, valid_until, wake) = Default::default();
-        Self { config, holder, rooms, session, valid_until, wake }
+        let (users, session, valid_until, wake) = Default::default();
+        let giving = Semaphore::new(config.moves_max.min(Semaphore::MAX_PERMITS));
+        Self { config, holder, rooms, users, session, valid_until, wake, giving }
     }
 
     /// Rule 25: whether the lease still holds, asked after the state was read and just before a reply from memory is sent.

@@ -18,8 +18,8 @@ pub use batches::{
 };
 pub use claims::{
     a_claim_by_a_smaller_epoch_is_refused, a_claim_by_an_equal_epoch_of_another_holder_is_refused,
-    a_claim_makes_a_tombstone_where_there_was_nothing, a_claim_under_another_lease_is_refused,
-    a_second_activation_of_the_same_holder_claims,
+    a_claim_makes_a_tombstone_where_there_was_nothing, a_claim_that_arrives_twice_counts_once,
+    a_claim_under_another_lease_is_refused, a_second_activation_of_the_same_holder_claims,
 };
 pub use queries::{
     a_query_by_a_column_without_index_is_refused, a_query_pages_in_key_order_and_skips_tombstones,
@@ -57,6 +57,7 @@ macro_rules! store_contract {
             a_claim_by_a_smaller_epoch_is_refused
             a_claim_by_an_equal_epoch_of_another_holder_is_refused
             a_second_activation_of_the_same_holder_claims
+            a_claim_that_arrives_twice_counts_once
             a_claim_under_another_lease_is_refused
             a_write_with_another_token_is_refused
             a_write_with_another_version_is_refused

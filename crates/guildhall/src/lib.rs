@@ -13,6 +13,8 @@ pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
+#[cfg(feature = "mutations")]
+pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
     RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
@@ -25,6 +27,7 @@ pub use guildhall_runtime::{
     BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
     RouteConfig, RouteRuleConfig, Trip,
 };
+pub use guildhall_runtime::{Held, Lease, Lost};
 pub use guildhall_runtime::{OutboxConfig, OutboxMessage, Schedule};
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};

@@ -14,10 +14,14 @@ impl Ledger for RoleActor {
             return Err(LedgerError::Full.into());
         }
         self.state.ledger_mut().push(req.op);
-        Ok(AppendRsp { place: self.state.ledger.len() as u64 })
+        Ok(AppendRsp { place: self.state.ledger.len() as u64, process: process() })
     }
 
     async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
-        Ok(ReadRsp { ops: self.state.ledger.clone() })
+        Ok(ReadRsp { ops: self.state.ledger.clone(), process: process() })
     }
+}
+
+fn process() -> u64 {
+    u64::from(std::process::id())
 }

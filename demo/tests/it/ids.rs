@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use demo::proto::uid::{AllocReq, UidClient};
+use demo::uid::BLOCK;
 use futures_util::future::join_all;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
@@ -55,6 +56,51 @@ async fn no_id_is_given_twice_by_several_apps_that_crash() {
         cluster.linked().await;
     }
     assert!(given.iter().all(|given| given.len() > 1000), "hardly any were given");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rolling_restarts_skip_no_id_and_a_crash_skips_the_rest_of_a_block() {
+    const APPS: [&str; 2] = ["demo.w1.uid.1", "demo.w1.uid.2"];
+    let mut cluster = Cluster::new(12);
+    start(&mut cluster, &APPS.map(|id| (id, &["uid"][..]))).await;
+    let cx = cluster.cx(CALLER);
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = (0..4).map(|_| {
+        let (cx, over) = (cx.clone(), Arc::clone(&over));
+        cx.env().clone().spawn("caller", async move {
+            let mut ids = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                ids.push(alloc(&cx, "role").await.unwrap());
+                cx.env().sleep(Duration::from_millis(7)).await;
+            }
+            ids
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    for round in 0..6 {
+        let id = APPS[round % 2];
+        cluster.shutdown(id).await;
+        cluster.advance(Duration::from_millis(100)).await;
+        cluster.restart(id).await.unwrap();
+        cluster.linked().await;
+        cluster.advance(Duration::from_secs(1)).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut given = BTreeSet::new();
+    for caller in callers {
+        given.extend(caller.await.unwrap().unwrap());
+    }
+    let last = *given.last().unwrap();
+    assert_eq!(given.len() as u64, last, "of 1 to {last}");
+    assert!(last > 2 * BLOCK, "only {last}");
+    // What is left of the block was in memory alone.
+    APPS.iter().for_each(|id| cluster.kill(id));
+    for id in APPS {
+        cluster.restart(id).await.unwrap();
+    }
+    cluster.advance(Duration::from_secs(7)).await;
+    let next = alloc(&cx, "role").await.unwrap();
+    assert_eq!(next, last.next_multiple_of(BLOCK) + 1);
 }
 
 /// A store that takes its time, or none of it.

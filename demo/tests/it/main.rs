@@ -7,6 +7,7 @@ mod clubs;
 mod game;
 mod ids;
 mod logins;
+mod moves;
 mod parts;
 mod presence;
 mod processes;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use demo::online;
 use demo::proto::online::{OnlineClient, PlayingReq, Presence};
-use demo::proto::role::{LoginReq, RegisterReq, RoleClient};
+use demo::proto::role::{ChannelMsg, LoginReq, RegisterReq, RoleClient, RoleEvents};
 use guildhall::Env;
 use guildhall_client::{Client, Event, Events, Options};
 use guildhall_testkit::Cluster;
 
-use crate::town::{CALLER, start, start_gate};
+use crate::town::{CALLER, start, start_app, start_gate};
 
 const GATES: [&str; 2] = ["demo.w1.gate.1", "demo.w1.gate.2"];
 const ONLINE: &str = "demo.w1.online.1";
@@ -110,6 +110,48 @@ async fn after_a_restart_of_online_the_gates_make_everybody_known_again() {
     assert_eq!(presence(&cluster, "ada").await, Some(before));
     while let Some(event) = env.until(env.now() + Duration::from_secs(1), events.next()).await {
         assert!(matches!(event, Some(Event::Reset | Event::Push(_))), "{event:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rolling_restart_of_online_makes_nobody_offline_and_loses_no_push() {
+    const SECOND: &str = "demo.w1.online.2";
+    let mut cluster = town(6).await;
+    start_app(&mut cluster, SECOND, &["online"]).await;
+    cluster.linked().await;
+    let env = cluster.client_env();
+    let players: Vec<String> = (0..10).map(|n| format!("p{n}")).collect();
+    let mut clients = Vec::new();
+    for (n, player) in players.iter().enumerate() {
+        let (client, events) = enter(&env, GATES[n % 2], player).await;
+        let register = RegisterReq { name: player.clone(), ..RegisterReq::default() };
+        client.call(RoleClient::REGISTER, register).await.unwrap();
+        client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+        clients.push((client, events));
+    }
+    cluster.advance(Duration::from_millis(100)).await;
+    let cx = cluster.cx(CALLER);
+    let before = online::read(&cx, &players).await;
+    let is_playing = |it: &Option<Presence>| it.as_ref().is_some_and(|it| !it.app.is_empty());
+    assert!(before.iter().all(is_playing), "{before:?}");
+    let push = || RoleEvents::list(&cx, players.iter().cloned()).channel(ChannelMsg::default());
+    for id in [ONLINE, SECOND] {
+        cluster.shutdown(id).await;
+        push().await.unwrap();
+        assert_eq!(online::read(&cx, &players).await, before);
+        cluster.restart(id).await.unwrap();
+        cluster.linked().await;
+        cluster.advance(Duration::from_secs(1)).await;
+        push().await.unwrap();
+        assert_eq!(online::read(&cx, &players).await, before);
+    }
+    for (client, events) in &mut clients {
+        let mut pushes = 0;
+        while let Some(event) = env.until(env.now() + Duration::from_secs(1), events.next()).await {
+            assert!(matches!(event, Some(Event::Push(_))), "{}: {event:?}", client.player());
+            pushes += 1;
+        }
+        assert_eq!(pushes, 4, "{}", client.player());
     }
 }
 

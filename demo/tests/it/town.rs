@@ -15,15 +15,25 @@ use guildhall_testkit::Cluster;
 /// Runs nothing itself.
 pub(crate) const CALLER: &str = "demo.w1.caller.1";
 
+/// Parts whose keys are all one slot, as in the program.
+const ONE_SLOT: [(&str, &str); 2] = [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+
 /// Apps by their ids, each with its parts, and [`CALLER`].
 pub(crate) async fn start(cluster: &mut Cluster, apps: &[(&str, &[&'static str])]) {
     for (id, parts) in apps {
-        let parts = parts.to_vec();
-        let build = move |app: App| parts.iter().fold(app, |app, part| serve::game(app, part));
-        cluster.start(id, build).await.unwrap();
+        start_app(cluster, id, parts).await;
     }
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;
+}
+
+/// One app more.
+pub(crate) async fn start_app(cluster: &mut Cluster, id: &str, parts: &[&'static str]) {
+    let parts = parts.to_vec();
+    let settings = ONE_SLOT.iter().filter(|(part, _)| parts.contains(part));
+    let settings: Vec<_> = settings.map(|(_, slots)| (*slots, "1")).collect();
+    let build = move |app: App| parts.iter().fold(app, |app, part| serve::game(app, part));
+    cluster.start_with(id, &settings, build).await.unwrap();
 }
 
 /// A gate that believes whatever a client says.

@@ -27,7 +27,7 @@ impl Scenario {
             }
             Step::FailTurn { app, key } => Self::fail_turn(w, app, key),
             Step::Post { message } => w.witness.called |= super::bit(message),
-            Step::Change { app, key } => Self::change(w, app, key),
+            Step::Change { app, key } => self.change(w, app, key),
             Step::BeginRead { app, key } => self.begin_read(w, app, key),
             Step::EndRead { app, key } => self.end_read(w, app, key),
             Step::Retry { app, key } => self.retry(w, app, key),
@@ -55,7 +55,7 @@ impl Scenario {
             }
             Step::Expire { app, life, fault } => {
                 w.faults.lapse -= u8::from(fault);
-                Self::let_expire(w, app, life);
+                self.let_expire(w, app, life);
             }
             _ => self.strike(w, step),
         }

@@ -58,7 +58,14 @@ impl Scenario {
         found
     }
 
-    pub(super) fn let_expire(w: &mut World, app: u8, life: u8) {
+    pub(super) fn let_expire(&self, w: &mut World, app: u8, life: u8) {
+        // With a grant that its holder has not heard of goes the payload that was parked for it.
+        let unheard = |slot: u8| {
+            let holding = w.leases[slot as usize].holding;
+            let its = holding.is_some_and(|h| (h.app, h.life) == (app, life) && h.from.is_some());
+            its && w.held(app, slot).is_none()
+        };
+        w.witness.disturbed |= (0..self.slots).any(unheard);
         expire(w, app, life);
     }
 }

@@ -50,7 +50,10 @@ impl Model for Scenario {
             }),
             Property::always(SOFT, |_, w: &World| !w.witness.soft_lost),
             Property::always(ONCE, |_, w: &World| !w.witness.payload_twice),
-            Property::always(STALE, |_, w: &World| !w.witness.payload_stale),
+            // Where epochs are forgotten nothing but the rows is safe.
+            Property::always(STALE, |m: &Self, w: &World| {
+                !w.witness.payload_stale || w.faults.reset < m.faults.reset
+            }),
             Property::always(READ, |_, w: &World| !w.witness.stale_read),
             Property::always(EFFECT, |m: &Self, w: &World| m.indices().all(|c| m.is_backed(w, c))),
             Property::always(MOVES, |m: &Self, w: &World| {

@@ -154,15 +154,20 @@ impl Scenario {
     }
 
     /// A non-durable call changes the state and what is in memory only.
-    pub(super) fn change(w: &mut World, app: u8, key: u8) {
+    pub(super) fn change(&self, w: &mut World, app: u8, key: u8) {
         let bit = 1 << w.witness.soft[key as usize].count_ones();
         let Some(actor) = w.actor_mut(app, key) else { return };
         actor.fields.soft |= bit;
         actor.memory |= bit;
         actor.dirty = true;
-        let memory = actor.memory;
-        w.witness.last[key as usize].1 = memory;
+        let (epoch, memory) = (actor.token.epoch, actor.memory);
+        let last = &mut w.witness.last[key as usize];
+        if last.0 == epoch {
+            last.1 = memory;
+        }
         w.witness.soft[key as usize] |= bit;
+        // By clocks that are broken it is no owner any more, and will lose this.
+        w.witness.disturbed |= !self.is_lawful(w, app, self.slot_of[key as usize]);
     }
 }
 

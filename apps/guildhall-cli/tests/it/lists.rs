@@ -20,8 +20,9 @@ async fn apps_services_and_actors_are_listed() {
         "hello.Greeter concurrent 2 apps",
         "Say HelloReq -> HelloRsp client",
         "Add AddReq -> CounterRsp key=id create",
-        "tally dev.w1.all.1 0",
-        "tally dev.w1.all.2 1",
+        "ACTOR APP ACTIVE SLOTS SUSPENDED MOVING",
+        "tally dev.w1.all.1 0 1024/1024 0 0",
+        "tally dev.w1.all.2 1 1024/1024 0 0",
     ] {
         assert!(out.iter().any(|line| line == want), "no `{want}` in\n{}", out.join("\n"));
     }

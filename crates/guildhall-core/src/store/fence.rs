@@ -16,8 +16,8 @@ pub enum Written {
     Repeated(u64),
 }
 
-/// Decides a claim, and returns the row as it is to be kept: with the token of `by` and version + 1 (rule 8). Where there was
-/// nothing it is a tombstone, and nothing but a claim makes one (rule 7).
+/// Decides a claim, and returns the row as it is to be kept: with the token of `by` and version + 1 (rule 8), or as it is when it
+/// has this token already. Where there was nothing it is a tombstone, and nothing but a claim makes one (rule 7).
 ///
 /// # Errors
 /// `Refused` by a row whose epoch is larger, or equal with another holder (rule 8), or that is owned under another lease,
@@ -48,8 +48,12 @@ pub fn claim(row: Option<Row>, id: &RowId, by: &Token) -> Result<Row, StoreError
             );
         }
     }
-    row.token = Some(by.clone());
-    row.version += 1;
+    // A copy of a claim that the row has already changes nothing: counted twice, it would make the activation's first write look
+    // like one that is done (rule 10). Another claim has another activation number.
+    if row.token.as_ref() != Some(by) {
+        row.token = Some(by.clone());
+        row.version += 1;
+    }
     Ok(row)
 }
 

@@ -200,6 +200,7 @@ impl<'a> Driver<'a> {
             session: client.session.clone(),
             generation: client.generation(),
             reason,
+            gate: self.edge.cx.app_id().to_string(),
         }
     }
 }

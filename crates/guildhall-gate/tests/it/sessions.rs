@@ -168,7 +168,10 @@ async fn a_late_close_of_an_earlier_login_changes_nothing() {
     let mut client = Tcp::login(world.tcp(), "bob").await;
     for (session, generation) in [("one", first), ("one", u64::MAX)] {
         let (player, session) = ("bob".to_owned(), session.to_owned());
-        sessions.close(SessionReq { player, session, generation, reason: 0 }).await.unwrap();
+        sessions
+            .close(SessionReq { player, session, generation, ..SessionReq::default() })
+            .await
+            .unwrap();
     }
     push(&world, "bob", "hello").await;
     assert_eq!(pushed(&client.answer().await), (1, "hello".into()));
@@ -248,6 +251,9 @@ async fn generations_grow_over_the_lives_of_a_session() {
         let generation = sessions.open(open).await.unwrap().generation;
         assert!(generation > last, "{generation} after {last}");
         last = generation;
-        sessions.close(SessionReq { player, session, generation, reason: 0 }).await.unwrap();
+        sessions
+            .close(SessionReq { player, session, generation, ..SessionReq::default() })
+            .await
+            .unwrap();
     }
 }

@@ -8,6 +8,7 @@ use guildhall_core::{ActorKey, Key};
 
 use super::Actor;
 use crate::cx::Cx;
+use crate::ownership::SlotCounts;
 
 /// A room, to who looks at it from outside.
 pub(crate) trait Admin: Send + Sync {
@@ -17,6 +18,8 @@ pub(crate) trait Admin: Send + Sync {
     fn name(&self) -> &'static str;
     /// How many there are.
     fn count(&self) -> usize;
+    /// Which of its slots are here.
+    fn slots(&self) -> SlotCounts;
     /// Their keys, in order.
     fn keys(&self) -> Vec<Key>;
     /// Deactivates one; whether it is there.

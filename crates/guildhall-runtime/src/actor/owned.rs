@@ -6,7 +6,6 @@ use std::sync::Arc;
 use guildhall_core::{AppId, BoxFuture, Key, slot_of};
 use parking_lot::Mutex;
 
-use super::cell::Cell;
 use super::leave::Leave;
 use super::room::Room;
 use super::services::ActorServices;
@@ -36,6 +35,11 @@ impl Unused {
             unused.remove(&slot);
         }
         payload
+    }
+
+    /// Whether something was given for an actor: then there is one, though it is not active.
+    pub(super) fn has(&self, slot: u32, key: &Key) -> bool {
+        self.0.lock().get(&slot).is_some_and(|of_slot| of_slot.contains_key(key))
     }
 
     fn of_slot(&self, slot: u32) -> Vec<Payload> {
@@ -75,10 +79,6 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         for call in self.early.take(slot) {
             self.post_body(call);
         }
-    }
-
-    fn of_slot(&self, slot: u32) -> Vec<Arc<Cell<A, S>>> {
-        self.cells().into_iter().filter(|cell| cell.slot == slot).collect()
     }
 }
 

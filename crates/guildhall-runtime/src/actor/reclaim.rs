@@ -12,6 +12,7 @@ use super::cell::{Active, Cell};
 use super::services::ActorServices;
 use super::work::{apply_saved, drop_unsaved};
 use crate::chain::Callee as _;
+use crate::mutation::Mutation;
 
 /// Whether an actor may go on.
 pub(super) enum Reclaimed {
@@ -27,7 +28,8 @@ pub(super) async fn reclaim<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
 ) -> Reclaimed {
-    if cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
+    let goes_on = cell.app.lacks(Mutation::ClaimAfterSuspension);
+    if goes_on || cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
         return Reclaimed::Yes;
     }
     // What is under way is known first: a write of our own must not look like one of somebody else.
@@ -37,7 +39,9 @@ pub(super) async fn reclaim<A: Actor, S: ActorServices<A>>(
             return Reclaimed::No;
         }
     }
-    let Ok(token) = token(cell) else { return Reclaimed::NotNow };
+    let epoch = cell.room.slots.epoch(cell.slot);
+    let unanswered = active.claiming.take().filter(|token| token.epoch == epoch);
+    let Some(token) = unanswered.or_else(|| token(cell).ok()) else { return Reclaimed::NotNow };
     let rows = A::State::rows(&cell.key);
     let claimed = match cell.app.store() {
         Some(store) if !rows.is_empty() => {
@@ -47,8 +51,10 @@ pub(super) async fn reclaim<A: Actor, S: ActorServices<A>>(
                 Some(Err(error)) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
                     Vec::new()
                 }
-                // Whether this claim arrived is not known; made again it is another one, and the version tells.
-                Some(Err(_)) | None => return Reclaimed::NotNow,
+                Some(Err(_)) | None => {
+                    active.claiming = Some(token);
+                    return Reclaimed::NotNow;
+                }
             }
         }
         // Without rows nobody can say whether another app has had it.

@@ -30,7 +30,7 @@ use crate::chain::{self, actor_id};
 use crate::cx::Cx;
 use crate::live_count::LiveCount;
 use crate::metrics::Metrics;
-use crate::ownership::{Early, Owned, SlotTable};
+use crate::ownership::{Early, Owned, SlotCounts, SlotMeters, SlotTable};
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Seeded, Service};
 use crate::turn::Call;
@@ -89,8 +89,9 @@ pub(super) struct Room<A: Actor, S> {
     pub(super) wakes: bool,
     /// In the order in which [`ActorServices::dispatch`] knows them.
     services: Vec<&'static ServiceDesc>,
-    /// By worker, then by key.
+    /// By slot, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
+    workers: u32,
     count: LiveCount,
     closed: AtomicBool,
     activations: AtomicU64,
@@ -123,19 +124,24 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;
     let count = LiveCount::default();
     in_memory.adopt(&[A::NAME], count.live());
+    let slots = knobs.slots(world.slots);
     let first = A::State::tables().first().copied();
     let wakes = first.filter(|table| table.column(WAKE.number).is_some());
     let room = Arc::new(Room::<A, S> {
-        slots: SlotTable::new(A::NAME, knobs.slots(world.slots), knobs.pinned),
+        slots: SlotTable::new(
+            A::NAME,
+            slots,
+            knobs.pinned,
+            SlotMeters::new(world.metrics, A::NAME)?,
+        ),
         early: Arc::default(),
         unused: Unused::default(),
         has_rows: first.is_some(),
         wakes: wakes.is_some(),
         config: knobs,
         services: descs.clone(),
-        shards: (0..world.workers)
-            .map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed))))
-            .collect(),
+        shards: (0..slots).map(|_| Mutex::new(HashMap::with_hasher(Seeded(seed)))).collect(),
+        workers: u32::try_from(world.workers).unwrap_or(u32::MAX),
         count,
         closed: AtomicBool::new(false),
         activations: AtomicU64::new(0),
@@ -213,21 +219,20 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
 
     /// Puts a call into the mailbox of its actor, or says why not.
     fn post(self: &Arc<Self>, key: &str, call: Call) {
-        let slot = slot_of(key, self.slots.count());
+        let slot = self.slot_of(key);
         let me = || actor_id(A::NAME, KeyText::Text(key));
         if let Some(cycle) = chain::problem(&call.cx, me) {
             call.deadlock(cycle);
             return;
         }
-        let worker = self.worker_of(key);
-        let mut shard = self.shards[worker].lock();
+        let mut shard = self.shards[slot as usize].lock();
         // With the shard locked: who ends the slot finds all calls that were taken.
         if self.slots.epoch(slot) == 0 {
             drop(shard);
             self.post_elsewhere(slot, call);
             return;
         }
-        let Some(cell) = self.cell(&mut shard, key, &call.cx.app, worker) else {
+        let Some(cell) = self.cell(&mut shard, key, &call.cx.app) else {
             drop(shard);
             let max = self.config.actors_max;
             call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
@@ -247,7 +252,6 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         shard: &mut Shard<A, S>,
         key: &str,
         app: &Arc<AppInner>,
-        worker: usize,
     ) -> Option<Arc<Cell<A, S>>> {
         if let Some(cell) = shard.get(key) {
             return Some(Arc::clone(cell));
@@ -256,7 +260,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
             return None;
         }
         self.count.begin();
-        let cell = Cell::new(self, app, Key::from(key), worker);
+        let cell = Cell::new(self, app, Key::from(key), self.worker_of(key));
         shard.insert(cell.key.clone(), Arc::clone(&cell));
         Some(cell)
     }
@@ -273,28 +277,39 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
 
     /// All actors, in the order of their keys: never that of a hash.
     pub(super) fn cells(&self) -> Vec<Arc<Cell<A, S>>> {
-        let of_shard = |shard: &Mutex<Shard<A, S>>| shard.lock().values().cloned().collect();
-        let mut cells: Vec<_> = self.shards.iter().flat_map::<Vec<_>, _>(of_shard).collect();
+        let all = (0..self.slots.count()).flat_map(|slot| self.of_slot(slot));
+        let mut cells: Vec<_> = all.collect();
         cells.sort_by(|a, b| a.key.cmp(&b.key));
         cells
     }
 
+    /// The actors of a slot, in the order of their keys.
+    pub(super) fn of_slot(&self, slot: u32) -> Vec<Arc<Cell<A, S>>> {
+        let mut cells: Vec<_> = self.shards[slot as usize].lock().values().cloned().collect();
+        cells.sort_by(|a, b| a.key.cmp(&b.key));
+        cells
+    }
+
+    fn slot_of(&self, key: &str) -> u32 {
+        slot_of(key, self.slots.count())
+    }
+
     /// Deactivates an actor; whether it is there.
     fn close_for(&self, key: &str, why: Why) -> bool {
-        let cell = self.shards[self.worker_of(key)].lock().get(key).cloned();
+        let cell = self.shards[self.slot_of(key) as usize].lock().get(key).cloned();
         cell.inspect(|cell| cell.close(why)).is_some()
     }
 
     fn worker_of(&self, key: &str) -> usize {
-        match u32::try_from(self.shards.len()) {
-            Ok(workers @ 2..) => guildhall_core::slot_of(key, workers) as usize,
+        match self.workers {
+            workers @ 2.. => slot_of(key, workers) as usize,
             _ => 0,
         }
     }
 
     /// Forgets an actor that is not active, unless a call has come meanwhile.
     pub(super) fn forget(&self, cell: &Cell<A, S>) -> bool {
-        let mut shard = self.shards[cell.worker].lock();
+        let mut shard = self.shards[cell.slot as usize].lock();
         if !cell.is_empty() {
             return false;
         }
@@ -367,6 +382,10 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
         self.count.get()
     }
 
+    fn slots(&self) -> SlotCounts {
+        self.slots.counts()
+    }
+
     fn keys(&self) -> Vec<Key> {
         self.cells().iter().map(|cell| cell.key.clone()).collect()
     }
@@ -382,13 +401,12 @@ impl<A: Actor, S: ActorServices<A>> Home for Room<A, S> {
     }
 
     fn is_here(&self, key: &str) -> bool {
-        self.slots.epoch(slot_of(key, self.slots.count())) > 0
+        self.slots.epoch(self.slot_of(key)) > 0
     }
 
     fn enter(self: Arc<Self>, app: &Arc<AppInner>, key: &str) {
-        let worker = self.worker_of(key);
-        let mut shard = self.shards[worker].lock();
-        match self.cell(&mut shard, key, app, worker) {
+        let mut shard = self.shards[self.slot_of(key) as usize].lock();
+        match self.cell(&mut shard, key, app) {
             // With the shard locked, so that the actor does not leave meanwhile.
             Some(cell) => cell.enter(),
             None => {
@@ -408,11 +426,10 @@ impl<A: Actor, S: ActorServices<A>> Sleepers for Room<A, S> {
         if self.closed.load(Ordering::Acquire) || !self.is_here(key) {
             return false;
         }
-        let worker = self.worker_of(key);
-        let mut shard = self.shards[worker].lock();
+        let mut shard = self.shards[self.slot_of(key) as usize].lock();
         let sleeps = !shard.contains_key(key);
         // One for which there is no room now is found again.
-        if sleeps && let Some(cell) = self.cell(&mut shard, key, app, worker) {
+        if sleeps && let Some(cell) = self.cell(&mut shard, key, app) {
             cell.enter();
         }
         sleeps
@@ -431,7 +448,7 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
     fn abandon(&self) {
         self.closed.store(true, Ordering::Release);
         for cell in self.cells() {
-            self.shards[cell.worker].lock().remove(&cell.key);
+            self.shards[cell.slot as usize].lock().remove(&cell.key);
             self.count.end();
             cell.abandon();
         }

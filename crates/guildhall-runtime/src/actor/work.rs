@@ -28,6 +28,7 @@ use super::timers::Message;
 use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
+use crate::mutation::Mutation;
 use crate::ownership::Payload;
 use crate::reply::ReplyPort;
 use crate::trace::SpanKind;
@@ -159,8 +160,7 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     if !method.create && !active.actor.state().exists() {
         let missing = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
-        active.commits.answer(reply, Err(missing));
-        return keep(cell, active);
+        return finish(cell, active, method, reply, Err(missing));
     }
     cell.app.counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
@@ -188,17 +188,21 @@ fn finish<A: Actor, S: ActorServices<A>>(
     reply: ReplyPort,
     answer: Answer,
 ) -> Option<Box<Active<A>>> {
-    if method.durable {
+    if method.durable && !cell.app.lacks(Mutation::CommitBeforeReply) {
         want_commit(cell, &mut active);
     }
     // Rule 25: after the state was read, just before it is sent. What waits for the store needs no clock (rule 14).
-    if !(method.durable && active.commits.holds()) && !cell.holds(active.token.epoch) {
+    let waits = method.durable && active.commits.holds();
+    if !waits && !cell.holds(active.token.epoch) {
         let why = format!("{}: the lease ran out during the turn", method.path);
         let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
         reply.send::<()>(Err(status));
         return keep(cell, active);
     }
-    active.commits.answer(reply, answer);
+    match cell.app.lacks(Mutation::ReadsWaitForCommits) && !method.durable {
+        true => reply.send_encoded(answer),
+        false => active.commits.answer(reply, answer),
+    }
     keep(cell, active)
 }
 
@@ -366,7 +370,11 @@ async fn leave<A: Actor, S: ActorServices<A>>(
         drop_activation(cell, active, ended, "deactivate");
         return None;
     }
-    match save_all(cell, &mut active).await {
+    let saved = match cell.app.lacks(Mutation::SaveBeforeHandover) {
+        true => Some(true),
+        false => save_all(cell, &mut active).await,
+    };
+    match saved {
         Some(true) => {}
         Some(false) => return None,
         None => {

@@ -28,6 +28,7 @@ use crate::live_count::LiveCount;
 use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
+use crate::mutation::Mutation;
 use crate::ownership::{self, Ownership, keep_session};
 use crate::reload::Reloads;
 use crate::rows::Tables;
@@ -48,6 +49,8 @@ pub(crate) struct AppInner {
     pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
     pub(crate) ownership: Ownership,
+    /// A rule that a test has switched off.
+    pub(super) mutation: Option<Mutation>,
     pub(crate) links: LinkConfig,
     pub(crate) tls: Option<Tls>,
     pub(crate) streams: Streams,
@@ -98,6 +101,12 @@ impl AppInner {
         let mut record = self.record.read().clone();
         record.load = self.load(record.weight);
         record
+    }
+
+    /// Whether a test has switched this rule off.
+    #[inline]
+    pub(crate) fn lacks(&self, rule: Mutation) -> bool {
+        cfg!(feature = "mutations") && self.mutation == Some(rule)
     }
 
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {

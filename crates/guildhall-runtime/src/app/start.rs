@@ -62,6 +62,7 @@ impl App {
             given,
             tables,
             reloads,
+            mutation,
         } = self;
         services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
@@ -149,6 +150,7 @@ impl App {
             store: RwLock::new(store),
             tables,
             ownership,
+            mutation,
             workers,
             id: record.id.clone(),
             incarnation: record.incarnation,

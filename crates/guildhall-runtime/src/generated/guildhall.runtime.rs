@@ -10,7 +10,7 @@ pub struct MoveReq {
     /// Of the holding that is to end.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
-    /// The largest epoch that the asker has seen.
+    /// The largest epoch under which the asker has had it.
     #[prost(uint64, tag = "3")]
     pub at_least: u64,
     /// Which life of the asker asks.
@@ -46,6 +46,11 @@ pub struct OfferReq {
     pub incarnation: u64,
     #[prost(message, repeated, tag = "5")]
     pub payloads: ::guildhall::prost::alloc::vec::Vec<SlotPayload>,
+    /// Which part of the offer this is, where it does not fit one frame, and of how many.
+    #[prost(uint32, tag = "6")]
+    pub part: u32,
+    #[prost(uint32, tag = "7")]
+    pub parts: u32,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -347,6 +352,17 @@ pub struct ActorInfo {
     /// How many are in memory.
     #[prost(uint64, tag = "2")]
     pub active: u64,
+    /// Slots of the type that are served here, of how many.
+    #[prost(uint64, tag = "3")]
+    pub slots_served: u64,
+    #[prost(uint64, tag = "4")]
+    pub slots: u64,
+    /// Slots that wait until it is clear who owns them.
+    #[prost(uint64, tag = "5")]
+    pub slots_suspended: u64,
+    /// Slots on their way here, or from here.
+    #[prost(uint64, tag = "6")]
+    pub slots_moving: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -384,6 +400,25 @@ pub struct SessionReq {
     /// Why, where the session ends: a reason of the framework.
     #[prost(uint32, tag = "4")]
     pub reason: u32,
+    /// Id of the app whose gate holds the connection: the message may have been sent on by an owner from before.
+    #[prost(string, tag = "5")]
+    pub gate: ::guildhall::prost::alloc::string::String,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// What a session takes along when it moves.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionMove {
+    #[prost(uint64, tag = "1")]
+    pub generation: u64,
+    /// Absent while nobody is connected.
+    #[prost(string, tag = "2")]
+    pub session: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub gate: ::guildhall::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub pushes: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -700,7 +735,7 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<DrainRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
-    /// The types of its actors, and how many of each are in memory.
+    /// The types of its actors, how many of each are in memory, and which share of their slots is here.
     fn actors(
         &self,
         cx: &::guildhall::codegen::Cx,
@@ -877,7 +912,7 @@ impl<'a> NodeClient<'a> {
             req,
         )
     }
-    /// The types of its actors, and how many of each are in memory.
+    /// The types of its actors, how many of each are in memory, and which share of their slots is here.
     pub fn actors(
         &self,
         req: (),

@@ -25,6 +25,8 @@ pub(crate) struct OwnershipConfig {
     pub hold_ms: u64,
     /// Calls of one actor type that may wait for slots; one more is `OVERLOADED`.
     pub hold_max: usize,
+    /// Leases that the game itself may hold in one app (`cx.lease`).
+    pub user_leases_max: usize,
 }
 
 impl Default for OwnershipConfig {
@@ -37,6 +39,7 @@ impl Default for OwnershipConfig {
             move_ms: 2_000,
             hold_ms: 3_000,
             hold_max: 4_096,
+            user_leases_max: 1_024,
         }
     }
 }

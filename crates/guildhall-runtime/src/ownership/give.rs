@@ -5,25 +5,30 @@ use std::sync::Arc;
 use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Transferred};
 use guildhall_core::store::Holder;
 
+use super::handover::Handover;
 use super::keeper::acquire;
 use super::slots::Holding;
-use super::{Owned, Ownership, Payload};
+use super::{Owned, Ownership, SlotTable};
 use crate::app::AppInner;
-use crate::codegen::Cx;
-use crate::proto::{MoveReq, MoveRsp, OfferReq, OwnershipClient, SlotPayload};
+use crate::proto::{MoveReq, MoveRsp};
 
 /// Answers a request for a slot: the new epoch, or that it is not given now.
 pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> MoveRsp {
     let not_yet = MoveRsp::default();
     let own = &app.ownership;
-    let Some((room, slot)) = own.room_of(&req.lease) else { return not_yet };
+    let Some((room, slot)) = own.room_of(&req.lease) else {
+        return own.users.give(app, &asker, req).await;
+    };
     let table = room.table();
-    // Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
-    let places = app.mesh.places(table.actor);
-    if places.is_none_or(|places| places.owner(slot) != asker.app.as_str()) {
+    if !may_go(app, table, slot, &asker) {
         return not_yet;
     }
-    if table.pinned && !app.draining.is_cancelled() {
+    let deadline = app.env.now() + own.config.move_time();
+    let Some(Ok(_turn)) = app.env.until(deadline, own.giving.acquire()).await else {
+        return not_yet;
+    };
+    // The view may have changed meanwhile.
+    if !may_go(app, table, slot, &asker) {
         return not_yet;
     }
     let Some(session) = own.session() else { return not_yet };
@@ -38,6 +43,13 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
     leaving.give(asker, req.at_least).await
 }
 
+/// Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
+fn may_go(app: &AppInner, table: &SlotTable, slot: u32, asker: &Holder) -> bool {
+    let places = app.mesh.places(table.actor);
+    let is_named = places.is_some_and(|places| places.owner(slot) == asker.app.as_str());
+    is_named && (!table.pinned || app.draining.is_cancelled())
+}
+
 /// A slot on its way to another app.
 struct Leaving<'a> {
     app: &'a Arc<AppInner>,
@@ -49,84 +61,56 @@ struct Leaving<'a> {
 }
 
 impl Leaving<'_> {
-    async fn give(self, asker: Holder, asker_has_seen: u64) -> MoveRsp {
+    async fn give(self, asker: Holder, asker_had: u64) -> MoveRsp {
         let env = &self.app.env;
-        let deadline = env.now() + self.own.config.move_time();
+        let began = env.now();
+        let deadline = began + self.own.config.move_time();
         let left = env.until(deadline, self.room.leave(self.slot, &asker.app)).await;
         let Some(Some(payloads)) = left else {
             self.stay();
             return MoveRsp::default();
         };
-        if asker_has_seen > self.held.epoch {
-            // Rule 17: the lease service has forgotten epochs. Both acquire anew. (The asker has seen this holding's epoch too.)
+        if asker_had >= self.held.epoch {
+            // Rule 17: the lease service has forgotten epochs. Both acquire anew.
             return self.release(&asker).await;
         }
-        let offered = self.offer(&asker, payloads);
-        if env.until(deadline, offered).await != Some(true) {
+        let handover = Handover {
+            app: self.app,
+            session: &self.session,
+            lease: self.lease(),
+            held: self.held,
+        };
+        if env.until(deadline, handover.offer(&asker, payloads)).await != Some(true) {
             self.stay();
             return MoveRsp::default();
         }
-        self.transfer(asker).await
+        let moved = self.transfer(&handover, asker).await;
+        if moved.epoch > 0 {
+            let took = env.now().saturating_duration_since(began);
+            self.room.table().meters.moves.observe(took.as_secs_f64());
+        }
+        moved
     }
 
-    /// Rule 19: the payload is at the asker before the lease is.
-    async fn offer(&self, asker: &Holder, payloads: Vec<Payload>) -> bool {
-        if payloads.is_empty() {
-            return true;
-        }
-        let payload = |payload: Payload| SlotPayload {
-            key: payload.key.as_str().to_owned(),
-            state: payload.state,
-            commands: payload.commands,
-        };
-        let req = OfferReq {
-            lease: self.lease().to_string(),
-            epoch: self.held.epoch,
-            offer: self.held.offers,
-            incarnation: asker.incarnation.0,
-            payloads: payloads.into_iter().map(payload).collect(),
-        };
-        let cx = Cx::outside(Arc::clone(self.app)).within(self.own.config.move_time());
-        loop {
-            match OwnershipClient::new(&cx).at(&asker.app).offer(req.clone()).await {
-                Ok(answer) => return answer.taken,
-                // Offers are repeated until they are acknowledged, or the time of the move is over.
-                Err(status) => tracing::debug!(%status, "an offer was not acknowledged"),
-            }
-            self.app.env.sleep(self.own.config.poll()).await;
-        }
-    }
-
-    async fn transfer(self, asker: Holder) -> MoveRsp {
-        let Holding { epoch, offers } = self.held;
-        let deadline = self.app.env.now() + self.own.config.move_time();
-        let transfer = self.session.transfer(self.lease(), epoch, &asker, offers);
-        match self.app.env.until(deadline, transfer).await {
+    async fn transfer(&self, handover: &Handover<'_>, asker: Holder) -> MoveRsp {
+        match handover.transfer(&asker).await {
             Some(Ok(Transferred::Done(epoch))) => {
                 self.gone(Some((asker, epoch)));
                 self.app.counters.slots_given.add(1);
-                MoveRsp { epoch, offer: offers }
-            }
-            Some(Ok(Transferred::NobodyThere)) => {
-                self.stay();
-                MoveRsp::default()
+                return MoveRsp { epoch, offer: self.held.offers };
             }
             Some(Ok(Transferred::NotYours(holding))) => {
                 self.gone(holding.map(|holding| (holding.holder, holding.epoch)));
-                MoveRsp::default()
             }
-            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => {
-                self.stay();
-                MoveRsp::default()
-            }
-            Some(Err(_)) | None => {
-                self.ask_until_known().await;
-                MoveRsp::default()
-            }
+            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => self.stay(),
+            // Also where the service knows no session of the asker: a copy of the request may come later, when it does.
+            Some(Ok(Transferred::NobodyThere) | Err(_)) | None => self.ask_until_known().await,
         }
+        MoveRsp::default()
     }
 
-    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id.
+    /// Rule 20: after `transfer` was sent nothing goes on here until the service has told who holds the id; and then under a new
+    /// grant, which a late `transfer` does not name.
     async fn ask_until_known(&self) {
         loop {
             let Some(session) = self.own.session() else {
@@ -153,6 +137,10 @@ impl Leaving<'_> {
         let app = to.as_ref().map(|(holder, _)| holder.app.clone());
         self.room.table().gone(self.slot, to);
         self.room.drop_slot(self.slot, app.as_ref());
+        // The last of many: the keeper says in the log how many there were.
+        if self.room.table().counts().moving == 0 {
+            self.own.wake.notify_one();
+        }
     }
 
     /// The slot is served here again, unless the session has run out meanwhile.

@@ -12,6 +12,7 @@ use super::{Owned, Ownership};
 use crate::app::AppInner;
 use crate::codegen::Cx;
 use crate::mesh::Places;
+use crate::mutation::Mutation;
 use crate::proto::{MoveReq, OwnershipClient};
 
 /// Ids in one trip to the lease backend.
@@ -60,15 +61,27 @@ async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asking: &Arc<AtomicUs
     let free = own.config.moves_max.saturating_sub(asking.load(Ordering::Relaxed));
     // An earlier life of an app cannot be asked: what it held is free when its session is over (rule 1).
     let lives = |holder: &Holder| app.mesh.is_linked(&holder.app, holder.incarnation);
-    for (slot, holder, epoch, seen) in table.ask(free, named, lives) {
+    for (slot, holder, epoch, owned) in table.ask(free, named, lives) {
         asking.fetch_add(1, Ordering::Relaxed);
         let (app, room, asking) = (Arc::clone(app), Arc::clone(room), Arc::clone(asking));
         app.env.clone().spawn("move", async move {
-            ask(&app, &room, slot, holder, (epoch, seen)).await;
+            ask(&app, &room, slot, holder, (epoch, owned)).await;
             asking.fetch_sub(1, Ordering::Relaxed);
         });
     }
-    table.is_settled(named)
+    let settled = table.is_settled(named);
+    if settled && strangers(app, room) == 0 {
+        say_news(room);
+    }
+    settled
+}
+
+/// Says in the log how many slots are here now, once where many have come or gone.
+pub(super) fn say_news(room: &Arc<dyn Owned>) {
+    let table = room.table();
+    if let Some((before, slots)) = table.news() {
+        tracing::info!(actor = table.actor, slots, before, of = table.count(), "slots served here");
+    }
 }
 
 /// Whether the view names this app for a slot.
@@ -151,6 +164,12 @@ impl Ownership {
         slot: u32,
         answer: Acquired,
     ) {
+        let answer = match answer {
+            Acquired::Taken { epoch, .. } if app.lacks(Mutation::LeaseBeforeServing) => {
+                Acquired::Held { epoch: epoch + 1, from: None }
+            }
+            answer => answer,
+        };
         match room.table().acquired(slot, answer) {
             Change::None => {}
             Change::Serve(payloads) => Arc::clone(room).serve(app, slot, payloads),
@@ -173,7 +192,7 @@ impl Ownership {
     }
 
     /// From which epoch on to ask: of a backend that forgets its epochs, above those of earlier lives.
-    async fn floor(&self, app: &AppInner) -> u64 {
+    pub(super) async fn floor(&self, app: &AppInner) -> u64 {
         let durable = match app.backends.leases.get().await {
             Ok(leases) => leases.capabilities().durable_epochs,
             Err(_) => true,

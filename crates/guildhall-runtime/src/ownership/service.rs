@@ -26,15 +26,18 @@ impl Ownership for OwnershipHere {
     async fn offer(&self, cx: &Cx, req: OfferReq) -> Result<OfferRsp, Status> {
         let own = &cx.app.ownership;
         // Rule 19: an offer is for one life of an app.
-        let mine = req.incarnation == own.holder.incarnation.0;
-        let Some((room, slot)) = own.room_of(&req.lease).filter(|_| mine) else {
+        if req.incarnation != own.holder.incarnation.0 {
             return Ok(OfferRsp { taken: false });
-        };
+        }
         let payload =
             |SlotPayload { key, state, commands }| Payload { key: Key::from(key), state, commands };
         let from = Origin { epoch: req.epoch, offer: req.offer };
         let payloads = req.payloads.into_iter().map(payload).collect();
-        Ok(OfferRsp { taken: room.table().park(slot, from, payloads) })
+        let taken = match own.room_of(&req.lease) {
+            Some((room, slot)) => room.table().park(slot, from, (req.part, req.parts), payloads),
+            None => own.users.park(&req.lease, from, payloads),
+        };
+        Ok(OfferRsp { taken })
     }
 
     async fn draining(&self, cx: &Cx, msg: DrainingMsg) -> Result<(), Status> {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
 
+use super::keeper::say_news;
 use super::{Owned, Ownership};
 use crate::app::AppInner;
+use crate::mutation::Mutation;
 
 /// Its name among the parts of the app that can be unwell.
 const PART: &str = "leases";
@@ -34,6 +36,7 @@ pub(crate) async fn keep_session(app: Arc<AppInner>) {
                 *own.session.lock() = None;
                 own.suspend(&app);
                 own.rooms.iter().for_each(|room| room.table().lose_all());
+                own.users.lose_all(true);
             }
             Err(error) => {
                 app.health.set(PART, Err(error));
@@ -126,19 +129,32 @@ impl Ownership {
 
     /// Rule 6: nothing is served, and no new write begins; what is in memory is kept.
     fn suspend(&self, app: &AppInner) {
+        if app.lacks(Mutation::DeadlineOfAnswers) {
+            return;
+        }
         if self.valid_until.swap(0, Ordering::AcqRel) > 0 {
             app.counters.suspensions.add(1);
             tracing::warn!(
                 "the lease session has run out: actors wait until it is clear who owns them"
             );
         }
-        self.rooms.iter().for_each(|room| room.table().suspend());
+        for table in self.rooms.iter().map(|room| room.table()) {
+            let slots = table.suspend();
+            if slots > 0 {
+                tracing::warn!(actor = table.actor, slots, "slots are suspended");
+            }
+        }
+        let lost = self.users.lose_all(false);
+        if lost > 0 {
+            tracing::warn!(lost, "the lease session has run out: the game's own leases are lost");
+        }
     }
 
     /// Frees all that is held, at once and not after the TTL: nothing is written any more.
     pub(crate) async fn close(&self, app: &AppInner) {
         let Some(session) = self.session() else { return };
         self.valid_until.store(0, Ordering::Release);
+        self.users.lose_all(true);
         let deadline = app.env.now() + self.config.times().ttl / RENEWALS;
         match app.env.until(deadline, session.close()).await {
             Some(Ok(())) => {}
@@ -152,6 +168,7 @@ impl Ownership {
             for slot in room.table().resume() {
                 Arc::clone(room).serve(app, slot, Vec::new());
             }
+            say_news(room);
         }
     }
 }

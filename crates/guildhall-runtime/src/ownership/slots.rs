@@ -1,12 +1,44 @@
 //! [`SlotTable`]: the slots of one actor type as this app knows them; which are ours, under which epoch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, Origin};
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
 use parking_lot::Mutex;
+
+use crate::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
+
+/// What can be seen of the slots of an actor type from outside.
+pub(crate) struct SlotMeters {
+    /// Slots that are served.
+    served: Gauge,
+    /// How long the slots that went to other apps were not served here before they were there, in seconds.
+    pub(super) moves: Histogram,
+    /// What the log has said of `served`.
+    said: AtomicI64,
+}
+
+/// How many slots are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SlotCounts {
+    pub(crate) served: u64,
+    pub(crate) suspended: u64,
+    /// On their way to this app, or from it.
+    pub(crate) moving: u64,
+    pub(crate) all: u64,
+}
+
+impl SlotMeters {
+    pub(crate) fn new(metrics: &Metrics, actor: &str) -> Result<Self, MetricError> {
+        let help = "Slots of an actor type that are served here";
+        let served = metrics.gauge("guildhall_slots", help, &["actor"])?.with(&[actor]);
+        let help = "How long a slot that went to another app was not served here before it was there, in seconds";
+        let moves = metrics.histogram("guildhall_slot_move_seconds", help, &["actor"], &SECONDS)?;
+        Ok(Self { served, moves: moves.with(&[actor]), said: AtomicI64::new(0) })
+    }
+}
 
 /// The slots of an actor type.
 pub(crate) struct SlotTable {
@@ -20,6 +52,7 @@ pub(crate) struct SlotTable {
     /// Activations under an earlier epoch claim again before they go on: the slot was not ours all the time since.
     fresh_from: Vec<AtomicU64>,
     slots: Mutex<Vec<Slot>>,
+    pub(super) meters: SlotMeters,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +60,8 @@ struct Slot {
     state: State,
     /// The largest epoch that was seen for the lease, in grants or in rows (rule 2).
     seen: u64,
+    /// The largest epoch under which it was ours.
+    owned: u64,
     /// What the present holder has offered, until the grant is there (rule 19).
     parked: Option<Parked>,
     /// The lease service has to be asked who holds it, whatever the view says (rules 11, 20).
@@ -60,8 +95,11 @@ pub(super) struct Holding {
 /// What a holder gives along with a slot.
 #[derive(Debug)]
 pub(super) struct Parked {
-    pub(super) from: Origin,
-    pub(super) payloads: Vec<Payload>,
+    from: Origin,
+    payloads: Vec<Payload>,
+    /// Parts of it that are here, and how many there are.
+    here: u32,
+    parts: u32,
 }
 
 /// What an actor gives to the next owner beside its rows.
@@ -94,7 +132,7 @@ pub(crate) enum Elsewhere {
 }
 
 impl SlotTable {
-    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool) -> Self {
+    pub(crate) fn new(actor: &'static str, slots: u32, pinned: bool, meters: SlotMeters) -> Self {
         let zeros = || (0..slots).map(|_| AtomicU64::new(0)).collect();
         Self {
             actor,
@@ -103,7 +141,35 @@ impl SlotTable {
             served: zeros(),
             fresh_from: zeros(),
             slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
+            meters,
         }
+    }
+
+    /// Serves a slot under an epoch from now on; under 0, no more.
+    fn serve_under(&self, at: u32, epoch: u64) {
+        let before = self.served[at as usize].swap(epoch, Ordering::AcqRel);
+        self.meters.served.add(i64::from(epoch > 0) - i64::from(before > 0));
+    }
+
+    /// How many are in which state.
+    pub(crate) fn counts(&self) -> SlotCounts {
+        let mut counts = SlotCounts { all: self.count().into(), ..SlotCounts::default() };
+        for slot in self.slots.lock().iter() {
+            match slot.state {
+                State::Ours(_) => counts.served += 1,
+                State::Suspended(_) => counts.suspended += 1,
+                State::Asked | State::Leaving(..) => counts.moving += 1,
+                State::Away | State::Taken(..) => {}
+            }
+        }
+        counts
+    }
+
+    /// How many were served when this was asked last, and how many are now; `None` when it is the same.
+    pub(super) fn news(&self) -> Option<(i64, i64)> {
+        let now = self.meters.served.get();
+        let before = self.meters.said.swap(now, Ordering::Relaxed);
+        (before != now).then_some((before, now))
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -159,7 +225,8 @@ impl SlotTable {
         all.filter(|(at, slot)| wants(slot, *at)).map(|(at, slot)| (at, slot.seen)).collect()
     }
 
-    /// The slots that others hold and that belong here, at most `max` of them: they are being asked for from now on.
+    /// The slots that others hold and that belong here, at most `max` of them, each with its holder, the epoch of the holding, and
+    /// the largest one of ours: they are being asked for from now on.
     pub(super) fn ask(
         &self,
         max: usize,
@@ -174,7 +241,8 @@ impl SlotTable {
             }
             let State::Taken(holder, epoch) = &slot.state else { continue };
             if named(at) && may(holder) {
-                asked.push((at, holder.clone(), *epoch, slot.seen));
+                // Not what a row has told: that may be the holder's own epoch.
+                asked.push((at, holder.clone(), *epoch, slot.owned));
                 slot.state = State::Asked;
             }
         }
@@ -214,17 +282,25 @@ impl SlotTable {
     /// The slot is ours by a grant with this epoch.
     fn held_now(&self, at: u32, slot: &mut Slot, epoch: u64, from: Option<Origin>) -> Change {
         slot.seen = slot.seen.max(epoch);
+        slot.owned = slot.owned.max(epoch);
         // Rule 21: a payload is used only when the grant comes from exactly its offer, and is thrown away in every other case.
-        let parked = slot.parked.take().filter(|parked| Some(parked.from) == from);
+        let parked = slot.parked.take();
+        let parked = parked.filter(|it| Some(it.from) == from && it.here == it.parts);
         slot.state = State::Ours(Holding { epoch, offers: 0 });
         // Somebody else may have had it before: what is in memory claims its rows again (rule 6).
         self.fresh_from[at as usize].store(epoch, Ordering::Release);
-        self.served[at as usize].store(epoch, Ordering::Release);
+        self.serve_under(at, epoch);
         Change::Serve(parked.map(|parked| parked.payloads).unwrap_or_default())
     }
 
-    /// Parks what a holder offers; whether it was taken (rule 19).
-    pub(super) fn park(&self, at: u32, from: Origin, payloads: Vec<Payload>) -> bool {
+    /// Parks a part of what a holder offers; whether it was taken (rule 19). A part may come more than once.
+    pub(super) fn park(
+        &self,
+        at: u32,
+        from: Origin,
+        (part, parts): (u32, u32),
+        payloads: Vec<Payload>,
+    ) -> bool {
         let mut slots = self.slots.lock();
         let slot = &mut slots[at as usize];
         let held = match slot.state {
@@ -234,12 +310,23 @@ impl SlotTable {
         let newest = slot.parked.as_ref().is_none_or(|parked| {
             (from.epoch, from.offer) >= (parked.from.epoch, parked.from.offer)
         });
-        let taken = from.epoch > held && newest;
-        if taken {
-            slot.seen = slot.seen.max(from.epoch);
-            slot.parked = Some(Parked { from, payloads });
+        if from.epoch <= held || !newest {
+            return false;
         }
-        taken
+        slot.seen = slot.seen.max(from.epoch);
+        match slot.parked.as_mut().filter(|parked| parked.from == from) {
+            Some(parked) if part < parked.here => true,
+            Some(parked) if part == parked.here => {
+                parked.payloads.extend(payloads);
+                parked.here += 1;
+                true
+            }
+            None if part == 0 => {
+                slot.parked = Some(Parked { from, payloads, here: 1, parts });
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Stops serving a slot that goes to another app; `None` when it is not held under this epoch (rule 17).
@@ -252,7 +339,7 @@ impl SlotTable {
         }
         let held = Holding { offers: held.offers + 1, ..held };
         slot.state = State::Leaving(held, to.clone());
-        self.served[at as usize].store(0, Ordering::Release);
+        self.serve_under(at, 0);
         Some(held)
     }
 
@@ -263,7 +350,7 @@ impl SlotTable {
         let State::Leaving(held, _) = slot.state else { return };
         if serve {
             slot.state = State::Ours(held);
-            self.served[at as usize].store(held.epoch, Ordering::Release);
+            self.serve_under(at, held.epoch);
         } else {
             slot.state = State::Suspended(held);
         }
@@ -297,14 +384,18 @@ impl SlotTable {
     }
 
     /// The session has run out: nothing is served until it is clear who holds the slots (rule 6).
-    pub(super) fn suspend(&self) {
+    /// How many are suspended by this.
+    pub(super) fn suspend(&self) -> usize {
         let mut slots = self.slots.lock();
-        for (slot, served) in slots.iter_mut().zip(&self.served) {
+        let mut suspended = 0;
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
             if let State::Ours(held) = slot.state {
                 slot.state = State::Suspended(held);
-                served.store(0, Ordering::Release);
+                self.serve_under(at, 0);
+                suspended += 1;
             }
         }
+        suspended
     }
 
     /// The session is over at the backend: others may have the slots. What is in memory is kept until that is known.
@@ -315,7 +406,7 @@ impl SlotTable {
 
     /// Nothing that is in memory is the truth any more, whatever becomes of the lease.
     fn lose(&self, at: u32) {
-        self.served[at as usize].store(0, Ordering::Release);
+        self.serve_under(at, 0);
         self.fresh_from[at as usize].store(u64::MAX, Ordering::Release);
     }
 
@@ -323,10 +414,10 @@ impl SlotTable {
     pub(super) fn resume(&self) -> Vec<u32> {
         let mut slots = self.slots.lock();
         let mut resumed = Vec::new();
-        for (at, (slot, served)) in (0..).zip(slots.iter_mut().zip(&self.served)) {
+        for (at, slot) in (0..).zip(slots.iter_mut()) {
             if let State::Suspended(held) = slot.state {
                 slot.state = State::Ours(held);
-                served.store(held.epoch, Ordering::Release);
+                self.serve_under(at, held.epoch);
                 resumed.push(at);
             }
         }

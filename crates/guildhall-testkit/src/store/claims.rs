@@ -53,6 +53,14 @@ pub async fn a_second_activation_of_the_same_holder_claims<T: Store>(open: impl 
     assert_eq!((second.token, second.version), (Some(token_of(5, 1, 1, 2)), 2));
 }
 
+/// Rule 3.
+pub async fn a_claim_that_arrives_twice_counts_once<T: Store>(open: impl AsyncFn() -> T) {
+    let store = opened(&open).await;
+    let first = claim(&store, "1", &token(5)).await.expect("nobody has it");
+    let copy = claim(&store, "1", &token(5)).await.expect("it has it");
+    assert_eq!(copy, first);
+}
+
 /// Rule 13.
 pub async fn a_claim_under_another_lease_is_refused<T: Store>(open: impl AsyncFn() -> T) {
     let store = opened(&open).await;

@@ -15,6 +15,8 @@ mod players;
 mod reminders;
 mod replay;
 mod residents;
+mod seen;
 mod sim;
 mod traces;
+mod user_leases;
 mod world;

@@ -1,5 +1,9 @@
 //! Slots move between apps: what their actors know goes with them, and calls find them.
 
+mod balance;
+mod pauses;
+mod suspended;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +15,8 @@ use proto::counter::{
 
 use crate::world::CALLER;
 
-const ONE: &str = "dev.w1.pot.1";
-const TWO: &str = "dev.w1.pot.2";
+pub(crate) const ONE: &str = "dev.w1.pot.1";
+pub(crate) const TWO: &str = "dev.w1.pot.2";
 const THREE: &str = "dev.w1.pot.3";
 const KEYS: u32 = 40;
 
@@ -63,14 +67,18 @@ impl Counter for Pot {
     }
 }
 
-fn pots(app: App) -> App {
+pub(crate) fn pots(app: App) -> App {
     app.actor::<Pot, _>(|a| a.serve(CounterServer))
 }
 
 async fn cluster(seed: u64, apps: &[&str]) -> Cluster {
+    cluster_with(seed, apps, &[]).await
+}
+
+async fn cluster_with(seed: u64, apps: &[&str], settings: &[(&str, &str)]) -> Cluster {
     let mut cluster = Cluster::new(seed);
     for id in apps {
-        cluster.start(id, pots).await.unwrap();
+        cluster.start_with(id, settings, pots).await.unwrap();
     }
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;
@@ -98,6 +106,13 @@ async fn all(cx: &Cx) -> Vec<(i64, String, i64)> {
         all.push((rsp.value, app.to_owned(), beside.parse().unwrap()));
     }
     all
+}
+
+/// What a counter of an app shows.
+fn counted(cluster: &Cluster, app: &str, counter: &str) -> u64 {
+    let text = cluster.cx(app).metrics().text();
+    let value = |line: &str| line.strip_prefix(counter)?.strip_prefix(' ')?.parse().ok();
+    text.lines().find_map(value).unwrap()
 }
 
 fn count_at(all: &[(i64, String, i64)], app: &str) -> usize {

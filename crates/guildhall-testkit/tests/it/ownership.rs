@@ -8,22 +8,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use guildhall::{Actor, App, Code, Cx, Effect, Status};
+use guildhall::{Actor, App, Code, Cx, Effect, Mutation, Status};
 use guildhall_testkit::sim::{self, Chaos, Fault, Logger, Sim};
 use guildhall_testkit::{Seam, SeamFaults};
 use proto::ledger::{
     AddReq, AddRsp, Ledger, LedgerClient, LedgerServer, LedgerStateEntity, ReadReq, ReadRsp,
 };
 
-use history::{History, Reads, Told};
+use history::{History, Told};
 use unfenced::Unfenced;
 
 const OWNERS: [&str; 4] =
     ["dev.w1.ledger.1", "dev.w1.ledger.2", "dev.w1.ledger.3", "dev.w1.ledger.4"];
 const CALLERS: [&str; 2] = ["dev.w1.caller.1", "dev.w1.caller.2"];
 
-/// Few slots, so that keys share them.
-const SLOTS: (&str, &str) = ("app.slots", "16");
+/// Few slots, so that keys share them; leases and links that end within a fault, so that others take over from owners who live.
+const SETTINGS: [(&str, &str); 4] = [
+    ("app.slots", "16"),
+    ("ownership.ttl_ms", "2000"),
+    ("ownership.margin_ms", "400"),
+    ("link.ping_ms", "400"),
+];
 const KEYS: u64 = 8;
 const CLIENTS_PER_APP: u64 = 3;
 
@@ -35,10 +40,6 @@ const CHAOS: Duration = Duration::from_secs(20);
 
 /// How long it may take until a key is served again when there are no faults: the TTL of leases and two seconds.
 const SERVED_WITHIN: Duration = Duration::from_secs(7);
-
-/// What reads keep to today. A durable call past its deadline lets reads see what it has not saved (rule 24: `Committed`), and an
-/// owner that was cut off answers from memory (rule 25: `Fresh`).
-const READS: Reads = Reads::Uncommitted;
 
 struct Book {
     state: LedgerStateEntity,
@@ -129,12 +130,21 @@ impl Clients {
 }
 
 /// Clients play under chaos; then the ledgers hold what the clients were told.
-async fn clients_play(mut sim: Sim, chaos: Chaos, reads: Reads) {
-    for id in OWNERS {
-        sim.start_with(id, &[SLOTS], ledgers).await.unwrap();
+async fn clients_play(sim: Sim, chaos: Chaos) {
+    clients_play_in(sim, chaos, &OWNERS, ledgers).await;
+}
+
+async fn clients_play_in(
+    mut sim: Sim,
+    chaos: Chaos,
+    ids: &[&str],
+    owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
+) {
+    for id in ids {
+        sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
     }
     for id in CALLERS {
-        sim.start_with(id, &[SLOTS], |app| app).await.unwrap();
+        sim.start_with(id, &SETTINGS, |app| app).await.unwrap();
     }
     sim.linked().await;
     let (history, over) = (History::default(), Arc::default());
@@ -162,27 +172,15 @@ async fn clients_play(mut sim: Sim, chaos: Chaos, reads: Reads) {
         let served = cx.env().until(cx.env().now() + SERVED_WITHIN, clients.add(&cx, &key));
         assert_eq!(served.await, Some(true), "{key} is not served");
         let ops = LedgerClient::new(&cx).read(ReadReq { id: key.clone() }).await.unwrap().ops;
-        history.check(&key, &ops, reads);
+        history.check(&key, &ops);
     }
     assert!(history.acknowledged() > 100, "only {} were acknowledged", history.acknowledged());
 }
 
-fn faults_of(seam: Seam) -> Vec<Fault> {
-    let of_seam = |fault: &Fault| matches!(fault, Fault::Seam(of, _) if *of == seam);
-    Chaos::default().faults.into_iter().filter(of_seam).collect()
-}
-
-/// Everything but the leases, which decide nothing yet.
-fn today() -> Chaos {
-    let ms = Duration::from_millis;
-    let network =
-        [Fault::Partition, Fault::OneWayPartition, Fault::Delay(ms(20)..ms(800)), Fault::Kill];
-    Chaos::of(network.into_iter().chain([Fault::Pause]).chain(faults_of(Seam::Store)))
-}
-
+/// Every fault there is: of the network, of machines and processes, and of the backends.
 #[test]
-fn acknowledged_adds_are_there_once_whatever_fails() {
-    sim::check(50, async |sim| clients_play(sim, today(), READS).await);
+fn what_was_acknowledged_is_there_once_and_reads_are_never_stale_whatever_fails() {
+    sim::check(50, async |sim| clients_play(sim, Chaos::default()).await);
 }
 
 #[test]
@@ -191,7 +189,13 @@ fn acknowledged_adds_are_there_once_though_the_store_is_unsure() {
         SeamFaults { delay: Duration::ZERO..Duration::from_millis(900), ..SeamFaults::unsure(30) };
     let faults = [Fault::Kill, Fault::Seam(Seam::Store, unsure)];
     let chaos = Chaos { at_once: 3, ..Chaos::of(faults) };
-    sim::check(10, async |sim| clients_play(sim, chaos.clone(), READS).await);
+    sim::check(10, async |sim| clients_play(sim, chaos.clone()).await);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo xtask test --slow"]
+fn a_thousand_seeds_lose_nothing_and_do_nothing_twice() {
+    sim::check(1_000, async |sim| clients_play(sim, Chaos::default()).await);
 }
 
 /// The history finds what a fence prevents.
@@ -199,21 +203,90 @@ fn acknowledged_adds_are_there_once_though_the_store_is_unsure() {
 fn a_store_that_takes_the_writes_of_old_owners_is_found_out() {
     let unfenced = async |mut sim: Sim| {
         sim.use_store(Arc::new(Unfenced::default()));
-        clients_play(sim, today(), READS).await;
+        clients_play(sim, Chaos::default()).await;
     };
-    let found = sim::first_failure(50, unfenced);
-    assert!(found.is_some(), "50 seeds have found nothing");
+    assert_found(sim::first_failure(FOUND_WITHIN, unfenced), "a store without fences");
+}
+
+/// How many seeds it may take to find a rule that is missing.
+const FOUND_WITHIN: u32 = 1_000;
+
+fn assert_found(found: Option<u64>, what: &str) {
+    assert!(found.is_some(), "{what}: {FOUND_WITHIN} seeds have found nothing");
+}
+
+/// Runs owners that lack a rule under the faults that it is there for.
+fn without(rule: Mutation, faults: impl IntoIterator<Item = Fault>) {
+    let chaos = hard(faults);
+    let lacking = async |sim| {
+        let owners = move |app: App| ledgers(app).without(rule);
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], owners).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, lacking), &format!("without {rule:?}"));
+}
+
+/// Many at once, and long enough for others to take over.
+fn hard(faults: impl IntoIterator<Item = Fault>) -> Chaos {
+    let lasts = Duration::from_secs(1)..Duration::from_secs(10);
+    Chaos { at_once: 4, lasts, ..Chaos::of(faults) }
+}
+
+/// Two owners who lack nothing hold under what finds those who do.
+#[test]
+fn owners_who_are_cut_off_for_long_answer_nothing_that_is_not_so() {
+    let chaos = hard(cuts());
+    sim::check(20, async |sim| {
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], ledgers).await;
+    });
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask test --slow"]
-fn a_thousand_seeds_lose_nothing_and_do_nothing_twice() {
-    sim::check(1_000, async |sim| clients_play(sim, today(), READS).await);
+fn owners_who_die_while_the_store_is_slow_lose_nothing_that_was_told() {
+    let chaos = hard(deaths());
+    sim::check(20, async |sim| {
+        clients_play_in(sim, chaos.clone(), &OWNERS[..2], ledgers).await;
+    });
+}
+
+/// Owners are cut off from each other, from callers, and from the leases.
+fn cuts() -> [Fault; 3] {
+    [Fault::Partition, Fault::Pause, Fault::Seam(Seam::Leases, SeamFaults::away())]
+}
+
+/// Owners die while the store takes its time.
+fn deaths() -> [Fault; 2] {
+    let slow = Duration::from_millis(5)..Duration::from_millis(1_500);
+    [Fault::Kill, Fault::Seam(Seam::Store, SeamFaults::slow(slow))]
+}
+
+#[test]
+fn an_owner_that_does_not_claim_again_after_a_suspension_is_found_out() {
+    without(Mutation::ClaimAfterSuspension, cuts());
+}
+
+#[test]
+fn an_owner_that_answers_after_its_deadline_is_found_out() {
+    without(Mutation::DeadlineOfAnswers, cuts());
+}
+
+#[test]
+fn an_owner_that_replies_before_the_commit_is_found_out() {
+    without(Mutation::CommitBeforeReply, deaths());
+}
+
+#[test]
+fn an_owner_without_a_lease_is_found_out() {
+    without(Mutation::LeaseBeforeServing, cuts());
+}
+
+#[test]
+fn an_owner_that_shows_what_is_not_committed_is_found_out() {
+    without(Mutation::ReadsWaitForCommits, deaths());
 }
 
 #[test]
 fn one_seed_of_the_clients_is_one_run() {
-    let run = || sim::trace_of(3, async |sim| clients_play(sim, Chaos::default(), READS).await);
+    let run = || sim::trace_of(3, async |sim| clients_play(sim, Chaos::default()).await);
     let (one, again) = (run(), run());
     assert_eq!(one.difference(&again), None);
     assert_eq!(one.hash(), again.hash());

@@ -61,7 +61,9 @@ impl Scenario {
     }
 
     fn steps_of_intake(&self, w: &World, app: u8, key: u8, actor: &Actor, out: &mut Vec<Step>) {
-        if actor.turn.is_none() {
+        // Rule 13: what a batch has left is finished before any call.
+        let finishes = actor.pending.is_some_and(|pending| pending.second);
+        if actor.turn.is_none() && !finishes {
             for command in self.indices() {
                 let here = self.commands[command as usize].key == key;
                 if here && self.is_sent(w, command) && !self.is_idle(w, actor, command) {

@@ -13,9 +13,8 @@ impl Scenario {
             Some(_) if !self.rules.lease && !named => out.push(Step::Forget { app, slot }),
             // Rule 6: the service names another, and not by a transfer of ours.
             Some(held) if self.is_overtaken(w, app, slot, held) => {
-                if self.rules.expired_for_good || w.leases[slot as usize].holding.is_some() {
-                    out.push(Step::Forget { app, slot });
-                }
+                let told = self.rules.expired_for_good || w.leases[slot as usize].holding.is_some();
+                out.extend(told.then_some(Step::Forget { app, slot }));
             }
             Some(held) => {
                 if let Some(leaving) = held.leaving {
@@ -86,9 +85,7 @@ impl Scenario {
         let more = lease.counter < self.last_epoch;
         match lease.holding {
             _ if !self.rules.lease => {
-                if named {
-                    out.push(Step::Acquire { app, slot });
-                }
+                out.extend(named.then_some(Step::Acquire { app, slot }));
             }
             None if named && more => {
                 out.push(Step::Acquire { app, slot });
@@ -99,11 +96,9 @@ impl Scenario {
             None => {}
             Some(holding) if self.is_holder(w, app, slot) => {
                 // Rule 21: it learns of a transfer by asking, or by a watch.
-                if named || holding.from.is_some() || self.rules.unknown_is_asked_for {
-                    let learns =
-                        if more { Step::Acquire { app, slot } } else { Step::Learn { app, slot } };
-                    out.push(learns);
-                }
+                let seeks = named || holding.from.is_some() || self.rules.unknown_is_asked_for;
+                let asks = seeks.then_some(Step::Acquire { app, slot });
+                out.extend(if more { asks } else { seeks.then_some(Step::Learn { app, slot }) });
             }
             Some(holding) => {
                 let asked = w.net.iter().any(|message| {

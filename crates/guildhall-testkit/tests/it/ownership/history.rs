@@ -15,18 +15,6 @@ pub(super) enum Told {
     Unknown,
 }
 
-/// How good reads must be.
-#[allow(dead_code, reason = "each is what some rules of ownership give")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reads {
-    /// A read may show what will never be in the store.
-    Uncommitted,
-    /// What a read shows is in the store or will be; it may be old.
-    Committed,
-    /// A read shows also all that was told to anybody before it began.
-    Fresh,
-}
-
 /// What all clients were told. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct History(Arc<Mutex<Past>>);
@@ -87,8 +75,9 @@ impl History {
         self.0.lock().ops.values().filter(is_done).count()
     }
 
-    /// Compares what the clients were told with what the ledger of `key` holds in the end.
-    pub(super) fn check(&self, key: &str, ledger: &[u64], reads: Reads) {
+    /// Compares what the clients were told with what the ledger of `key` holds in the end. What a read shows is in the store or will
+    /// be, with all that was told to anybody before it began.
+    pub(super) fn check(&self, key: &str, ledger: &[u64]) {
         let past = self.0.lock();
         let once: BTreeSet<_> = ledger.iter().collect();
         assert_eq!(once.len(), ledger.len(), "{key} holds an operation twice: {ledger:?}");
@@ -108,12 +97,9 @@ impl History {
             }
         }
         for (read, ops) in past.reads.iter().filter(|(read, _)| read.key == key) {
-            let is_committed = reads == Reads::Uncommitted || ledger.starts_with(ops);
-            assert!(is_committed, "{key} was read as {ops:?} and is {ledger:?}");
-            if reads == Reads::Fresh {
-                let (shown, told) = (ops.len() as u64, read.at_least);
-                assert!(shown >= told, "a read of {key} showed {shown} when {told} had been told");
-            }
+            assert!(ledger.starts_with(ops), "{key} was read as {ops:?} and is {ledger:?}");
+            let (shown, told) = (ops.len() as u64, read.at_least);
+            assert!(shown >= told, "a read of {key} showed {shown} when {told} had been told");
         }
     }
 }

@@ -1,0 +1,93 @@
+//! An owner that cannot reach the lease backend serves nothing, keeps what it has in memory, and goes on when the backend is back.
+
+use std::time::Duration;
+
+use guildhall::Effect;
+use guildhall_core::leases::LeaseChange;
+use guildhall_testkit::{Cluster, Seam, SeamFaults};
+
+use super::{KEYS, ONE, TWO, add, all, cluster_with, count_at, counted, fill};
+use crate::world::CALLER;
+
+const SUSPENSIONS: &str = "guildhall_suspensions_total";
+const ACTIVATIONS: &str = "guildhall_actor_activations_total";
+
+/// So early that a keep-alive may still reach the session of a suspended app.
+const SETTINGS: [(&str, &str); 2] =
+    [("ownership.margin_ms", "3000"), ("actor.pot.save_ms", "600000")];
+
+/// The epochs of the slots that an app holds.
+async fn epochs(cluster: &Cluster, app: &str) -> Vec<u64> {
+    let mut watch = cluster.leases().watch("pot/").await.unwrap();
+    let mut epochs = Vec::new();
+    loop {
+        match watch.recv().await.unwrap() {
+            LeaseChange::Held(_, holding) if holding.holder.app.as_str() == app => {
+                epochs.push(holding.epoch);
+            }
+            LeaseChange::Synced => return epochs,
+            LeaseChange::Held(..) | LeaseChange::Free(_) => {}
+        }
+    }
+}
+
+/// Takes the leases away from one of two owners until it is suspended, and for `longer`; its epochs before and after.
+async fn suspended(seed: u64, longer: Duration) -> (Vec<u64>, Vec<u64>) {
+    let cluster = cluster_with(seed, &[ONE, TWO], &SETTINGS).await;
+    let cx = cluster.cx(CALLER);
+    cluster.advance(Duration::from_secs(2)).await;
+    fill(&cx).await;
+    let (before, held) = (all(&cx).await, epochs(&cluster, ONE).await);
+    let activations = counted(&cluster, ONE, ACTIVATIONS);
+    let of_one = |(key, _): &(u32, &(i64, String, i64))| before[*key as usize - 1].1 == ONE;
+    let keys: Vec<u32> = (1..=KEYS).zip(&before).filter(of_one).map(|(key, _)| key).collect();
+    assert!(keys.len() > 5, "{before:?}");
+    cluster.set_faults(ONE, Seam::Leases, SeamFaults::away());
+    while counted(&cluster, ONE, SUSPENSIONS) == 0 {
+        cluster.advance(Duration::from_millis(10)).await;
+    }
+    // What is called now does not run, or runs when the leases are back.
+    let refused = add(&cx.within(Duration::from_millis(300)), keys[0], "").await.unwrap_err();
+    assert_eq!(refused.effect(), Effect::NotRun, "{refused}");
+    let waiting = cx.within(Duration::from_secs(30));
+    let waiting = cx.env().spawn("waiting", {
+        let key = keys[1];
+        async move { add(&waiting, key, "").await }
+    });
+    cluster.advance(longer).await;
+    cluster.set_faults(ONE, Seam::Leases, SeamFaults::default());
+    let ran = match waiting.await.unwrap().unwrap() {
+        Ok(_) => 1,
+        Err(status) => {
+            assert_eq!(status.effect(), Effect::NotRun, "{status}");
+            0
+        }
+    };
+    cluster.advance(Duration::from_secs(3)).await;
+    let after = all(&cx).await;
+    for (key, (before, after)) in (1..).zip(before.iter().zip(&after)) {
+        let ran = if key == keys[1] { ran } else { 0 };
+        let (value, app, beside) = before;
+        assert_eq!(*after, (value + ran, app.clone(), beside + ran), "{key}");
+    }
+    assert_eq!(count_at(&after, ONE), keys.len());
+    assert_eq!(counted(&cluster, ONE, ACTIVATIONS), activations, "something was loaded again");
+    assert_eq!(counted(&cluster, ONE, SUSPENSIONS), 1);
+    (held, epochs(&cluster, ONE).await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_owner_goes_on_with_its_memory_when_its_session_was_kept() {
+    for seed in 0..3 {
+        let (before, after) = suspended(seed, Duration::ZERO).await;
+        assert_eq!(before, after, "seed {seed}: its session has ended");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_owner_goes_on_with_its_memory_when_its_session_has_expired() {
+    for seed in 0..3 {
+        let (before, after) = suspended(seed, Duration::from_secs(20)).await;
+        assert!(before.iter().max() < after.iter().min(), "seed {seed}: its session has not ended");
+    }
+}
