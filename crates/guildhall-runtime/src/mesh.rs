@@ -325,7 +325,9 @@ impl Mesh {
                 .links
                 .iter()
                 .find(|(_, links)| links.first().peer() == app.as_str())
-                .map(|(_, links)| Ok(links.pick(method.model, Some(instances.slot(method, key)?))))
+                .map(|(_, links)| {
+                    Ok::<_, Status>(links.pick(method.model, Some(instances.slot(method, key)?)))
+                })
                 .transpose()?,
             None => None,
         };

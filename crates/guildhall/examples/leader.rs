@@ -7,8 +7,8 @@
 //!
 //! Output:
 //!
-//!     dev.w1.app.2 leads, term 1
-//!     dev.w1.app.1 leads, term 2
+//!     dev.w1.app.1 leads, term 1
+//!     dev.w1.app.2 leads, term 2
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::discovery::memory::MemoryDiscovery;
+use guildhall::leases::memory::MemoryLeases;
 use guildhall::store::memory::MemoryStore;
 use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
 use proto::counter::{
@@ -59,20 +60,20 @@ impl Counter for Leader {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
-    let store = Arc::new(MemoryStore::new());
-    let mut apps = Vec::new();
-    for id in ["dev.w1.app.1", "dev.w1.app.2"] {
+    // Of processes of their own: a hub, for example, for all three.
+    let (store, leases) = (Arc::new(MemoryStore::new()), Arc::new(MemoryLeases::new(Env::real())));
+    let start = async |id: &str| {
         let config = Config::builder()
             .set("app.id", id)
             .set("link.listen", "127.0.0.1:0")
-            .set("actor.leader.resident", 1)
-            // Long enough for two apps of one process to find each other.
-            .set("actor.leader.settle_ms", 1000);
+            .set("actor.leader.resident", 1);
         let app = App::with(config.build()?).discovery(discovery.clone()).store(store.clone());
-        apps.push(app.actor::<Leader, _>(|a| a.serve(CounterServer)).start().await?);
-    }
-    let leads = wait_for_leader(&apps).await?;
-    apps.remove(leads).shutdown().await;
+        app.leases(leases.clone()).actor::<Leader, _>(|a| a.serve(CounterServer)).start().await
+    };
+    let mut apps = vec![start("dev.w1.app.1").await?];
+    wait_for_leader(&apps).await?;
+    apps.push(start("dev.w1.app.2").await?);
+    apps.remove(0).shutdown().await;
     wait_for_leader(&apps).await?;
     for app in apps {
         app.shutdown().await;
@@ -80,15 +81,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Says which app leads; its place in the list.
-async fn wait_for_leader(apps: &[RunningApp]) -> Result<usize, Status> {
+/// Says which app leads.
+async fn wait_for_leader(apps: &[RunningApp]) -> Result<(), Status> {
     let leads = |app: &RunningApp| app.cx().actors::<Leader>().count() > 0;
     loop {
         if let Some(place) = apps.iter().position(leads) {
             let cx = apps[place].cx();
             let leader = CounterClient::new(&cx).get(GetReq { id: "1".into() }).await?;
             println!("{} leads, term {}", leader.note, leader.value);
-            return Ok(place);
+            return Ok(());
         }
         apps[0].cx().env().sleep(Duration::from_millis(5)).await;
     }

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use demo::proto::role::{GetInfoReq, LoginReq, PowerUpReq, RoleClient};
-use demo::serve;
-use guildhall::{App, Cx, Effect, Status};
+use guildhall::{Cx, Effect, Status};
 use guildhall_testkit::Cluster;
 use guildhall_wire::Session;
 
-use crate::town::{CALLER, register};
+use crate::town::{CALLER, register, start_app};
 
 const ONE: &str = "demo.w1.role.1";
 const TWO: &str = "demo.w1.role.2";
@@ -18,10 +17,6 @@ const ROLES: u64 = 20;
 
 /// Nothing is saved but what is durable, and what moves.
 const RARELY: (&str, &str) = ("actor.role.save_ms", "600000");
-
-fn roles(app: App) -> App {
-    serve::game(app, "role")
-}
 
 /// A command of the role's client.
 fn command(cx: &Cx, role_id: &str, number: u64, resent: bool) -> Cx {
@@ -66,7 +61,7 @@ async fn play(cx: Cx, role_id: String, over: Arc<AtomicBool>) -> (u32, i64) {
 #[tokio::test(start_paused = true)]
 async fn roles_move_under_calls_with_what_is_unsaved_and_what_is_only_in_memory() {
     let mut cluster = Cluster::new(21);
-    cluster.start_with(ONE, &[RARELY], roles).await.unwrap();
+    start_app(&mut cluster, ONE, &["role"], &[RARELY]).await;
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;
     let cx = cluster.cx(CALLER);
@@ -80,7 +75,7 @@ async fn roles_move_under_calls_with_what_is_unsaved_and_what_is_only_in_memory(
         playing.push((role_id, cx.env().spawn("player", play)));
     }
     cluster.advance(Duration::from_millis(500)).await;
-    cluster.start_with(TWO, &[RARELY], roles).await.unwrap();
+    start_app(&mut cluster, TWO, &["role"], &[RARELY]).await;
     cluster.linked().await;
     cluster.advance(Duration::from_secs(2)).await;
     assert_eq!(roles_at(&cluster, ONE) + roles_at(&cluster, TWO), ROLES as usize);

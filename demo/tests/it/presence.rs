@@ -117,7 +117,7 @@ async fn after_a_restart_of_online_the_gates_make_everybody_known_again() {
 async fn a_rolling_restart_of_online_makes_nobody_offline_and_loses_no_push() {
     const SECOND: &str = "demo.w1.online.2";
     let mut cluster = town(6).await;
-    start_app(&mut cluster, SECOND, &["online"]).await;
+    start_app(&mut cluster, SECOND, &["online"], &[]).await;
     cluster.linked().await;
     let env = cluster.client_env();
     let players: Vec<String> = (0..10).map(|n| format!("p{n}")).collect();
@@ -168,7 +168,7 @@ async fn when_apps_of_roles_come_and_go_every_player_logs_in_at_once() {
         clients.push((client, events));
     }
     // Half of them have another owner now, while the old one lives.
-    cluster.start("demo.w1.role.2", |app| demo::serve::game(app, "role")).await.unwrap();
+    start_app(&mut cluster, "demo.w1.role.2", &["role"], &[]).await;
     cluster.linked().await;
     for (client, _) in &clients {
         let rsp = client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();

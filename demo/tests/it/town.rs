@@ -15,23 +15,31 @@ use guildhall_testkit::Cluster;
 /// Runs nothing itself.
 pub(crate) const CALLER: &str = "demo.w1.caller.1";
 
-/// Parts whose keys are all one slot, as in the program.
-const ONE_SLOT: [(&str, &str); 2] = [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+/// Parts whose keys are all one slot, as in the program. Other types have fewer slots than there: each takes its time.
+const ONE_SLOT: [(&str, &str); 2] =
+    [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+const SLOTS: (&str, &str) = ("app.slots", "64");
 
 /// Apps by their ids, each with its parts, and [`CALLER`].
 pub(crate) async fn start(cluster: &mut Cluster, apps: &[(&str, &[&'static str])]) {
     for (id, parts) in apps {
-        start_app(cluster, id, parts).await;
+        start_app(cluster, id, parts, &[]).await;
     }
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;
 }
 
 /// One app more.
-pub(crate) async fn start_app(cluster: &mut Cluster, id: &str, parts: &[&'static str]) {
+pub(crate) async fn start_app(
+    cluster: &mut Cluster,
+    id: &str,
+    parts: &[&'static str],
+    settings: &[(&str, &str)],
+) {
     let parts = parts.to_vec();
-    let settings = ONE_SLOT.iter().filter(|(part, _)| parts.contains(part));
-    let settings: Vec<_> = settings.map(|(_, slots)| (*slots, "1")).collect();
+    let of_parts = ONE_SLOT.iter().filter(|(part, _)| parts.contains(part));
+    let of_parts = of_parts.map(|(_, slots)| (*slots, "1"));
+    let settings: Vec<_> = settings.iter().copied().chain([SLOTS]).chain(of_parts).collect();
     let build = move |app: App| parts.iter().fold(app, |app, part| serve::game(app, part));
     cluster.start_with(id, &settings, build).await.unwrap();
 }

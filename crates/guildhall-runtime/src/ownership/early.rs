@@ -20,7 +20,7 @@ use crate::raw::RawBody;
 use crate::turn::Call;
 
 /// How often those that have waited too long are looked for.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A cast that was sent on this often is dropped: two apps do not agree on where it belongs.
 const HOPS_MAX: u32 = 2;
@@ -48,9 +48,16 @@ impl Early {
     pub(crate) fn hold(self: &Arc<Self>, own: &Ownership, slot: u32, call: Call) {
         let app = Arc::clone(&call.cx.app);
         let now = app.env.now();
-        let left =
-            call.cx.deadline.map(|deadline| deadline.saturating_duration_since(now) / 10 * 9);
-        let until = now + left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
+        let left = call.cx.deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(now);
+            left.saturating_sub((left / 10).max(LOOK * 2))
+        });
+        let wait = left.map_or(own.config.hold(), |left| left.min(own.config.hold()));
+        if wait.is_zero() {
+            refuse(call);
+            return;
+        }
+        let until = now + wait;
         let mut waiting = self.waiting.lock();
         if waiting.len() >= own.config.hold_max {
             drop(waiting);
@@ -84,10 +91,7 @@ impl Early {
         loop {
             env.sleep(LOOK).await;
             let now = env.now();
-            for call in self.take_if(|waiting| waiting.until <= now) {
-                let why = format!("{}: its actor is on its way here, and late", call.method.path);
-                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
-            }
+            self.take_if(|waiting| waiting.until <= now).into_iter().for_each(refuse);
             let waiting = self.waiting.lock();
             if waiting.is_empty() {
                 // With the lock held, so that a call which comes now is seen by the next task.
@@ -96,6 +100,12 @@ impl Early {
             }
         }
     }
+}
+
+/// Answers a call that cannot wait any longer.
+fn refuse(call: Call) {
+    let why = format!("{}: its actor is on its way here, and late", call.method.path);
+    call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
 }
 
 /// Answers a call that another app runs: its caller follows. A cast is sent on, because nobody hears an answer.

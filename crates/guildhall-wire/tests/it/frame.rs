@@ -56,6 +56,7 @@ fn any_head() -> impl Strategy<Value = Head> {
             time_left_ms,
             hops: 1,
             resources: 3,
+            sender: None,
         })
 }
 

@@ -31,7 +31,7 @@ async fn call(cx: Cx, key: u32, over: Arc<AtomicBool>) -> Vec<Done> {
             env.sleep(Duration::from_millis(10)).await;
         };
         done.push(Done { begun, took: env.now() - begun, app });
-        env.sleep(Duration::from_millis(5 + env.random_below(10))).await;
+        env.sleep(Duration::from_millis(5 + env.random_below(30))).await;
     }
     done
 }
@@ -65,7 +65,7 @@ async fn play(seed: u64, moves: bool) -> Vec<Duration> {
         if moves {
             cluster.restart(app).await.unwrap();
         }
-        cluster.advance(Duration::from_secs(2)).await;
+        cluster.advance(Duration::from_secs(1)).await;
     }
     over.store(true, Ordering::Relaxed);
     let mut took = Vec::new();
@@ -89,9 +89,9 @@ fn p99(took: &[Duration]) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn calls_to_keys_that_move_wait_ten_times_as_long_at_most_and_never_two_seconds() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let (still, moving) = (play(seed, false).await, play(seed, true).await);
-        assert!(moving.len() > 1000, "seed {seed}: only {} calls", moving.len());
+        assert!(moving.len() > 500, "seed {seed}: only {} calls", moving.len());
         let (still, moving, longest) = (p99(&still), p99(&moving), *moving.last().unwrap());
         let seen =
             format!("seed {seed}: p99 {still:?}, with moves {moving:?}, longest {longest:?}");
