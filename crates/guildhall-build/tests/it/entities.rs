@@ -70,6 +70,16 @@ fn an_entity_is_not_inside_another_message() {
 }
 
 #[test]
+fn the_column_of_wakes_is_nobodys_field() {
+    check(
+        &format!(
+            "message State {{ option (guildhall.entity) = {{ table: \"s\" wakes: true }};\n  {KEY}\n  uint64 guildhall_wake = 2; }}"
+        ),
+        "5:3: error: `State.guildhall_wake` is the column that wakes: true adds; rename the field",
+    );
+}
+
+#[test]
 fn field_options_are_for_entities() {
     check(
         "message Plain {\n  string a = 1 [(guildhall.field) = { index: true }]; }",

@@ -94,9 +94,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     if let Some(answer) = before(&mut commands) {
         return Err(answer);
     }
-    let later = later(cell, rows.first());
-    let later = later.map_err(|why| Err(unreadable(cell.id(), &why)))?;
-    cell.begin_later(later);
+    begin_later(cell, rows.first()).map_err(|why| Err(unreadable(cell.id(), &why)))?;
     let state = A::State::load(&cell.key, rows);
     let state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
     if !create && !state.exists() {
@@ -110,12 +108,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
     let mut actor = actor.map_err(|status| Err(status.with_effect(Effect::NotRun)))?;
-    if let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) {
-        take_in(cell, &mut commands, &payload.commands);
-        if !payload.state.is_empty() {
-            actor.move_in(payload.state);
-        }
-    }
+    take_over(cell, &mut commands, &mut actor);
     cell.app.counters.activations.add(1);
     cell.used(true);
     let commits = Commits::new();
@@ -133,35 +126,41 @@ async fn begin<A: Actor, S: ActorServices<A>>(
 }
 
 /// What the row says that the actor has to do.
-fn later<A: Actor, S: ActorServices<A>>(
+fn begin_later<A: Actor, S: ActorServices<A>>(
     cell: &Cell<A, S>,
     first: Option<&Row>,
-) -> Result<Option<Later>, String> {
-    let Some(row) = first else { return Ok(None) };
+) -> Result<(), String> {
+    let Some(row) = first else { return Ok(()) };
     let records = Records::decode(row.records.clone()).map_err(|error| error.to_string())?;
     if cell.room.wakes {
-        return Later::load(&cell.app, records, row.exists, |id| cell.room.method(id)).map(Some);
+        let later = Later::load(&cell.app, records, row.exists, |id| cell.room.method(id))?;
+        cell.begin_later(later);
+        return Ok(());
     }
     let has = records.outbox.is_some_and(|outbox| !outbox.messages.is_empty());
     match has || !records.reminders.is_empty() {
         true => {
             Err("it has messages to send, or reminders; its entity must say `wakes: true`".into())
         }
-        false => Ok(None),
+        false => Ok(()),
     }
 }
 
-/// What the owner before has given of the commands that it ran: records that are in no row.
-fn take_in<A: Actor, S: ActorServices<A>>(
+/// What the owner before has given: beside what the actor wants, what has come of commands that are in no row.
+fn take_over<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     commands: &mut Commands,
-    given: &Bytes,
+    actor: &mut A,
 ) {
-    match Records::decode(given.clone()) {
+    let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) else { return };
+    match Records::decode(payload.commands) {
         Ok(records) => commands.take_in(records, cell.app.env.now()),
         Err(error) => {
             tracing::error!(actor = cell.id(), %error, "records of commands are unreadable")
         }
+    }
+    if !payload.state.is_empty() {
+        actor.move_in(payload.state);
     }
 }
 

@@ -217,8 +217,8 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     }
 
     /// An activation begins, which does later what its row says.
-    pub(super) fn begin_later(&self, later: Option<Later>) {
-        self.mail.lock().later = later.map(Box::new);
+    pub(super) fn begin_later(&self, later: Later) {
+        self.mail.lock().later = Some(Box::new(later));
     }
 
     /// Does something with what the actor does later; `None` where it never does, as its table has no column for it.
@@ -571,13 +571,16 @@ impl<A: Actor, S: ActorServices<A>> DoesLater for Cell<A, S> {
     fn remind(&self, name: &str, schedule: Schedule, call: OwnCall) -> Result<(), Status> {
         let call = self.own(call)?;
         let max = self.room.config.reminders_max;
-        let now_ms = wall_ms(&self.app.env);
+        let first = schedule.first(wall_ms(&self.app.env)).map_err(|why| {
+            let why = format!("reminder `{name}`: {why}");
+            Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+        })?;
         self.later_of(|later| {
             let reminders = &mut later.reminders;
             if reminders.by_name.len() >= max && !reminders.by_name.contains_key(name) {
                 return Err(self.overloaded(max, "reminders_max"));
             }
-            reminders.set(name.to_owned(), schedule, call, now_ms);
+            reminders.set(name.to_owned(), schedule, call, first);
             Ok(())
         })
     }
@@ -592,11 +595,13 @@ impl<A: Actor, S: ActorServices<A>> Sends for Cell<A, S> {
         let now = self.app.env.now();
         let refused =
             self.with_later(|later| later.outbox.answered(number, answer, now, &self.app.outbox));
+        // That of an activation before is of no use: it sends again.
+        let Some(refused) = refused else { return false };
         self.save_later();
         // It may be its turn, or its save; and the next message may go.
         self.schedule();
         self.send_out();
-        refused == Some(true)
+        refused
     }
 }
 

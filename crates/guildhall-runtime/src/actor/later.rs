@@ -119,6 +119,9 @@ impl Later {
                 match &reminder.schedule.0 {
                     Times::At(_) => record,
                     Times::Every(every_ms) => ReminderRecord { every_ms: *every_ms, ..record },
+                    Times::Cron { pattern, zone } => {
+                        ReminderRecord { cron: pattern.clone(), zone: zone.clone(), ..record }
+                    }
                 }
             })
             .collect();
@@ -168,12 +171,14 @@ impl Later {
             later.outbox.put(message.number, outgoing, otherwise, stage, (now, uncertain));
         }
         for record in records.reminders.into_iter().filter(|_| exists) {
-            let schedule = Schedule(match record.every_ms {
-                0 => Times::At(record.next_ms),
+            let ReminderRecord { name, method, body, next_ms, fired, every_ms, cron, zone } =
+                record;
+            let schedule = Schedule(match every_ms {
+                0 if cron.is_empty() => Times::At(next_ms),
+                0 => Times::Cron { pattern: cron, zone },
                 every_ms => Times::Every(every_ms),
             });
-            let call = own(record.method, record.body)?;
-            later.reminders.put(record.name, (schedule, call), record.next_ms, record.fired);
+            later.reminders.put(name, (schedule, own(method, body)?), next_ms, fired);
         }
         Ok(later)
     }

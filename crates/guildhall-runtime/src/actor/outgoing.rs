@@ -88,7 +88,7 @@ impl Cx {
     ///
     /// # Errors
     /// `OVERLOADED`: the actor has `actor.NAME.reminders_max`. `FailedPrecondition`: its first entity does not say `wakes: true`, or
-    /// this is no turn of an actor. `NO_SUCH_METHOD`: this actor type does not serve the method.
+    /// this is no turn of an actor. `InvalidArgument`: the schedule is none. `NO_SUCH_METHOD`: this actor type does not serve the method.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn remind<Req: prost::Message, Rsp>(
         &self,

@@ -47,14 +47,13 @@ pub(super) struct Firing {
 
 impl Reminders {
     /// Sets one. With the schedule that it has it goes on as it was, and with the new request.
-    pub(super) fn set(&mut self, name: String, schedule: Schedule, call: OwnCall, now_ms: u64) {
+    pub(super) fn set(&mut self, name: String, schedule: Schedule, call: OwnCall, next_ms: u64) {
         self.unsaved = true;
         match self.by_name.get_mut(&name) {
             Some(known) if known.schedule == schedule => {
                 (known.call, known.stage) = (call, Stage::New);
             }
             _ => {
-                let next_ms = schedule.first(now_ms);
                 let reminder = Reminder { call, schedule, next_ms, fired: 0, stage: Stage::New };
                 self.by_name.insert(name, reminder);
             }

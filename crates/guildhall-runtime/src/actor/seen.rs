@@ -109,13 +109,13 @@ impl Seen {
             let (error, body) = error_of(answer);
             SeenRecord { number: *number, error, body }
         };
-        let records = |(sender, known): (&Box<str>, &FromOne)| SenderRecords {
-            sender: sender.to_string(),
-            low: known.low,
-            used_ms: known.used_ms,
-            seen: known.answers.iter().map(record).collect(),
-        };
-        self.senders.iter().map(records).collect()
+        let mut records = Vec::with_capacity(self.senders.len());
+        for (sender, known) in &self.senders {
+            let FromOne { low, used_ms, answers } = known;
+            let (sender, seen) = (sender.to_string(), answers.iter().map(record).collect());
+            records.push(SenderRecords { sender, low: *low, used_ms: *used_ms, seen });
+        }
+        records
     }
 }
 

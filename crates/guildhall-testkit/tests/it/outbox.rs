@@ -87,6 +87,7 @@ impl Bank for TestBank {
     async fn save(&mut self, cx: &Cx, req: SaveReq) -> Result<(), Status> {
         let schedule = match &req {
             SaveReq { every_ms: every @ 1.., .. } => Schedule::every(Duration::from_millis(*every)),
+            SaveReq { cron, zone, .. } if !cron.is_empty() => Schedule::cron(cron, zone),
             _ => Schedule::at(cx.env().wall() + Duration::from_millis(req.after_ms)),
         };
         let interest = InterestReq { amount: 1, ..InterestReq::default() };

@@ -67,3 +67,22 @@ async fn a_reminder_that_is_set_again_goes_on_and_one_that_is_forgotten_does_not
     cluster.advance(Duration::from_secs(60)).await;
     assert_eq!(show(&cluster, "ann").await.interests, [1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_by_the_calendar_fires_across_restarts() {
+    let mut cluster = cluster(&[]).await;
+    open(&cluster, "ann", 0).await;
+    let minutes = SaveReq { cron: "*/5 * * * *".into(), zone: "UTC".into(), ..SaveReq::default() };
+    save(&cluster, minutes).await;
+    // It was a full hour when the cluster began.
+    cluster.advance(Duration::from_secs(310)).await;
+    assert_eq!(show(&cluster, "ann").await.interests, [1]);
+    cluster.restart(ONE).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(300)).await;
+    assert_eq!(show(&cluster, "ann").await.interests, [1, 2]);
+    let cx = cluster.cx(ONE);
+    let never = SaveReq { cron: "at noon".into(), zone: "UTC".into(), ..SaveReq::default() };
+    let refused = BankClient::new(&cx).save(SaveReq { owner: "ann".into(), ..never }).await;
+    assert!(refused.unwrap_err().message().contains("at noon"));
+}
