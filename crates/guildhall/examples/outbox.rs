@@ -97,7 +97,7 @@ async fn account(cx: &Cx, owner: &str) -> Result<Account, Status> {
     Ok(rsp.account.unwrap_or_default())
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::builder().set("app.id", "dev.local.bank.1").build()?;
     let app = App::with(config).store(std::sync::Arc::new(MemoryStore::new()));

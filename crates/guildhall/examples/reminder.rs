@@ -101,7 +101,7 @@ async fn start(store: &Arc<MemoryStore>) -> Result<RunningApp, Box<dyn std::erro
     Ok(app.actor::<Teller, _>(|a| a.serve(BankServer)).start().await?)
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Arc::new(MemoryStore::new());
     let app = start(&store).await?;
