@@ -42,7 +42,7 @@ impl Actor for OnlineActor {
 
     fn move_out(&mut self) -> Bytes {
         let (generation, app) = self.playing.clone().unwrap_or_default();
-        Moving { session: self.session.move_out().into(), generation, app }.encode_to_vec().into()
+        Moving { session: self.session.move_out(), generation, app }.encode_to_vec().into()
     }
 
     fn move_in(&mut self, payload: Bytes) {
@@ -50,7 +50,7 @@ impl Actor for OnlineActor {
             tracing::error!("a presence that has moved here is unreadable: its gate will touch it");
             return;
         };
-        self.session.move_in(session.into());
+        self.session.move_in(session);
         self.playing = (generation > 0).then_some((generation, app));
     }
 }

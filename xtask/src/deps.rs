@@ -7,9 +7,10 @@ use anyhow::{Result, bail};
 
 use crate::process::{cargo, output};
 
-/// Packages that a build of the default members may bring in, beside our own. A third above what it was when this was written;
+/// Packages that a build of the default members may bring in, beside our own. It was a third above what they were, and then 10 more:
+/// croner, with what its builders are derived by, and jiff are the calendar of reminders;
 /// raise it in the commit that says what the new ones are for.
-const BUDGET: usize = 230;
+const BUDGET: usize = 240;
 
 /// Packages that no build of ours may bring in.
 const REFUSED: &[(&str, &str)] = &[

@@ -16,8 +16,7 @@ use guildhall_testkit::Cluster;
 pub(crate) const CALLER: &str = "demo.w1.caller.1";
 
 /// Parts whose keys are all one slot, as in the program. Other types have fewer slots than there: each takes its time.
-const ONE_SLOT: [(&str, &str); 2] =
-    [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+const ONE_SLOT: [(&str, &str); 2] = [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
 const SLOTS: (&str, &str) = ("app.slots", "64");
 
 /// Apps by their ids, each with its parts, and [`CALLER`].
