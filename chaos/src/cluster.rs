@@ -196,7 +196,7 @@ impl Ports {
     pub(crate) fn block(&mut self, count: u32) -> Result<u32> {
         for _ in 0..1_000 {
             let first = self.port()?;
-            if (first + 1..first + count).all(|port| Self::is_free(port)) {
+            if (first + 1..first + count).all(Self::is_free) {
                 self.0 = self.0.wrapping_add(count);
                 return Ok(first - 1);
             }

@@ -176,8 +176,8 @@ fn judge(
 /// What took longer than it may.
 fn late(args: &OwnershipArgs, measures: &Measures) -> Vec<String> {
     let mut late = Vec::new();
-    let set = args.set.iter().filter_map(|set| set.strip_prefix("ownership.ttl_ms="));
-    let ttl = Duration::from_millis(set.last().and_then(|ms| ms.parse().ok()).unwrap_or(TTL_MS));
+    let set = args.set.iter().rev().find_map(|set| set.strip_prefix("ownership.ttl_ms="));
+    let ttl = Duration::from_millis(set.and_then(|ms| ms.parse().ok()).unwrap_or(TTL_MS));
     let Measures { takeover, last, moving_max, .. } = measures;
     if takeover.is_some_and(|takeover| takeover > ttl + TAKEOVER_MAX) {
         late.push(format!("{last} was served {takeover:?} after its owner was killed"));
