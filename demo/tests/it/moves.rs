@@ -78,10 +78,10 @@ async fn roles_move_under_calls_with_what_is_unsaved_and_what_is_only_in_memory(
     start_app(&mut cluster, TWO, &["role"], &[RARELY]).await;
     cluster.linked().await;
     cluster.advance(Duration::from_secs(2)).await;
-    assert_eq!(roles_at(&cluster, ONE) + roles_at(&cluster, TWO), ROLES as usize);
+    assert_eq!(roles_at(&cluster, ONE) + roles_at(&cluster, TWO), usize::try_from(ROLES).unwrap());
     assert!(roles_at(&cluster, TWO) > 0, "none has moved");
     cluster.shutdown(ONE).await;
-    assert_eq!(roles_at(&cluster, TWO), ROLES as usize);
+    assert_eq!(roles_at(&cluster, TWO), usize::try_from(ROLES).unwrap());
     cluster.advance(Duration::from_millis(500)).await;
     over.store(true, Ordering::Relaxed);
     for (role_id, playing) in playing {
