@@ -66,7 +66,7 @@ impl RunningApp {
         inner.mesh.drain();
         // Half of the time at most: what has not moved by then is saved here, and free when the session is closed.
         let halfway = began + self.drain / 2;
-        if inner.env.until(halfway, self.handed_over()).await.is_none() {
+        if inner.env.until(halfway, Box::pin(self.handed_over())).await.is_none() {
             tracing::warn!("not all slots were handed over in half of app.drain_ms");
         }
         inner.going.cancel();
