@@ -155,7 +155,7 @@ async fn ask(
             room.table().not_given(slot, holder, epoch);
             // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
             // all the time.
-            app.env.sleep(own.config.poll() * 4).await;
+            app.env.sleep(own.config.poll()).await;
         }
         Err(status) => {
             tracing::debug!(%status, holder = %holder, "a slot was not handed over; asking again");
