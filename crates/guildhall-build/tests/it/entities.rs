@@ -75,7 +75,7 @@ fn the_column_of_wakes_is_nobodys_field() {
         &format!(
             "message State {{ option (guildhall.entity) = {{ table: \"s\" wakes: true }};\n  {KEY}\n  uint64 guildhall_wake = 2; }}"
         ),
-        "5:3: error: `State.guildhall_wake` is the column that wakes: true adds; rename the field",
+        "4:3: error: `State.guildhall_wake` is the column that wakes: true adds; rename the field",
     );
 }
 

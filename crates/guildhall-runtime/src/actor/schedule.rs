@@ -39,7 +39,7 @@ impl Schedule {
 
     /// By the calendar: minute, hour, day, month and weekday, in a time zone of the IANA's database:
     /// `Schedule::cron("0 5 * * *", "Europe/Berlin")` is at five each morning there. Where clocks go forward, a time of day that is
-    /// left out is as much later as they go; where they go back, a time of day that comes twice fires the first time only.
+    /// left out is at the moment when they do; where they go back, a time of day that comes twice fires the first time only.
     /// `cx.remind` says what is wrong with it.
     pub fn cron(pattern: impl Into<String>, zone: impl Into<String>) -> Self {
         Self(Times::Cron { pattern: pattern.into(), zone: zone.into() })
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_left_out_comes_later_and_one_that_comes_twice_fires_once() {
+    fn a_time_that_is_left_out_comes_after_the_gap_and_one_that_comes_twice_fires_once() {
         // From two to three o'clock there is nothing.
         let spring = times("30 2 * * *", "2027-03-27T12:00:00Z", 2);
-        assert_eq!(spring, ["2027-03-28T01:30:00Z", "2027-03-29T00:30:00Z"]);
+        assert_eq!(spring, ["2027-03-28T01:00:00Z", "2027-03-29T00:30:00Z"]);
         // From two to three o'clock twice.
         let autumn = times("30 2 * * *", "2027-10-30T12:00:00Z", 2);
         assert_eq!(autumn, ["2027-10-31T00:30:00Z", "2027-11-01T01:30:00Z"]);
