@@ -79,6 +79,14 @@ fn build(more: &[String]) -> Result<Vec<PathBuf>> {
     command.args(["build", "--release", "--quiet", "--message-format=json"]);
     command.args(PACKAGES.iter().flat_map(|package| ["-p", package])).args(more);
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stderr(Stdio::inherit());
+    // As if nobody's package ran: or ring would be built again, and all that needs it.
+    let of_package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
     let output = command.output().context("start cargo")?;
     ensure!(output.status.success(), "cargo cannot build the game: {}", output.status);
     let messages = String::from_utf8_lossy(&output.stdout).into_owned();

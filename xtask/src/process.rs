@@ -12,10 +12,18 @@ use anyhow::{Context as _, Result, bail};
 /// How often a program that closed its output is asked whether it ended.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A `cargo` that has this one's toolchain and works in `root`.
+/// A `cargo` that has this one's toolchain and works in `root`. It hears nothing of the package that runs: build scripts that look at
+/// their own package's variables (ring's) would run again, and all that needs them would be built again.
 pub(crate) fn cargo<S: AsRef<OsStr>>(root: &Path, args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args).current_dir(root);
+    let of_package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

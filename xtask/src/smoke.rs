@@ -43,6 +43,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         return Ok(());
     }
     let demo = build(root)?;
+    let programs = demo.parent().context("a program is in a folder")?;
     let folder = tempfile::tempdir().context("make a temporary folder")?;
     let command = |args: &[&str]| {
         let mut command = Command::new(&demo);
@@ -66,15 +67,19 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
-    let chaos = ["run", "--release", "--quiet", "-p", "chaos", "--"];
-    run_command(&mut cargo(root, chaos.iter().chain(CHAOS)))
+    let mut chaos = Command::new(programs.join("chaos"));
+    run_command(chaos.args(CHAOS).arg("--programs").arg(programs))
 }
 
-/// Builds the demo as users do; returns the program, so that signals reach it and not cargo.
+/// Builds the demo, and what chaos runs, at once; returns the demo's program, so that signals reach it and not cargo.
 fn build(root: &Path) -> Result<PathBuf> {
-    let args = ["build", "--release", "--quiet", "-p", DEMO, "--message-format=json"];
-    let messages = output(&mut cargo(root, args))?;
-    executable(&messages).with_context(|| format!("cargo named no program of {DEMO}"))
+    let args = ["build", "--release", "--quiet", "--message-format=json"];
+    let packages = [DEMO, "guildhall-hub-server", "guildhall-cli", "chaos"];
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
+    let messages = output(&mut cargo(root, args.into_iter().chain(packages)))?;
+    let mut programs = messages.lines().filter_map(executable);
+    let demo = programs.find(|program| program.file_stem().is_some_and(|name| name == DEMO));
+    demo.with_context(|| format!("cargo named no program of {DEMO}"))
 }
 
 /// The program in cargo's messages.
