@@ -123,7 +123,7 @@ fn each_mutation_is_in_a_test() {
 
 /// With all rules in force the scenarios of the mutations have nothing to find: what they find is the rule's.
 #[test]
-#[ignore = "long"]
+#[ignore = "takes a minute or more: cargo xtask test --slow"]
 fn what_a_mutation_finds_is_not_there_with_its_rule() {
     // No rule is off in this one: its clocks are.
     let all =
@@ -138,14 +138,14 @@ fn what_a_mutation_finds_is_not_there_with_its_rule() {
 }
 
 #[test]
-#[ignore = "long"]
+#[ignore = "takes a minute or more: cargo xtask test --slow"]
 fn takeovers_hold_under_all_faults() {
     hold("takeover", false);
     hold("row", false);
 }
 
 #[test]
-#[ignore = "long"]
+#[ignore = "takes a minute or more: cargo xtask test --slow"]
 fn moves_hold_under_all_faults() {
     hold("move", false);
     hold("crossing", false);
@@ -153,13 +153,13 @@ fn moves_hold_under_all_faults() {
 }
 
 #[test]
-#[ignore = "long"]
+#[ignore = "takes a minute or more: cargo xtask test --slow"]
 fn suspensions_hold_under_all_faults() {
     hold("suspension", false);
 }
 
 #[test]
-#[ignore = "long"]
+#[ignore = "takes a minute or more: cargo xtask test --slow"]
 fn reads_and_commands_hold_under_all_faults() {
     hold("read", false);
     hold("command", false);

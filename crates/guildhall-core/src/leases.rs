@@ -124,8 +124,8 @@ pub enum Acquired {
     },
 }
 
-/// Which grant a transfer ended, and which of its holder's offers goes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which grant a transfer ended, and which of its holder's offers goes with it. A later one is larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// Epoch of the grant that ended.
     pub epoch: u64,

@@ -10,9 +10,9 @@
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `held` | replies that wait for commits |
 //! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
-//! | `saver` | groups the saves of many actors into few trips to the store |
+//! | `saves`, `saver` | what of an actor goes to the store, and what becomes of it; many actors share a trip |
 //! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
-//! | `later`, `outbox`, `reminders` | what an actor does later in any case, as its row has it |
+//! | `later`, `outbox`, `reminders`, `cell_later` | what an actor does later in any case, as its row has it |
 //! | `deliver`, `seen` | a message of an outbox on its way, and at its receiver |
 //! | `waker` | activates actors that have something to do |
 //! | `residents` | the actors that are always active, and where |
@@ -21,6 +21,7 @@
 mod activate;
 mod admin;
 mod cell;
+mod cell_later;
 mod commands;
 mod config;
 mod deliver;
@@ -39,6 +40,7 @@ mod residents;
 mod room;
 mod runner;
 mod saver;
+mod saves;
 mod schedule;
 mod seen;
 mod services;

@@ -9,8 +9,9 @@ use guildhall_entity::State as _;
 use super::Actor;
 use super::activate::token;
 use super::cell::{Active, Cell};
+use super::saves::{apply_saved, drop_unsaved};
 use super::services::ActorServices;
-use super::work::{apply_saved, drop_unsaved};
+
 use crate::chain::Callee as _;
 use crate::mutation::Mutation;
 

@@ -8,21 +8,22 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
 use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
 use super::activate::activate;
 use super::cell::{Active, Cell};
-use super::commands::Commands;
 use super::held::Answer;
-use super::later::{Later, LaterTurn, wall_ms};
+use super::later::LaterTurn;
 use super::leave::Ticket;
-use super::mail::{Job, SaveResult};
+use super::mail::Job;
 use super::outbox::OwnCall;
 use super::reclaim::{Reclaimed, reclaim};
-use super::saver::Save;
+use super::saves::{
+    apply_saved, begin_save, close_missing, drop_unsaved, is_dirty, save_all, save_within,
+    want_commit,
+};
 use super::services::ActorServices;
 use super::timers::Message;
 use super::{Actor, Why};
@@ -231,16 +232,9 @@ async fn on_timer<A: Actor, S: ActorServices<A>>(
     cell.app.counters.turns.add(1);
     let cx = turn_cx(cell);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-    match guarded(cell, &cx, turn).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(status)) => {
-            let (actor, method) = (cell.id(), method.path);
-            tracing::warn!(actor, method, %status, "a timer's turn failed");
-        }
-        Err(ended) => {
-            drop_activation(cell, active, ended, method.path);
-            return None;
-        }
+    if let Err(ended) = own_turn(cell, &cx, method.path, turn).await {
+        drop_activation(cell, active, ended, method.path);
+        return None;
     }
     keep(cell, active)
 }
@@ -257,16 +251,9 @@ async fn on_later<A: Actor, S: ActorServices<A>>(
         cell.app.counters.turns.add(1);
         let cx = Cx { firing: turn.firing(), ..turn_cx(cell) };
         let ran = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-        match guarded(cell, &cx, ran).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(status)) => {
-                let (actor, method) = (cell.id(), method.path);
-                tracing::warn!(actor, method, %status, "a turn of the actor's own failed");
-            }
-            Err(ended) => {
-                drop_activation(cell, active, ended, method.path);
-                return None;
-            }
+        if let Err(ended) = own_turn(cell, &cx, method.path, ran).await {
+            drop_activation(cell, active, ended, method.path);
+            return None;
         }
     }
     // Rule 27: what it has changed, and that it is done, are one write.
@@ -282,30 +269,14 @@ async fn tick<A: Actor, S: ActorServices<A>>(
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
     let cx = turn_cx(cell);
-    match guarded(cell, &cx, active.actor.tick(&cx)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(status)) => tracing::warn!(actor = cell.id(), %status, "a tick failed"),
-        Err(ended) => {
-            drop_activation(cell, active, ended, "tick");
-            return None;
-        }
+    if let Err(ended) = own_turn(cell, &cx, "tick", active.actor.tick(&cx)).await {
+        drop_activation(cell, active, ended, "tick");
+        return None;
     }
     if is_dirty(cell, &mut active) {
         cell.save_later();
     }
     Some(active)
-}
-
-/// Whether something is to be saved that is not being saved.
-fn is_dirty<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>, active: &mut Active<A>) -> bool {
-    let state = active.actor.state();
-    state.is_dirty() || (state.exists() && has_records(cell, active))
-}
-
-/// Whether there is something for the row beside the state.
-fn has_records<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>, active: &Active<A>) -> bool {
-    let later = || cell.with_later(|later| later.is_unsaved()) == Some(true);
-    cell.room.has_rows && (active.commands.must_save || later())
 }
 
 /// The end of a turn: what changed is saved in time, and an actor without entity leaves.
@@ -323,14 +294,6 @@ fn keep<A: Actor, S: ActorServices<A>>(
         close_missing(cell, &mut active);
     }
     Some(active)
-}
-
-/// An actor without entity leaves, when it has nothing left to send.
-fn close_missing<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
-    let sends = cell.with_later(|later| later.outbox.waiting() > 0) == Some(true);
-    if active.actor.state().saving() == 0 && !cell.resident && !sends {
-        cell.close(Why::Missing);
-    }
 }
 
 /// Saves, runs the last turn, saves again. An actor whose changes the store does not take stays in memory.
@@ -394,28 +357,6 @@ async fn leave<A: Actor, S: ActorServices<A>>(
     Some(active)
 }
 
-/// As [`save_all`]; `None` when the store does not answer, or somebody calls the actor meanwhile. A draining app waits for the
-/// store, or ends.
-async fn save_within<A: Actor, S: ActorServices<A>>(
-    cell: &Arc<Cell<A, S>>,
-    active: &mut Active<A>,
-    why: Why,
-) -> Option<bool> {
-    if why == Why::Drain {
-        return Some(save_all(cell, active).await == Some(true));
-    }
-    let limit = cell.app.env.now() + cell.app.save.timeout();
-    let called = std::future::poll_fn(|_| match cell.has_calls() {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    });
-    tokio::select! {
-        biased;
-        saved = cell.app.env.until(limit, save_all(cell, active)) => saved.flatten(),
-        () = called => None,
-    }
-}
-
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
     let resources = cell.app.reloads.resources.version();
@@ -441,6 +382,19 @@ async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
     .await
 }
 
+/// Runs a turn whose answer nobody waits for: an error is for the log.
+async fn own_turn<A: Actor, S: ActorServices<A>, T>(
+    cell: &Cell<A, S>,
+    cx: &Cx,
+    method: &str,
+    turn: impl Future<Output = Result<T, Status>>,
+) -> Result<(), Ended> {
+    if let Err(status) = guarded(cell, cx, turn).await? {
+        tracing::warn!(actor = cell.id(), method, %status, "a turn of the actor's own failed");
+    }
+    Ok(())
+}
+
 /// Drops the activation with what it has not saved; the status for who waits.
 fn drop_activation<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
@@ -455,165 +409,6 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
     cell.used(false);
     drop(active);
     status
-}
-
-/// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
-fn want_commit<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
-    begin_save(cell, active);
-    // Dirty with nothing in flight: the lease has run out, and the save waits for it.
-    let more = is_dirty(cell, active);
-    if active.actor.state().saving() > 0 || more {
-        active.commits.want(more);
-    }
-}
-
-/// Hands the unsaved changes to the saver, unless a save is in flight: then they are for the next one.
-fn begin_save<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, active: &mut Active<A>) {
-    let state = active.actor.state();
-    if state.saving() > 0 {
-        return;
-    }
-    // Rule 6: no new write after the deadline.
-    if !cell.holds(active.token.epoch) {
-        cell.save_later();
-        return;
-    }
-    let token = &active.token;
-    let op = |change: guildhall_entity::RowChange| Op {
-        row: change.row,
-        guard: Guard::Owner(token.clone(), change.version),
-        write: change.write,
-        records: None,
-    };
-    // Rule 30: state, reply and id are one write, of the first row. A command that has changed nothing asks for none: should its
-    // record be lost with the process, it runs again as if for the first time, as nobody has seen it run.
-    let must = has_records(cell, active);
-    let state = active.actor.state();
-    let with_records = must || (active.commands.unsaved && state.is_dirty());
-    let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
-    let exists = state.exists();
-    if let Some(first) = ops.first_mut() {
-        if must || active.commands.unsaved {
-            put_records(cell, &mut active.commands, exists, first);
-        }
-        let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
-        let (activation, trace) = (token.activation, active.trace.take());
-        let held = active.commits.begin();
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
-    }
-}
-
-/// Rules 27 and 30: what the actor has to do, and what commands have come to, are in the same write as the state.
-fn put_records<A: Actor, S: ActorServices<A>>(
-    cell: &Cell<A, S>,
-    commands: &mut Commands,
-    exists: bool,
-    first: &mut Op,
-) {
-    let mut records = commands.take_for_row(&cell.room.config, &cell.app.env);
-    let now_ms = wall_ms(&cell.app.env);
-    let is_first =
-        A::State::tables().first().is_some_and(|table| table.name == first.row.table.name);
-    let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
-    let wake_ms = if is_first { cell.with_later(save) } else { None };
-    first.records = Some(records.encode_to_vec().into());
-    if let (Some(wake_ms), true, Write::Create(columns) | Write::Update(columns)) =
-        (wake_ms, cell.room.wakes, &mut first.write)
-    {
-        columns.push((WAKE.number, Value::Uint(wake_ms)));
-    }
-}
-
-/// Waits until all changes are saved; false when the rows belong to somebody else, `None` when it is not known who owns them.
-async fn save_all<A: Actor, S: ActorServices<A>>(
-    cell: &Arc<Cell<A, S>>,
-    active: &mut Active<A>,
-) -> Option<bool> {
-    loop {
-        begin_save(cell, active);
-        if active.actor.state().saving() == 0 && !is_dirty(cell, active) {
-            return Some(true);
-        }
-        if active.actor.state().saving() > 0 {
-            let (activation, result) = std::future::poll_fn(|_| cell.poll_saved()).await;
-            let failed = result.is_err();
-            if !apply_saved(cell, active, activation, result) {
-                return Some(false);
-            }
-            if !failed {
-                continue;
-            }
-        } else if !cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
-            return None;
-        }
-        // The store has said in the log why not; or the lease has run out, and may come back.
-        cell.app.env.sleep(cell.app.save.retry()).await;
-    }
-}
-
-/// Tells the state what became of its save; false when the activation is over.
-pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
-    cell: &Arc<Cell<A, S>>,
-    active: &mut Active<A>,
-    activation: u64,
-    result: SaveResult,
-) -> bool {
-    if activation != active.token.activation {
-        return true;
-    }
-    let state = active.actor.state();
-    match result {
-        Ok(versions) => {
-            state.saved(&versions);
-            cell.with_later(|later| later.saved(true));
-            let all = !is_dirty(cell, active);
-            active.commits.committed(all);
-            if all && !active.actor.state().exists() {
-                close_missing(cell, active);
-            }
-            cell.send_out();
-        }
-        Err(error) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
-            let id = cell.id();
-            tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
-            cell.app.counters.dropped.add(1);
-            cell.used(false);
-            // Rule 11: who holds the slot?
-            if let StoreErrorKind::Refused { row_epoch } = error.kind {
-                cell.app.ownership.doubt(&cell.room.slots, cell.slot, row_epoch);
-            }
-            return false;
-        }
-        Err(error) => {
-            tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
-            state.not_saved();
-            active.commits.failed();
-            active.commands.not_saved();
-            cell.with_later(|later| later.saved(false));
-        }
-    }
-    if is_dirty(cell, active) {
-        match active.commits.next_is_wanted() {
-            true => begin_save(cell, active),
-            false => cell.save_later(),
-        }
-    }
-    true
-}
-
-/// Drops what an actor has not saved: its slot is another app's.
-pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
-    cell: &Arc<Cell<A, S>>,
-    active: &mut Active<A>,
-) {
-    if is_dirty(cell, active) {
-        cell.app.counters.dropped.add(1);
-        tracing::error!(
-            actor = cell.id(),
-            "its slot is another app's; its unsaved changes are lost"
-        );
-    }
-    cell.used(false);
 }
 
 pub(super) fn no_such(id: &str) -> String {

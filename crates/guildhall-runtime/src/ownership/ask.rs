@@ -10,10 +10,9 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{Code, Status};
 
 use super::grant::{Grant, MoveOut};
+use super::handover::ask_holder;
 use super::users::{Busy, PREFIX};
 use crate::app::AppInner;
-use crate::codegen::Cx;
-use crate::proto::{MoveReq, OwnershipClient};
 
 /// One question for a lease.
 pub(super) struct Ask {
@@ -118,21 +117,13 @@ impl Ask {
 
     /// Asks the holder; the grant, if it has come here.
     async fn take_over(&self, holder: &Holder, epoch: u64) -> Option<(u64, Origin)> {
-        let own = &self.app.ownership;
-        let incarnation = own.holder.incarnation.0;
-        let req = MoveReq { lease: self.id.to_string(), epoch, at_least: 0, incarnation };
         let left = self.deadline.saturating_duration_since(self.app.env.now());
-        let cx = Cx::outside(Arc::clone(&self.app)).within(left.min(own.config.move_time() * 3));
-        match OwnershipClient::new(&cx).at(&holder.app).r#move(req).await {
-            Ok(moved) if moved.epoch > 0 => {
-                Some((moved.epoch, Origin { epoch, offer: moved.offer }))
-            }
-            Ok(_) => None,
-            Err(status) => {
-                tracing::debug!(%status, %holder, "a lease was not handed over");
-                None
-            }
-        }
+        let within = left.min(self.app.ownership.config.move_time() * 3);
+        let asked = ask_holder(&self.app, &self.id, (holder, epoch), 0, within).await;
+        asked.unwrap_or_else(|status| {
+            tracing::debug!(%status, %holder, "a lease was not handed over");
+            None
+        })
     }
 
     fn held(

@@ -1,8 +1,11 @@
-//! What goes along with a lease, and then the lease itself (rules 19, 20): of slots, and of the game's own leases.
+//! A lease on its way from one app to another (rules 16, 19, 20), of a slot or of the game's own: it is asked for, then comes what goes
+//! along with it, then the lease itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use guildhall_core::leases::{LeaseError, LeaseSession, Transferred};
+use guildhall_core::Status;
+use guildhall_core::leases::{LeaseError, LeaseSession, Origin, Transferred};
 use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, LeaseId};
 
@@ -10,7 +13,7 @@ use super::Payload;
 use super::slots::Holding;
 use crate::app::AppInner;
 use crate::codegen::Cx;
-use crate::proto::{OfferReq, OwnershipClient, SlotPayload};
+use crate::proto::{MoveReq, OfferReq, OwnershipClient, SlotPayload};
 
 /// One holding on its way to another app.
 pub(super) struct Handover<'a> {
@@ -67,6 +70,22 @@ impl Handover<'_> {
         let transfer = self.session.transfer(self.lease, epoch, asker, offers);
         self.app.env.until(deadline, transfer).await
     }
+}
+
+/// Asks the holder of a lease to hand it over, with the largest epoch under which it was ours (rule 16): the new epoch and where it
+/// comes from, or that the holder does not give it now.
+pub(super) async fn ask_holder(
+    app: &Arc<AppInner>,
+    lease: &LeaseId,
+    (holder, epoch): (&Holder, u64),
+    at_least: u64,
+    within: Duration,
+) -> Result<Option<(u64, Origin)>, Status> {
+    let incarnation = app.ownership.holder.incarnation.0;
+    let req = MoveReq { lease: lease.to_string(), epoch, at_least, incarnation };
+    let cx = Cx::outside(Arc::clone(app)).within(within);
+    let moved = OwnershipClient::new(&cx).at(&holder.app).r#move(req).await?;
+    Ok((moved.epoch > 0).then_some((moved.epoch, Origin { epoch, offer: moved.offer })))
 }
 
 /// In parts of about `max` bytes.

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use guildhall_core::leases::{Acquired, LeaseSession, Origin, Wanted};
+use guildhall_core::leases::{Acquired, LeaseSession, Wanted};
 use guildhall_core::store::Holder;
 use guildhall_core::{AppId, Incarnation};
 
+use super::handover::ask_holder;
 use super::slots::Change;
 use super::{Owned, Ownership};
 use crate::app::AppInner;
-use crate::codegen::Cx;
 use crate::mesh::Places;
 use crate::mutation::Mutation;
-use crate::proto::{MoveReq, OwnershipClient};
 
 /// Ids in one trip to the lease backend.
 const BATCH: usize = 512;
@@ -82,7 +81,7 @@ async fn round(
         });
     }
     let settled = table.is_settled(named);
-    if settled && strangers(app, room) == 0 {
+    if settled && strangers(app, room, places.as_ref()) == 0 {
         say_news(room);
     }
     settled
@@ -140,18 +139,15 @@ async fn ask(
     (epoch, at_least): (u64, u64),
 ) {
     let own = &app.ownership;
-    let lease = room.table().leases[slot as usize].to_string();
-    let incarnation = own.holder.incarnation.0;
-    let req = MoveReq { lease, epoch, at_least, incarnation };
+    let lease = &room.table().leases[slot as usize];
     // It may take the time of a move at the holder, and of an offer.
-    let cx = Cx::outside(Arc::clone(app)).within(own.config.move_time() * 2);
-    match OwnershipClient::new(&cx).at(&holder.app).r#move(req).await {
-        Ok(moved) if moved.epoch > 0 => {
+    let within = own.config.move_time() * 2;
+    match ask_holder(app, lease, (&holder, epoch), at_least, within).await {
+        Ok(Some((epoch, from))) => {
             app.counters.slots_taken.add(1);
-            let from = Some(Origin { epoch, offer: moved.offer });
-            own.apply(app, room, slot, Acquired::Held { epoch: moved.epoch, from });
+            own.apply(app, room, slot, Acquired::Held { epoch, from: Some(from) });
         }
-        Ok(_) => {
+        Ok(None) => {
             room.table().not_given(slot, holder, epoch);
             // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
             // all the time.
@@ -216,8 +212,10 @@ impl Ownership {
     pub(crate) async fn handed_over(&self, app: &AppInner) {
         let mut changes = app.mesh.changes();
         loop {
-            let left: usize = self.rooms.iter().map(|room| strangers(app, room)).sum();
-            if left == 0 {
+            let left = |room: &Arc<dyn Owned>| {
+                strangers(app, room, app.mesh.places(room.table().actor).as_ref())
+            };
+            if self.rooms.iter().map(left).sum::<usize>() == 0 {
                 return;
             }
             let _or_look_again =
@@ -226,9 +224,9 @@ impl Ownership {
     }
 }
 
-fn strangers(app: &AppInner, room: &Arc<dyn Owned>) -> usize {
-    let places = app.mesh.places(room.table().actor);
-    let elsewhere = |slot| places.as_ref().is_some_and(|p| p.owner(slot) != app.id.as_str());
+/// How many slots are held here that the view gives to others.
+fn strangers(app: &AppInner, room: &Arc<dyn Owned>, places: Option<&Places>) -> usize {
+    let elsewhere = |slot| places.is_some_and(|places| places.owner(slot) != app.id.as_str());
     room.table().strangers(elsewhere)
 }
 

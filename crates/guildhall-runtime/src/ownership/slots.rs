@@ -312,9 +312,7 @@ impl SlotTable {
             State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => held.epoch,
             State::Away | State::Taken(..) | State::Asked => 0,
         };
-        let newest = slot.parked.as_ref().is_none_or(|parked| {
-            (from.epoch, from.offer) >= (parked.from.epoch, parked.from.offer)
-        });
+        let newest = slot.parked.as_ref().is_none_or(|parked| from >= parked.from);
         if from.epoch <= held || !newest {
             return false;
         }

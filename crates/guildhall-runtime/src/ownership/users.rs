@@ -124,9 +124,7 @@ impl UserLeases {
     pub(super) fn park(&self, id: &str, from: Origin, payloads: Vec<Payload>) -> bool {
         match self.leases.lock().get_mut(id) {
             Some(Entry::Asking(parked)) => {
-                let newest = parked.as_ref().is_none_or(|(offer, _)| {
-                    (from.epoch, from.offer) >= (offer.epoch, offer.offer)
-                });
+                let newest = parked.as_ref().is_none_or(|(offer, _)| from >= *offer);
                 if newest {
                     *parked = payloads.into_iter().next().map(|payload| (from, payload.state));
                 }
