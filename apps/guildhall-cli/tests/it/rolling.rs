@@ -216,7 +216,7 @@ async fn no_call_fails_in_a_rolling_restart() {
     let data = tempfile::tempdir().unwrap();
     let (_hub, url) = hub(&data).await;
     let program = std::env::current_exe().unwrap();
-    let ports = [free_port(), free_port(), free_port()].map(|port| port.to_string());
+    let ports = free_ports();
     let text = format!(
         "command = {:?}\nargs = [\"rolling::the_app_of_a_rolling_restart\", \"--exact\", \"--ignored\", \"--nocapture\"]\n\
          env = {{ ROLLING_HUB = \"{url}\" }}\n\
@@ -231,7 +231,7 @@ async fn no_call_fails_in_a_rolling_restart() {
         )
     };
     let folder = tempfile::tempdir().unwrap();
-    let up = up_in(&folder, &(text + &app(0) + &app(1) + &app(2)));
+    let mut up = up_in(&folder, &(text + &app(0) + &app(1) + &app(2)));
     let (place, env) = (folder.path().to_owned(), Env::real());
     let ready = ["greeter0.1 ready 0", "greeter1.1 ready 0", "greeter2.1 ready 0"];
     let is_up = env.blocking(move || wait_for_states(&place, &ready));
@@ -247,13 +247,15 @@ async fn no_call_fails_in_a_rolling_restart() {
     for caller in calling {
         caller.await.unwrap().unwrap();
     }
-    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}\n{}", up.printed());
     assert_eq!(met.failed.load(Ordering::Relaxed), 0, "{met:?}");
     assert!(answered > 100, "{met:?}");
-    drop(up);
 }
 
-/// That nobody listens on now.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Ports that nobody listens on now, nor is given by the system while the app that has one starts again.
+fn free_ports() -> [String; 3] {
+    let first = 12_000 + std::process::id() * 97 % 20_000;
+    let is_free = |port: &u32| std::net::TcpListener::bind(format!("127.0.0.1:{port}")).is_ok();
+    let mut free = (first..).filter(is_free).map(|port| port.to_string());
+    [(); 3].map(|()| free.next().unwrap())
 }
