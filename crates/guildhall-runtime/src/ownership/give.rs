@@ -145,9 +145,7 @@ impl Leaving<'_> {
 
     /// The slot is served here again, unless the session has run out meanwhile.
     fn stay(&self) {
-        let serve = self.own.is_valid(&self.app.env);
-        self.room.table().stay(self.slot, serve);
-        if serve {
+        if self.room.table().stay(self.slot, self.own.is_valid(&self.app.env)) {
             Arc::clone(self.room).serve(self.app, self.slot, Vec::new());
         }
         self.own.wake.notify_one();

@@ -346,17 +346,20 @@ impl SlotTable {
         Some(held)
     }
 
-    /// The move did not happen: the slot is served again (rule 20).
-    pub(super) fn stay(&self, at: u32, serve: bool) {
+    /// The move did not happen. Whether the slot is served again (rule 20): only when `may_serve`, and when its grant has not gone
+    /// with a session meanwhile, whatever session there is now.
+    pub(super) fn stay(&self, at: u32, may_serve: bool) -> bool {
         let mut slots = self.slots.lock();
         let slot = &mut slots[at as usize];
-        let State::Leaving(held, _) = slot.state else { return };
+        let State::Leaving(held, _) = slot.state else { return false };
+        let serve = may_serve && self.is_fresh(at, held.epoch);
         if serve {
             slot.state = State::Ours(held);
             self.serve_under(at, held.epoch);
         } else {
             slot.state = State::Suspended(held);
         }
+        serve
     }
 
     /// The slot is not ours any more.
@@ -413,12 +416,15 @@ impl SlotTable {
         self.fresh_from[at as usize].store(u64::MAX, Ordering::Release);
     }
 
-    /// The session has not run out at the backend: all goes on as it was. The slots that are served again.
+    /// The session has not run out at the backend: what is held under it goes on as it was. The slots that are served again; not
+    /// those of an earlier session, which are acquired anew.
     pub(super) fn resume(&self) -> Vec<u32> {
         let mut slots = self.slots.lock();
         let mut resumed = Vec::new();
         for (at, slot) in (0..).zip(slots.iter_mut()) {
-            if let State::Suspended(held) = slot.state {
+            if let State::Suspended(held) = slot.state
+                && self.is_fresh(at, held.epoch)
+            {
                 slot.state = State::Ours(held);
                 self.serve_under(at, held.epoch);
                 resumed.push(at);

@@ -6,11 +6,13 @@ use guildhall::Effect;
 use guildhall_core::leases::LeaseChange;
 use guildhall_testkit::{Cluster, Seam, SeamFaults};
 
-use super::{KEYS, ONE, TWO, add, all, cluster_with, count_at, counted, fill};
+use super::{KEYS, ONE, SLOTS, TWO, add, all, cluster_with, count_at, counted, fill, pots};
 use crate::world::CALLER;
 
 const SUSPENSIONS: &str = "guildhall_suspensions_total";
 const ACTIVATIONS: &str = "guildhall_actor_activations_total";
+
+const SERVED: &str = "guildhall_slots{actor=\"pot\"}";
 
 /// So early that a keep-alive may still reach the session of a suspended app.
 const SETTINGS: [(&str, &str); 2] =
@@ -90,4 +92,53 @@ async fn a_suspended_owner_goes_on_with_its_memory_when_its_session_has_expired(
         let (before, after) = suspended(seed, Duration::from_secs(20)).await;
         assert!(before.iter().max() < after.iter().min(), "seed {seed}: its session has not ended");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_session_held_is_acquired_anew_also_when_the_backend_fails_often() {
+    for seed in 0..20 {
+        let cluster = cluster_with(seed, &[ONE, TWO], &SETTINGS).await;
+        let cx = cluster.cx(CALLER);
+        cluster.advance(Duration::from_secs(2)).await;
+        fill(&cx).await;
+        let before = all(&cx).await;
+        let often = SeamFaults { unavailable: 85, ..SeamFaults::default() };
+        for (faults, seconds) in [(SeamFaults::away(), 20), (often, 10), (SeamFaults::default(), 5)]
+        {
+            cluster.set_faults(ONE, Seam::Leases, faults);
+            cluster.advance(Duration::from_secs(seconds)).await;
+        }
+        assert_eq!(all(&cx).await, before, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_session_ends_while_it_moves_is_served_by_one() {
+    let mut moves = 0;
+    for seed in 0..5 {
+        let settings =
+            [SLOTS, SETTINGS[1], ("ownership.ttl_ms", "600"), ("ownership.margin_ms", "200")];
+        let mut cluster = cluster_with(seed, &[ONE], &settings).await;
+        let cx = cluster.cx(CALLER);
+        fill(&cx).await;
+        // What is saved on the way out takes longer than a move may take, and than the session lives without its backend.
+        let way = Duration::from_millis(1_200);
+        cluster.set_faults(ONE, Seam::Store, SeamFaults::slow(way..way + Duration::from_millis(1)));
+        cluster.start_with(TWO, &settings, pots).await.unwrap();
+        cluster.linked().await;
+        cluster.advance(Duration::from_millis(100)).await;
+        moves += 64 - counted(&cluster, ONE, SERVED);
+        cluster.set_faults(ONE, Seam::Leases, SeamFaults::away());
+        cluster.advance(Duration::from_millis(700)).await;
+        cluster.set_faults(ONE, Seam::Leases, SeamFaults::default());
+        cluster.advance(Duration::from_secs(3)).await;
+        cluster.set_faults(ONE, Seam::Store, SeamFaults::default());
+        cluster.advance(Duration::from_secs(5)).await;
+        for (key, (value, _, _)) in (1..).zip(all(&cx).await) {
+            assert_eq!(value, 1, "seed {seed}, key {key}");
+        }
+        let served = [ONE, TWO].map(|app| counted(&cluster, app, SERVED));
+        assert_eq!(served.iter().sum::<u64>(), 64, "seed {seed}: {served:?}");
+    }
+    assert!(moves > 0, "nothing was on its way");
 }
