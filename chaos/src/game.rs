@@ -50,6 +50,13 @@ pub(crate) struct Ended {
     pub(crate) at: Duration,
 }
 
+impl Ended {
+    /// Money that came from nowhere, or is gone: what has been on its way for so long does not arrive any more.
+    pub(crate) fn balance_error(&self) -> i64 {
+        self.audit.balances - self.audit.granted
+    }
+}
+
 impl Game {
     /// Lets all players in, by these gates.
     pub(crate) async fn begin(
@@ -120,7 +127,7 @@ impl Game {
             let roles = audit::rows(&app.cx()).await;
             let roles = roles.map_err(|e| anyhow::anyhow!("the store cannot be read: {e}"))?;
             let found = audit::audit(&roles);
-            if found.pending == 0 || Instant::now() > end {
+            if found.on_the_way == 0 || Instant::now() > end {
                 break (roles, found);
             }
             sleep(Duration::from_millis(300)).await;

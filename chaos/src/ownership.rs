@@ -107,11 +107,10 @@ fn print(verdict: &Verdict, measures: &Measures, ended: &Ended, tally: &Tally) {
     let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
     let Verdict { acked, unknown, not_run, refused, repeats, stale_reads, .. } = verdict;
     println!(
-        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} pending={} stale_reads={stale_reads} takeover_ms={} usual_p99_ms={} moving_p99_ms={} moving_max_ms={} moving_calls={}",
+        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} stale_reads={stale_reads} takeover_ms={} usual_p99_ms={} moving_p99_ms={} moving_max_ms={} moving_calls={}",
         count(&tally.delays),
         count(&tally.ends),
         ended.unserved,
-        ended.audit.pending,
         measures.takeover.unwrap_or_default().as_millis(),
         measures.usual_p99.as_millis(),
         measures.moving_p99.as_millis(),
@@ -127,7 +126,7 @@ fn print(verdict: &Verdict, measures: &Measures, ended: &Ended, tally: &Tally) {
         verdict.lost,
         verdict.duplicated,
         verdict.stale_writes,
-        ended.audit.error(),
+        ended.balance_error(),
         verdict.unavailable.as_millis(),
     );
 }
@@ -165,7 +164,7 @@ fn judge(
         eprintln!("{why}");
     }
     let is_broken =
-        verdict.is_broken() || ended.audit.error() != 0 || ended.unserved > 0 || !late.is_empty();
+        verdict.is_broken() || ended.balance_error() != 0 || ended.unserved > 0 || !late.is_empty();
     match (is_broken, few.is_empty()) {
         (true, _) => 1,
         (false, false) => 2,

@@ -97,7 +97,7 @@ async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     let is_bad = failed > 0
         || ended.unserved > 0
         || verdict.is_broken()
-        || ended.audit.error() != 0
+        || ended.balance_error() != 0
         || errors.iter().any(Option::is_some);
     for error in errors.into_iter().flatten() {
         eprintln!("error: {error:#}");
@@ -115,7 +115,7 @@ async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     if is_bad || args.keep {
         write(folder, &ended.histories)?;
     }
-    print(&verdict, failed, ended.audit.error());
+    print(&verdict, failed, ended.balance_error());
     Ok(u8::from(is_bad))
 }
 
@@ -146,7 +146,7 @@ struct HonourRsp {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Titled {
-    #[prost(string, tag = "9")]
+    #[prost(string, tag = "8")]
     title: String,
 }
 

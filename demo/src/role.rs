@@ -10,7 +10,7 @@ use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
 
 pub use ledger::OPS_MAX;
 pub use names::NameActor;
-pub use wallet::{GRANT, on_the_way};
+pub use wallet::GRANT;
 
 use crate::proto::club::{ClubRoleClient, ListReq, ListRsp};
 use crate::proto::online::{OnlineClient, PlayingReq};
@@ -20,14 +20,12 @@ use crate::proto::role::{
     NameReq, NamesClient, PostReq, PostRsp, PowerUpReq, RegisterReq, RenameReq, Role, RoleError,
     RoleEvents, RoleRsp, RoleState, RoleStateEntity,
 };
-use wallet::Courier;
 
 /// A player's role, by the player's id:
 /// `.actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(WalletServer).serve(LedgerServer))`.
 #[derive(Debug)]
 pub struct RoleActor {
     state: RoleStateEntity,
-    courier: Courier,
 }
 
 impl Actor for RoleActor {
@@ -35,10 +33,8 @@ impl Actor for RoleActor {
     type Key = String;
     type State = RoleStateEntity;
 
-    async fn activate(cx: &Cx, _role: String, state: RoleStateEntity) -> Result<Self, Status> {
-        let mut role = Self { state, courier: Courier::default() };
-        role.deliver_all(cx);
-        Ok(role)
+    async fn activate(_cx: &Cx, _role: String, state: RoleStateEntity) -> Result<Self, Status> {
+        Ok(Self { state })
     }
 
     fn state(&mut self) -> &mut RoleStateEntity {
