@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_core::store::{Column, Table};
+use guildhall_core::store::{Column, Table, WAKE};
 use guildhall_hub::convert;
 use guildhall_hub::proto;
 use parking_lot::RwLock;
@@ -43,8 +43,9 @@ impl Tables {
             return Err(format!("the hub has {} tables (hub.tables_max)", self.max));
         }
         let key = of.key.as_ref().ok_or("it has no key column")?;
-        let mut numbers = of.columns.iter().chain([key]).map(|column| column.number);
-        if !numbers.all(|number| (1..=NUMBER_MAX).contains(&number)) {
+        let is_number = |number| (1..=NUMBER_MAX).contains(&number);
+        let is_column = |of: &proto::Column| is_number(of.number) || of.number == WAKE.number;
+        if !(is_number(key.number) && of.columns.iter().all(is_column)) {
             return Err(format!("a column has a number that is not 1 to {NUMBER_MAX}"));
         }
         let ascends = of.columns.windows(2).all(|pair| pair[0].number < pair[1].number);

@@ -23,7 +23,7 @@ pub use claims::{
 };
 pub use queries::{
     a_query_by_a_column_without_index_is_refused, a_query_pages_in_key_order_and_skips_tombstones,
-    a_query_pages_in_the_order_of_an_index,
+    a_query_pages_in_the_order_of_an_index, rows_that_are_due_come_in_the_order_of_their_times,
 };
 pub use tables::{
     a_check_changes_nothing_and_says_what_is_needed,
@@ -71,6 +71,7 @@ macro_rules! store_contract {
             a_query_pages_in_key_order_and_skips_tombstones
             a_query_pages_in_the_order_of_an_index
             a_query_by_a_column_without_index_is_refused
+            rows_that_are_due_come_in_the_order_of_their_times
             prepare_refuses_a_retyped_column
             prepare_refuses_a_number_under_another_name
             columns_that_the_schema_does_not_know_are_kept

@@ -2,8 +2,8 @@
 
 use guildhall_core::Key;
 use guildhall_core::store::{
-    Committed, Compare, Condition, Cursor, Guard, Order, Query, Store, StoreErrorKind, Table,
-    Value, Write,
+    Committed, Compare, Condition, Cursor, Guard, Migrate, Order, Query, Store, StoreErrorKind,
+    Table, Value, WAKE, Write,
 };
 
 use super::{
@@ -99,6 +99,33 @@ pub async fn a_query_pages_in_the_order_of_an_index<T: Store>(open: impl AsyncFn
     assert_eq!(ask(&store, rest).await, "e");
     let names = query(Vec::new(), Order::Down(HANDLE), 9);
     assert_eq!(ask(&store, names).await, "e d b a", "unique columns have an index, too");
+}
+
+/// A table whose actors may have to be woken.
+static SLEEPER: Table =
+    Table { name: "contract_sleeper", key: KEY, columns: &[ROLE.columns[0], WAKE] };
+
+/// Rule 12, of the column that no proto has.
+pub async fn rows_that_are_due_come_in_the_order_of_their_times<T: Store>(
+    open: impl AsyncFn() -> T,
+) {
+    let store = open().await;
+    store.prepare(&[&SLEEPER], Migrate::Auto).await.expect("it is a column like others");
+    for (key, wake_ms) in [("a", 7), ("b", 0), ("c", 3), ("d", 9)] {
+        let mut create =
+            op(key, Guard::Absent, Write::Create(vec![(WAKE.number, Value::Uint(wake_ms))]));
+        create.row.table = &SLEEPER;
+        assert_eq!(commit(&store, create).await, Ok(Committed { versions: vec![1] }));
+    }
+    let is = |compare, value| when(WAKE.number, compare, Value::Uint(value));
+    let conditions = [is(Compare::Greater, 0), is(Compare::Less, 8)].concat();
+    let (table, order) = (&SLEEPER, Order::Up(WAKE.number));
+    let due = Query { table, conditions, order, after: None, limit: 1 };
+    if store.capabilities().order {
+        assert_eq!(ask(&store, due).await, "c|a");
+    } else {
+        assert_eq!(kind_of(store.query(&due).await), StoreErrorKind::Invalid);
+    }
 }
 
 /// Rule 12.
