@@ -6,7 +6,7 @@ use guildhall_core::broker::Broker;
 use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
-use guildhall_core::store::{BatchReach, Store, Table};
+use guildhall_core::store::{BatchReach, Capabilities, Store, Table, WAKE};
 use guildhall_core::{AppId, Backend, Config, Env, Opening, Plugin};
 use tokio::sync::Mutex;
 
@@ -104,17 +104,19 @@ async fn open_store(
     Ok(Some(store))
 }
 
-/// Whether an actor type with these tables can save all its rows at once.
-pub(crate) fn check_reach(
-    store: Option<&Arc<dyn Store>>,
-    tables: &[&'static Table],
-) -> Result<(), StartError> {
-    let reach = store.map_or(BatchReach::Any, |store| store.capabilities().batch);
+/// Whether the store does what an actor type with these tables needs: to save all its rows at once, and to say whom to wake.
+pub(crate) fn check_store(can: Capabilities, tables: &[&'static Table]) -> Result<(), StartError> {
+    let wrong =
+        |why: String| Err(StartError::new(format!("app.store {why}: choose another store")));
     match tables {
-        [first, second, ..] if reach == BatchReach::Row => Err(StartError::new(format!(
-            "app.store writes one row at a time, but one actor has the tables {} and {}: choose another store",
+        [first, second, ..] if can.batch == BatchReach::Row => wrong(format!(
+            "writes one row at a time, but one actor has the tables {} and {}",
             first.name, second.name
-        ))),
+        )),
+        [first, ..] if !can.order && first.column(WAKE.number).is_some() => wrong(format!(
+            "has no queries in the order of a column, but {} says `wakes: true`",
+            first.name
+        )),
         _ => Ok(()),
     }
 }
@@ -165,5 +167,36 @@ impl Opener {
             );
             StartError::new(why)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_core::store::{Column, Kind};
+
+    use super::*;
+
+    static BAG: Table = Table {
+        name: "bag",
+        key: Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false },
+        columns: &[],
+    };
+    static SLEEPER: Table = Table { name: "sleeper", columns: &[WAKE], ..BAG };
+
+    #[test]
+    fn a_store_that_cannot_do_what_an_actor_needs_is_an_error_that_names_the_table() {
+        let all = Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: true };
+        assert!(check_store(all, &[&SLEEPER, &BAG]).is_ok());
+        let rows = Capabilities { batch: BatchReach::Row, ..all };
+        assert!(check_store(rows, &[&SLEEPER]).is_ok());
+        let error = check_store(rows, &[&SLEEPER, &BAG]).unwrap_err().to_string();
+        assert!(
+            error.contains("one row at a time") && error.contains("sleeper and bag"),
+            "{error}"
+        );
+        let keys = Capabilities { order: false, ..all };
+        assert!(check_store(keys, &[&BAG]).is_ok());
+        let error = check_store(keys, &[&SLEEPER]).unwrap_err().to_string();
+        assert!(error.contains("order of a column") && error.contains("sleeper says"), "{error}");
     }
 }

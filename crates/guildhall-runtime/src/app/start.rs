@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, World};
 use crate::admin;
-use crate::backends::{Backends, LazyBackends, Opener, check_reach};
+use crate::backends::{Backends, LazyBackends, Opener, check_store};
 use crate::call::RetryBudget;
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
@@ -103,8 +103,8 @@ impl App {
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
-        for actor in &actors {
-            check_reach(backends.store.as_ref(), &actor.tables)?;
+        if let Some(can) = backends.store.as_ref().map(|store| store.capabilities()) {
+            actors.iter().try_for_each(|actor| check_store(can, &actor.tables))?;
         }
         let store = match (backends.store, tables.all().first()) {
             (Some(store), Some(table)) => {
