@@ -7,16 +7,21 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, MethodDesc, Status};
 use guildhall_wire::{Head, Session};
 
-/// Counts the calls of a turn that runs inside a command: one that runs again makes the same calls, under the same ids.
-#[derive(Debug, Default)]
-pub(crate) struct Nested(AtomicU64);
+/// What has begun a turn, where that counts.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// A command, and the number of calls that the turn has made: one that runs again makes the same calls, under the same ids.
+    Command(AtomicU64),
+    /// A reminder, by the number of the firing.
+    Reminder(u64),
+}
 
-impl Nested {
-    /// Where the calls of a turn with this head are counted; `None` outside of commands.
+impl Cause {
+    /// Whether a call with this head is a command, or inside one.
     #[inline]
-    pub(crate) fn within(head: Option<&Head>) -> Option<Arc<Self>> {
+    pub(crate) fn of(head: Option<&Head>) -> Option<Arc<Self>> {
         let session = head?.session.as_ref()?;
-        command_path(session).map(|_| Arc::default())
+        command_path(session).map(|_| Arc::new(Self::Command(AtomicU64::new(0))))
     }
 }
 
@@ -31,15 +36,15 @@ pub(crate) fn command_path(session: &Session) -> Option<&[u64]> {
 
 /// Makes the session of a turn that of a call from it. Within a command it has the next place there; casts, which are not repeated,
 /// have none.
-pub(crate) fn enter(session: &mut Session, nested: Option<&Nested>) {
-    match nested {
-        Some(Nested(next)) => {
+pub(crate) fn enter(session: &mut Session, cause: Option<&Cause>) {
+    match cause {
+        Some(Cause::Command(calls)) => {
             if session.number > 0 {
                 session.path = vec![session.number];
             }
-            session.path.push(next.fetch_add(1, Ordering::Relaxed));
+            session.path.push(calls.fetch_add(1, Ordering::Relaxed));
         }
-        None => {
+        Some(Cause::Reminder(_)) | None => {
             session.path.clear();
             session.answered = 0;
         }

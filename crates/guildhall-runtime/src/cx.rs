@@ -13,7 +13,7 @@ use guildhall_wire::{Head, Sender, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
-use crate::command::{self, Nested};
+use crate::command::{self, Cause};
 use crate::log::LogControl;
 use crate::mesh::MeshChanges;
 use crate::metrics::Metrics;
@@ -34,8 +34,8 @@ pub struct Cx {
     /// The session's command number goes with the call that is the command, not with the calls that it makes; the name of a
     /// message with the call that sends it.
     pub(crate) is_command: bool,
-    /// Counts the calls that are made inside a command.
-    pub(crate) nested: Option<Arc<Nested>>,
+    /// Of the turns of commands and reminders. Few calls have it, and all move this: it is small.
+    pub(crate) cause: Option<Arc<Cause>>,
     /// It came with a call: whether that is traced was decided where the call came from.
     pub(crate) in_call: bool,
     /// Whose turn this is.
@@ -43,8 +43,6 @@ pub struct Cx {
     pub(crate) cancel: Option<Cancel>,
     /// The version of the resources when the call began; 0 outside of calls.
     pub(crate) resources: u64,
-    /// Of a reminder's turn.
-    pub(crate) firing: Option<u64>,
     /// Of the resources, when it has been asked for.
     pub(crate) snapshot: OnceLock<Arc<Snapshot>>,
 }
@@ -58,12 +56,11 @@ impl Cx {
             caller: None,
             head: None,
             is_command: false,
-            nested: None,
+            cause: None,
             in_call: false,
             turn: None,
             cancel: None,
             resources: 0,
-            firing: None,
             snapshot: OnceLock::new(),
         }
     }
@@ -119,7 +116,10 @@ impl Cx {
     /// Of a turn that a reminder has begun: the number of the firing, which grows by one with each time that the schedule names,
     /// those included that were missed.
     pub fn firing(&self) -> Option<u64> {
-        self.firing
+        match self.cause.as_deref() {
+            Some(Cause::Reminder(firing)) => Some(*firing),
+            _ => None,
+        }
     }
 
     /// What a caller up the tree has added with [`Cx::with_metadata`].
@@ -269,7 +269,7 @@ impl Cx {
             head.sender = None;
         }
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
-            command::enter(session, self.nested.as_deref().filter(|_| waits));
+            command::enter(session, self.cause.as_deref().filter(|_| waits));
         }
         Some(head)
     }

@@ -172,8 +172,11 @@ fn settings(id: &str, hub: &str) -> guildhall::ConfigBuilder {
 #[ignore = "a process of another test"]
 #[allow(clippy::print_stdout, reason = "this is a program")]
 fn the_app_of_a_rolling_restart() {
-    let [id, hub] = ["ROLLING_ID", "ROLLING_HUB"].map(|name| std::env::var(name).unwrap());
-    let config = settings(&id, &hub).set("admin.listen", std::env::var("ROLLING_ADMIN").unwrap());
+    let var = |name| std::env::var(name).ok();
+    let vars = ["ROLLING_ID", "ROLLING_HUB", "ROLLING_ADMIN"].map(var);
+    // Whoever runs all that is ignored runs this too, and is not that test.
+    let [Some(id), Some(hub), Some(admin)] = vars else { return };
+    let config = settings(&id, &hub).set("admin.listen", admin);
     let app = App::with(config.build().unwrap()).plugin(Hub).serve(GreeterServer::new(Slow));
     // After what the test's own program prints on this line.
     app.on_ready(|_| println!("\nready")).run().unwrap();

@@ -1,5 +1,7 @@
 //! What an actor does later in any case: its outbox and its reminders, as they are in its row.
 
+use std::sync::Arc;
+
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Key, MethodDesc, Status};
@@ -9,6 +11,7 @@ use super::outbox::{Outbox, Outgoing, OwnCall, Stage};
 use super::reminders::{Firing, Reminders};
 use super::schedule::{Schedule, Times};
 use crate::app::AppInner;
+use crate::command::Cause;
 use crate::node::method as method_info;
 use crate::proto::{OutboxMessage, Records, ReminderRecord};
 
@@ -36,11 +39,11 @@ impl LaterTurn {
         }
     }
 
-    /// What `Cx::firing` says.
-    pub(super) fn firing(&self) -> Option<u64> {
+    /// What `Cx::firing` tells.
+    pub(super) fn cause(&self) -> Option<Arc<Cause>> {
         match self {
             Self::Refused(..) => None,
-            Self::Reminder(firing) => Some(firing.number),
+            Self::Reminder(firing) => Some(Arc::new(Cause::Reminder(firing.number))),
         }
     }
 }

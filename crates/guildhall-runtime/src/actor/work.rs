@@ -249,7 +249,7 @@ async fn on_later<A: Actor, S: ActorServices<A>>(
     let service = cell.room.service(method);
     if let (Ok(service), true) = (service, method.create || active.actor.state().exists()) {
         cell.app.counters.turns.add(1);
-        let cx = Cx { firing: turn.firing(), ..turn_cx(cell) };
+        let cx = Cx { cause: turn.cause(), ..turn_cx(cell) };
         let ran = S::dispatch(&mut active.actor, &cx, service, method.index, body);
         if let Err(ended) = own_turn(cell, &cx, method.path, ran).await {
             drop_activation(cell, active, ended, method.path);

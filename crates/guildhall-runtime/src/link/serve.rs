@@ -18,7 +18,7 @@ use super::alive::{Alive, Heartbeat};
 use super::open::accept;
 use super::socket::Socket;
 use crate::app::AppInner;
-use crate::command::{self, Nested};
+use crate::command::{self, Cause};
 use crate::counters::{Answered, ServedMeters};
 use crate::cx::Cx;
 use crate::reply::{Replies, ReplyPort};
@@ -224,14 +224,13 @@ impl Serving {
             // A deadline past the end of time is no deadline.
             deadline: now.checked_add(left),
             caller: self.caller.clone(),
-            nested: Nested::within(head.as_ref()),
+            cause: Cause::of(head.as_ref()),
             head: head.map(Arc::new),
             is_command: false,
             turn: None,
             cancel: reply.cancel(),
             in_call: true,
             resources,
-            firing: None,
             snapshot: OnceLock::new(),
         };
         Ok(served.dispatch(cx, Body { bytes: frame.body, chunk }, reply))
