@@ -14,6 +14,9 @@ use crate::codegen::Target;
 use crate::cx::Cx;
 use crate::raw::{RawBody, find_key};
 
+/// From this attempt on, about a minute after the first one, the log says loudly that a message waits.
+const LOUD_FROM: u32 = 9;
+
 /// Whose outbox it is.
 pub(super) trait Sends: Callee {
     /// The receiver has answered; whether it has refused, for good.
@@ -22,7 +25,7 @@ pub(super) trait Sends: Callee {
 
 /// Sends a message and waits for the answer, for as long as `outbox.timeout_ms`.
 pub(super) async fn deliver(app: Arc<AppInner>, sender: Arc<dyn Sends>, sending: Sending) {
-    let Sending { number, low, message } = sending;
+    let Sending { number, low, tries, message } = sending;
     let actor = sender.id().to_owned();
     let head = Head { sender: Some(Sender { actor, number, low }), ..Head::default() };
     let cx = Cx {
@@ -45,7 +48,11 @@ pub(super) async fn deliver(app: Arc<AppInner>, sender: Arc<dyn Sends>, sending:
         tracing::warn!(actor, method, key = %message.key, number, %status, "a message was refused");
     } else {
         app.counters.outbox_retries.add(1);
-        tracing::debug!(actor, method, key = %message.key, number, %status, "a message waits");
+        if tries >= LOUD_FROM {
+            tracing::warn!(actor, method, key = %message.key, number, tries, %status, "a message waits for long");
+        } else {
+            tracing::debug!(actor, method, key = %message.key, number, tries, %status, "a message waits");
+        }
     }
 }
 

@@ -100,6 +100,8 @@ pub(super) struct Sending {
     pub(super) number: u64,
     /// The lowest number that may still be sent to this receiver.
     pub(super) low: u64,
+    /// How often it was sent before.
+    pub(super) tries: u32,
     pub(super) message: Outgoing,
 }
 
@@ -166,7 +168,7 @@ impl Outbox {
             let low = of_receiver.map_or(number, |(low, _)| *low);
             let letter = self.letters.get_mut(&number)?;
             letter.stage = Stage::Sent;
-            Some(Sending { number, low, message })
+            Some(Sending { number, low, tries: letter.tries, message })
         };
         due.into_iter().filter_map(sending).collect()
     }
