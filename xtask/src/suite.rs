@@ -43,7 +43,10 @@ pub(crate) fn run(root: &Path, reach: Reach) -> Result<()> {
         // Ignored tests are the long ones, and take too long unoptimized.
         Reach::Slow => {
             let long = ["test", "--release", "--workspace", "--lib", "--bins", "--tests"];
-            run_command(&mut cargo(root, long.iter().chain(&["--", "--ignored"])))?;
+            // They say how many seeds and states there were.
+            let mut command = cargo(root, long.iter().chain(&["--", "--ignored", "--show-output"]));
+            // It would take longer to link so many programs well than to run them.
+            run_command(command.env("CARGO_PROFILE_RELEASE_LTO", "off"))?;
         }
     }
     step(&["test", "--doc"])?;
