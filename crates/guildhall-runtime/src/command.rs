@@ -1,4 +1,4 @@
-//! Commands of sessions: what names one, and the calls inside it, so that nothing of it happens twice.
+//! Commands of sessions: what names one, and the calls inside it, so that nothing of it happens twice; and what else begins a turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

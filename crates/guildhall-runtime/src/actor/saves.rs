@@ -98,8 +98,8 @@ fn put_records<A: Actor, S: ActorServices<A>>(
     let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
     let wake_ms = if is_first { cell.with_later(save) } else { None };
     first.records = Some(records.encode_to_vec().into());
-    if let (Some(wake_ms), true, Write::Create(columns) | Write::Update(columns)) =
-        (wake_ms, cell.room.wakes, &mut first.write)
+    if let (Some(wake_ms), Write::Create(columns) | Write::Update(columns)) =
+        (wake_ms, &mut first.write)
     {
         columns.push((WAKE.number, Value::Uint(wake_ms)));
     }
