@@ -202,6 +202,9 @@ pub struct Session {
     /// makes it, outermost first. Empty otherwise.
     #[prost(uint64, repeated, tag = "8")]
     pub path: ::prost::alloc::vec::Vec<u64>,
+    /// An app makes the call, in a turn or handler that it runs for the session; false when it is what the client itself has sent.
+    #[prost(bool, tag = "9")]
+    pub inner: bool,
 }
 /// Body of an ERROR frame; code and effect are in the header's aux.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
 mod clubs;
+mod forged;
 mod game;
 mod ids;
 mod logins;
