@@ -72,10 +72,10 @@ fn services_have_tables_traits_servers_and_clients() {
         &[
             "pub static ROLE: ::guildhall::codegen::ServiceDesc",
             "path: \"/demo.role.Role/PowerUp\", id: 0x7112d24e,",
-            "KeyField { number: 3, kind: ::guildhall::codegen::KeyKind::Uint, narrow: false, }), key_from_player: true,",
+            "KeyField { number: 3, kind: ::guildhall::codegen::KeyKind::Uint, narrow: true, }), key_from_player: true,",
             "oneway: false, trace: false, client: true, durable: true, idempotent: false, create: false, \
              timeout_ms: 500,",
-            "kind: ::guildhall::codegen::KeyKind::Uint, narrow: false, }), key_from_player: false,",
+            "kind: ::guildhall::codegen::KeyKind::Uint, narrow: true, }), key_from_player: false,",
             "/// Roles \\[all of them\\].",
             "pub trait Role: ::guildhall::codegen::Actor {",
             "/// Powers up. fn power_up( &mut self, cx: &::guildhall::codegen::Cx, req: PowerUpReq, )",
