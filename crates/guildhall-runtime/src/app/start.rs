@@ -72,6 +72,9 @@ impl App {
         let save: SaveConfig = config.section("save")?;
         let outbox: OutboxConfig = config.section("outbox")?;
         let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
+        if !actors.is_empty() {
+            ownership.check_against(app.discovery_ttl_ms, links.ping_ms)?;
+        }
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
