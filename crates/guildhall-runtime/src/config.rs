@@ -43,7 +43,8 @@ pub struct AppConfig {
     pub discovery_ttl_ms: u64,
     /// How long the hooks of `on_start` may take together, in ms.
     pub start_ms: u64,
-    /// How long a draining app waits for the calls that run, its tasks and its actors, in ms.
+    /// How long draining may take, in ms. At most half of it for handing slots over, hooks and tasks, and the last quarter for saving
+    /// actors alone: what runs then is cut off. Too small: calls are cut off and changes are lost where the store takes longer.
     pub drain_ms: u64,
     /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
     pub slots: u32,
@@ -173,6 +174,11 @@ impl SaveConfig {
 
     pub(crate) fn retry(&self) -> Duration {
         Duration::from_millis(self.retry_ms)
+    }
+
+    /// The pause after this one.
+    pub(crate) fn longer(&self, pause: Duration) -> Duration {
+        (pause * 2).min(Duration::from_millis(self.retry_max_ms))
     }
 }
 

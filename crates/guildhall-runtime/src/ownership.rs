@@ -10,6 +10,7 @@
 //! | `keeper` | acquires what belongs here, and asks present holders for it |
 //! | `give`, `handover` | hands a slot over to the app that has asked |
 //! | `peers` | which other apps' sessions have ended |
+//! | `put_off` | slots whose moves were abandoned are given again after a pause |
 //! | `early` | calls that wait for a slot which is on its way |
 //! | `service` | what apps say to each other about slots |
 //! | `lease`, `ask`, `grant`, `users` | leases that the game holds itself, in the same session |
@@ -23,6 +24,7 @@ mod handover;
 mod keeper;
 mod lease;
 mod peers;
+mod put_off;
 mod service;
 mod session;
 mod slots;

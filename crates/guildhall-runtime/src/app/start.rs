@@ -135,6 +135,7 @@ impl App {
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
+            ending: CancellationToken::new(),
             draining: CancellationToken::new(),
             drain_asked: CancellationToken::new(),
             drain_ms: app.drain_ms,

@@ -3,6 +3,7 @@
 mod balance;
 mod hung;
 mod pauses;
+mod stays;
 mod suspended;
 
 use std::time::Duration;
