@@ -98,7 +98,7 @@ pub struct LinkConfig {
     pub pending_max: usize,
     /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
     pub queued_max: usize,
-    /// Calls of one link that may run at a time; one more is `OVERLOADED`.
+    /// Calls and casts of one link that may run at a time; one more call is `OVERLOADED`, one more cast is lost and counted.
     pub running_max: usize,
     /// Connections that others may open to this app.
     pub accepted_max: usize,

@@ -72,7 +72,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
         // What has moved here is there, though nobody has called it since.
-        (_, true) if !create && !cell.room.unused.has(cell.slot, &cell.key) => {
+        (_, true) if !create && !has_unused(cell) => {
             return Err(missing(Commands::default()));
         }
         (Some(store), false) => {
@@ -127,6 +127,11 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     }))
 }
 
+fn has_unused<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>) -> bool {
+    let (now, idle) = (cell.app.env.now(), cell.room.config.idle());
+    cell.room.unused.has(cell.slot, &cell.key, now, idle)
+}
+
 /// What the row says that the actor has to do.
 fn begin_later<A: Actor, S: ActorServices<A>>(
     cell: &Cell<A, S>,
@@ -154,7 +159,8 @@ fn take_over<A: Actor, S: ActorServices<A>>(
     commands: &mut Commands,
     actor: &mut A,
 ) {
-    let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) else { return };
+    let (now, idle) = (cell.app.env.now(), cell.room.config.idle());
+    let Some(payload) = cell.room.unused.take(cell.slot, &cell.key, now, idle) else { return };
     match Records::decode(payload.commands) {
         Ok(records) => commands.take_in(records, cell.app.env.now()),
         Err(error) => {

@@ -16,6 +16,7 @@ use super::saver::Save;
 use super::services::ActorServices;
 use super::{Actor, Why};
 use crate::chain::Callee as _;
+use crate::proto::Records;
 
 /// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
 pub(super) fn want_commit<A: Actor, S: ActorServices<A>>(
@@ -80,7 +81,14 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
+        cell.app.saver.submit(Save {
+            batch: Batch { ops },
+            activation,
+            saved,
+            held,
+            trace,
+            unsure: false,
+        });
     }
 }
 
@@ -91,13 +99,16 @@ fn put_records<A: Actor, S: ActorServices<A>>(
     exists: bool,
     first: &mut Op,
 ) {
-    let mut records = commands.take_for_row(&cell.room.config, &cell.app.env);
+    let mut encoded = commands.take_for_row(&cell.room.config, &cell.app.env);
+    let mut records = Records::default();
     let now_ms = wall_ms(&cell.app.env);
     let is_first =
         A::State::tables().first().is_some_and(|table| table.name == first.row.table.name);
     let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
     let wake_ms = if is_first { cell.with_later(save) } else { None };
-    first.records = Some(records.encode_to_vec().into());
+    // Fields of one message may be encoded one after the other.
+    records.encode(&mut encoded).expect("it grows");
+    first.records = Some(encoded.freeze());
     if let (Some(wake_ms), Write::Create(columns) | Write::Update(columns)) =
         (wake_ms, &mut first.write)
     {
@@ -200,7 +211,8 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
-            cell.with_later(|later| later.saved(true));
+            let drained = cell.with_later(|later| later.saved(true)).unwrap_or_default();
+            cell.tell(drained);
             let all = !is_dirty(cell, active);
             active.commits.committed(all);
             if all && !active.actor.state().exists() {

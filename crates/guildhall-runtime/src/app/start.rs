@@ -99,6 +99,7 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
+        let rows = actors.iter().filter_map(|actor| actor.rows.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
@@ -142,6 +143,7 @@ impl App {
             load_every,
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
+            tells: LiveCount::default(),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             metrics,
             counters,
@@ -191,7 +193,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes, sleepers));
+        tasks.extend(inner.join(listener, &discovery, ttl, homes, (rows, sleepers)));
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);

@@ -3,6 +3,7 @@
 
 mod actors;
 mod admin;
+mod bounds;
 mod callbacks;
 mod calls;
 mod commands;
