@@ -47,9 +47,9 @@ impl Role for RoleActor {
         if self.state.exists() {
             return Err(already(RoleError::Registered));
         }
-        rules::check_name(&req.name)?;
-        self.claim(cx, &req.name).await?;
-        self.state.set_name(req.name);
+        let name = rules::as_name(&req.name)?;
+        self.claim(cx, &name).await?;
+        self.state.set_name(name);
         self.fill_wallet();
         Ok(self.answer())
     }
@@ -70,17 +70,17 @@ impl Role for RoleActor {
     }
 
     async fn rename(&mut self, cx: &Cx, req: RenameReq) -> Result<RoleRsp, Status> {
-        rules::check_name(&req.name)?;
+        let name = rules::as_name(&req.name)?;
         let old = rules::name_key(&self.state.name);
-        if rules::name_key(&req.name) != old {
-            self.claim(cx, &req.name).await?;
+        if rules::name_key(&name) != old {
+            self.claim(cx, &name).await?;
             let release = NameReq { name: old, role_id: self.state.role_id.clone() };
             if let Err(status) = NamesClient::new(cx).release(release).await {
                 // Whoever wants the name next will find that nobody bears it.
                 tracing::debug!(%status, "a name was not released");
             }
         }
-        self.state.set_name(req.name);
+        self.state.set_name(name);
         Ok(self.answer())
     }
 

@@ -70,6 +70,8 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
         .preset("gate.connections_per_address", 20_000)
+        .preset("login.connections_per_address", 1024)
+        .preset("login.registers_per_address", 60_000)
         // A post goes to everybody, so nobody may post without end.
         .preset("gate.rates", BTreeMap::from([("demo.role.Role/Post", 5)]))
         .preset("gate.jwt.issuer", "guildhall-demo")
