@@ -69,7 +69,7 @@ impl Default for LoginConfig {
             tries_per_address: 30,
             registers_per_address: 60,
             tries_kept: 32_768,
-            refusal_ms: 500,
+            refusal_ms: 1_000,
             body_max: 4096,
             connections_max: 1024,
             connections_per_address: 256,

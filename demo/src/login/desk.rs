@@ -93,7 +93,8 @@ impl Desk {
         if self.find(&account).await?.is_some() {
             return Err(accounts::taken().into());
         }
-        let password_hash = self.passwords.hash(password, Party::Network(network)).await?;
+        let slot = self.passwords.slot(Party::Network(network)).await?;
+        let password_hash = self.passwords.hash(password, slot).await?;
         let player = uid::alloc(&self.cx.within(self.limit), "role").await?.to_string();
         let req = RegisterReq { account, password_hash, player };
         let made = AccountClient::new(&self.cx.within(self.limit)).register(req).await?;
@@ -108,8 +109,10 @@ impl Desk {
         let checked = async {
             let found = self.find(&account).await?;
             let hash = found.as_ref().map(|account| account.password_hash.clone());
-            let right = self.passwords.check(password, hash, attempt.party()).await?;
-            Ok::<_, Status>(found.filter(|_| right))
+            let slot = self.passwords.slot(attempt.party()).await?;
+            attempt.confirm()?;
+            let right = self.passwords.check(password, hash, slot).await?;
+            Ok::<_, Refusal>(found.filter(|_| right))
         };
         match checked.await {
             Ok(Some(account)) => {
@@ -121,9 +124,9 @@ impl Desk {
                 let text = Status::from(error).message().to_owned();
                 Err(Status::new(Code::Unauthenticated, text).with_reason(error.reason()).into())
             }
-            Err(status) => {
+            Err(refusal) => {
                 attempt.give_back();
-                Err(status.into())
+                Err(refusal)
             }
         }
     }

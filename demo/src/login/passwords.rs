@@ -9,7 +9,7 @@ use guildhall::status::reason;
 use guildhall::{Code, Env, StartError, Status};
 
 use super::config::LoginConfig;
-use super::slots::{Party, Slots};
+use super::slots::{Party, Slot, Slots};
 
 /// Hashes and checks passwords.
 pub(super) struct Passwords {
@@ -29,16 +29,25 @@ impl Passwords {
         let slots = Slots::new(config.hashes(), params.block_count(), config.queue_max);
         let mut passwords = Self { env: env.clone(), params, slots, nobody: String::new() };
         let secret = passwords.env.random_bytes::<16>();
-        let (party, secret) = (Party::Known(String::new()), u128::from_ne_bytes(secret));
-        let nobody = passwords.hash(format!("{secret:032x}"), party).await;
+        let slot = passwords.slot(Party::Known(String::new())).await;
+        let slot = slot.map_err(|status| StartError::new(status.message()))?;
+        let nobody = passwords.hash(format!("{:032x}", u128::from_ne_bytes(secret)), slot).await;
         passwords.nobody = nobody.map_err(|status| StartError::new(status.message()))?;
         Ok(passwords)
     }
 
+    /// Waits for the turn of `party`, or fails at once when too many wait.
+    pub(super) async fn slot(&self, party: Party) -> Result<Slot, Status> {
+        Slots::take(&self.slots, party).await.map_err(|_| {
+            let why = "too many passwords wait to be checked; try again in a moment";
+            Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why)
+        })
+    }
+
     /// The hash to keep, in PHC form.
-    pub(super) async fn hash(&self, password: String, party: Party) -> Result<String, Status> {
+    pub(super) async fn hash(&self, password: String, slot: Slot) -> Result<String, Status> {
         let salt = self.env.random_bytes::<16>();
-        let hashed = self.run(party, self.params.clone(), move |argon2, blocks| {
+        let hashed = self.run(slot, self.params.clone(), move |argon2, blocks| {
             let salt = Salt::new(&salt)?;
             let hash = Some(output(&argon2, &password, &salt, Params::DEFAULT_OUTPUT_LEN, blocks)?);
             let params = ParamsString::try_from(argon2.params())?;
@@ -53,7 +62,7 @@ impl Passwords {
         &self,
         password: String,
         hash: Option<String>,
-        party: Party,
+        slot: Slot,
     ) -> Result<bool, Status> {
         let exists = hash.is_some();
         let hash = hash.as_ref().unwrap_or(&self.nobody);
@@ -65,7 +74,7 @@ impl Passwords {
             return Err(broken(Error::Algorithm));
         };
         let params = Params::try_from(&params).map_err(broken)?;
-        let checked = self.run(party, params, move |argon2, blocks| {
+        let checked = self.run(slot, params, move |argon2, blocks| {
             // In constant time.
             Ok(output(&argon2, &password, &salt, hash.len(), blocks)? == hash)
         });
@@ -75,17 +84,12 @@ impl Passwords {
     /// What has begun keeps its slot to its end, also when nobody waits for it any more.
     async fn run<R: Send + 'static>(
         &self,
-        party: Party,
+        mut slot: Slot,
         params: Params,
         work: impl FnOnce(Argon2<'static>, &mut [argon2::Block]) -> Result<R, Error> + Send + 'static,
     ) -> Result<Result<R, Error>, Status> {
-        let slot = Slots::take(&self.slots, party).await.map_err(|_| {
-            let why = "too many passwords wait to be checked; try again in a moment";
-            Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why)
-        })?;
         let size = self.params.block_count();
         let done = self.env.blocking(move || {
-            let mut slot = slot;
             let count = params.block_count();
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
             let done = work(argon2, slot.blocks(count));

@@ -131,6 +131,14 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether it may still be made, now that it has a slot: others that were wrong meanwhile count.
+    pub(super) fn confirm(&self) -> Result<(), Wait> {
+        let Key::Account(_) = &self.key else { return Ok(()) };
+        let (now, state) = (self.tries.env.now(), self.tries.state.lock());
+        let wrong = state.empty_at.get(&Key::Network(self.network), now);
+        self.tries.per_address.check(wrong, now)
+    }
+
     /// The password was right.
     pub(super) fn right(self) {
         self.tries.knows(&self.account, self.network);

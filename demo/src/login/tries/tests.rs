@@ -62,6 +62,19 @@ async fn tries_at_the_same_time_are_made_up_for_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_try_that_waited_while_others_were_wrong_is_not_made() {
+    let (_env, tries) = tries(config());
+    let name = |n: u32| format!("name{n}");
+    let mut at_once: Vec<_> =
+        (0..300).map(|n| tries.begin(&name(n), network(1)).unwrap()).collect();
+    assert!(at_once.iter().all(|attempt| attempt.confirm().is_ok()));
+    at_once.truncate(294);
+    assert!(at_once.iter().all(|attempt| attempt.confirm().is_err()), "6 were wrong");
+    at_once.into_iter().for_each(Attempt::give_back);
+    assert!(tries.begin(&name(0), network(2)).is_ok(), "nothing was learned of these accounts");
+}
+
+#[tokio::test(start_paused = true)]
 async fn right_passwords_are_not_counted() {
     let (_env, tries) = tries(config());
     for _ in 0..100 {
