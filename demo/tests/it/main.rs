@@ -4,7 +4,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
 mod attacks;
+mod clocks;
 mod clubs;
+mod forged;
 mod game;
 mod ids;
 mod logins;
