@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use super::tries::Wait;
 
+/// How much longer the answer is held back after too many tries than after a wrong one.
+const LIMITED: u32 = 5;
+
 /// An error as HTTP tells it.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -36,9 +39,14 @@ impl Refusal {
             answer = answer.with(RETRY_AFTER, *seconds);
         }
         let is_theirs = http.is_client_error() && *http != StatusCode::CONFLICT;
-        // An overload is said at once.
-        let holds = is_theirs && reason != reason::OVERLOADED;
-        if holds { answer.held(hold) } else { answer }
+        match reason {
+            // An overload is said at once.
+            reason::OVERLOADED => answer,
+            // It would only be refused again.
+            reason::LIMITED => answer.held(hold * LIMITED),
+            _ if is_theirs => answer.held(hold),
+            _ => answer,
+        }
     }
 }
 

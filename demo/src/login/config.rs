@@ -35,7 +35,8 @@ pub struct LoginConfig {
     pub registers_per_address: u32,
     /// Accounts and addresses whose tries are remembered, and known pairs of both; the oldest are forgotten. About 100 bytes each.
     pub tries_kept: usize,
-    /// How long the answer to a request that was refused is held back, in ms: a client that guesses as fast as it is answered is slow.
+    /// How long the answer to a request that was refused is held back, in ms, and five times as long after too many tries: a client that
+    /// asks as fast as it is answered is slow.
     pub refusal_ms: u64,
     /// Largest body of a request, in bytes.
     pub body_max: usize,

@@ -52,30 +52,36 @@ async fn login(place: &Place, from: &str, account: &str, password: &str) -> (u16
     answer(&mut stream).await.expect("an answer")
 }
 
-/// How long the slowest but one of 50 logins takes; on a thread of its own, so that attackers cost only what they cost the server.
-async fn p98(place: &Arc<Place>) -> Duration {
-    let place = Arc::clone(place);
+/// How long the slowest but one of 60 logins takes at each of two servers, in turns: what else the machine does slows both. On a
+/// thread of its own, so that attackers cost only what they cost the server.
+async fn p98(places: &[Arc<Place>; 2]) -> [Duration; 2] {
+    let places = places.clone();
     let times = tokio::task::spawn_blocking(move || {
-        let mut times = Vec::new();
-        for _ in 0..50 {
+        let mut times = [Vec::new(), Vec::new()];
+        for at in 0..120 {
             let begin = Instant::now();
-            let (code, body) = place.login("/login", "ada", "correct horse");
+            let (code, body) = places[at % 2].login("/login", "ada", "correct horse");
             assert_eq!(code, 200, "{body}");
-            times.push(begin.elapsed());
+            times[at % 2].push(begin.elapsed());
         }
-        times.sort();
-        times
+        times.map(|mut times| {
+            times.sort();
+            times[58]
+        })
     });
-    times.await.unwrap()[48]
+    times.await.unwrap()
 }
 
 #[tokio::test]
 async fn logins_go_on_with_1100_silent_and_300_attacking_connections() {
-    let place = Arc::new(Place::new());
-    let _server = place.serve(&[]);
-    assert_eq!(place.login("/register", "ada", "correct horse").0, 201);
-    let before = p98(&place).await;
-    let addr = place.login_addr().to_owned();
+    let places = [Arc::new(Place::new()), Arc::new(Place::new())];
+    let _servers = places.each_ref().map(|place| {
+        let server = place.serve(&[]);
+        assert_eq!(place.login("/register", "ada", "correct horse").0, 201);
+        server
+    });
+    // The other one is left alone.
+    let addr = places[0].login_addr().to_owned();
     // A third says nothing, a third asked once, a third drips the head of a request.
     let mut silent = Vec::new();
     for number in 0..1100 {
@@ -123,21 +129,27 @@ async fn logins_go_on_with_1100_silent_and_300_attacking_connections() {
     while guesses.load(Ordering::Relaxed) < 300 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Three times, as other work of the machine adds to what it takes.
-    let mut under = Vec::new();
+    let (begin, first) = (Instant::now(), guesses.load(Ordering::Relaxed));
+    // Chance only adds to what a login takes: one round of three that is quick enough shows that all could be.
+    let mut is_quick = false;
     for _ in 0..3 {
-        under.push(p98(&place).await);
+        let [attacked, alone] = p98(&places).await;
+        println!("p98 {attacked:?} under attack, {alone:?} without");
+        // Below this it is the machine that is measured: a login takes 30 to 60 ms of a core.
+        is_quick |= attacked <= alone.max(Duration::from_millis(100)) * 2;
+        if is_quick {
+            break;
+        }
     }
+    let (time, count) = (begin.elapsed(), guesses.load(Ordering::Relaxed) - first);
     over.store(true, Ordering::Relaxed);
     drip.await.unwrap();
     for attacker in attackers {
         attacker.abort();
     }
-    println!("p98 {before:?} before, {under:?} under {} guesses", guesses.load(Ordering::Relaxed));
-    // Below this it is the machine that is measured: a login alone takes 30 to 60 ms of a core.
-    let most = before.max(Duration::from_millis(150)) * 2;
-    let least = under.iter().min().unwrap();
-    assert!(*least <= most, "p98 was {before:?} and is {under:?}");
+    assert!(is_quick, "under attack a login takes more than twice as long, three times");
+    // Each attacker waits five seconds for its answer.
+    assert!(f64::from(count) <= 60.0 * (time.as_secs_f64() + 5.0), "{count} in {time:?}");
 }
 
 #[tokio::test]
