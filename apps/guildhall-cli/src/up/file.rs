@@ -121,7 +121,7 @@ pub(crate) struct Start {
 impl ClusterFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| {
+        let text = guildhall_core::read_text(path).with_context(|| {
             format!(
                 "{shown}: there must be a file that says what to run; see `guildhall up --help`"
             )

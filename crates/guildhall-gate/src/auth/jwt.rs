@@ -32,7 +32,7 @@ impl Jwt {
                 .into());
         }
         let wrong = |why: String| format!("gate.jwt.keys = \"{}\": {why}", config.keys);
-        let text = std::fs::read_to_string(&config.keys).map_err(|e| wrong(e.to_string()))?;
+        let text = guildhall_core::read_text(&config.keys).map_err(|e| wrong(e.to_string()))?;
         let set: JwkSet =
             serde_json::from_str(&text).map_err(|e| wrong(format!("no JWKS file: {e}")))?;
         let mut keys = BTreeMap::new();

@@ -67,6 +67,13 @@ fn refused(token: &str) -> String {
 }
 
 #[test]
+fn a_key_file_may_begin_with_a_byte_order_mark() {
+    let jwt = load(&format!("\u{feff}{}", jwks(&[1])), |_| {}).unwrap();
+    let identity = jwt.authenticate(&token(1, Some("k1"), &claims()), NOW).unwrap();
+    assert_eq!(identity.player.as_deref(), Some("1001"));
+}
+
+#[test]
 fn a_token_says_who_the_account_and_the_player_are() {
     let identity = jwt().authenticate(&token(1, Some("k1"), &claims()), NOW).unwrap();
     let Identity { account, player, claims } = identity;
