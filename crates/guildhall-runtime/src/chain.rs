@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyText, Status};
+use guildhall_wire::Generation;
 use parking_lot::Mutex;
 
 use crate::actor::{DoesLater, Message};
@@ -28,6 +29,11 @@ pub(crate) trait Callee: Send + Sync {
     }
     /// Ends a timer.
     fn cancel_timer(&self, _number: u64) {}
+    /// The next number of its slot's holder, if it is an actor.
+    fn next_generation(&self) -> Result<Generation, Status> {
+        let why = format!("{} is no actor: it has no generations", self.id());
+        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+    }
     /// What it does later in any case, if it is an actor whose table has a column for it.
     fn later(&self) -> Result<&dyn DoesLater, Status> {
         let why = format!("{} is no actor: it has no outbox and no reminders", self.id());

@@ -9,7 +9,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
 use guildhall_runtime::Cx;
 use guildhall_runtime::raw::{self, RawBody};
-use guildhall_wire::{Body, Method, Session};
+use guildhall_wire::{Body, Generation, Method, Session};
 
 use crate::clients::Client;
 use crate::form;
@@ -224,10 +224,12 @@ impl Calls {
     /// On behalf of the player, as command `number` of the session.
     fn cx(&self, number: u64, command: Command<'_>) -> Cx {
         let Command { answered, resent, parent } = command;
+        let Generation { epoch, number: generation } = self.client.generation().unwrap_or_default();
         let cx = self.edge.cx.with_session(Session {
             player: self.client.player.clone(),
             session: self.client.session.clone(),
-            generation: self.client.generation(),
+            generation,
+            epoch,
             number,
             gate: self.edge.cx.app_id().to_string(),
             resent,

@@ -74,6 +74,8 @@ pub(crate) struct Registered {
 pub(crate) trait AnyRoom: Send + Sync {
     /// Takes nothing new and deactivates all actors, after the calls that wait for them.
     fn drain(&self) -> BoxFuture<'_, ()>;
+    /// Refuses the calls that wait, ends the turns that run, and saves and deactivates all actors.
+    fn save(&self) -> BoxFuture<'_, ()>;
     /// Drops all actors as they are: the app was killed.
     fn abandon(&self);
 }
@@ -96,7 +98,7 @@ pub(super) struct Room<A: Actor, S> {
     workers: u32,
     count: LiveCount,
     closed: AtomicBool,
-    activations: AtomicU64,
+    numbers: AtomicU64,
     turns: Mutex<Vec<TurnBox<A>>>,
 }
 
@@ -146,7 +148,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         workers: u32::try_from(world.workers).unwrap_or(u32::MAX),
         count,
         closed: AtomicBool::new(false),
-        activations: AtomicU64::new(0),
+        numbers: AtomicU64::new(0),
         turns: Mutex::default(),
     });
     let endpoint = |(service, desc)| {
@@ -343,8 +345,9 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         methods.into_iter().find(|method| method.id == id)
     }
 
-    pub(super) fn next_activation(&self) -> u64 {
-        self.activations.fetch_add(1, Ordering::Relaxed) + 1
+    /// Above all that this app has counted for the actor type: of activations, and of generations.
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Begins to work off what waits for an actor, in a box that has been used before if there is one.
@@ -444,6 +447,14 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
         Box::pin(async {
             self.closed.store(true, Ordering::Release);
             self.cells().iter().for_each(|cell| cell.close(Why::Drain));
+            self.count.wait_empty().await;
+        })
+    }
+
+    fn save(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closed.store(true, Ordering::Release);
+            self.cells().iter().for_each(|cell| cell.end());
             self.count.wait_empty().await;
         })
     }

@@ -377,6 +377,12 @@ pub struct OpenReq {
     /// Id of the app whose gate holds the connection.
     #[prost(string, tag = "3")]
     pub gate: ::guildhall::prost::alloc::string::String,
+    /// Which life of it.
+    #[prost(uint64, tag = "4")]
+    pub gate_life: u64,
+    /// When the player has logged in, by the gate's clock, in ms since the Unix epoch: for people.
+    #[prost(uint64, tag = "5")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -385,6 +391,9 @@ pub struct OpenReq {
 pub struct OpenRsp {
     #[prost(uint64, tag = "1")]
     pub generation: u64,
+    /// The grant of the session's slot under which `generation` was counted: logins are ordered by (`epoch`, `generation`).
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -403,6 +412,14 @@ pub struct SessionReq {
     /// Id of the app whose gate holds the connection: the message may have been sent on by an owner from before.
     #[prost(string, tag = "5")]
     pub gate: ::guildhall::prost::alloc::string::String,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
+    /// As in OpenReq.
+    #[prost(uint64, tag = "7")]
+    pub gate_life: u64,
+    #[prost(uint64, tag = "8")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -419,6 +436,14 @@ pub struct SessionMove {
     pub gate: ::guildhall::prost::alloc::string::String,
     #[prost(uint64, tag = "4")]
     pub pushes: u64,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "5")]
+    pub epoch: u64,
+    /// As in OpenReq.
+    #[prost(uint64, tag = "6")]
+    pub gate_life: u64,
+    #[prost(uint64, tag = "7")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -450,6 +475,9 @@ pub struct DeliverReq {
     pub method: u32,
     #[prost(bytes = "bytes", tag = "5")]
     pub body: ::guildhall::prost::bytes::Bytes,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -585,6 +613,9 @@ pub struct SessionRecords {
     pub answered: u64,
     #[prost(message, repeated, tag = "5")]
     pub records: ::guildhall::prost::alloc::vec::Vec<CommandRecord>,
+    /// With `generation`: which login of the player.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
