@@ -101,7 +101,7 @@ pub(super) fn types(program: &Program, protos: &Protos, report: &mut Report<'_>)
         let name = service.desc.name();
         types.own(&service.desc, (camel(name), "service", name), report);
         // Services that share a static share a type too, which has been reported.
-        if !statics.0.get(&shouty(name)).is_some_and(|owner| !owner.generated) {
+        if statics.0.get(&shouty(name)).is_none_or(|owner| owner.generated) {
             statics.own(&service.desc, (emit::service_static(service), "service", name), report);
         }
     }

@@ -52,10 +52,11 @@ fn say_deprecated(attributes: &mut Vec<Attribute>) {
     if attributes.len() < before {
         let doc = |attribute: &Attribute| attribute.path().is_ident("doc");
         let at = attributes.iter().rposition(doc).map_or(0, |at| at + 1);
+        attributes.insert(at, parse_quote!(#[doc = " Deprecated in the proto."]));
         if at > 0 {
+            // A paragraph of its own.
             attributes.insert(at, parse_quote!(#[doc = ""]));
         }
-        attributes.insert(at.min(1) + at, parse_quote!(#[doc = " Deprecated in the proto."]));
     }
 }
 
@@ -67,8 +68,8 @@ fn no_doctests(code: &str) -> String {
     let lines: Vec<&str> = code.lines().collect();
     let mut out = String::with_capacity(code.len());
     for comment in lines.chunk_by(|one, next| is_doc(one) == is_doc(next)) {
-        let hides = comment.first().is_some_and(|line| is_doc(line))
-            && comment.iter().any(|it| has_code(it));
+        let hides =
+            comment.first().is_some_and(|line| is_doc(line)) && comment.iter().any(has_code);
         for line in comment {
             match hides {
                 true => {
