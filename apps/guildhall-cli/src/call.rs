@@ -51,7 +51,7 @@ pub(crate) async fn run(args: CallArgs) -> Result<ExitCode> {
             true => Some(named(&args).await?),
             false => None,
         };
-        return gate_call::run(gate, token, &args, method.as_ref());
+        return gate_call::run(gate, token, &args, method.as_ref()).await;
     }
     let visit = args.cluster.visit().await?;
     let done = call(&args, &visit).await;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::env::connect_tcp;
+use guildhall_core::{Code, Effect, Env, Status};
 use guildhall_wire::{Body, ClientHello, Method, Packet};
 use serde_json::value::RawValue;
 use tungstenite::{Message, WebSocket};
@@ -22,7 +23,7 @@ const PACKET_MAX: usize = 4 << 20;
 const TIMEOUT_MS: u32 = 10_000;
 
 /// Logs in, calls, prints the response or why there is none.
-pub(crate) fn run(
+pub(crate) async fn run(
     gate: &str,
     token: &str,
     args: &CallArgs,
@@ -43,8 +44,13 @@ pub(crate) fn run(
         bail!("--gate {gate}: JSON travels over WebSockets; write ws://host:port");
     };
     let ms = args.timeout.map_or(Ok(TIMEOUT_MS), timeout_ms)?;
-    let time = Some(Duration::from_millis(ms.into()));
-    let stream = TcpStream::connect(host).with_context(|| format!("connect to the gate {host}"))?;
+    let (env, limit) = (Env::real(), Duration::from_millis(ms.into()));
+    let time = Some(limit);
+    let connected = env.until(env.now() + limit, connect_tcp(host)).await;
+    let stream = connected.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()));
+    let stream = stream.with_context(|| format!("connect to the gate {host}"))?.into_std()?;
+    // Nothing else runs beside this call.
+    stream.set_nonblocking(false)?;
     stream.set_read_timeout(time)?;
     stream.set_write_timeout(time)?;
     let (socket, _) = tungstenite::client(gate, stream)

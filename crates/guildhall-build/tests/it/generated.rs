@@ -81,7 +81,7 @@ fn services_have_tables_traits_servers_and_clients() {
             "/// Powers up. fn power_up( &mut self, cx: &::guildhall::codegen::Cx, req: PowerUpReq, )",
             "impl<A_: Role> ::guildhall::codegen::ActorService<A_> for RoleServer {",
             "pub const POWER_UP: ::guildhall::codegen::Method<PowerUpReq, Rsp>",
-            "|req: &PowerUpReq| ::guildhall::codegen::KeyText::Uint(u64::from(req.role_id))",
+            "|req: &PowerUpReq| ::guildhall::codegen::KeyText::Uint( u64::from(req.role_id), )",
             "::guildhall::codegen::cast( self.cx, Self::POKE,",
             "pub trait Greeter: ::core::marker::Send + ::core::marker::Sync + 'static {",
             "impl<T_: Greeter> ::guildhall::codegen::Service for GreeterServer<T_> {",
