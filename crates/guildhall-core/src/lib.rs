@@ -20,8 +20,9 @@ pub mod store;
 pub use backend::{Backend, BackendError, Opening, Plugin};
 pub use config::Config;
 pub use env::Env;
+pub use guildhall_wire::outside::{Outside, outside};
 pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
-pub use key::{ActorKey, Key, slot_of};
+pub use key::{ActorKey, KEY_LEN_MAX, Key, NoKey, slot_of};
 pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use status::{Code, Effect, ErrorEnum, Status};
 
