@@ -269,7 +269,7 @@ fn no_answer() -> Status {
 
 fn unreadable(error: &LoadError) -> Status {
     tracing::error!(%error, "a row cannot be loaded");
-    let why = format!("{}/{} does not fit its entity", error.table, error.key);
+    let why = format!("{}/{} does not fit its entity", error.table, outside(error.key.as_str()));
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 

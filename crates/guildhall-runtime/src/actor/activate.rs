@@ -224,23 +224,26 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
 }
 
 fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
-    tracing::error!(actor = %outside(id), %error, "a row cannot be loaded");
+    let id = outside(id);
+    tracing::error!(actor = %id, %error, "a row cannot be loaded");
     let why = format!("{id} cannot be loaded: its row does not fit");
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 
 /// The row is kept under another lease than the one that its key falls to now.
 fn locked(id: &str, has: &str, wants: &str) -> Status {
+    let id = outside(id);
     let why = format!(
         "{id} cannot be loaded: its row belongs to the lease {has}, and not to {wants}; the NAME of an actor type and its number of slots stay as they were when its rows were written, so set them back"
     );
-    tracing::error!(actor = %outside(id), "{why}");
+    tracing::error!(actor = %id, "{why}");
     Status::not_run(Code::FailedPrecondition, reason::OTHER_LEASE, why)
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.
 fn unavailable(id: &str, error: &StoreError) -> Status {
-    tracing::warn!(actor = %outside(id), %error, "an actor cannot be activated");
+    let id = outside(id);
+    tracing::warn!(actor = %id, %error, "an actor cannot be activated");
     let why = format!("{id} cannot be loaded now: its store does not answer");
     Status::not_run(Code::Unavailable, reason::STORE, why)
 }

@@ -412,7 +412,7 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
 }
 
 pub(super) fn no_such(id: &str) -> String {
-    format!("there is no {id}")
+    format!("there is no {}", outside(id))
 }
 
 /// Lets the worker's other actors run.
