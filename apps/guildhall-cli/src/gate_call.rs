@@ -51,6 +51,7 @@ pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> 
                 answered: 0,
                 resent: false,
                 traceparent: String::new(),
+                timeout_ms: 0,
             })?,
             Packet::Reply { body: Body::Json(body), .. } => {
                 let body: serde_json::Value = serde_json::from_str(body.get())?;

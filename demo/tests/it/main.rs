@@ -14,5 +14,6 @@ mod presence;
 mod processes;
 mod program;
 mod roles;
+mod told;
 mod town;
 mod wallets;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use demo::online;
 use demo::proto::online::{OnlineClient, PlayingReq, Presence, ReadReq};
 use demo::proto::role::{ChannelMsg, LoginReq, RegisterReq, RoleClient, RoleEvents};
-use guildhall::{Code, Env};
-use guildhall_client::{Client, Event, Events, Options};
+use guildhall::gate::Gate;
+use guildhall::{App, Code, Env};
+use guildhall_client::{Client, ConnectError, Event, Events, Options};
 use guildhall_testkit::Cluster;
 
-use crate::town::{CALLER, start, start_app, start_gate};
+use crate::town::{CALLER, Everybody, start, start_app, start_gate};
 
 const GATES: [&str; 2] = ["demo.w1.gate.1", "demo.w1.gate.2"];
 const ONLINE: &str = "demo.w1.online.1";
@@ -134,6 +135,27 @@ async fn a_player_whose_goodbye_was_lost_is_offline_after_the_touches_fail() {
         let _whatever = presence(&cluster, "ada").await;
         cluster.advance(Duration::from_secs(1)).await;
     }
+    assert_eq!(presence(&cluster, "ada").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_ends_while_its_session_opens_leaves_nobody_online() {
+    const HASTY: &str = "demo.w1.gate.3";
+    let mut cluster = town(9).await;
+    let settings = [("gate.tcp", "demo.w1.gate.3:7000"), ("gate.handshake_ms", "200")];
+    let gate = |app: App| app.component(Gate::new().authenticate(Everybody));
+    cluster.start_with(HASTY, &settings, gate).await.unwrap();
+    cluster.linked().await;
+    let env = cluster.client_env();
+    let late = Duration::from_millis(600);
+    cluster.delay_one_way(ONLINE, HASTY, late..late + Duration::from_millis(1));
+    let options = Options { attempts_max: 0, ..Options::default() };
+    let refused = Client::connect(&env, "tcp://demo.w1.gate.3:7000", "ada", options).await;
+    assert!(matches!(refused, Err(ConnectError::Refused(_))), "{refused:?}");
+    // The session was opened, and the gate hears so when it has long given up.
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(HASTY));
+    cluster.end_delays();
+    cluster.advance(Duration::from_secs(3)).await;
     assert_eq!(presence(&cluster, "ada").await, None);
 }
 

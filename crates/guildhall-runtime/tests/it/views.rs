@@ -90,6 +90,31 @@ fn a_delta_has_what_changed_in_its_view_since_its_last_delta() {
     assert_eq!(profile.delta(ProfileStateView::Own), None);
 }
 
+/// Whatever became of the activation before: it was idle, moved, panicked or was killed.
+#[test]
+fn the_first_delta_of_an_activation_is_the_whole_view() {
+    let mut before = profile();
+    let mut copy = before.view(ProfileStateView::Own);
+    before.delta(ProfileStateView::Own);
+    before.set_gold(51);
+    // Its delta is made, and lost; then the entity is loaded anew.
+    before.delta(ProfileStateView::Own);
+    let columns = |change: guildhall::codegen::RowChange| match change.write {
+        Write::Create(columns) | Write::Update(columns) => columns,
+        Write::Delete => Vec::new(),
+    };
+    let fields = before.begin_save().into_iter().flat_map(columns).collect();
+    let key = Key::from("ann");
+    let row = Row { version: 1, exists: true, fields, ..Row::default() };
+    let mut after = <ProfileStateEntity as State>::load(&key, vec![row]).unwrap();
+    let delta = after.delta(ProfileStateView::Own).unwrap();
+    assert_eq!(delta.fields, [2, 3, 5, 6, 7, 9, 10]);
+    copy.apply_delta(&delta.fields, delta.patch);
+    assert_eq!(copy, after.view(ProfileStateView::Own));
+    assert_eq!(copy.gold, 51);
+    assert_eq!(after.delta(ProfileStateView::Own), None);
+}
+
 /// Any changes in any order, deltas at any time, and the copies are what the views are.
 #[test]
 fn a_snapshot_and_its_deltas_are_the_state() {
