@@ -17,6 +17,10 @@ const CHAIN_MAX: usize = 16;
 pub(crate) trait Callee: Send + Sync {
     /// How it is named in chains: `NAME/key`, or `SERVICE/APP`.
     fn id(&self) -> &str;
+    /// Its key, if it is an actor.
+    fn key(&self) -> Option<&str> {
+        None
+    }
     /// Leaves memory after the turn, if it is an actor.
     fn deactivate(&self) {}
     /// What its turn waits for.

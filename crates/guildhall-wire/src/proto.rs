@@ -205,6 +205,9 @@ pub struct Session {
     /// Under which grant of its slot the session's actor has counted `generation`.
     #[prost(uint64, tag = "9")]
     pub epoch: u64,
+    /// An app makes the call, in a turn or handler that it runs for the session; false when it is what the client itself has sent.
+    #[prost(bool, tag = "10")]
+    pub inner: bool,
 }
 /// Body of an ERROR frame; code and effect are in the header's aux.
 #[derive(Clone, PartialEq, ::prost::Message)]

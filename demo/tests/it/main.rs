@@ -5,6 +5,7 @@
 
 mod clocks;
 mod clubs;
+mod forged;
 mod game;
 mod ids;
 mod logins;

@@ -9,7 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status};
 use guildhall_runtime::Cx;
-use guildhall_runtime::raw::{self, RawBody};
+use guildhall_runtime::raw::{self, Keyed};
 use guildhall_wire::{Body, Generation, Method, Session};
 
 use crate::clients::Client;
@@ -54,8 +54,7 @@ pub(super) struct Done {
 struct Ready {
     method: Arc<Learnt>,
     key: OwnedKey,
-    body: Bytes,
-    tail: Vec<u8>,
+    body: Keyed,
 }
 
 impl Calls {
@@ -100,9 +99,9 @@ impl Calls {
     /// Hands a cast over; nobody hears of one that is refused.
     pub(super) fn cast(&mut self, method: &Method, body: &Body) {
         let cast = self.prepare(method, body).and_then(|ready| {
-            let Ready { method, key, body, tail } = &ready;
-            let body = RawBody { body, tail };
-            raw::cast(&self.cx(0, Command::default()), method.desc, key.borrow(), body)
+            let Ready { method, key, body } = &ready;
+            let cx = self.cx(0, Command::default());
+            raw::cast(&cx, method.desc, key.borrow(), body.as_raw())
         });
         match cast {
             Ok(()) => self.edge.shared.stats.calls.add(1),
@@ -181,15 +180,14 @@ impl Calls {
                 json::to_protobuf(&method.request, json, is_strict)?.into()
             }
         };
-        let narrow = method.narrow_key;
-        let (key, tail) = match method.desc.key {
-            None => (OwnedKey::None, Vec::new()),
+        let (key, body) = match method.desc.key {
+            None => (OwnedKey::None, Keyed::as_it_came(body)),
             Some(field) if method.desc.key_from_player => {
-                key::of_player(field, narrow, &self.client.player)?
+                key::of_player(field, &self.client.player, body)?
             }
-            Some(field) => (key::in_body(field, narrow, &body)?, Vec::new()),
+            Some(field) => (key::in_body(field, &body)?, Keyed::as_it_came(body)),
         };
-        Ok(Ready { method, key, body, tail })
+        Ok(Ready { method, key, body })
     }
 
     fn find(&self, method: &Method, id: u32) -> Result<Arc<Learnt>, Status> {
@@ -265,6 +263,7 @@ impl Calls {
             resent,
             answered,
             path: Vec::new(),
+            inner: false,
         });
         let cx = match timeout_ms {
             0 => cx,
@@ -278,9 +277,8 @@ impl Calls {
 }
 
 async fn make(cx: Cx, id: u64, ready: Ready, is_json: bool) -> Done {
-    let Ready { method, key, body, tail } = ready;
-    let raw = RawBody { body: &body, tail: &tail };
-    let result = raw::call(&cx, method.desc, key.borrow(), raw).await;
+    let Ready { method, key, body } = ready;
+    let result = raw::call(&cx, method.desc, key.borrow(), body.as_raw()).await;
     Done { id, method, is_json, result }
 }
 

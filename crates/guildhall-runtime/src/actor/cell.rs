@@ -464,6 +464,10 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
         &self.id
     }
 
+    fn key(&self) -> Option<&str> {
+        Some(self.key.as_str())
+    }
+
     fn deactivate(&self) {
         // Its turn runs, so it is looked at again when that ends.
         self.mail.lock().close.get_or_insert(Why::Asked);

@@ -198,6 +198,9 @@ pub struct MethodInfo {
     pub create: bool,
     #[prost(uint32, tag = "14")]
     pub timeout_ms: u32,
+    /// The key field has 32 bits.
+    #[prost(bool, tag = "15")]
+    pub key_narrow: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -803,6 +806,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::services(&*service, &cx, req).await
                     },
@@ -811,6 +815,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReloadReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReloadReq| async move {
                         Node::reload(&*service, &cx, req).await
                     },
@@ -819,6 +824,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DrainReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DrainReq| async move {
                         Node::drain(&*service, &cx, req).await
                     },
@@ -827,6 +833,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::actors(&*service, &cx, req).await
                     },
@@ -909,7 +916,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::SERVICES,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -924,7 +931,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::RELOAD,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReloadReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -939,7 +946,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::DRAIN,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DrainReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -954,7 +961,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::ACTORS,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1081,6 +1088,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &MoveReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: MoveReq| async move {
                         Ownership::r#move(&*service, &cx, req).await
                     },
@@ -1089,6 +1097,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &OfferReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: OfferReq| async move {
                         Ownership::offer(&*service, &cx, req).await
                     },
@@ -1097,6 +1106,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DrainingMsg| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DrainingMsg| async move {
                         Ownership::draining(&*service, &cx, req).await
                     },
@@ -1200,7 +1210,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::MOVE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &MoveReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1215,7 +1225,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::OFFER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &OfferReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1230,7 +1240,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::DRAINING,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DrainingMsg| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1329,6 +1339,7 @@ impl<T: Raw> ::guildhall::codegen::Service for RawServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RawMsg| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RawMsg| async move {
                         Raw::cast(&*service, &cx, req).await
                     },
@@ -1424,7 +1435,7 @@ impl<'a> RawClient<'a> {
             self.cx,
             Self::CAST,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RawMsg| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1467,6 +1478,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1487,6 +1499,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1507,6 +1520,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1527,6 +1541,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1605,19 +1620,55 @@ impl<A: Session> ::guildhall::codegen::ActorService<A> for SessionServer {
         async move {
             match method {
                 0 => {
-                    let req = ::guildhall::codegen::decode::<OpenReq>(body)?;
+                    let method = &SESSION.methods[0];
+                    let req = ::guildhall::codegen::decode::<
+                        OpenReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &OpenReq| ::guildhall::codegen::KeyText::Text(&req.player),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::open(actor, cx, req).await)
                 }
                 1 => {
-                    let req = ::guildhall::codegen::decode::<SessionReq>(body)?;
+                    let method = &SESSION.methods[1];
+                    let req = ::guildhall::codegen::decode::<
+                        SessionReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
+                            &req.player,
+                        ),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::touch(actor, cx, req).await)
                 }
                 2 => {
-                    let req = ::guildhall::codegen::decode::<SessionReq>(body)?;
+                    let method = &SESSION.methods[2];
+                    let req = ::guildhall::codegen::decode::<
+                        SessionReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
+                            &req.player,
+                        ),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::close(actor, cx, req).await)
                 }
                 3 => {
-                    let req = ::guildhall::codegen::decode::<PushReq>(body)?;
+                    let method = &SESSION.methods[3];
+                    let req = ::guildhall::codegen::decode::<
+                        PushReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &PushReq| ::guildhall::codegen::KeyText::Text(&req.player),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::push(actor, cx, req).await)
                 }
                 _ => {
@@ -1674,7 +1725,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::OPEN,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &OpenReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1689,7 +1740,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::TOUCH,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &SessionReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1704,7 +1755,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &SessionReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1719,7 +1770,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::PUSH,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &PushReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1846,6 +1897,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DeliverReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DeliverReq| async move {
                         Gate::deliver(&*service, &cx, req).await
                     },
@@ -1854,6 +1906,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DeliverAllReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DeliverAllReq| async move {
                         Gate::deliver_all(&*service, &cx, req).await
                     },
@@ -1862,6 +1915,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Gate::kick(&*service, &cx, req).await
                     },
@@ -1965,7 +2019,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::DELIVER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DeliverReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1980,7 +2034,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::DELIVER_ALL,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DeliverAllReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1995,7 +2049,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::KICK,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }

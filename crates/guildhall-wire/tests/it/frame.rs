@@ -40,6 +40,7 @@ fn any_head() -> impl Strategy<Value = Head> {
         answered: n >> 2,
         path: if n == 0 { vec![3, n] } else { Vec::new() },
         epoch: n >> 3,
+        inner: n == 0,
     });
     (
         option::of(trace),

@@ -49,6 +49,7 @@ fn link_frames_are_pinned() {
         answered: 6,
         path: Vec::new(),
         epoch: 0,
+        inner: false,
     };
     let head = Head { chain: vec!["role/7".into()], session: Some(session), ..Head::default() };
     let frames = [

@@ -1013,6 +1013,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &NextReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: NextReq| async move {
                         Streams::next(&*service, &cx, req).await
                     },
@@ -1021,6 +1022,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: StreamRsp| async move {
                         Streams::close(&*service, &cx, req).await
                     },
@@ -1121,7 +1123,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::NEXT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &NextReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1136,7 +1138,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1285,6 +1287,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RegisterReq| async move {
                         Discovery::register(&*service, &cx, req).await
                     },
@@ -1293,6 +1296,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Discovery::deregister(&*service, &cx, req).await
                     },
@@ -1301,6 +1305,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Discovery::watch(&*service, &cx, req).await
                     },
@@ -1379,7 +1384,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::REGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1394,7 +1399,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::DEREGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1409,7 +1414,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1511,6 +1516,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PublishReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PublishReq| async move {
                         Broker::publish(&*service, &cx, req).await
                     },
@@ -1519,6 +1525,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SubscribeReq| async move {
                         Broker::follow(&*service, &cx, req).await
                     },
@@ -1593,7 +1600,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::PUBLISH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PublishReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1608,7 +1615,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::FOLLOW,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1760,6 +1767,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Queue::about(&*service, &cx, req).await
                     },
@@ -1768,6 +1776,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PushReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PushReq| async move {
                         Queue::push(&*service, &cx, req).await
                     },
@@ -1776,6 +1785,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PopReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PopReq| async move {
                         Queue::pop(&*service, &cx, req).await
                     },
@@ -1784,6 +1794,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AckReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AckReq| async move {
                         Queue::ack(&*service, &cx, req).await
                     },
@@ -1866,7 +1877,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ABOUT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1881,7 +1892,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::PUSH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PushReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1896,7 +1907,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::POP,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PopReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1911,7 +1922,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ACK,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AckReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2163,6 +2174,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &OpenReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: OpenReq| async move {
                         Leases::open(&*service, &cx, req).await
                     },
@@ -2171,6 +2183,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Leases::keep_alive(&*service, &cx, req).await
                     },
@@ -2179,6 +2192,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Leases::close(&*service, &cx, req).await
                     },
@@ -2187,6 +2201,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AcquireReq| async move {
                         Leases::acquire(&*service, &cx, req).await
                     },
@@ -2195,6 +2210,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReleaseReq| async move {
                         Leases::release(&*service, &cx, req).await
                     },
@@ -2203,6 +2219,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             5 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &TransferReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: TransferReq| async move {
                         Leases::transfer(&*service, &cx, req).await
                     },
@@ -2211,6 +2228,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             6 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RecordReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RecordReq| async move {
                         Leases::record(&*service, &cx, req).await
                     },
@@ -2219,6 +2237,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             7 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: WatchLeasesReq| async move {
                         Leases::watch(&*service, &cx, req).await
                     },
@@ -2317,7 +2336,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::OPEN,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &OpenReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2332,7 +2351,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::KEEP_ALIVE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2347,7 +2366,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2362,7 +2381,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::ACQUIRE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2377,7 +2396,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RELEASE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2392,7 +2411,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::TRANSFER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &TransferReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2407,7 +2426,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RECORD,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RecordReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2422,7 +2441,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2600,6 +2619,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PrepareReq| async move {
                         Store::prepare(&*service, &cx, req).await
                     },
@@ -2608,6 +2628,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ClaimReq| async move {
                         Store::claim(&*service, &cx, req).await
                     },
@@ -2616,6 +2637,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReadReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReadReq| async move {
                         Store::read(&*service, &cx, req).await
                     },
@@ -2624,6 +2646,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &CommitReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: CommitReq| async move {
                         Store::commit(&*service, &cx, req).await
                     },
@@ -2632,6 +2655,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &QueryReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: QueryReq| async move {
                         Store::query(&*service, &cx, req).await
                     },
@@ -2718,7 +2742,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::PREPARE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2733,7 +2757,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::CLAIM,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2748,7 +2772,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::READ,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReadReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2763,7 +2787,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::COMMIT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &CommitReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2778,7 +2802,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::QUERY,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &QueryReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
