@@ -216,6 +216,46 @@ async fn a_rolling_restart_of_online_makes_nobody_offline_and_loses_no_push() {
     }
 }
 
+/// What a client hears within a second: the numbers of pushes, and 0 for RESET.
+async fn heard(env: &Env, events: &mut Events) -> Vec<u64> {
+    let mut heard = Vec::new();
+    while let Some(event) = env.until(env.now() + Duration::from_secs(1), events.next()).await {
+        match event {
+            Some(Event::Push(push)) => heard.push(push.seq),
+            Some(Event::Reset) => heard.push(0),
+            other => panic!("{other:?}"),
+        }
+    }
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_is_lost_on_its_way_to_the_session_makes_a_reset_before_the_next() {
+    let mut cluster = town(10).await;
+    let env = cluster.client_env();
+    let (_client, mut events) = enter(&env, GATES[0], "ada").await;
+    let cx = cluster.cx(CALLER);
+    let push = || RoleEvents::list(&cx, ["ada".to_owned()]).channel(ChannelMsg::default());
+    push().await.unwrap();
+    push().await.unwrap();
+    assert_eq!(heard(&env, &mut events).await, [1, 2]);
+    // It is on its way when the connection breaks.
+    cluster.partition(CALLER, ONLINE);
+    push().await.unwrap();
+    cluster.advance(Duration::from_secs(60)).await;
+    cluster.heal_all();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(5)).await;
+    assert!(heard(&env, &mut events).await.is_empty());
+    push().await.unwrap();
+    let after = heard(&env, &mut events).await;
+    assert!(matches!(after[..], [0, _]), "no RESET before the push, but {after:?}");
+    // A new login begins anew, and has missed nothing.
+    let (_client, mut events) = enter(&env, GATES[1], "ada").await;
+    push().await.unwrap();
+    assert_eq!(heard(&env, &mut events).await, [1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_apps_of_roles_come_and_go_every_player_logs_in_at_once() {
     let mut cluster = town(5).await;

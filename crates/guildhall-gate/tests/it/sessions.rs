@@ -35,7 +35,7 @@ fn said(text: &str) -> bytes::Bytes {
 
 async fn push(world: &World, player: &str, text: &str) {
     let (player, cx) = (player.to_owned(), world.app.cx());
-    let push = PushReq { player, method: method_id(SAID), body: said(text) };
+    let push = PushReq { player, method: method_id(SAID), body: said(text), ..PushReq::default() };
     SessionClient::new(&cx).push(push).await.unwrap();
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use guildhall::Key;
+use guildhall::store::{Row, Write};
+use guildhall_entity::{RowChange, State};
 use proto::profile::avatar::Hat;
 use proto::profile::{Avatar, Colour, ProfileState, ProfileStateEntity, ProfileStateView, Trophy};
 
@@ -99,13 +102,14 @@ fn the_first_delta_of_an_activation_is_the_whole_view() {
     before.set_gold(51);
     // Its delta is made, and lost; then the entity is loaded anew.
     before.delta(ProfileStateView::Own);
-    let columns = |change: guildhall::codegen::RowChange| match change.write {
+    let columns = |change: RowChange| match change.write {
         Write::Create(columns) | Write::Update(columns) => columns,
         Write::Delete => Vec::new(),
     };
     let fields = before.begin_save().into_iter().flat_map(columns).collect();
     let key = Key::from("ann");
-    let row = Row { version: 1, exists: true, fields, ..Row::default() };
+    let records = bytes::Bytes::new();
+    let row = Row { token: None, version: 1, exists: true, fields, records };
     let mut after = <ProfileStateEntity as State>::load(&key, vec![row]).unwrap();
     let delta = after.delta(ProfileStateView::Own).unwrap();
     assert_eq!(delta.fields, [2, 3, 5, 6, 7, 9, 10]);
