@@ -48,6 +48,9 @@ async fn flood(client: &mut Tcp, packet: impl Fn(u64) -> Packet) -> (u32, usize)
     }
 }
 
+/// A packet with a number.
+type Numbered = fn(u64) -> Packet;
+
 fn strict(config: ConfigBuilder) -> ConfigBuilder {
     let config = config.set("gate.calls_per_s", 100).set("gate.call_burst", 10);
     config.set("gate.limited_max", 20).set("gate.close_ms", 15_000)
@@ -56,7 +59,7 @@ fn strict(config: ConfigBuilder) -> ConfigBuilder {
 #[tokio::test]
 async fn who_goes_on_over_its_rate_is_slowed_down_and_then_cut_with_the_reason() {
     let world = world_with(strict).await;
-    let floods: [(&str, fn(u64) -> Packet); 5] = [
+    let floods: [(&str, Numbered); 5] = [
         ("calls", |id| call(id, FIND, &find("x"))),
         ("casts", |_| cast("/room.Directory/Nothing", &find("x"))),
         ("pings", |id| Packet::Ping { id }),
