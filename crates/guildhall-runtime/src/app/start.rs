@@ -29,6 +29,7 @@ use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
+use crate::push::Pushed;
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -146,6 +147,7 @@ impl App {
             in_flight: LiveCount::new(counters.in_flight.clone()),
             tells: LiveCount::default(),
             callbacks: LiveCount::new(counters.callbacks.clone()),
+            pushed: Pushed::new(calls.pushed_max),
             metrics,
             counters,
             health,
