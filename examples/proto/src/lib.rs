@@ -69,3 +69,8 @@ pub mod ledger {
 pub mod bank {
     guildhall::include_proto!("bank");
 }
+
+/// Vaults whose turns fail when they are asked to.
+pub mod vault {
+    guildhall::include_proto!("vault");
+}

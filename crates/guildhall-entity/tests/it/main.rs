@@ -3,4 +3,5 @@
 mod role;
 mod saving;
 mod state;
+mod turns;
 mod unknown;

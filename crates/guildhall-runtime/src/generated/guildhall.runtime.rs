@@ -648,6 +648,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Reload",
@@ -665,6 +666,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Drain",
@@ -682,6 +684,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Actors",
@@ -699,6 +702,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -951,6 +955,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Ownership/Offer",
@@ -968,6 +973,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Ownership/Draining",
@@ -985,6 +991,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1249,6 +1256,7 @@ pub static RAW: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servic
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1446,6 +1454,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: true,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Touch",
@@ -1466,6 +1475,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: true,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Close",
@@ -1486,6 +1496,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Push",
@@ -1506,6 +1517,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1716,6 +1728,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Gate/DeliverAll",
@@ -1733,6 +1746,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Gate/Kick",
@@ -1750,6 +1764,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2040,6 +2055,7 @@ pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::T
 pub struct IdStateEntity {
     state: IdState,
     meta: ::guildhall::codegen::EntityMeta,
+    before: ::core::option::Option<::std::boxed::Box<IdState>>,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2055,19 +2071,27 @@ impl IdStateEntity {
         let key = ::guildhall::codegen::Key::from(
             ::std::string::ToString::to_string(&state.name),
         );
+        let meta = ::guildhall::codegen::EntityMeta::new(key, 0, false);
         Self {
             state,
-            meta: ::guildhall::codegen::EntityMeta::new(key, 0, false),
+            meta,
+            before: ::core::option::Option::None,
         }
     }
     /// Sets `taken`; it is saved even if it is equal.
     pub fn set_taken(&mut self, value: u64) {
-        self.meta.mark(0);
-        self.state.taken = value;
+        let before = ::core::mem::replace(&mut self.state.taken, value);
+        if self.meta.mark(0) {
+            self.before.get_or_insert_with(::core::default::Default::default).taken = before;
+        }
     }
     /// Changes `taken` in place; it is saved even if it stays equal.
     pub fn taken_mut(&mut self) -> &mut u64 {
-        self.meta.mark(0);
+        if self.meta.mark(0) {
+            self.before.get_or_insert_with(::core::default::Default::default).taken = ::core::clone::Clone::clone(
+                &self.state.taken,
+            );
+        }
         &mut self.state.taken
     }
     /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
@@ -2081,11 +2105,23 @@ impl IdStateEntity {
     /// Makes it missing, with all fields at their defaults.
     pub fn delete(&mut self) {
         let key = ::core::mem::take(&mut self.state.name);
-        self.state = IdState {
+        let missing = IdState {
             name: key,
             ..::core::default::Default::default()
         };
-        self.meta.delete();
+        let mut deleted = ::core::mem::replace(&mut self.state, missing);
+        let first = self.meta.delete();
+        if first != 0 {
+            let before = self
+                .before
+                .get_or_insert_with(::core::default::Default::default);
+            Self::exchange(&mut deleted, before, first);
+        }
+    }
+    fn exchange(a: &mut IdState, b: &mut IdState, columns: u128) {
+        if columns & (1 << 0) != 0 {
+            ::core::mem::swap(&mut a.taken, &mut b.taken);
+        }
     }
 }
 
@@ -2122,7 +2158,11 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
                 _ => {}
             }
         }
-        ::core::result::Result::Ok(Self { state, meta })
+        ::core::result::Result::Ok(Self {
+            state,
+            meta,
+            before: ::core::option::Option::None,
+        })
     }
     fn key(&self) -> (u32, ::guildhall::codegen::Value) {
         (1, ::guildhall::codegen::scalar_value(&self.state.name))
@@ -2142,5 +2182,33 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
     }
     fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
         &mut self.meta
+    }
+    fn grown(&mut self, columns: u128) -> isize {
+        let mut grown = 0;
+        if let ::core::option::Option::Some(before) = &mut self.before {
+            if columns & (1 << 0) != 0 {
+                grown
+                    += ::guildhall::codegen::growth(
+                        ::guildhall::codegen::scalar_size(&self.state.taken),
+                        ::guildhall::codegen::scalar_size(&before.taken),
+                    );
+            }
+        }
+        grown
+    }
+    fn too_deep(&mut self, columns: u128) -> ::core::option::Option<u32> {
+        ::core::option::Option::None
+    }
+    fn has_new_unique(&self, columns: u128) -> bool {
+        if let ::core::option::Option::Some(before) = &self.before {}
+        false
+    }
+    fn take_back(&mut self, columns: u128) {
+        if let ::core::option::Option::Some(mut before) = self.before.take() {
+            Self::exchange(&mut self.state, &mut before, columns);
+        }
+    }
+    fn forget_turn(&mut self) {
+        self.before = ::core::option::Option::None;
     }
 }

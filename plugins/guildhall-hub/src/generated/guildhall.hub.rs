@@ -938,6 +938,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Streams/Close",
@@ -955,6 +956,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1186,6 +1188,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Deregister",
@@ -1203,6 +1206,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Watch",
@@ -1220,6 +1224,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1437,6 +1442,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Broker/Follow",
@@ -1454,6 +1460,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1636,6 +1643,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Push",
@@ -1653,6 +1661,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Pop",
@@ -1670,6 +1679,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Ack",
@@ -1687,6 +1697,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1939,6 +1950,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/KeepAlive",
@@ -1956,6 +1968,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Close",
@@ -1973,6 +1986,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Acquire",
@@ -1990,6 +2004,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Release",
@@ -2007,6 +2022,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Transfer",
@@ -2024,6 +2040,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Record",
@@ -2041,6 +2058,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Watch",
@@ -2058,6 +2076,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2450,6 +2469,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Claim",
@@ -2467,6 +2487,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Read",
@@ -2484,6 +2505,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Commit",
@@ -2501,6 +2523,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Query",
@@ -2518,6 +2541,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
