@@ -25,12 +25,14 @@ pub struct AppConfig {
     /// Where apps find each other: `memory:` (this process alone), `static:host:port,host:port`, or what a plugin opens,
     /// `hub://host:port`.
     pub discovery: String,
-    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens; empty: the backend of
+    /// `app.discovery` if it has a broker, otherwise `memory:`. Opened when it is first used.
     pub broker: String,
-    /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    /// Where work waits: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery` if it has
+    /// queues, otherwise `memory:`. Opened when it is first used.
     pub queue: String,
-    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery`,
-    /// where it has leases. Opened when there are actors, or it is first used.
+    /// What decides which app owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of
+    /// `app.discovery` if it has leases, otherwise `memory:`. Opened when there are actors, or when it is first used.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
@@ -40,7 +42,8 @@ pub struct AppConfig {
     pub discovery_ttl_ms: u64,
     /// How long the hooks of `on_start` may take together, in ms.
     pub start_ms: u64,
-    /// How long a draining app waits for the calls that run, its tasks and its actors, in ms.
+    /// How long draining may take, in ms. At most half of it for handing slots over, hooks and tasks, and the last quarter for saving
+    /// actors alone: what runs then is cut off. Too small: calls are cut off and changes are lost where the store takes longer.
     pub drain_ms: u64,
     /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
     pub slots: u32,
@@ -56,8 +59,8 @@ impl Default for AppConfig {
             version: "0".into(),
             weight: 100,
             discovery: "memory:".into(),
-            broker: "memory:".into(),
-            queue: "memory:".into(),
+            broker: String::new(),
+            queue: String::new(),
             leases: String::new(),
             store: "memory:".into(),
             workers: 0,
@@ -168,6 +171,11 @@ impl SaveConfig {
 
     pub(crate) fn retry(&self) -> Duration {
         Duration::from_millis(self.retry_ms)
+    }
+
+    /// The pause after this one.
+    pub(crate) fn longer(&self, pause: Duration) -> Duration {
+        (pause * 2).min(Duration::from_millis(self.retry_max_ms))
     }
 }
 

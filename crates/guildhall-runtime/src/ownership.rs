@@ -9,6 +9,7 @@
 //! | `session` | the app's session with the lease backend, and what happens when it runs out |
 //! | `keeper` | acquires what belongs here, and asks present holders for it |
 //! | `give`, `handover` | hands a slot over to the app that has asked |
+//! | `put_off` | slots whose moves were abandoned are given again after a pause |
 //! | `early` | calls that wait for a slot which is on its way |
 //! | `service` | what apps say to each other about slots |
 //! | `lease`, `ask`, `grant`, `users` | leases that the game holds itself, in the same session |
@@ -21,6 +22,7 @@ mod grant;
 mod handover;
 mod keeper;
 mod lease;
+mod put_off;
 mod service;
 mod session;
 mod slots;

@@ -84,6 +84,8 @@ pub(crate) struct AppInner {
     pub(super) load_every: Option<Duration>,
     /// Its slots are with others: peers send no new calls.
     pub(crate) going: CancellationToken,
+    /// What still runs ends now, so that actors can be saved in the time that is left.
+    pub(crate) ending: CancellationToken,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,

@@ -21,6 +21,9 @@ pub(crate) struct OwnershipConfig {
     pub moves_max: usize,
     /// How long one slot may take to stop, save and hand over, in ms; after that it stays, and is asked for again.
     pub move_ms: u64,
+    /// Longest pause after a move that was abandoned, before the slot is given again, in ms; the first is `poll_ms`, and each is twice
+    /// the one before. Too small: a store that is away makes actors stop again and again.
+    pub move_pause_max_ms: u64,
     /// How long a call may wait for a slot that is on its way here, in ms; then it fails, has not run, and is sent again.
     pub hold_ms: u64,
     /// Calls of one actor type that may wait for slots; one more is `OVERLOADED`.
@@ -37,6 +40,7 @@ impl Default for OwnershipConfig {
             poll_ms: 250,
             moves_max: 64,
             move_ms: 2_000,
+            move_pause_max_ms: 30_000,
             hold_ms: 3_000,
             hold_max: 4_096,
             user_leases_max: 1_024,
@@ -73,6 +77,10 @@ impl OwnershipConfig {
 
     pub(super) fn move_time(&self) -> Duration {
         Duration::from_millis(self.move_ms)
+    }
+
+    pub(super) fn move_pause_max(&self) -> Duration {
+        Duration::from_millis(self.move_pause_max_ms)
     }
 
     pub(crate) fn hold(&self) -> Duration {

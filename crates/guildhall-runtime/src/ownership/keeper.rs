@@ -148,7 +148,11 @@ async fn ask(
             own.apply(app, room, slot, Acquired::Held { epoch, from: Some(from) });
         }
         Ok(None) => {
-            room.table().not_given(slot, holder, epoch);
+            let at = holder.app.clone();
+            if room.table().not_given(slot, holder, epoch) {
+                // Calls that have waited for the slot go where it is served.
+                room.drop_slot(slot, Some(&at));
+            }
             // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
             // all the time.
             app.env.sleep(own.config.poll()).await;

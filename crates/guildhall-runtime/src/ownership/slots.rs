@@ -8,6 +8,7 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
 use parking_lot::Mutex;
 
+use super::put_off::PutOff;
 use crate::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
 
 /// What can be seen of the slots of an actor type from outside.
@@ -52,6 +53,8 @@ pub(crate) struct SlotTable {
     /// Activations under an earlier epoch claim again before they go on: the slot was not ours all the time since.
     fresh_from: Vec<AtomicU64>,
     slots: Mutex<Vec<Slot>>,
+    /// Those whose last move was abandoned.
+    pub(super) put_off: PutOff,
     pub(super) meters: SlotMeters,
 }
 
@@ -141,6 +144,7 @@ impl SlotTable {
             served: zeros(),
             fresh_from: zeros(),
             slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
+            put_off: PutOff::default(),
             meters,
         }
     }
@@ -254,12 +258,14 @@ impl SlotTable {
         asked
     }
 
-    /// The holder did not give the slot.
-    pub(super) fn not_given(&self, slot: u32, holder: Holder, epoch: u64) {
+    /// The holder did not give the slot; false when it has come here all the same.
+    pub(super) fn not_given(&self, slot: u32, holder: Holder, epoch: u64) -> bool {
         let slot = &mut self.slots.lock()[slot as usize];
-        if matches!(slot.state, State::Asked) {
+        let asked = matches!(slot.state, State::Asked);
+        if asked {
             slot.state = State::Taken(holder, epoch);
         }
+        asked
     }
 
     /// What the lease service has answered.

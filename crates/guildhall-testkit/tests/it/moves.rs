@@ -2,6 +2,7 @@
 
 mod balance;
 mod pauses;
+mod stays;
 mod suspended;
 
 use std::time::Duration;
