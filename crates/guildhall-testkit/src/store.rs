@@ -23,8 +23,9 @@ pub use claims::{
 };
 pub use queries::{
     a_query_by_a_column_without_index_is_refused,
-    a_query_for_keys_alone_leaves_the_rest_of_the_rows_out, a_query_pages_in_key_order_and_skips_tombstones,
-    a_query_pages_in_the_order_of_an_index, rows_that_are_due_come_in_the_order_of_their_times,
+    a_query_for_keys_alone_leaves_the_rest_of_the_rows_out,
+    a_query_pages_in_key_order_and_skips_tombstones, a_query_pages_in_the_order_of_an_index,
+    rows_that_are_due_come_in_the_order_of_their_times,
 };
 pub use tables::{
     a_check_changes_nothing_and_says_what_is_needed,

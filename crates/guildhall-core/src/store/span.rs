@@ -103,7 +103,8 @@ impl Query {
 
     /// Leaves what the place in the order needs.
     fn strip(&self, row: &mut Row) {
-        let ordered = |number: u32| matches!(self.order, Order::Up(of) | Order::Down(of) if of == number);
+        let ordered =
+            |number: u32| matches!(self.order, Order::Up(of) | Order::Down(of) if of == number);
         row.fields.retain(|(number, _)| ordered(*number));
         row.records = bytes::Bytes::new();
     }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::durable::settle;
 use crate::rooms::{Failure, TestStore};
-use crate::world::{simulated, spawn};
+use crate::world::{spawn, still};
 
 struct TestVault {
     state: VaultStateEntity,
@@ -139,7 +139,7 @@ async fn app(settings: &[(&str, &str)], store: &TestStore) -> RunningApp {
     let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
     let config = flags.fold(config, |config, flag| config.flag(&flag)).build().unwrap();
     // Its wall clock goes with the time of the test: for reminders.
-    let app = App::with(config).env(simulated()).store(Arc::new(store.clone()));
+    let app = App::with(config).env(still()).store(Arc::new(store.clone()));
     app.actor::<TestVault, _>(|a| a.serve(VaultServer)).start().await.unwrap()
 }
 

@@ -806,6 +806,9 @@ pub struct QueryReq {
     pub after: ::core::option::Option<Cursor>,
     #[prost(uint64, tag = "5")]
     pub limit: u64,
+    /// Rows without columns but that of the order, and without records.
+    #[prost(bool, tag = "6")]
+    pub keys_only: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
