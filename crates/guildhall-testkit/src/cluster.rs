@@ -279,6 +279,15 @@ impl Cluster {
         self.env.sleep(duration).await;
     }
 
+    /// Sets the wall clocks of all apps ahead of (or behind) what they would show, and of those that start from now on. One app's
+    /// alone: [`Env::set_wall_step`] of its [`Cluster::env`].
+    pub fn set_wall_step(&self, ahead_ns: i64) {
+        self.env.set_wall_step(ahead_ns);
+        for id in self.apps() {
+            self.life(&id).env.set_wall_step(ahead_ns);
+        }
+    }
+
     /// A context to make calls from, in a running app.
     pub fn cx(&self, id: &str) -> Cx {
         self.life(id).app.cx()

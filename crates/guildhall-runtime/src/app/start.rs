@@ -73,6 +73,9 @@ impl App {
         let save: SaveConfig = config.section("save")?;
         let outbox: OutboxConfig = config.section("outbox")?;
         let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
+        if !actors.is_empty() {
+            ownership.check_against(app.discovery_ttl_ms, links.ping_ms)?;
+        }
         actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;

@@ -10,8 +10,9 @@ use crate::app::StartError;
 /// `[ownership]`: leases of slots, and moves between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OwnershipConfig {
-    /// How long the lease backend keeps what an app holds after it last heard of the app, in ms: a crashed app's actors are served
-    /// by others after that.
+    /// How long the lease backend keeps what an app holds after the app's last renewal, in ms. Other apps serve the actors of an app
+    /// that crashed, hangs or is cut off within this time plus 1.5 s. With actors, at most `app.discovery_ttl_ms` and twice
+    /// `link.ping_ms`. Too small: pauses move slots; too large: a crashed app's actors are away for longer.
     pub ttl_ms: u64,
     /// How much earlier the app itself stops serving, in ms: at least what two clocks may drift apart in one `ttl_ms`.
     pub margin_ms: u64,
@@ -62,6 +63,30 @@ impl OwnershipConfig {
             }
             _ => Ok(self),
         }
+    }
+
+    /// Whether an app with actors that pauses for less than the TTL keeps its slots: nothing else may declare it dead earlier.
+    pub(crate) fn check_against(
+        &self,
+        discovery_ttl_ms: u64,
+        ping_ms: u64,
+    ) -> Result<(), StartError> {
+        let earlier = |knob, value: u64, least: u64, does| {
+            Err(StartError::new(format!(
+                "{knob} is {value}, and ownership.ttl_ms is {}: a pause that its lease survives {does}, and its slots would move for \
+                 nothing; set {knob} to at least {least}",
+                self.ttl_ms
+            )))
+        };
+        if discovery_ttl_ms < self.ttl_ms {
+            let does = "makes discovery forget the app";
+            return earlier("app.discovery_ttl_ms", discovery_ttl_ms, self.ttl_ms, does);
+        }
+        if ping_ms.saturating_mul(2) < self.ttl_ms {
+            let does = "ends its links";
+            return earlier("link.ping_ms", ping_ms, self.ttl_ms.div_ceil(2), does);
+        }
+        Ok(())
     }
 
     pub(super) fn times(&self) -> LeaseTimes {

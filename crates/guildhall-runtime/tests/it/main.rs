@@ -12,6 +12,7 @@ mod drain;
 mod durable;
 mod entities;
 mod exposition;
+mod forged;
 mod hooks;
 mod limits;
 mod lines;

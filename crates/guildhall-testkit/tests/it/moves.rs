@@ -1,6 +1,7 @@
 //! Slots move between apps: what their actors know goes with them, and calls find them.
 
 mod balance;
+mod hung;
 mod pauses;
 mod stays;
 mod suspended;

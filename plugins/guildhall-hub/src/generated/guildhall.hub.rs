@@ -1018,6 +1018,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &NextReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: NextReq| async move {
                         Streams::next(&*service, &cx, req).await
                     },
@@ -1026,6 +1027,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: StreamRsp| async move {
                         Streams::close(&*service, &cx, req).await
                     },
@@ -1126,7 +1128,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::NEXT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &NextReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1141,7 +1143,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1293,6 +1295,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RegisterReq| async move {
                         Discovery::register(&*service, &cx, req).await
                     },
@@ -1301,6 +1304,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Discovery::deregister(&*service, &cx, req).await
                     },
@@ -1309,6 +1313,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Discovery::watch(&*service, &cx, req).await
                     },
@@ -1387,7 +1392,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::REGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1402,7 +1407,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::DEREGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1417,7 +1422,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1521,6 +1526,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PublishReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PublishReq| async move {
                         Broker::publish(&*service, &cx, req).await
                     },
@@ -1529,6 +1535,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SubscribeReq| async move {
                         Broker::follow(&*service, &cx, req).await
                     },
@@ -1603,7 +1610,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::PUBLISH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PublishReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1618,7 +1625,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::FOLLOW,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1774,6 +1781,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Queue::about(&*service, &cx, req).await
                     },
@@ -1782,6 +1790,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PushReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PushReq| async move {
                         Queue::push(&*service, &cx, req).await
                     },
@@ -1790,6 +1799,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PopReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PopReq| async move {
                         Queue::pop(&*service, &cx, req).await
                     },
@@ -1798,6 +1808,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AckReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AckReq| async move {
                         Queue::ack(&*service, &cx, req).await
                     },
@@ -1880,7 +1891,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ABOUT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1895,7 +1906,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::PUSH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PushReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1910,7 +1921,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::POP,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PopReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1925,7 +1936,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ACK,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AckReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2185,6 +2196,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &OpenReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: OpenReq| async move {
                         Leases::open(&*service, &cx, req).await
                     },
@@ -2193,6 +2205,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Leases::keep_alive(&*service, &cx, req).await
                     },
@@ -2201,6 +2214,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Leases::close(&*service, &cx, req).await
                     },
@@ -2209,6 +2223,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AcquireReq| async move {
                         Leases::acquire(&*service, &cx, req).await
                     },
@@ -2217,6 +2232,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReleaseReq| async move {
                         Leases::release(&*service, &cx, req).await
                     },
@@ -2225,6 +2241,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             5 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &TransferReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: TransferReq| async move {
                         Leases::transfer(&*service, &cx, req).await
                     },
@@ -2233,6 +2250,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             6 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RecordReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RecordReq| async move {
                         Leases::record(&*service, &cx, req).await
                     },
@@ -2241,6 +2259,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             7 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: WatchLeasesReq| async move {
                         Leases::watch(&*service, &cx, req).await
                     },
@@ -2339,7 +2358,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::OPEN,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &OpenReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2354,7 +2373,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::KEEP_ALIVE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2369,7 +2388,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2384,7 +2403,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::ACQUIRE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2399,7 +2418,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RELEASE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2414,7 +2433,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::TRANSFER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &TransferReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2429,7 +2448,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RECORD,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RecordReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2444,7 +2463,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2627,6 +2646,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PrepareReq| async move {
                         Store::prepare(&*service, &cx, req).await
                     },
@@ -2635,6 +2655,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ClaimReq| async move {
                         Store::claim(&*service, &cx, req).await
                     },
@@ -2643,6 +2664,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReadReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReadReq| async move {
                         Store::read(&*service, &cx, req).await
                     },
@@ -2651,6 +2673,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &CommitReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: CommitReq| async move {
                         Store::commit(&*service, &cx, req).await
                     },
@@ -2659,6 +2682,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &QueryReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: QueryReq| async move {
                         Store::query(&*service, &cx, req).await
                     },
@@ -2745,7 +2769,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::PREPARE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2760,7 +2784,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::CLAIM,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2775,7 +2799,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::READ,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReadReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2790,7 +2814,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::COMMIT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &CommitReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2805,7 +2829,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::QUERY,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &QueryReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
