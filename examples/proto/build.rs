@@ -17,6 +17,8 @@ fn main() -> guildhall_build::Result {
         "proto/ledger.proto",
         "proto/bank.proto",
         "proto/vault.proto",
+        "proto/odd.proto",
+        "proto/odd_services.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -74,3 +74,13 @@ pub mod bank {
 pub mod vault {
     guildhall::include_proto!("vault");
 }
+
+/// Names that are hard to generate code for.
+pub mod odd {
+    guildhall::include_proto!("odd");
+
+    /// Services with such names.
+    pub mod services {
+        guildhall::include_proto!("odd.services");
+    }
+}

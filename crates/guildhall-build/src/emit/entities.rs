@@ -8,7 +8,7 @@ use prost_reflect::{FieldDescriptor, Kind};
 use super::{tags, views};
 use crate::options::FieldOptions;
 use crate::program::{Entity, Field, Program, held, is_optional};
-use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
+use crate::rust::{bare, camel, leading, shouty, snake, type_path, value_type};
 
 /// The entity of a message.
 pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
@@ -31,9 +31,10 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
         /// [`{name}`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
         #[derive(Debug)]
         pub struct {name}Entity {{
-            state: {name},
-            meta: ::guildhall::codegen::EntityMeta,
-            before: ::core::option::Option<::std::boxed::Box<{name}>>,
+            // No field of a proto has a name that ends like these.
+            state_: {name},
+            meta_: ::guildhall::codegen::EntityMeta,
+            before_: ::core::option::Option<::std::boxed::Box<{name}>>,
         }}
 
         impl {name}Entity {{
@@ -43,33 +44,33 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
                 let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
                 let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
                 let meta = ::guildhall::codegen::EntityMeta::new(key, 0, false);
-                Self {{ state, meta, before: ::core::option::Option::None }}
+                Self {{ state_: state, meta_: meta, before_: ::core::option::Option::None }}
             }}
 
             {setters}
             /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
             pub fn exists(&self) -> bool {{
-                self.meta.exists()
+                self.meta_.exists()
             }}
 
             /// Makes it exist; nothing happens if it does.
             pub fn create(&mut self) {{
-                self.meta.create();
+                self.meta_.create();
             }}
 
             /// Makes it missing, with all fields at their defaults.
             pub fn delete(&mut self) {{
-                let key = ::core::mem::take(&mut self.state.{key});
+                let key = ::core::mem::take(&mut self.state_.{key});
                 let missing = {name} {{ {key}: key, ..::core::default::Default::default() }};
-                let mut deleted = ::core::mem::replace(&mut self.state, missing);
-                let first = self.meta.delete();
+                let mut deleted = ::core::mem::replace(&mut self.state_, missing);
+                let first = self.meta_.delete();
                 if first != 0 {{
-                    let before = self.before.get_or_insert_with(::core::default::Default::default);
-                    Self::exchange(&mut deleted, before, first);
+                    let before = self.before_.get_or_insert_with(::core::default::Default::default);
+                    Self::exchange_(&mut deleted, before, first);
                 }}
             }}
 
-            fn exchange(a: &mut {name}, b: &mut {name}, columns: u128) {{ {exchanges} }}
+            fn exchange_(a: &mut {name}, b: &mut {name}, columns: u128) {{ {exchanges} }}
             {view}
         }}
 
@@ -77,7 +78,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             type Target = {name};
 
             fn deref(&self) -> &{name} {{
-                &self.state
+                &self.state_
             }}
         }}
         {implementation}
@@ -174,21 +175,22 @@ fn column(field: &Field) -> String {
 /// `set_x` and `x_mut`.
 fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
     let Setter { takes, converts, keeps, borrows } = Setter::of(entity, field);
-    let (plain, bare) = (snake(field.desc.name()), bare(field.desc.name()));
+    let (plain, leading) = (snake(field.desc.name()), leading(field.desc.name()));
+    let bare = bare(field.desc.name());
     format!(
         "/// Sets `{bare}`; it is saved even if it is equal.
         pub fn set_{bare}(&mut self, value: {takes}) {{
-            let before = ::core::mem::replace(&mut self.state.{plain}, {converts});
-            if self.meta.mark({bit}) {{
-                self.before.get_or_insert_with(::core::default::Default::default).{plain} = before;
+            let before = ::core::mem::replace(&mut self.state_.{plain}, {converts});
+            if self.meta_.mark({bit}) {{
+                self.before_.get_or_insert_with(::core::default::Default::default).{plain} = before;
             }}
         }}
 
         /// Changes `{bare}` in place; it is saved even if it stays equal.
-        pub fn {bare}_mut(&mut self) -> &mut {keeps} {{
-            if self.meta.mark({bit}) {{
-                self.before.get_or_insert_with(::core::default::Default::default).{plain} =
-                    ::core::clone::Clone::clone(&self.state.{plain});
+        pub fn {leading}_mut(&mut self) -> &mut {keeps} {{
+            if self.meta_.mark({bit}) {{
+                self.before_.get_or_insert_with(::core::default::Default::default).{plain} =
+                    ::core::clone::Clone::clone(&self.state_.{plain});
             }}
             {borrows}
         }}\n"
@@ -210,7 +212,7 @@ impl Setter {
     fn of(entity: &Entity, field: &Field) -> Self {
         let (desc, package) = (&field.desc, entity.desc.package_name());
         let value = value_type(package, desc);
-        let place = format!("self.state.{}", snake(desc.name()));
+        let place = format!("self.state_.{}", snake(desc.name()));
         let borrows = format!("&mut {place}");
         let same = |keeps: String| Self {
             takes: keeps.clone(),
@@ -302,11 +304,11 @@ fn implementation(entity: &Entity) -> String {
                 for (number, value) in columns {{
                     match number {{ {loads} _ => {{}} }}
                 }}
-                ::core::result::Result::Ok(Self {{ state, meta, before: ::core::option::Option::None }})
+                ::core::result::Result::Ok(Self {{ state_: state, meta_: meta, before_: ::core::option::Option::None }})
             }}
 
             fn key(&self) -> (u32, ::guildhall::codegen::Value) {{
-                ({key_number}, ::guildhall::codegen::scalar_value(&self.state.{key_name}))
+                ({key_number}, ::guildhall::codegen::scalar_value(&self.state_.{key_name}))
             }}
 
             fn columns(
@@ -316,11 +318,11 @@ fn implementation(entity: &Entity) -> String {
             ) {{ {saves} }}
 
             fn meta(&self) -> &::guildhall::codegen::EntityMeta {{
-                &self.meta
+                &self.meta_
             }}
 
             fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {{
-                &mut self.meta
+                &mut self.meta_
             }}
 
             {turns}
@@ -342,14 +344,14 @@ fn turns(entity: &Entity) -> String {
             }
         };
         let (now, before) = match field.is_proto() {
-            true => (size("&mut self.state"), size("&mut **before")),
-            false => (size("self.state"), size("before")),
+            true => (size("&mut self.state_"), size("&mut **before")),
+            false => (size("self.state_"), size("before")),
         };
         format!("grown += ::guildhall::codegen::growth({now}, {before});")
     });
     let too_deep = each_column(entity, "columns", |field| match nests(&field.desc) {
         true => format!(
-            "if !::guildhall::codegen::reads_again(&mut self.state, {}) {{
+            "if !::guildhall::codegen::reads_again(&mut self.state_, {}) {{
                 return ::core::option::Option::Some({});
             }}",
             swap(field),
@@ -360,14 +362,14 @@ fn turns(entity: &Entity) -> String {
     let unique = each_column(entity, "columns", |field| match field.options.unique {
         true => {
             let plain = snake(field.desc.name());
-            format!("if before.{plain} != self.state.{plain} {{ return true; }}")
+            format!("if before.{plain} != self.state_.{plain} {{ return true; }}")
         }
         false => String::new(),
     });
     format!(
         "fn grown(&mut self, columns: u128) -> isize {{
             let mut grown = 0;
-            if let ::core::option::Option::Some(before) = &mut self.before {{ {grown} }}
+            if let ::core::option::Option::Some(before) = &mut self.before_ {{ {grown} }}
             grown
         }}
 
@@ -377,18 +379,18 @@ fn turns(entity: &Entity) -> String {
         }}
 
         fn has_new_unique(&self, columns: u128) -> bool {{
-            if let ::core::option::Option::Some(before) = &self.before {{ {unique} }}
+            if let ::core::option::Option::Some(before) = &self.before_ {{ {unique} }}
             false
         }}
 
         fn take_back(&mut self, columns: u128) {{
-            if let ::core::option::Option::Some(mut before) = self.before.take() {{
-                Self::exchange(&mut self.state, &mut before, columns);
+            if let ::core::option::Option::Some(mut before) = self.before_.take() {{
+                Self::exchange_(&mut self.state_, &mut before, columns);
             }}
         }}
 
         fn forget_turn(&mut self) {{
-            self.before = ::core::option::Option::None;
+            self.before_ = ::core::option::Option::None;
         }}"
     )
 }
@@ -431,7 +433,7 @@ fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
         );
         let value = format!(
             "::guildhall::codegen::message_value(
-                &mut self.state, {swap}, ({number}, {tags}), &self.meta,
+                &mut self.state_, {swap}, ({number}, {tags}), &self.meta_,
             )"
         );
         return (load, value);
@@ -440,10 +442,10 @@ fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
         let load = format!(
             "::guildhall::codegen::load_proto(Self::TABLE, key, {number}, value, &mut state)?"
         );
-        return (load, format!("::guildhall::codegen::proto_value(&mut self.state, {swap})"));
+        return (load, format!("::guildhall::codegen::proto_value(&mut self.state_, {swap})"));
     }
     let load = format!(
         "state.{plain} = ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?"
     );
-    (load, format!("::guildhall::codegen::scalar_value(&self.state.{plain})"))
+    (load, format!("::guildhall::codegen::scalar_value(&self.state_.{plain})"))
 }

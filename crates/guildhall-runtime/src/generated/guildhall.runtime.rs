@@ -786,18 +786,18 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Node`]: `App::serve(NodeServer::new(..))`.
 #[derive(Debug)]
-pub struct NodeServer<T>(::std::sync::Arc<T>);
+pub struct NodeServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Node> NodeServer<T> {
+impl<T_: Node> NodeServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
+impl<T_: Node> ::guildhall::codegen::Service for NodeServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &NODE
     }
@@ -1071,18 +1071,18 @@ pub trait Ownership: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Ownership`]: `App::serve(OwnershipServer::new(..))`.
 #[derive(Debug)]
-pub struct OwnershipServer<T>(::std::sync::Arc<T>);
+pub struct OwnershipServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Ownership> OwnershipServer<T> {
+impl<T_: Ownership> OwnershipServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
+impl<T_: Ownership> ::guildhall::codegen::Service for OwnershipServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &OWNERSHIP
     }
@@ -1323,18 +1323,18 @@ pub trait Raw: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Raw`]: `App::serve(RawServer::new(..))`.
 #[derive(Debug)]
-pub struct RawServer<T>(::std::sync::Arc<T>);
+pub struct RawServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Raw> RawServer<T> {
+impl<T_: Raw> RawServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Raw> ::guildhall::codegen::Service for RawServer<T> {
+impl<T_: Raw> ::guildhall::codegen::Service for RawServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &RAW
     }
@@ -1616,10 +1616,10 @@ pub trait Session: ::guildhall::codegen::Actor {
 pub struct SessionServer;
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<A: Session> ::guildhall::codegen::ActorService<A> for SessionServer {
+impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
     const DESC: &'static ::guildhall::codegen::ServiceDesc = &SESSION;
     fn dispatch(
-        actor: &mut A,
+        actor: &mut A_,
         cx: &::guildhall::codegen::Cx,
         method: usize,
         body: ::guildhall::prost::bytes::Bytes,
@@ -1888,18 +1888,18 @@ pub trait Gate: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Gate`]: `App::serve(GateServer::new(..))`.
 #[derive(Debug)]
-pub struct GateServer<T>(::std::sync::Arc<T>);
+pub struct GateServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Gate> GateServer<T> {
+impl<T_: Gate> GateServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
+impl<T_: Gate> ::guildhall::codegen::Service for GateServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &GATE
     }
@@ -2138,9 +2138,9 @@ pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::T
 /// [`IdState`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
 #[derive(Debug)]
 pub struct IdStateEntity {
-    state: IdState,
-    meta: ::guildhall::codegen::EntityMeta,
-    before: ::core::option::Option<::std::boxed::Box<IdState>>,
+    state_: IdState,
+    meta_: ::guildhall::codegen::EntityMeta,
+    before_: ::core::option::Option<::std::boxed::Box<IdState>>,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2158,52 +2158,52 @@ impl IdStateEntity {
         );
         let meta = ::guildhall::codegen::EntityMeta::new(key, 0, false);
         Self {
-            state,
-            meta,
-            before: ::core::option::Option::None,
+            state_: state,
+            meta_: meta,
+            before_: ::core::option::Option::None,
         }
     }
     /// Sets `taken`; it is saved even if it is equal.
     pub fn set_taken(&mut self, value: u64) {
-        let before = ::core::mem::replace(&mut self.state.taken, value);
-        if self.meta.mark(0) {
-            self.before.get_or_insert_with(::core::default::Default::default).taken = before;
+        let before = ::core::mem::replace(&mut self.state_.taken, value);
+        if self.meta_.mark(0) {
+            self.before_.get_or_insert_with(::core::default::Default::default).taken = before;
         }
     }
     /// Changes `taken` in place; it is saved even if it stays equal.
     pub fn taken_mut(&mut self) -> &mut u64 {
-        if self.meta.mark(0) {
-            self.before.get_or_insert_with(::core::default::Default::default).taken = ::core::clone::Clone::clone(
-                &self.state.taken,
+        if self.meta_.mark(0) {
+            self.before_.get_or_insert_with(::core::default::Default::default).taken = ::core::clone::Clone::clone(
+                &self.state_.taken,
             );
         }
-        &mut self.state.taken
+        &mut self.state_.taken
     }
     /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
     pub fn exists(&self) -> bool {
-        self.meta.exists()
+        self.meta_.exists()
     }
     /// Makes it exist; nothing happens if it does.
     pub fn create(&mut self) {
-        self.meta.create();
+        self.meta_.create();
     }
     /// Makes it missing, with all fields at their defaults.
     pub fn delete(&mut self) {
-        let key = ::core::mem::take(&mut self.state.name);
+        let key = ::core::mem::take(&mut self.state_.name);
         let missing = IdState {
             name: key,
             ..::core::default::Default::default()
         };
-        let mut deleted = ::core::mem::replace(&mut self.state, missing);
-        let first = self.meta.delete();
+        let mut deleted = ::core::mem::replace(&mut self.state_, missing);
+        let first = self.meta_.delete();
         if first != 0 {
             let before = self
-                .before
+                .before_
                 .get_or_insert_with(::core::default::Default::default);
-            Self::exchange(&mut deleted, before, first);
+            Self::exchange_(&mut deleted, before, first);
         }
     }
-    fn exchange(a: &mut IdState, b: &mut IdState, columns: u128) {
+    fn exchange_(a: &mut IdState, b: &mut IdState, columns: u128) {
         if columns & (1 << 0) != 0 {
             ::core::mem::swap(&mut a.taken, &mut b.taken);
         }
@@ -2214,7 +2214,7 @@ impl IdStateEntity {
 impl ::core::ops::Deref for IdStateEntity {
     type Target = IdState;
     fn deref(&self) -> &IdState {
-        &self.state
+        &self.state_
     }
 }
 
@@ -2244,13 +2244,13 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
             }
         }
         ::core::result::Result::Ok(Self {
-            state,
-            meta,
-            before: ::core::option::Option::None,
+            state_: state,
+            meta_: meta,
+            before_: ::core::option::Option::None,
         })
     }
     fn key(&self) -> (u32, ::guildhall::codegen::Value) {
-        (1, ::guildhall::codegen::scalar_value(&self.state.name))
+        (1, ::guildhall::codegen::scalar_value(&self.state_.name))
     }
     fn columns(
         &mut self,
@@ -2258,23 +2258,23 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
         to: &mut ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
     ) {
         if wanted & (1 << 0) != 0 {
-            let value = ::guildhall::codegen::scalar_value(&self.state.taken);
+            let value = ::guildhall::codegen::scalar_value(&self.state_.taken);
             to.push((2, value));
         }
     }
     fn meta(&self) -> &::guildhall::codegen::EntityMeta {
-        &self.meta
+        &self.meta_
     }
     fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
-        &mut self.meta
+        &mut self.meta_
     }
     fn grown(&mut self, columns: u128) -> isize {
         let mut grown = 0;
-        if let ::core::option::Option::Some(before) = &mut self.before {
+        if let ::core::option::Option::Some(before) = &mut self.before_ {
             if columns & (1 << 0) != 0 {
                 grown
                     += ::guildhall::codegen::growth(
-                        ::guildhall::codegen::scalar_size(&self.state.taken),
+                        ::guildhall::codegen::scalar_size(&self.state_.taken),
                         ::guildhall::codegen::scalar_size(&before.taken),
                     );
             }
@@ -2285,15 +2285,15 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
         ::core::option::Option::None
     }
     fn has_new_unique(&self, columns: u128) -> bool {
-        if let ::core::option::Option::Some(before) = &self.before {}
+        if let ::core::option::Option::Some(before) = &self.before_ {}
         false
     }
     fn take_back(&mut self, columns: u128) {
-        if let ::core::option::Option::Some(mut before) = self.before.take() {
-            Self::exchange(&mut self.state, &mut before, columns);
+        if let ::core::option::Option::Some(mut before) = self.before_.take() {
+            Self::exchange_(&mut self.state_, &mut before, columns);
         }
     }
     fn forget_turn(&mut self) {
-        self.before = ::core::option::Option::None;
+        self.before_ = ::core::option::Option::None;
     }
 }
