@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, Status, outside};
 use guildhall_entity::{State as _, Turned};
 
 use super::Actor;
@@ -89,7 +89,7 @@ fn fits<A: Actor, S: ActorServices<A>>(
     if let Some((table, column)) = turned.too_deep {
         let why = format!(
             "{}: column {column} of table {table} has messages that are nested too deep to be read again",
-            cell.id()
+            outside(cell.id())
         );
         return Err(refused(Code::InvalidArgument, why));
     }
@@ -104,7 +104,8 @@ fn fits<A: Actor, S: ActorServices<A>>(
     if bytes <= max {
         return Ok(());
     }
-    let why = format!("{} would have {bytes} bytes in its rows (store.row_max = {max})", cell.id());
+    let id = outside(cell.id());
+    let why = format!("{id} would have {bytes} bytes in its rows (store.row_max = {max})");
     Err(refused(Code::ResourceExhausted, why))
 }
 
@@ -170,7 +171,7 @@ async fn settled<A: Actor, S: ActorServices<A>>(
             let (activation, result) = poll_fn(|_| cell.poll_saved()).await;
             match &result {
                 Err(error) if ours && activation == active.token.activation && is_final(error) => {
-                    tracing::warn!(actor = cell.id(), %error, "the store has refused a turn; it is taken back");
+                    tracing::warn!(actor = %outside(cell.id()), %error, "the store has refused a turn; it is taken back");
                     let status = rows::status(error).with_effect(Effect::Ran);
                     active.actor.state().not_saved();
                     active.commands.not_saved();
@@ -193,7 +194,7 @@ async fn settled<A: Actor, S: ActorServices<A>>(
             return Settled::Over;
         }
         if cell.app.env.now() >= limit {
-            let why = format!("{}: the lease ran out during the turn", cell.id());
+            let why = format!("{}: the lease ran out during the turn", outside(cell.id()));
             let status = Status::not_run(Code::Unavailable, reason::NOT_THE_OWNER, why);
             return Settled::No(status);
         }
@@ -227,7 +228,7 @@ pub(super) async fn end_own_turn<A: Actor, S: ActorServices<A>>(
         },
     };
     if let Some(status) = failed {
-        tracing::warn!(actor = cell.id(), method = name, %status, "a turn of the actor's own failed");
+        tracing::warn!(actor = %outside(cell.id()), method = name, %status, "a turn of the actor's own failed");
     }
     true
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
+use guildhall_core::outside;
 use guildhall_core::store::{Batch, Guard, Op, StoreError, StoreErrorKind, Value, WAKE, Write};
 use guildhall_entity::State as _;
 use prost::Message as _;
@@ -214,7 +215,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         }
         Err(error) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
             let id = cell.id();
-            tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
+            tracing::error!(actor = %outside(id), %error, "another owner has the rows; unsaved changes are lost");
             cell.app.counters.dropped.add(1);
             cell.used(false);
             // Rule 11: who holds the slot?
@@ -227,7 +228,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         // be told apart any more: the actor begins again with what the store has.
         Err(error) => {
             tracing::error!(
-                actor = cell.id(), %error,
+                actor = %outside(cell.id()), %error,
                 "the store has refused a save for good; the changes of its turns are lost"
             );
             cell.app.counters.dropped.add(1);
@@ -268,7 +269,7 @@ pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
     if is_dirty(cell, active) {
         cell.app.counters.dropped.add(1);
         tracing::error!(
-            actor = cell.id(),
+            actor = %outside(cell.id()),
             "its slot is another app's; its unsaved changes are lost"
         );
     }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, MethodDesc, Status};
+use guildhall_core::{Code, Effect, MethodDesc, Status, outside};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
@@ -235,7 +235,7 @@ async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<
     match Box::pin(activate(cell, &turn_cx(cell), None, true)).await {
         Ok(active) => keep(cell, active),
         Err(answer) => {
-            tracing::warn!(actor = cell.id(), ?answer, "a resident is not active; trying again");
+            tracing::warn!(actor = %outside(cell.id()), ?answer, "a resident is not active; trying again");
             cell.used(false);
             None
         }
@@ -310,7 +310,7 @@ fn keep<A: Actor, S: ActorServices<A>>(
     } else if !active.actor.state().exists() {
         let dropped = cell.with_later(|later| later.outbox.drop_new()).unwrap_or_default();
         if dropped > 0 {
-            tracing::error!(actor = cell.id(), dropped, "messages of an actor without entity");
+            tracing::error!(actor = %outside(cell.id()), dropped, "messages of an actor without entity");
         }
         close_missing(cell, &mut active);
     }
@@ -430,13 +430,13 @@ async fn drop_activation<A: Actor, S: ActorServices<A>>(
 ) {
     cell.app.counters.dropped.add(1);
     if !Box::pin(rescue(cell, &mut active)).await {
-        tracing::error!(actor = cell.id(), "unsaved changes of its earlier turns are lost");
+        tracing::error!(actor = %outside(cell.id()), "unsaved changes of its earlier turns are lost");
     }
     cell.used(false);
 }
 
 pub(super) fn no_such(id: &str) -> String {
-    format!("there is no {id}")
+    format!("there is no {}", outside(id))
 }
 
 /// Lets the worker's other actors run.
