@@ -12,6 +12,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 use guildhall_wire::Generation;
 
+use super::atomic::RECORD_BYTES;
 use super::config::ActorConfig;
 use super::held::Answer;
 use super::records::answer_size;
@@ -43,6 +44,8 @@ pub(super) struct Commands {
     pub(super) must_save: bool,
     /// Messages of other actors.
     pub(super) seen: Seen,
+    /// Bytes of the records in the row, and of those that it will have: no fewer than there will be.
+    pub(super) row_bytes: usize,
 }
 
 /// A session and its records.
@@ -191,9 +194,9 @@ impl Commands {
             )));
         }
         let max = config.peer_bytes_max;
-        if self.bytes_of(player(command.session)) >= max {
+        if self.bytes_of_player(player(command.session)) >= max {
             self.clean(config, now);
-            if self.bytes_of(player(command.session)) >= max {
+            if self.bytes_of_player(player(command.session)) >= max {
                 let why = format!("{max} bytes of one player are kept (actor.NAME.peer_bytes_max)");
                 return Some(no_room(why));
             }
@@ -217,9 +220,33 @@ impl Commands {
     }
 
     /// What the sessions of a player take.
-    fn bytes_of(&self, player: &str) -> usize {
+    fn bytes_of_player(&self, player: &str) -> usize {
         let sessions = self.players.get(player).into_iter().flatten();
         sessions.map(|session| session.bytes).sum()
+    }
+
+    /// Bytes of the record that the row will have of a call; 0 where it will have none.
+    #[inline]
+    pub(super) fn bytes_of(&self, cx: &Cx, method: &'static MethodDesc, answer: &Answer) -> usize {
+        if !method.durable {
+            return 0;
+        }
+        if cx.sender().is_some() {
+            return RECORD_BYTES;
+        }
+        let reply = || RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
+        Command::of(cx, method).map_or(0, |_| reply())
+    }
+
+    /// Forgets what a turn has come to that did not run after all.
+    pub(super) fn forget_record(&mut self, cx: &Cx, method: &'static MethodDesc) {
+        if let Some(sender) = cx.sender() {
+            self.seen.forget_record(sender);
+        } else if let Some(command) = Command::of(cx, method) {
+            self.change(command.session, |known| known.remove(command.path));
+            // What was encoded has it.
+            self.stale = true;
+        }
     }
 
     /// A turn has ended: keeps what it has come to, where it was a command.
@@ -232,6 +259,7 @@ impl Commands {
     ) {
         if let Some(sender) = cx.sender() {
             let recorded = self.seen.record(sender, answer, env.now());
+            self.row_bytes += RECORD_BYTES;
             self.unsaved |= recorded;
             // The sender acts on a refusal: an attempt that comes late must find it. One that was taken and has changed nothing may be
             // taken again.
@@ -249,6 +277,9 @@ impl Commands {
             known.insert(command.path.into(), record);
         });
         self.unsaved |= durable;
+        if durable {
+            self.row_bytes += RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
+        }
     }
 
     /// A sender says that all its messages are done with.
@@ -365,6 +396,14 @@ impl Session {
             let kept = self.records.split_off(&[number][..]);
             let gone = std::mem::replace(&mut self.records, kept);
             self.bytes -= gone.iter().map(|(path, record)| size(path, record)).sum::<usize>();
+        }
+    }
+
+    /// One has not run after all.
+    fn remove(&mut self, path: &[u64]) {
+        if let Some(record) = self.records.remove(path) {
+            self.changed = true;
+            self.bytes -= size(path, &record);
         }
     }
 

@@ -25,6 +25,7 @@ impl Commands {
     ) -> Result<Self, DecodeError> {
         let mut commands = Self::default();
         for bytes in rows.into_iter().filter(|bytes| !bytes.is_empty()) {
+            commands.row_bytes += bytes.len();
             commands.take_in(Records::decode(bytes.clone())?, now);
         }
         Ok(commands)
@@ -50,6 +51,11 @@ impl Commands {
                 }
             });
         }
+    }
+
+    /// Bytes of those that belong into the row, about, old ones included.
+    pub(super) fn bytes_for_row(&self) -> usize {
+        self.bytes() + self.seen.bytes()
     }
 
     /// All records: what a planned move carries, for [`Commands::take_in`].

@@ -75,7 +75,8 @@ async fn step(
     after: &mut Option<Cursor>,
 ) -> Result<(), StoreError> {
     let (order, limit) = (Order::Key, rooms.config().wake_page);
-    let mut query = Query { table, conditions: Vec::new(), order, after: after.take(), limit };
+    let (conditions, after_this, keys_only) = (Vec::new(), after.take(), true);
+    let mut query = Query { table, conditions, order, after: after_this, limit, keys_only };
     for _ in 0..rooms.config().wake_pages_max {
         let page = store.query(&query).await?;
         for (key, _) in &page.rows {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use guildhall_core::outside;
-use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
+use guildhall_core::store::{Batch, Guard, Op, StoreError, StoreErrorKind, Value, WAKE, Write};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
@@ -82,11 +82,14 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();
+        let alone = active.settles;
+        active.alone = alone;
         cell.app.saver.submit(Save {
             batch: Batch { ops },
             activation,
             saved,
             held,
+            alone,
             trace,
             unsure: false,
         });
@@ -109,6 +112,7 @@ fn put_records<A: Actor, S: ActorServices<A>>(
     let wake_ms = if is_first { cell.with_later(save) } else { None };
     // Fields of one message may be encoded one after the other.
     records.encode(&mut encoded).expect("it grows");
+    commands.row_bytes = encoded.len();
     first.records = Some(encoded.freeze());
     if let (Some(wake_ms), Write::Create(columns) | Write::Update(columns)) =
         (wake_ms, &mut first.write)
@@ -232,12 +236,16 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
             }
             return false;
         }
+        // What is unique, too large or nested too deep was found at the end of its turn. This is something else, and its turns cannot
+        // be told apart any more: the actor begins again with what the store has.
         Err(error) => {
-            tracing::error!(actor = %outside(cell.id()), %error, "not saved; it will be tried again");
-            state.not_saved();
-            active.commits.failed();
-            active.commands.not_saved();
-            cell.with_later(|later| later.saved(false));
+            tracing::error!(
+                actor = %outside(cell.id()), %error,
+                "the store has refused a save for good; the changes of its turns are lost"
+            );
+            cell.app.counters.dropped.add(1);
+            cell.used(false);
+            return false;
         }
     }
     if is_dirty(cell, active) {
@@ -247,6 +255,11 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         }
     }
     true
+}
+
+/// Whether the store will never take it.
+pub(super) fn is_final(error: &StoreError) -> bool {
+    matches!(error.kind, StoreErrorKind::Exists | StoreErrorKind::Missing | StoreErrorKind::Invalid)
 }
 
 /// An actor without entity leaves, when it has nothing left to send.

@@ -102,6 +102,11 @@ impl Seen {
         true
     }
 
+    /// A message has not run after all.
+    pub(super) fn forget_record(&mut self, sender: &Sender) {
+        self.change(&sender.actor, |known| known.remove(sender.number));
+    }
+
     /// All messages below `sender.low` are done with and none can come again: the sender is forgotten, unless it has sent another
     /// one since. Whether anything was known.
     pub(super) fn drained(&mut self, sender: &Sender) -> bool {
@@ -213,6 +218,13 @@ impl FromOne {
         self.bytes += answer_size(&answer);
         if let Some(before) = self.answers.insert(number, answer) {
             self.bytes -= answer_size(&before);
+        }
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(answer) = self.answers.remove(&number) {
+            self.encoded = None;
+            self.bytes -= answer_size(&answer);
         }
     }
 

@@ -83,7 +83,9 @@ async fn pages(
     let is = |compare, value| Condition { column: WAKE.number, compare, value: Value::Uint(value) };
     let conditions = vec![is(Compare::Greater, from), is(Compare::Less, to + 1)];
     let (order, limit) = (Order::Up(WAKE.number), sleepers.config().wake_page);
-    let mut query = Query { table, conditions, order, after, limit };
+    // What a row holds is for its activation.
+    let keys_only = true;
+    let mut query = Query { table, conditions, order, after, limit, keys_only };
     for _ in 0..sleepers.config().wake_pages_max {
         let page = store.query(&query).await?;
         let keys = page.rows.iter().map(|(key, _)| key.as_str());
