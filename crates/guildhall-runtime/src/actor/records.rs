@@ -68,12 +68,19 @@ impl Commands {
 
     /// Those that belong into the row, encoded, without old ones. A session that has changed is encoded again behind all others, which
     /// means the same: else a call to an actor that thousands use would cost thousands of times what it costs the first.
-    pub(super) fn take_for_row(&mut self, config: &ActorConfig, env: &Env) -> BytesMut {
+    /// What stands there twice is less than a quarter of `row_max`; a row that is nearer to it has each once.
+    pub(super) fn take_for_row(
+        &mut self,
+        config: &ActorConfig,
+        env: &Env,
+        row_max: usize,
+    ) -> BytesMut {
         let now = env.now();
         (self.unsaved, self.must_save) = (false, false);
         self.clean(config, now);
         let changed = std::mem::take(&mut self.changed);
-        if self.stale || self.row.len() > self.bytes() * 3 / 2 {
+        let max = (self.bytes() * 3 / 2).min(row_max / 8);
+        if self.stale || self.row.len() > max || self.bytes() > row_max / 8 {
             self.row.clear();
             self.players.iter_mut().for_each(|(player, of)| put(&mut self.row, player, of, true));
         } else {
@@ -199,7 +206,7 @@ mod tests {
         commands.take_in(Records::decode(&*records.encode_to_vec()).unwrap(), now);
         assert_eq!(commands.all(now), records);
         assert!(!commands.unsaved, "the row has them");
-        let row = commands.take_for_row(&ActorConfig::default(), &Env::real());
+        let row = commands.take_for_row(&ActorConfig::default(), &Env::real(), 1 << 20);
         let row = Commands::load([&row.freeze()], now).unwrap().all(now);
         assert_eq!(row.commands[0].records, records.commands[0].records[..2]);
     }

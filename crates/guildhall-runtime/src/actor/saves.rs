@@ -103,7 +103,8 @@ fn put_records<A: Actor, S: ActorServices<A>>(
     exists: bool,
     first: &mut Op,
 ) {
-    let mut encoded = commands.take_for_row(&cell.room.config, &cell.app.env);
+    let mut encoded =
+        commands.take_for_row(&cell.room.config, &cell.app.env, cell.app.tables.config.row_max);
     let mut records = Records::default();
     let now_ms = wall_ms(&cell.app.env);
     let is_first =

@@ -265,9 +265,8 @@ async fn a_copy_of_a_refused_write_that_comes_late_is_not_taken_for_the_next_wri
     }
     // She takes his name: the first copy of the write is on its way, the second one is refused.
     let taken = JoinReq { player: "ann".into(), name: "name of bob".into() };
-    MemberClient::new(&cx).join(taken).await.unwrap();
     store.fail_next(&[Failure::Late]);
-    let refused = earn(&cx, "ann", 1).await.unwrap_err();
+    let refused = MemberClient::new(&cx).join(taken).await.unwrap_err();
     assert_eq!(refused.effect(), Effect::MayHaveRun, "the first copy may still be done: {refused}");
     // He is gone, and with him what has kept the first copy away.
     earn(&cx, "bob", LEAVES).await.unwrap();
