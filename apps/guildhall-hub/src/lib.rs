@@ -9,7 +9,7 @@ mod config;
 mod discovery;
 mod hub;
 mod leases;
-mod marks;
+mod kept;
 mod queue;
 mod store;
 mod streams;

@@ -71,6 +71,7 @@ impl Scenario {
             view: 0,
             leases: [Lease::default(); SLOTS],
             sessions: [0; APPS],
+            promised: [0; APPS],
             rows: [Row::default(); KEYS],
             apps: [App::default(); APPS],
             net: Vec::new(),

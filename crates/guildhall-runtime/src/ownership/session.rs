@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
+use guildhall_core::leases::{LeaseSession, Leases};
 
 use super::keeper::say_news;
 use super::{Owned, Ownership};
@@ -34,6 +34,9 @@ pub(crate) async fn keep_session(app: Arc<AppInner>) {
                 own.wake.notify_one();
                 renew(&app, &session).await;
                 *own.session.lock() = None;
+                if own.closed.load(Ordering::Acquire) {
+                    return;
+                }
                 own.suspend(&app);
                 own.rooms.iter().for_each(|room| room.table().lose_all());
                 own.users.lose_all(true);
@@ -93,20 +96,26 @@ async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
     let pause = own.config.times().ttl / RENEWALS;
     loop {
         let left = own.left(app);
-        app.env.sleep(if left.is_zero() { pause } else { pause.min(left) }).await;
-        if own.left(app).is_zero() {
+        let next = app.env.now() + if left.is_zero() { pause } else { pause.min(left) };
+        let heard = app.env.until(next, session.over()).await;
+        if heard.is_none() && own.left(app).is_zero() {
             own.suspend(app);
         }
-        match app.env.until(app.env.now() + pause, session.keep_alive()).await {
+        let kept = match heard {
+            None => app.env.until(app.env.now() + pause, session.keep_alive()).await,
+            Some(()) => None,
+        };
+        // Rule 4: it is over for good, whichever answer has said so.
+        if session.is_over() {
+            let why = "the lease session is over; another one is opened".to_owned();
+            app.health.set(PART, Err(why));
+            return;
+        }
+        match kept {
             Some(Ok(())) => {
                 app.health.set(PART, Ok(()));
                 own.renewed(session);
                 own.resume(app);
-            }
-            // Rule 4: it is over for good.
-            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => {
-                app.health.set(PART, Err(error.to_string()));
-                return;
             }
             Some(Err(error)) => app.health.set(PART, Err(error.to_string())),
             None => app.health.set(PART, Err(format!("no answer within {pause:?}"))),
@@ -115,6 +124,19 @@ async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
 }
 
 impl Ownership {
+    /// Whether this is the session that the app has now: what another one was granted counts no more.
+    pub(super) fn is_present(&self, session: &LeaseSession) -> bool {
+        self.session.lock().as_deref().is_some_and(|present| std::ptr::eq(present, session))
+    }
+
+    /// After any answer of the lease backend: when it has said that the session is over, nothing is served from now on, whatever the
+    /// own clock says.
+    pub(super) fn heard(&self, app: &AppInner, session: &LeaseSession) {
+        if session.is_over() && self.is_present(session) {
+            self.suspend(app);
+        }
+    }
+
     fn renewed(&self, session: &LeaseSession) {
         let until = session.valid_until().unwrap_or_default();
         let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
