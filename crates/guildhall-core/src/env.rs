@@ -2,6 +2,7 @@
 
 mod blocking_io;
 mod conn_io;
+mod dial;
 mod net;
 mod pause;
 mod tokio_net;

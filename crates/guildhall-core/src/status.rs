@@ -110,6 +110,8 @@ pub mod reason {
     pub const KICKED: u32 = 23;
     pub const BAD_REPLY: u32 = 24;
     pub const REPLY_GONE: u32 = 25;
+    /// The row belongs to an actor type of another NAME, or with another number of slots.
+    pub const OTHER_LEASE: u32 = 26;
     /// Somebody else has changed the row since it was read.
     pub const CONFLICT: u32 = 40;
     /// There is such a row already, or one with the same value in a unique column.

@@ -1,5 +1,6 @@
 //! [`App`]: from services and configuration to something that runs.
 
+mod actors_fit;
 mod drain_asked;
 mod hooks;
 mod inner;

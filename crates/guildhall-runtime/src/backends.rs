@@ -50,28 +50,57 @@ impl Backends {
         tables: &Tables,
     ) -> Result<Self, StartError> {
         let opener = Arc::new(opener);
-        let mut leases = if urls.leases.is_empty() { "memory:" } else { &urls.leases };
-        let discovery = match given.discovery {
-            Some(discovery) => discovery,
+        let (discovery, shared) = match given.discovery {
+            Some(discovery) => (discovery, None),
             None => {
-                let (key, url) = ("app.discovery", &urls.discovery);
+                let (key, url) = ("app.discovery", urls.discovery.as_str());
                 let backend = opener.open(key, url).await?;
-                // Apps that find each other there agree there who owns what.
-                if urls.leases.is_empty() && backend.leases.is_some() {
-                    leases = url;
-                }
-                let discovery = backend.discovery;
-                discovery.ok_or_else(|| StartError::new(format!("{key}: {url} is no discovery")))?
+                let discovery = backend.discovery.clone();
+                let discovery = discovery
+                    .ok_or_else(|| StartError::new(format!("{key}: {url} is no discovery")))?;
+                (discovery, (!in_memory(url)).then_some((url, backend)))
             }
         };
         let store = open_store(&opener, &urls.store, given.store, tables).await?;
-        let broker = Lazy::new(&opener, "app.broker", &urls.broker, given.broker, |b| b.broker)?;
-        let later = LazyBackends {
-            queue: Lazy::new(&opener, "app.queue", &urls.queue, given.queue, |b| b.queue)?,
-            leases: Lazy::new(&opener, "app.leases", leases, given.leases, |b| b.leases)?,
-            opener,
-        };
+        let Given { broker, queue, leases, .. } = given;
+        let at = Seams { opener: &opener, shared: shared.as_ref() };
+        let broker = at.lazy("app.broker", &urls.broker, broker, |b| b.broker)?;
+        let queue = at.lazy("app.queue", &urls.queue, queue, |b| b.queue)?;
+        let leases = at.lazy("app.leases", &urls.leases, leases, |b| b.leases)?;
+        let later = LazyBackends { queue, leases, opener };
         Ok(Self { discovery, store, broker, later })
+    }
+}
+
+/// Whether a URL names a backend of this process alone.
+fn in_memory(url: &str) -> bool {
+    url.split(':').next() == Some("memory")
+}
+
+/// Where the seams that are opened at their first use are kept.
+struct Seams<'a> {
+    opener: &'a Arc<Opener>,
+    /// URL and backend of the discovery, where other processes see it too.
+    shared: Option<&'a (&'a str, Backend)>,
+}
+
+impl Seams<'_> {
+    /// The seam that the setting `key` names. An empty setting follows discovery: apps that find each other in a backend
+    /// meet there for everything else that it keeps.
+    fn lazy<T: ?Sized>(
+        &self,
+        key: &'static str,
+        url: &str,
+        given: Option<Arc<T>>,
+        seam: fn(Backend) -> Option<Arc<T>>,
+    ) -> Result<Lazy<T>, StartError> {
+        let url = match self.shared {
+            Some((shared, backend)) if url.is_empty() && seam(backend.clone()).is_some() => shared,
+            _ if url.is_empty() => "memory:",
+            _ => url,
+        };
+        let alone = self.shared.filter(|_| in_memory(url)).map(|(shared, _)| (*shared).to_owned());
+        Lazy::new(self.opener, (key, url), alone, given, seam)
     }
 }
 

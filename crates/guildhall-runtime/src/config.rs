@@ -25,12 +25,14 @@ pub struct AppConfig {
     /// Where apps find each other: `memory:` (this process alone), `static:host:port,host:port`, or what a plugin opens,
     /// `hub://host:port`.
     pub discovery: String,
-    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens; empty: the backend of
+    /// `app.discovery` if it has a broker, otherwise `memory:`. Opened when it is first used.
     pub broker: String,
-    /// Where work waits: `memory:` (this process alone), or what a plugin opens. Opened when it is first used.
+    /// Where work waits: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery` if it has
+    /// queues, otherwise `memory:`. Opened when it is first used.
     pub queue: String,
-    /// Who decides who owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery`,
-    /// where it has leases. Opened when there are actors, or it is first used.
+    /// What decides which app owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of
+    /// `app.discovery` if it has leases, otherwise `memory:`. Opened when there are actors, or when it is first used.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
@@ -56,8 +58,8 @@ impl Default for AppConfig {
             version: "0".into(),
             weight: 100,
             discovery: "memory:".into(),
-            broker: "memory:".into(),
-            queue: "memory:".into(),
+            broker: String::new(),
+            queue: String::new(),
             leases: String::new(),
             store: "memory:".into(),
             workers: 0,

@@ -15,6 +15,8 @@ pub(crate) struct Lazy<T: ?Sized> {
     opener: Arc<Opener>,
     key: &'static str,
     url: String,
+    /// URL of the discovery, where other processes see that one and not this backend.
+    alone: Option<String>,
     seam: fn(Backend) -> Option<Arc<T>>,
 }
 
@@ -22,20 +24,26 @@ impl<T: ?Sized> Lazy<T> {
     /// What the program has given, or else what `key = url` names.
     pub(crate) fn new(
         opener: &Arc<Opener>,
-        key: &'static str,
-        url: &str,
+        (key, url): (&'static str, &str),
+        alone: Option<String>,
         given: Option<Arc<T>>,
         seam: fn(Backend) -> Option<Arc<T>>,
     ) -> Result<Self, StartError> {
         opener.plugin(key, url)?;
         let (open, opener) = (OnceCell::new_with(given), Arc::clone(opener));
-        Ok(Self { open, opener, key, url: url.to_owned(), seam })
+        Ok(Self { open, opener, key, url: url.to_owned(), alone, seam })
     }
 
     /// The open backend. Cancel safe: who comes next opens it.
     pub(crate) async fn get(&self) -> Result<&Arc<T>, Status> {
         let unavailable = |why| Status::not_run(Code::Unavailable, reason::NO_ROUTE, why);
         let open = self.open.get_or_try_init(|| async {
+            if let Some(discovery) = &self.alone {
+                tracing::warn!(
+                    "{} = \"{}\" is in the memory of this process alone, but app.discovery = \"{discovery}\" has other processes: set {} to a backend that all of them reach",
+                    self.key, self.url, self.key
+                );
+            }
             let backend = self.opener.open(self.key, &self.url).await;
             let backend = backend.map_err(|error| unavailable(error.to_string()))?;
             (self.seam)(backend).ok_or_else(|| {

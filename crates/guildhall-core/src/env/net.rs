@@ -10,7 +10,9 @@ use crate::BoxFuture;
 
 /// A network: the machine's, or a simulator's.
 pub trait Net: Send + Sync + 'static {
-    /// Opens a connection to `host:port`, with Nagle's algorithm off.
+    /// Opens a connection to `host:port`, with Nagle's algorithm off. A host with several addresses is dialled at all of them,
+    /// each a moment after the one before, and the first that connects is taken: an address that never answers delays the
+    /// connection by that moment alone.
     fn connect<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Conn>>>;
 
     /// Listens on `host:port`; port 0 asks for any free one.

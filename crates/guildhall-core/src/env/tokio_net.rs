@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::dial::dial;
 use super::net::{Accepted, Conn, Listener, Net};
 use crate::BoxFuture;
 
@@ -17,7 +18,7 @@ pub struct TokioNet;
 impl Net for TokioNet {
     fn connect<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Conn>>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(addr).await?;
+            let stream = dial(tokio::net::lookup_host(addr).await?.collect()).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(TcpConn(stream)) as Box<dyn Conn>)
         })

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::store::{Holder, Row, RowId, Store, StoreError, StoreErrorKind, Token};
+use guildhall_core::store::{
+    Holder, LeaseId, Row, RowId, Store, StoreError, StoreErrorKind, Token,
+};
 use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status};
 use guildhall_entity::State as _;
 use prost::Message as _;
@@ -180,6 +182,10 @@ async fn claim<A: Actor, S: ActorServices<A>>(
                 // Rule 12: the row has seen a later grant, which the lease service has forgotten, or somebody else has.
                 StoreErrorKind::Refused { row_epoch } if claims < CLAIMS_MAX => {
                     let (id, slots) = (cell.id(), &cell.room.slots);
+                    // Rule 15: epochs of different leases do not compare, so a later one would change nothing.
+                    if let Some(lease) = other_lease(store, rows, &token).await {
+                        return Err(locked(id, &lease, &token.lease));
+                    }
                     tracing::warn!(actor = id, %error, "a claim was refused; asking for a later epoch");
                     Arc::clone(&cell.room).acquire_above(&cell.app, cell.slot, row_epoch).await;
                     if slots.epoch(cell.slot) <= row_epoch {
@@ -190,6 +196,13 @@ async fn claim<A: Actor, S: ActorServices<A>>(
             },
         }
     }
+}
+
+/// The lease that has one of the rows, where that is not the lease of `token`.
+async fn other_lease(store: &dyn Store, rows: &[RowId], token: &Token) -> Option<LeaseId> {
+    let rows = store.read(rows).await.ok()?;
+    let leases = rows.into_iter().flatten().filter_map(|row| Some(row.token?.lease));
+    leases.into_iter().find(|lease| *lease != token.lease)
 }
 
 /// What an activation writes under: every one has a token of its own.
@@ -214,6 +227,15 @@ fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
     tracing::error!(actor = id, %error, "a row cannot be loaded");
     let why = format!("{id} cannot be loaded: its row does not fit");
     Status::not_run(Code::DataLoss, reason::STORE, why)
+}
+
+/// The row is kept under another lease than the one that its key falls to now.
+fn locked(id: &str, has: &str, wants: &str) -> Status {
+    let why = format!(
+        "{id} cannot be loaded: its row belongs to the lease {has}, and not to {wants}; the NAME of an actor type and its number of slots stay as they were when its rows were written, so set them back"
+    );
+    tracing::error!(actor = id, "{why}");
+    Status::not_run(Code::FailedPrecondition, reason::OTHER_LEASE, why)
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.

@@ -38,6 +38,7 @@ use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
 use crate::worker::Workers;
 
+use super::actors_fit;
 use super::{App, AppInner, RunningApp, StartError};
 
 impl App {
@@ -72,6 +73,7 @@ impl App {
         let save: SaveConfig = config.section("save")?;
         let outbox: OutboxConfig = config.section("outbox")?;
         let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
+        actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
         let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
@@ -95,6 +97,7 @@ impl App {
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
+        actors_fit::tables(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -105,6 +108,9 @@ impl App {
         let backends = Backends::open(opener, &app, given, &tables).await?;
         if let Some(can) = backends.store.as_ref().map(|store| store.capabilities()) {
             actors.iter().try_for_each(|actor| check_store(can, &actor.tables))?;
+        }
+        if let Some(store) = &backends.store {
+            actors_fit::rows(&env, &**store, &actors).await?;
         }
         let store = match (backends.store, tables.all().first()) {
             (Some(store), Some(table)) => {

@@ -17,6 +17,7 @@ mod lines;
 mod loads;
 mod metrics;
 mod models;
+mod names;
 mod raw_casts;
 mod resources;
 mod rollback;

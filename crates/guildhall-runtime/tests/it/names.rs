@@ -1,0 +1,163 @@
+//! NAMEs of actor types: each is one type's, and its rows keep it.
+
+use std::sync::Arc;
+
+use guildhall::status::reason;
+use guildhall::{Actor, App, Code, Config, Cx, Effect, Status};
+use proto::room::{
+    EarnReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer, MemberStateEntity, RoomServer,
+};
+
+use crate::entities::{info, join};
+use crate::rooms::{TestMember, TestRoom, TestStore, app};
+
+/// As `TestMember`, under another NAME.
+struct Renamed(MemberStateEntity);
+
+impl Actor for Renamed {
+    const NAME: &'static str = "guest";
+    type Key = String;
+    type State = MemberStateEntity;
+
+    async fn activate(_cx: &Cx, _id: String, state: MemberStateEntity) -> Result<Self, Status> {
+        Ok(Self(state))
+    }
+
+    fn state(&mut self) -> &mut MemberStateEntity {
+        &mut self.0
+    }
+}
+
+impl Member for Renamed {
+    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+        self.0.set_name(req.name);
+        Ok(MemberRsp { member: Some((*self.0).clone()) })
+    }
+
+    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+        Ok(MemberRsp { member: Some((*self.0).clone()) })
+    }
+
+    async fn earn(&mut self, _cx: &Cx, _req: EarnReq) -> Result<MemberRsp, Status> {
+        Ok(MemberRsp::default())
+    }
+
+    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+/// Without services and without rows.
+struct Named<const NAME: usize>(());
+
+const NAMES: [&str; 3] = ["room", "", "a/b"];
+
+impl<const NAME: usize> Actor for Named<NAME> {
+    const NAME: &'static str = NAMES[NAME];
+    type Key = u64;
+    type State = ();
+
+    async fn activate(_cx: &Cx, _id: u64, _state: ()) -> Result<Self, Status> {
+        Ok(Self(()))
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.0
+    }
+}
+
+fn on(store: &TestStore) -> App {
+    App::with(Config::builder().build().unwrap()).store(Arc::new(store.clone()))
+}
+
+async fn why(app: App) -> String {
+    app.start().await.map(drop).expect_err("it must not start").to_string()
+}
+
+fn has(error: &str, parts: &[&str]) {
+    assert!(parts.iter().all(|part| error.contains(part)), "expected {parts:?} in: {error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_actor_types_of_one_name_are_a_start_error() {
+    let app = on(&TestStore::default()).actor::<TestRoom, _>(|a| a.serve(RoomServer));
+    let error = why(app.actor::<Named<0>, _>(|a| a)).await;
+    has(&error, &["two actor types", "`room`", "a NAME of its own"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_no_lease_can_have_is_a_start_error() {
+    let error = why(on(&TestStore::default()).actor::<Named<1>, _>(|a| a)).await;
+    has(&error, &["NAME of an actor type is ``", "1 to 64 characters"]);
+    let error = why(on(&TestStore::default()).actor::<Named<2>, _>(|a| a)).await;
+    has(&error, &["NAME of an actor type is `a/b`", "1 to 64 characters"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_actor_types_that_own_one_table_are_a_start_error() {
+    /// Owns the rows of `Renamed` too.
+    struct Other(MemberStateEntity);
+
+    impl Actor for Other {
+        const NAME: &'static str = "other";
+        type Key = String;
+        type State = MemberStateEntity;
+
+        async fn activate(_cx: &Cx, _id: String, state: MemberStateEntity) -> Result<Self, Status> {
+            Ok(Self(state))
+        }
+
+        fn state(&mut self) -> &mut MemberStateEntity {
+            &mut self.0
+        }
+    }
+
+    let app = on(&TestStore::default()).actor::<Renamed, _>(|a| a.serve(MemberServer));
+    let error = why(app.actor::<Other, _>(|a| a)).await;
+    has(&error, &["`guest` and `other` both own", "member"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_actor_type_whose_rows_have_the_old_name_is_a_start_error_that_says_what_to_do() {
+    let store = TestStore::default();
+    let before = app(&[], &store).await;
+    join(&before.cx(), "ann").await.unwrap();
+    before.shutdown().await;
+    let error = why(on(&store).actor::<Renamed, _>(|a| a.serve(MemberServer))).await;
+    has(&error, &["actor type `guest`", "row ann", "lease member/", "set it back to `member`"]);
+    let again = app(&[], &store).await;
+    assert_eq!(info(&again.cx(), "ann").await.unwrap().name, "name of ann");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_were_written_with_another_number_of_slots_are_a_start_error() {
+    let store = TestStore::default();
+    let before = app(&[("actor.member.slots", "7")], &store).await;
+    for player in ["ann", "bob", "cid", "dan"] {
+        join(&before.cx(), player).await.unwrap();
+    }
+    before.shutdown().await;
+    // The lease backend is in memory, and has forgotten how many there were.
+    let config = Config::builder().set("actor.member.slots", 1000).build().unwrap();
+    let app = App::with(config).store(Arc::new(store.clone()));
+    let app = app.actor::<TestMember, _>(|a| a.serve(MemberServer));
+    has(&why(app).await, &["with 1000 slots", "set actor.member.slots"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_another_lease_is_refused_with_a_reason_of_its_own() {
+    let store = TestStore::default();
+    let renamed = on(&store).actor::<Renamed, _>(|a| a.serve(MemberServer)).start().await.unwrap();
+    let before = app(&[], &store).await;
+    join(&before.cx(), "ann").await.unwrap();
+    before.shutdown().await;
+    let status = join(&renamed.cx(), "ann").await.unwrap_err();
+    assert_eq!(status.reason(), reason::OTHER_LEASE, "{status}");
+    assert_eq!((status.code(), status.effect()), (Code::FailedPrecondition, Effect::NotRun));
+    has(status.message(), &["guest/ann", "lease member/", "set them back"]);
+    assert_eq!(join(&renamed.cx(), "bob").await.unwrap().name, "name of bob");
+}
