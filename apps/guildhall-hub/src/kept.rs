@@ -168,8 +168,7 @@ fn is_overtaken(kind: &StoreErrorKind) -> bool {
 fn take(kept: &mut KeptLeases, key: &str, row: &Row) -> Option<()> {
     let [(VALUE, Value::Bytes(value))] = &row.fields[..] else { return None };
     if let Some(id) = key.strip_prefix(HELD) {
-        let holding: Holding =
-            convert::from_holding(proto::Holding::decode(value.clone()).ok()?)?;
+        let holding: Holding = convert::from_holding(proto::Holding::decode(value.clone()).ok()?)?;
         kept.held.insert(id.into(), holding);
     } else {
         key.strip_prefix(SESSION)?;

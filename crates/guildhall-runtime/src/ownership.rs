@@ -39,7 +39,7 @@ use crate::app::AppInner;
 
 pub(crate) use config::OwnershipConfig;
 pub(crate) use early::{Early, moved_to, send_on};
-pub(crate) use keeper::keep;
+pub(crate) use keeper::{keep, unsettled};
 pub use lease::{Held, Lease, Lost};
 pub(crate) use service::OwnershipHere;
 pub(crate) use session::{check_slots, keep_session};

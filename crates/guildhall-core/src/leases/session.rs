@@ -66,7 +66,8 @@ impl LeaseSession {
                 Opened::Living(number) => instead_of = Some(number),
             }
         }
-        let why = format!("another session of {holder} is opened each time: do two apps have one id?");
+        let why =
+            format!("another session of {holder} is opened each time: do two apps have one id?");
         Err(LeaseError::new(LeaseErrorKind::Unavailable, "open", why))
     }
 

@@ -52,13 +52,9 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
 
 /// One look at one actor type; whether all that belongs here is here. Unless it is to look at all, the lease service is not asked
 /// again for what holders who live are asked for.
-async fn round(
-    app: &Arc<AppInner>,
-    room: &Arc<dyn Owned>,
-    asks: &Arc<Asks>,
-    all: bool,
-) -> bool {
+async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asks: &Arc<Asks>, all: bool) -> bool {
     let own = &app.ownership;
+    app.counters.slot_looks.add(1);
     let table = room.table();
     let places = app.mesh.places(table.actor);
     let named = |slot| is_named(app, places.as_ref(), slot);
@@ -102,6 +98,21 @@ pub(super) fn say_news(room: &Arc<dyn Owned>) {
     if let Some((before, slots)) = table.news() {
         tracing::info!(actor = table.actor, slots, before, of = table.count(), "slots served here");
     }
+}
+
+/// What is not where this app's view says, in words. Nothing, when all that belongs here is served here, all that is served here
+/// belongs here, and nobody is asked for anything.
+pub(crate) fn unsettled(app: &AppInner) -> Vec<String> {
+    let own = &app.ownership;
+    let mut found = Vec::new();
+    if own.is_needed() && !own.is_valid(&app.env) {
+        found.push("the app has no valid session with the lease backend".to_owned());
+    }
+    for table in own.rooms.iter().map(|room| room.table()) {
+        let places = app.mesh.places(table.actor);
+        found.extend(table.unsettled(|slot| is_named(app, places.as_ref(), slot)));
+    }
+    found
 }
 
 /// Whether the view names this app for a slot.

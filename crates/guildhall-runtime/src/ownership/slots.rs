@@ -40,6 +40,9 @@ impl SlotMeters {
     }
 }
 
+/// How many slots are named that are not where they belong.
+const SHOWN: usize = 5;
+
 /// The slots of an actor type.
 pub(crate) struct SlotTable {
     pub(crate) actor: &'static str,
@@ -415,7 +418,9 @@ impl SlotTable {
     /// Under which epoch it is held here, or may be.
     pub(super) fn held_under(&self, at: u32) -> Option<u64> {
         match &self.slots.lock()[at as usize].state {
-            State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => Some(held.epoch),
+            State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => {
+                Some(held.epoch)
+            }
             State::Away | State::Taken(..) | State::Asked(..) => None,
         }
     }
@@ -493,6 +498,27 @@ impl SlotTable {
             State::Away | State::Taken(..) => !slot.doubted && !named(at),
             State::Asked(..) | State::Leaving(..) | State::Suspended(_) => false,
         })
+    }
+
+    /// The slots that are not as they are to be when all is at rest, the first few of them.
+    pub(super) fn unsettled(&self, named: impl Fn(u32) -> bool) -> Vec<String> {
+        let slots = self.slots.lock();
+        let rests = |at: u32, slot: &Slot| match slot.state {
+            // One that is pinned stays where it is.
+            State::Ours(_) => !slot.doubted && (named(at) || self.pinned),
+            State::Away | State::Taken(..) => !slot.doubted && (!named(at) || self.pinned),
+            State::Asked(..) | State::Leaving(..) | State::Suspended(_) => false,
+        };
+        let all = (0..).zip(slots.iter());
+        let unsettled: Vec<_> = all.filter(|(at, slot)| !rests(*at, slot)).collect();
+        let more = unsettled.len().saturating_sub(SHOWN);
+        let shown = unsettled.iter().take(SHOWN).map(|(at, slot)| {
+            let Slot { state, seen, doubted, .. } = slot;
+            let belongs = if named(*at) { "belongs here" } else { "belongs elsewhere" };
+            format!("{}/{at} {belongs}: {state:?}, seen {seen}, doubted {doubted}", self.actor)
+        });
+        let more = (more > 0).then(|| format!("{}: and {more} more", self.actor));
+        shown.chain(more).collect()
     }
 
     /// The slots that are held here and belong to others.

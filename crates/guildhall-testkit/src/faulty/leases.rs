@@ -31,6 +31,7 @@ impl FaultyLeases {
             let why = match lost {
                 Lost::Unavailable => "the request has not arrived",
                 Lost::Unknown => "the answer has not arrived",
+                Lost::Full => "the disk is full",
             };
             Err(LeaseError::new(LeaseErrorKind::Unavailable, operation, why))
         })

@@ -62,7 +62,10 @@ pub async fn a_restart_gives_nothing_to_others_before_the_ttl_is_over<T: Leases>
     let after = grant_in_time(&leases, &two).await;
     let waited = env.now().saturating_duration_since(ended);
     assert!(after > before, "{after} after {before}");
-    assert!(waited >= SHORT, "granted to another {waited:?} after the restart; the TTL is {SHORT:?}");
+    assert!(
+        waited >= SHORT,
+        "granted to another {waited:?} after the restart; the TTL is {SHORT:?}"
+    );
     leases.keep_alive(&one, of_one).await.expect_err("what it held is another's");
     leases.keep_alive(&two, of_two).await.expect("it lives");
     drop(leases);

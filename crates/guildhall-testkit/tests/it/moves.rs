@@ -1,6 +1,7 @@
 //! Slots move between apps: what their actors know goes with them, and calls find them.
 
 mod balance;
+mod leases;
 mod pauses;
 mod suspended;
 

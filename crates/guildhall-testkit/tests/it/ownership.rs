@@ -174,6 +174,7 @@ async fn clients_play_in(
         let ops = LedgerClient::new(&cx).read(ReadReq { id: key.clone() }).await.unwrap().ops;
         history.check(&key, &ops);
     }
+    sim.settled().await;
     assert!(history.acknowledged() > 100, "only {} were acknowledged", history.acknowledged());
 }
 
@@ -181,6 +182,33 @@ async fn clients_play_in(
 #[test]
 fn what_was_acknowledged_is_there_once_and_reads_are_never_stale_whatever_fails() {
     sim::check(50, async |sim| clients_play(sim, Chaos::default()).await);
+}
+
+/// An app that was away for longer than its lease comes back together with a lease backend that begins anew, while others are alive
+/// and read from.
+#[test]
+fn what_is_served_is_not_granted_to_others_by_a_lease_backend_that_begins_anew() {
+    let chaos = hard(restarts());
+    sim::check(20, async |sim| clients_play(sim, chaos.clone()).await);
+}
+
+#[test]
+fn a_lease_backend_that_forgets_its_holders_is_found_out() {
+    let chaos = hard(restarts());
+    let forgets = async |sim: Sim| {
+        sim.leases_forget_holders();
+        clients_play(sim, chaos.clone()).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, forgets), "a backend that forgets its holders");
+}
+
+fn restarts() -> [Fault; 4] {
+    [
+        Fault::LeasesRestart,
+        Fault::Pause,
+        Fault::Partition,
+        Fault::Seam(Seam::Leases, SeamFaults::away()),
+    ]
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::env::Instant;
 use super::file::{KeptLeases, KeptSession, Unkept};
+use crate::env::Instant;
 use crate::leases::{
     Acquired, Holding, LeaseChange, LeaseError, LeaseErrorKind, Opened, Origin, Transferred, Wanted,
 };
