@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::{Cluster, DRAIN_MAX, READY_MAX};
 use crate::history::At;
-use crate::measure::{What, Window};
-use crate::plan::{Cut, Event, Fault, PROBE};
+use crate::measure::{Loss, What, Window};
+use crate::plan::{Cut, Event, Fault, PROBE, Way};
 
 /// What was done.
 #[derive(Debug)]
@@ -95,10 +95,10 @@ pub(crate) async fn run(cluster: &Arc<Cluster>, plan: Vec<Event>, tally: &Arc<Ta
             break;
         }
         sleep_until(tally.begun + at + late).await;
-        if let Fault::Probe { kill, drain } = &fault {
+        if let Fault::Probe { owners } = &fault {
             let begun = tally.begun.elapsed();
             while running.join_next().await.is_some() {}
-            if let Err(error) = probe(cluster, kill, drain, at > FIRST, tally).await {
+            if let Err(error) = probe(cluster, owners, at > FIRST, tally).await {
                 tally.ended(&format!("{fault:?}: {error:#}"));
             }
             late += (tally.begun.elapsed() - begun).saturating_sub(PROBE);
@@ -137,17 +137,18 @@ const AFTER: Duration = Duration::from_secs(8);
 const USUAL: Duration = Duration::from_secs(3);
 /// How long a killed process is missing.
 const DOWN: Duration = Duration::from_secs(1);
-/// How long a crash may be felt.
+/// How long the loss of an owner may be felt: longer than its lease and the takeover.
 const FELT: Duration = Duration::from_secs(8);
+/// How long after one owner another is lost: the first is being replaced.
+const SECOND: Duration = Duration::from_secs(5);
 /// How long slots may move back.
-const BACK: Duration = Duration::from_secs(3);
+const BACK: Duration = Duration::from_secs(4);
 
-/// Nothing else goes wrong: how long until what a killed process owned is served again, and how long calls take meanwhile that go
-/// to what moves.
+/// Nothing else goes wrong: how long until what a lost owner had is served again, for each way in which it may be lost, and how long
+/// calls take that go to what moves.
 async fn probe(
     cluster: &Cluster,
-    kill: &str,
-    drain: &str,
+    [one, two, three]: &[String; 3],
     waits: bool,
     tally: &Tally,
 ) -> Result<()> {
@@ -158,30 +159,81 @@ async fn probe(
     let usual = tally.now();
     sleep(USUAL).await;
     tally.window(What::Nothing, usual);
-    let mut process = cluster.process(kill)?.lock().await;
+    kill_owner(cluster, one, tally).await?;
+    hang_owners(cluster, &[two], Loss::Hung, tally).await?;
+    let (begun, id) = (tally.now(), cluster.process(three)?.lock().await.id());
+    count(tally, &tally.cuts, &format!("probe: {three} is cut off"));
+    let cut = cluster.wires.hold(three, None, Way::Both);
+    sleep(FELT).await;
+    drop(cut);
+    tally.window(What::Lost(Loss::CutOff, id.context("it does not run")?), begun);
+    sleep(BACK).await;
+    hang_owners(cluster, &[one, two], Loss::TwoHung, tally).await?;
+    move_owner(cluster, three, tally).await?;
+    tally.note("the probe is over");
+    Ok(())
+}
+
+async fn kill_owner(cluster: &Cluster, name: &str, tally: &Tally) -> Result<()> {
+    let mut process = cluster.process(name)?.lock().await;
     let id = process.id().context("it does not run")?;
     let (begun, felt) = (tally.now(), Instant::now() + FELT);
-    count(tally, &tally.kills, &format!("probe: {kill} is killed"));
+    count(tally, &tally.kills, &format!("probe: {name} is killed"));
     process.kill().await;
     sleep(DOWN).await;
     process.start()?;
     process.ready(READY_MAX).await?;
     drop(process);
     sleep_until(felt).await;
-    tally.window(What::Killed(id), begun);
-    let mut process = cluster.process(drain)?.lock().await;
+    tally.window(What::Lost(Loss::Killed, id), begun);
+    sleep(BACK).await;
+    Ok(())
+}
+
+/// Stops owners, each one `SECOND` after the one before. Two that are the same are stopped once.
+async fn hang_owners(
+    cluster: &Cluster,
+    names: &[&String],
+    loss: Loss,
+    tally: &Tally,
+) -> Result<()> {
     let begun = tally.now();
-    count(tally, &tally.moves, &format!("probe: {drain} drains"));
+    let mut stopped = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            continue;
+        }
+        if at > 0 {
+            sleep(SECOND).await;
+        }
+        let process = cluster.process(name)?.lock().await;
+        count(tally, &tally.stops, &format!("probe: {name} is stopped"));
+        process.signal(Signal::STOP);
+        stopped.push(process);
+    }
+    sleep(FELT).await;
+    stopped.iter().for_each(|process| process.signal(Signal::CONT));
+    for id in stopped.iter().filter_map(|process| process.id()) {
+        tally.window(What::Lost(loss, id), begun);
+    }
+    drop(stopped);
+    sleep(BACK).await;
+    Ok(())
+}
+
+async fn move_owner(cluster: &Cluster, name: &str, tally: &Tally) -> Result<()> {
+    let mut process = cluster.process(name)?.lock().await;
+    let begun = tally.now();
+    count(tally, &tally.moves, &format!("probe: {name} drains"));
     let ended = process.drain(DRAIN_MAX).await;
     process.start()?;
     process.ready(READY_MAX).await?;
     drop(process);
     sleep(BACK).await;
     tally.window(What::Moved, begun);
-    tally.note("the probe is over");
     let status = ended?;
     if !status.success() {
-        tally.ended(&format!("{drain} ended with {status} after SIGTERM"));
+        tally.ended(&format!("{name} ended with {status} after SIGTERM"));
     }
     Ok(())
 }

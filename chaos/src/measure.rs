@@ -1,5 +1,6 @@
 //! How long a crash and a move are felt by who calls what has crashed or moves, when nothing else goes wrong. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::history::{At, History, Record};
@@ -15,19 +16,50 @@ pub(crate) struct Window {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Nothing,
-    /// This process was killed when it began.
-    Killed(u64),
+    /// The owner in this process was lost when it began.
+    Lost(Loss, u64),
     /// A process was told to end when it began, and is back.
     Moved,
+}
+
+/// How an owner is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// SIGKILL.
+    Killed,
+    /// SIGSTOP, for longer than its lease.
+    Hung,
+    /// Nothing gets to it or from it.
+    CutOff,
+    /// One hangs, and another does while the first is replaced.
+    TwoHung,
+}
+
+impl Loss {
+    /// As the result names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Killed => "kill",
+            Self::Hung => "stop",
+            Self::CutOff => "cut",
+            Self::TwoHung => "two_stops",
+        }
+    }
+
+    /// How many leases are over before all is served again.
+    pub(crate) fn leases(self) -> u32 {
+        match self {
+            Self::TwoHung => 2,
+            Self::Killed | Self::Hung | Self::CutOff => 1,
+        }
+    }
 }
 
 /// How long things took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measures {
-    /// From a SIGKILL to the first answer for the last role that was owned there; `None` when no role was.
-    pub(crate) takeover: Option<Duration>,
-    /// The role that was answered last then.
-    pub(crate) last: String,
+    /// From the loss of an owner to the first answer for the last role that was owned there, and that role.
+    pub(crate) takeovers: BTreeMap<Loss, (Duration, String)>,
     /// Of calls while nothing goes wrong.
     pub(crate) usual_p99: Duration,
     /// Of calls to roles while they move.
@@ -51,10 +83,12 @@ pub(crate) fn measure(histories: &[History], windows: &[Window]) -> Measures {
                 What::Nothing => usual.extend(times),
                 What::Moved if moves(history, window) => moving.extend(times),
                 What::Moved => {}
-                What::Killed(process) => {
-                    let took = takeover(history, window, process);
-                    if took > measures.takeover {
-                        (measures.takeover, measures.last) = (took, history.player.clone());
+                What::Lost(loss, process) => {
+                    let longest = measures.takeovers.get(&loss).map(|(took, _)| *took);
+                    if let Some(took) = takeover(history, window, process)
+                        && Some(took) > longest
+                    {
+                        measures.takeovers.insert(loss, (took, history.player.clone()));
                     }
                 }
             }
@@ -83,7 +117,7 @@ fn moves(history: &History, window: &Window) -> bool {
     before.is_some() && answers.any(|by| Some(by) != before)
 }
 
-/// How long after the kill the role is answered for again; `None` where it was not owned there.
+/// How long after the loss the role is answered for again; `None` where it was not owned there.
 fn takeover(history: &History, window: &Window, process: u64) -> Option<Duration> {
     if owner(history, window.begun) != Some(process) {
         return None;
@@ -129,8 +163,11 @@ mod tests {
         let one = history(&[(0, 10, 7), (95, 101, 7), (150, 400, 8), (410, 420, 8)]);
         let last = history(&[(0, 10, 7), (90, 900, 9)]);
         let of_another = history(&[(0, 10, 8), (90, 5000, 9)]);
-        let killed = [window(What::Killed(7), 100, 8000)];
-        let measured = |histories: &[History]| measure(histories, &killed).takeover;
+        let killed = [window(What::Lost(Loss::Killed, 7), 100, 8000)];
+        let measured = |histories: &[History]| {
+            let measures = measure(histories, &killed);
+            measures.takeovers.get(&Loss::Killed).map(|(took, _)| *took)
+        };
         assert_eq!(measured(&[one.clone(), last, of_another.clone()]), Some(ms(800)));
         assert_eq!(measured(&[one]), Some(ms(300)));
         assert_eq!(measured(&[of_another]), None);

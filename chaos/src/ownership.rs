@@ -14,7 +14,7 @@ use crate::checker::{Verdict, check};
 use crate::cluster::{Cluster, Shape};
 use crate::faults::{self, Tally};
 use crate::game::{Ended, Game, in_folder, mint, write};
-use crate::measure::{Measures, measure};
+use crate::measure::{Loss, Measures, measure};
 use crate::plan::plan;
 use crate::programs::BuildArgs;
 
@@ -54,8 +54,8 @@ pub(crate) struct OwnershipArgs {
 
 /// What a move may take for who calls what moves.
 const MOVE_MAX: Duration = Duration::from_secs(2);
-/// What a takeover may take after the lease's end.
-const TAKEOVER_MAX: Duration = Duration::from_secs(2);
+/// What a takeover may take after the lease's end: 1.5 s, and as long as a player waits before it asks again.
+const TAKEOVER_MAX: Duration = Duration::from_millis(1_500);
 /// `ownership.ttl_ms` where nobody says otherwise.
 const TTL_MS: u64 = 5_000;
 
@@ -105,13 +105,17 @@ fn print(verdict: &Verdict, measures: &Measures, ended: &Ended, tally: &Tally) {
         eprintln!("{why}");
     }
     let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    let takeover = |(loss, (took, _)): (&Loss, &(Duration, String))| {
+        format!("{}={}", loss.name(), took.as_millis())
+    };
+    let takeovers: Vec<String> = measures.takeovers.iter().map(takeover).collect();
     let Verdict { acked, unknown, not_run, refused, repeats, stale_reads, .. } = verdict;
     println!(
-        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} stale_reads={stale_reads} takeover_ms={} usual_p99_ms={} moving_p99_ms={} moving_max_ms={} moving_calls={}",
+        "unknown={unknown} not_run={not_run} refused={refused} retried={repeats} delays={} ended_by_themselves={} unserved={} stale_reads={stale_reads} takeover_ms=[{}] usual_p99_ms={} moving_p99_ms={} moving_max_ms={} moving_calls={}",
         count(&tally.delays),
         count(&tally.ends),
         ended.unserved,
-        measures.takeover.unwrap_or_default().as_millis(),
+        takeovers.join(" "),
         measures.usual_p99.as_millis(),
         measures.moving_p99.as_millis(),
         measures.moving_max.as_millis(),
@@ -177,9 +181,16 @@ fn late(args: &OwnershipArgs, measures: &Measures) -> Vec<String> {
     let mut late = Vec::new();
     let set = args.set.iter().rev().find_map(|set| set.strip_prefix("ownership.ttl_ms="));
     let ttl = Duration::from_millis(set.and_then(|ms| ms.parse().ok()).unwrap_or(TTL_MS));
-    let Measures { takeover, last, moving_max, .. } = measures;
-    if takeover.is_some_and(|takeover| takeover > ttl + TAKEOVER_MAX) {
-        late.push(format!("{last} was served {takeover:?} after its owner was killed"));
+    let Measures { takeovers, moving_max, .. } = measures;
+    let asks = Duration::from_millis(args.pause_ms);
+    for (loss, (took, last)) in takeovers {
+        let max = (ttl + TAKEOVER_MAX) * loss.leases() + asks;
+        if *took > max {
+            late.push(format!(
+                "{last} was served {took:?} after {}, more than {max:?}",
+                loss.name()
+            ));
+        }
     }
     if *moving_max > MOVE_MAX {
         late.push(format!("a call to what moved took {moving_max:?}"));

@@ -48,8 +48,9 @@ pub(crate) enum Fault {
     Delay { one: String, other: Option<String>, by: Duration, time: Duration },
     /// SIGTERM: it hands over what it has and ends; then a start.
     Move { app: String },
-    /// When all else is well: SIGKILL of one and, when that is over, SIGTERM of another, to be measured.
-    Probe { kill: String, drain: String },
+    /// When all else is well, one after the other, to be measured: SIGKILL of an owner, SIGSTOP of one, one cut off from all others, two
+    /// that hang one after the other, SIGTERM of one.
+    Probe { owners: [String; 3] },
 }
 
 /// A fault, and when it comes.
@@ -67,9 +68,9 @@ const PAUSE_MS: std::ops::RangeInclusive<u64> = 800..=3200;
 /// Between one probe and the next. The first is the first fault of a run.
 const PROBES: Duration = Duration::from_secs(150);
 /// About what a probe takes.
-pub(crate) const PROBE: Duration = Duration::from_secs(18);
+pub(crate) const PROBE: Duration = Duration::from_secs(64);
 /// Shorter runs have none.
-const PROBED_FROM: Duration = Duration::from_secs(40);
+const PROBED_FROM: Duration = Duration::from_secs(90);
 
 /// The faults of a run.
 pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
@@ -77,8 +78,8 @@ pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
     let (mut at, mut events, mut probe) = (BEGIN, Vec::new(), BEGIN);
     while at + Duration::from_secs(1) < time {
         if at >= probe && at + PROBE < time && time >= PROBED_FROM {
-            let (kill, drain) = (one_of(&mut rng, &cast.roles), one_of(&mut rng, &cast.roles));
-            events.push(Event { at, fault: Fault::Probe { kill, drain } });
+            let owners = std::array::from_fn(|_| one_of(&mut rng, &cast.roles));
+            events.push(Event { at, fault: Fault::Probe { owners } });
             (at, probe) = (at + PROBE, at + PROBES);
         }
         events.push(Event { at, fault: fault(&mut rng, cast) });

@@ -1,5 +1,5 @@
 //! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well. Then
-//! the demo as a cluster whose processes die, sleep and lose each other.
+//! the demo as a cluster whose processes die, sleep and lose each other, and as one that is restarted under its players.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,10 @@ const READY: &str = "ready";
 const BOTS: &[&str] = &["bots", "--players", "100", "--seconds", "5"];
 
 /// Few enough players that two slow cores answer each of them once a second while half of all is down.
-const CHAOS: &[&str] = &["ownership", "--seed", "1", "--seconds", "40", "--players", "50"];
+const CHAOS: &[&str] = &["ownership", "--seed", "1", "--seconds", "100", "--players", "50"];
+
+/// Two rolling restarts, the second to a later release of the demo.
+const ROLLING: &[&str] = &["rolling", "--seed", "1", "--players", "50"];
 
 const READY_MAX: Duration = Duration::from_secs(60);
 /// The seconds of `BOTS`, and a login of each player before them.
@@ -67,8 +70,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
-    let mut chaos = Command::new(programs.join("chaos"));
-    run_command(chaos.args(CHAOS).arg("--programs").arg(programs))
+    let chaos = |args| {
+        run_command(Command::new(programs.join("chaos")).args(args).arg("--programs").arg(programs))
+    };
+    chaos(CHAOS)?;
+    // It builds the later release itself.
+    chaos(ROLLING)
 }
 
 /// Builds the demo, and what chaos runs, at once; returns the demo's program, so that signals reach it and not cargo.

@@ -38,11 +38,13 @@ pub struct AppConfig {
     pub store: String,
     /// Threads of `run()`, each with its own runtime; 0 is one per core.
     pub workers: usize,
-    /// How long the app stays known after it was last heard of, in ms. Small: a pause looks like death.
+    /// How long discovery keeps the app's registration after its last renewal, in ms. With actors, at least `ownership.ttl_ms`. Too
+    /// small: a pause is mistaken for a crash; too large: calls without a key go to a hung app for longer.
     pub discovery_ttl_ms: u64,
     /// How long the hooks of `on_start` may take together, in ms.
     pub start_ms: u64,
-    /// How long a draining app waits for the calls that run, its tasks and its actors, in ms.
+    /// How long draining may take, in ms. At most half of it for handing slots over, hooks and tasks, and the last quarter for saving
+    /// actors alone: what runs then is cut off. Too small: calls are cut off and changes are lost where the store takes longer.
     pub drain_ms: u64,
     /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
     pub slots: u32,
@@ -106,7 +108,9 @@ pub struct LinkConfig {
     pub redial_ms: u64,
     /// Longest pause before dialling again, in ms.
     pub redial_max_ms: u64,
-    /// A link on which nothing has come for this long is asked whether it lives, and after twice as long it is lost, in ms.
+    /// A link on which nothing has come for this long is asked whether it lives, and after twice as long it is lost, in ms;
+    /// an app whose lease session has ended is asked at once and has a tenth of it. With
+    /// actors, at least half of `ownership.ttl_ms`, or a pause that a lease survives ends the app's links.
     pub ping_ms: u64,
 }
 
@@ -170,6 +174,11 @@ impl SaveConfig {
 
     pub(crate) fn retry(&self) -> Duration {
         Duration::from_millis(self.retry_ms)
+    }
+
+    /// The pause after this one.
+    pub(crate) fn longer(&self, pause: Duration) -> Duration {
+        (pause * 2).min(Duration::from_millis(self.retry_max_ms))
     }
 }
 

@@ -20,6 +20,7 @@ use guildhall_wire::frame::{
     time_left_to_aux,
 };
 use prost::Message;
+use tokio::sync::Notify;
 
 use crate::app::AppInner;
 use crate::counters::Answered;
@@ -42,6 +43,7 @@ pub(crate) struct Link {
     pending: Pending,
     frame_max: usize,
     ping: Duration,
+    doubted: Notify,
 }
 
 impl Link {
@@ -53,12 +55,19 @@ impl Link {
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
             ping: Duration::from_millis(config.ping_ms),
+            doubted: Notify::new(),
         })
     }
 
     /// The id of the app at the other end.
     pub(crate) fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// The peer may hang: it is asked at once, and lost if it does not answer soon. Its calls fail then, and need not wait out their
+    /// deadlines.
+    pub(crate) fn doubt(&self) {
+        self.doubted.notify_one();
     }
 
     /// Calls that wait for their reply.
@@ -171,6 +180,11 @@ impl Link {
                             break;
                         }
                     }
+                    look.set(env.sleep_until(alive.next()));
+                }
+                () = self.doubted.notified() => {
+                    self.ping();
+                    alive.doubt(env);
                     look.set(env.sleep_until(alive.next()));
                 }
                 () = self.pending.earlier.notified() => continue,

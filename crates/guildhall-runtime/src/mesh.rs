@@ -46,6 +46,8 @@ pub(crate) struct Mesh {
     id: AppId,
     slots: u32,
     nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
+    /// Lives of apps whose lease sessions are over: they own no actors now. Of an app that is forgotten there is none.
+    sessionless: Mutex<BTreeMap<AppId, Incarnation>>,
     view: ArcSwap<View>,
     rules: ArcSwap<RouteRules>,
     changes: Arc<Revision>,
@@ -90,6 +92,7 @@ impl Mesh {
             id,
             slots,
             nodes: Mutex::default(),
+            sessionless: Mutex::default(),
             view: ArcSwap::default(),
             rules: ArcSwap::default(),
             changes: Arc::default(),
@@ -147,7 +150,32 @@ impl Mesh {
     /// The app is gone or going: nothing new goes there.
     pub(crate) fn forget(&self, id: &AppId) {
         let mut nodes = self.nodes.lock();
+        self.sessionless.lock().remove(id);
         if nodes.remove(id).is_some() {
+            self.publish(&nodes);
+        }
+    }
+
+    /// The lease session of a life of an app is over: its actors belong to others, until it has one again. It may hang, with its links
+    /// and its record in discovery as they were.
+    pub(crate) fn session_ends(&self, id: &AppId, incarnation: Incarnation) {
+        let nodes = self.nodes.lock();
+        let Some((record, open)) = nodes.get(id) else { return };
+        if *id == self.id || record.incarnation != incarnation {
+            return;
+        }
+        open.doubt();
+        self.sessionless.lock().insert(id.clone(), incarnation);
+        self.publish(&nodes);
+    }
+
+    /// A life of an app has a lease session.
+    pub(crate) fn session_begins(&self, id: &AppId, incarnation: Incarnation) {
+        let nodes = self.nodes.lock();
+        let mut sessionless = self.sessionless.lock();
+        if sessionless.get(id).is_some_and(|over| *over <= incarnation) {
+            sessionless.remove(id);
+            drop(sessionless);
             self.publish(&nodes);
         }
     }
@@ -204,6 +232,7 @@ impl Mesh {
             let named = record.services.iter().map(|it| (it.as_str(), Group::of(record, it)));
             services.extend(named);
         }
+        self.leave_out_sessionless(&mut members);
         let before = self.view.load();
         let instances = |group: &Group, members: Vec<(&NodeRecord, Links)>| {
             let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
@@ -243,6 +272,18 @@ impl Mesh {
             numbers: numbers.collect(),
         }));
         self.changes.grow();
+    }
+
+    /// Takes apps whose lease sessions are over out of the groups of actors, where another app is left. Where no app has a session, calls
+    /// wait at those that had one: they suspend their actors, and go on.
+    fn leave_out_sessionless(&self, members: &mut BTreeMap<Group, Vec<(&NodeRecord, Links)>>) {
+        let sessionless = self.sessionless.lock();
+        let owns = |record: &NodeRecord| sessionless.get(&record.id) != Some(&record.incarnation);
+        for (_, members) in members.iter_mut().filter(|(group, _)| group.actor().is_some()) {
+            if members.iter().any(|(record, _)| owns(record) && record.weight > 0) {
+                members.retain(|(record, _)| owns(record));
+            }
+        }
     }
 
     /// The apps that there are links to.

@@ -9,6 +9,8 @@
 //! | `session` | the app's session with the lease backend, and what happens when it runs out |
 //! | `keeper` | acquires what belongs here, and asks present holders for it |
 //! | `give`, `handover` | hands a slot over to the app that has asked |
+//! | `peers` | which other apps' sessions have ended |
+//! | `put_off` | slots whose moves were abandoned are given again after a pause |
 //! | `early` | calls that wait for a slot which is on its way |
 //! | `service` | what apps say to each other about slots |
 //! | `lease`, `ask`, `grant`, `users` | leases that the game holds itself, in the same session |
@@ -21,6 +23,8 @@ mod grant;
 mod handover;
 mod keeper;
 mod lease;
+mod peers;
+mod put_off;
 mod service;
 mod session;
 mod slots;
@@ -41,6 +45,7 @@ pub(crate) use config::OwnershipConfig;
 pub(crate) use early::{Early, moved_to, send_on};
 pub(crate) use keeper::{keep, unsettled};
 pub use lease::{Held, Lease, Lost};
+pub(crate) use peers::watch_peers;
 pub(crate) use service::OwnershipHere;
 pub(crate) use session::{check_slots, keep_session};
 pub(crate) use slots::{Elsewhere, Payload, SlotCounts, SlotMeters, SlotTable};

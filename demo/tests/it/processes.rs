@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use demo::proto::role::{GetInfoReq, LoginReq, RoleClient};
 use guildhall::Effect;
 use guildhall::status::reason;
 use guildhall_client::{Event, Lost};
 
-use crate::game::{connect, player, power, power_up, register};
+use crate::game::{connect, player, power_up, register};
 use crate::program::{Place, Program, free_addresses};
 
 #[test]
@@ -85,6 +86,9 @@ async fn sigterm_tells_the_clients_saves_the_actors_and_ends_with_0() {
     let (client, mut events) = player(&place, &place.tcp(), "ada").await;
     register(&client, "Ada").await.unwrap();
     assert_eq!(power_up(&client, 5).await.unwrap(), 5);
+    // Not durable: only the drain saves it.
+    let login = client.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+    assert_eq!(login.role.unwrap().logins, 1);
     server.signal("-TERM");
     let told = loop {
         match events.next().await {
@@ -99,7 +103,9 @@ async fn sigterm_tells_the_clients_saves_the_actors_and_ends_with_0() {
     let _server = place.serve(&[]);
     let (_, login) = place.login("/login", "ada", "correct horse");
     let (client, _events) = connect(&place.websocket(), login["token"].as_str().unwrap()).await;
-    assert_eq!(power(&client).await, 5);
+    let role = client.call(RoleClient::GET_INFO, GetInfoReq::default()).await.unwrap();
+    let role = role.role.unwrap();
+    assert_eq!((role.power, role.logins), (5, 1));
 }
 
 #[test]

@@ -138,6 +138,23 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         self.schedule();
     }
 
+    /// Deactivates the actor now: calls that wait are refused, and a turn that runs has had its time.
+    pub(super) fn end(self: &Arc<Self>) {
+        let mut mail = self.mail.lock();
+        mail.close = Some(Why::Drain);
+        let letters = std::mem::take(&mut mail.letters);
+        if mail.suspended.take().is_some() {
+            self.over_limit.store(true, Ordering::Relaxed);
+        }
+        drop(mail);
+        self.schedule();
+        for letter in letters {
+            if let Letter::Call(call) = letter {
+                call.reply.refuse(Code::Unavailable, reason::GOING_AWAY, "this app drains");
+            }
+        }
+    }
+
     pub(super) fn has_work(&self) -> bool {
         self.mail.lock().has_work()
     }
@@ -146,6 +163,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     pub(super) fn is_empty(&self) -> bool {
         let mail = self.mail.lock();
         mail.letters.is_empty() && !mail.has_work()
+    }
+
+    /// Whether its slot is not served here, or about to leave.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.mail.lock().stopped
     }
 
     /// Whether somebody calls it. Its timers do not count: they end with it.
@@ -170,6 +192,8 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     pub(super) fn go_on(self: &Arc<Self>) {
         let mut mail = self.mail.lock();
         mail.stopped = false;
+        // It stays, if it was about to leave.
+        mail.leave = None;
         // What could not be saved meanwhile is not to wait for longer.
         mail.save_due |= mail.save_at.take().is_some();
         drop(mail);

@@ -72,6 +72,8 @@ pub(crate) struct Registered {
 pub(crate) trait AnyRoom: Send + Sync {
     /// Takes nothing new and deactivates all actors, after the calls that wait for them.
     fn drain(&self) -> BoxFuture<'_, ()>;
+    /// Refuses the calls that wait, ends the turns that run, and saves and deactivates all actors.
+    fn save(&self) -> BoxFuture<'_, ()>;
     /// Drops all actors as they are: the app was killed.
     fn abandon(&self);
 }
@@ -441,6 +443,14 @@ impl<A: Actor, S: ActorServices<A>> AnyRoom for Room<A, S> {
         Box::pin(async {
             self.closed.store(true, Ordering::Release);
             self.cells().iter().for_each(|cell| cell.close(Why::Drain));
+            self.count.wait_empty().await;
+        })
+    }
+
+    fn save(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closed.store(true, Ordering::Release);
+            self.cells().iter().for_each(|cell| cell.end());
             self.count.wait_empty().await;
         })
     }

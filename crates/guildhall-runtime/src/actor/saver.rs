@@ -1,7 +1,6 @@
 //! The saver: groups the saves of many actors into few trips to the store, and repeats what may not have arrived.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use guildhall_core::store::{Batch, Store, StoreError, StoreErrorKind};
 use guildhall_core::{Code, Env};
@@ -71,7 +70,7 @@ impl Saver {
             // Before those that came later: they are of other actors.
             self.waiting.lock().splice(0..0, again);
             env.sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(config.retry_max_ms));
+            pause = config.longer(pause);
         }
     }
 

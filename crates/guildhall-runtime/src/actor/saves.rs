@@ -110,6 +110,33 @@ pub(super) async fn save_all<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
 ) -> Option<bool> {
+    save(cell, active, true).await
+}
+
+/// As [`save_all`]; `None` also when the store says no, or the slot stays here after all: the actor goes on.
+pub(super) async fn save_to_leave<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) -> Option<bool> {
+    let stays = std::future::poll_fn(|_| match cell.is_stopped() {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    });
+    tokio::select! {
+        biased;
+        saved = save(cell, active, false) => saved,
+        () = stays => None,
+    }
+}
+
+/// Saves; `again` after an error too, with a pause that grows.
+async fn save<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+    again: bool,
+) -> Option<bool> {
+    let config = &cell.app.save;
+    let mut pause = config.retry();
     loop {
         begin_save(cell, active);
         if active.actor.state().saving() == 0 && !is_dirty(cell, active) {
@@ -122,13 +149,18 @@ pub(super) async fn save_all<A: Actor, S: ActorServices<A>>(
                 return Some(false);
             }
             if !failed {
+                pause = config.retry();
                 continue;
+            }
+            if !again {
+                return None;
             }
         } else if !cell.room.slots.is_fresh(cell.slot, active.token.epoch) {
             return None;
         }
         // The store has said in the log why not; or the lease has run out, and may come back.
-        cell.app.env.sleep(cell.app.save.retry()).await;
+        cell.app.env.sleep(pause).await;
+        pause = config.longer(pause);
     }
 }
 

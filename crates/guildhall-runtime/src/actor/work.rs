@@ -21,7 +21,7 @@ use super::mail::Job;
 use super::outbox::OwnCall;
 use super::reclaim::{Reclaimed, reclaim};
 use super::saves::{
-    apply_saved, begin_save, close_missing, drop_unsaved, is_dirty, save_all, save_within,
+    apply_saved, begin_save, close_missing, drop_unsaved, is_dirty, save_to_leave, save_within,
     want_commit,
 };
 use super::services::ActorServices;
@@ -335,7 +335,7 @@ async fn leave<A: Actor, S: ActorServices<A>>(
     }
     let saved = match cell.app.lacks(Mutation::SaveBeforeHandover) {
         true => Some(true),
-        false => save_all(cell, &mut active).await,
+        false => save_to_leave(cell, &mut active).await,
     };
     match saved {
         Some(true) => {}

@@ -29,7 +29,7 @@ use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
 use crate::mutation::Mutation;
-use crate::ownership::{self, Ownership, keep_session};
+use crate::ownership::{self, Ownership, keep_session, watch_peers};
 use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::service::ServiceTable;
@@ -84,6 +84,8 @@ pub(crate) struct AppInner {
     pub(super) load_every: Option<Duration>,
     /// Its slots are with others: peers send no new calls.
     pub(crate) going: CancellationToken,
+    /// What still runs ends now, so that actors can be saved in the time that is left.
+    pub(crate) ending: CancellationToken,
     pub(crate) in_flight: LiveCount,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
@@ -172,6 +174,7 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
+        tasks.push(self.env.spawn("lease-peers", watch_peers(Arc::clone(self))));
         if self.ownership.is_needed() {
             tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
             tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));

@@ -52,8 +52,10 @@ impl RunningApp {
         self.inner.reload().await
     }
 
-    /// Drains and stops: slots are handed over to other apps, peers send no new calls, drain hooks run, background tasks and the calls that run end, components tell
-    /// their clients, actors are saved; or `app.drain_ms` is over.
+    /// Drains and stops: slots are handed over to other apps, peers send no new calls, drain hooks run, background tasks and the
+    /// calls that run end, components tell their clients, actors are saved. All within `app.drain_ms`: half of it is the most that
+    /// slots, hooks and tasks may take, and the last quarter is for saving alone. What runs then is cut off: streams are closed,
+    /// turns are ended, and callers get `MayHaveRun`.
     ///
     /// # Cancel safety
     /// Dropped, it stops nothing that it has not stopped yet.
@@ -71,11 +73,17 @@ impl RunningApp {
         }
         inner.going.cancel();
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
-        if let Some(Err(error)) = inner.env.until(deadline, deregistered).await {
+        let cut_off = began + self.drain * 3 / 4;
+        if let Some(Err(error)) = inner.env.until(cut_off, deregistered).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
-        if inner.env.until(deadline, self.drained(began + self.drain / 2)).await.is_none() {
-            tracing::warn!("not all was done at the end of app.drain_ms; the rest is dropped");
+        if inner.env.until(cut_off, self.drained(halfway)).await.is_none() {
+            let calls = inner.in_flight.get();
+            tracing::warn!(calls, "cut off after three quarters of app.drain_ms; actors are saved");
+            inner.ending.cancel();
+            if inner.env.until(deadline, self.saved()).await.is_none() {
+                tracing::error!("not all actors were saved at the end of app.drain_ms");
+            }
         }
         inner.ownership.close(&inner).await;
         if let Some(tracer) = &inner.tracer {
@@ -113,8 +121,18 @@ impl RunningApp {
         inner.in_flight.wait_empty().await;
         inner.callbacks.wait_empty().await;
         join_all(inner.rooms.iter().map(|room| room.drain())).await;
-        // The last replies leave their sockets.
-        inner.env.sleep(Duration::from_millis(20)).await;
+        self.replies_left().await;
+    }
+
+    /// Ends what runs and what waits, and saves the actors.
+    async fn saved(&self) {
+        join_all(self.inner.rooms.iter().map(|room| room.save())).await;
+        self.replies_left().await;
+    }
+
+    /// The last replies leave their sockets.
+    async fn replies_left(&self) {
+        self.inner.env.sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -73,6 +73,9 @@ impl App {
         let save: SaveConfig = config.section("save")?;
         let outbox: OutboxConfig = config.section("outbox")?;
         let ownership = config.section::<OwnershipConfig>("ownership")?.check()?;
+        if !actors.is_empty() {
+            ownership.check_against(app.discovery_ttl_ms, links.ping_ms)?;
+        }
         actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
@@ -132,6 +135,7 @@ impl App {
         let inner = Arc::new(AppInner {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
+            ending: CancellationToken::new(),
             draining: CancellationToken::new(),
             drain_asked: CancellationToken::new(),
             drain_ms: app.drain_ms,

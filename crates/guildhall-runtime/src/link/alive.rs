@@ -10,6 +10,8 @@ pub(super) struct Alive {
     period: Duration,
     heard: Instant,
     asked: bool,
+    /// When the peer is lost that others take for dead, if nothing comes before.
+    doubted: Option<Instant>,
 }
 
 /// What silence means.
@@ -25,18 +27,26 @@ pub(super) enum Heartbeat {
 
 impl Alive {
     pub(super) fn new(env: &Env, period: Duration) -> Self {
-        Self { period, heard: env.now(), asked: false }
+        Self { period, heard: env.now(), asked: false, doubted: None }
     }
 
     #[inline]
     pub(super) fn heard(&mut self, env: &Env) {
         self.heard = env.now();
         self.asked = false;
+        self.doubted = None;
+    }
+
+    /// The peer may hang: it has been asked, and has a tenth of a period for its answer.
+    pub(super) fn doubt(&mut self, env: &Env) {
+        self.asked = true;
+        self.doubted = Some(env.now() + self.period / 10);
     }
 
     /// When to look again.
     pub(super) fn next(&self) -> Instant {
-        self.heard + self.period * if self.asked { 2 } else { 1 }
+        let usual = self.heard + self.period * if self.asked { 2 } else { 1 };
+        self.doubted.map_or(usual, |end| end.min(usual))
     }
 
     pub(super) fn look(&mut self, env: &Env) -> Heartbeat {

@@ -42,6 +42,11 @@ impl Open {
         self.links.iter().flatten().any(|open| Arc::ptr_eq(open, link))
     }
 
+    /// The app at the other end may hang.
+    pub(super) fn doubt(&self) {
+        self.links.iter().flatten().for_each(|link| link.doubt());
+    }
+
     /// Takes one out; whether it was there.
     pub(super) fn remove(&mut self, link: &Arc<Link>) -> bool {
         let was = self.has(link);

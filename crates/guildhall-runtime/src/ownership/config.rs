@@ -10,8 +10,9 @@ use crate::app::StartError;
 /// `[ownership]`: leases of slots, and moves between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OwnershipConfig {
-    /// How long the lease backend keeps what an app holds after it last heard of the app, in ms: a crashed app's actors are served
-    /// by others after that.
+    /// How long the lease backend keeps what an app holds after the app's last renewal, in ms. Other apps serve the actors of an app
+    /// that crashed, hangs or is cut off within this time plus 1.5 s. With actors, at most `app.discovery_ttl_ms` and twice
+    /// `link.ping_ms`. Too small: pauses move slots; too large: a crashed app's actors are away for longer.
     pub ttl_ms: u64,
     /// How much earlier the app itself stops serving, in ms: at least what two clocks may drift apart in one `ttl_ms`.
     pub margin_ms: u64,
@@ -21,6 +22,9 @@ pub(crate) struct OwnershipConfig {
     pub moves_max: usize,
     /// How long one slot may take to stop, save and hand over, in ms; after that it stays, and is asked for again.
     pub move_ms: u64,
+    /// Longest pause after a move that was abandoned, before the slot is given again, in ms; the first is `poll_ms`, and each is twice
+    /// the one before. Too small: a store that is away makes actors stop again and again.
+    pub move_pause_max_ms: u64,
     /// How long a call may wait for a slot that is on its way here, in ms; then it fails, has not run, and is sent again.
     pub hold_ms: u64,
     /// Calls of one actor type that may wait for slots; one more is `OVERLOADED`.
@@ -37,6 +41,7 @@ impl Default for OwnershipConfig {
             poll_ms: 250,
             moves_max: 64,
             move_ms: 2_000,
+            move_pause_max_ms: 30_000,
             hold_ms: 3_000,
             hold_max: 4_096,
             user_leases_max: 1_024,
@@ -60,6 +65,30 @@ impl OwnershipConfig {
         }
     }
 
+    /// Whether an app with actors that pauses for less than the TTL keeps its slots: nothing else may declare it dead earlier.
+    pub(crate) fn check_against(
+        &self,
+        discovery_ttl_ms: u64,
+        ping_ms: u64,
+    ) -> Result<(), StartError> {
+        let earlier = |knob, value: u64, least: u64, does| {
+            Err(StartError::new(format!(
+                "{knob} is {value}, and ownership.ttl_ms is {}: a pause that its lease survives {does}, and its slots would move for \
+                 nothing; set {knob} to at least {least}",
+                self.ttl_ms
+            )))
+        };
+        if discovery_ttl_ms < self.ttl_ms {
+            let does = "makes discovery forget the app";
+            return earlier("app.discovery_ttl_ms", discovery_ttl_ms, self.ttl_ms, does);
+        }
+        if ping_ms.saturating_mul(2) < self.ttl_ms {
+            let does = "ends its links";
+            return earlier("link.ping_ms", ping_ms, self.ttl_ms.div_ceil(2), does);
+        }
+        Ok(())
+    }
+
     pub(super) fn times(&self) -> LeaseTimes {
         LeaseTimes {
             ttl: Duration::from_millis(self.ttl_ms),
@@ -73,6 +102,10 @@ impl OwnershipConfig {
 
     pub(super) fn move_time(&self) -> Duration {
         Duration::from_millis(self.move_ms)
+    }
+
+    pub(super) fn move_pause_max(&self) -> Duration {
+        Duration::from_millis(self.move_pause_max_ms)
     }
 
     pub(crate) fn hold(&self) -> Duration {

@@ -20,7 +20,8 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
         return own.users.give(app, &asker, req).await;
     };
     let table = room.table();
-    if !may_go(app, table, slot, &asker) {
+    let put_off = || !app.draining.is_cancelled() && table.put_off.is(slot, app.env.now());
+    if !may_go(app, table, slot, &asker) || put_off() {
         return not_yet;
     }
     let deadline = app.env.now() + own.config.move_time();
@@ -40,8 +41,8 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
         }
         return not_yet;
     };
-    let leaving = Leaving { app, own, room, slot, held, session };
-    leaving.give(asker, req.at_least).await
+    let leaving = Leaving { app, own, room, slot, held, session, asker };
+    leaving.give(req.at_least).await
 }
 
 /// Rule 17: only when our own view names the asker; so two apps with different views do not pull a slot to and fro.
@@ -59,11 +60,12 @@ struct Leaving<'a> {
     slot: u32,
     held: Holding,
     session: Arc<LeaseSession>,
+    asker: Holder,
 }
 
 impl Leaving<'_> {
-    async fn give(self, asker: Holder, asker_had: u64) -> MoveRsp {
-        let env = &self.app.env;
+    async fn give(&self, asker_had: u64) -> MoveRsp {
+        let (env, asker) = (&self.app.env, &self.asker);
         let began = env.now();
         let deadline = began + self.own.config.move_time();
         let left = env.until(deadline, self.room.leave(self.slot, &asker.app)).await;
@@ -73,7 +75,7 @@ impl Leaving<'_> {
         };
         if asker_had >= self.held.epoch {
             // Rule 17: the lease service has forgotten epochs. Both acquire anew.
-            return self.release(&asker).await;
+            return self.release().await;
         }
         let handover = Handover {
             app: self.app,
@@ -81,11 +83,11 @@ impl Leaving<'_> {
             lease: self.lease(),
             held: self.held,
         };
-        if env.until(deadline, handover.offer(&asker, payloads)).await != Some(true) {
+        if env.until(deadline, handover.offer(asker, payloads)).await != Some(true) {
             self.stay();
             return MoveRsp::default();
         }
-        let moved = self.transfer(&handover, asker).await;
+        let moved = self.transfer(&handover).await;
         if moved.epoch > 0 {
             let took = env.now().saturating_duration_since(began);
             self.room.table().meters.moves.observe(took.as_secs_f64());
@@ -93,12 +95,12 @@ impl Leaving<'_> {
         moved
     }
 
-    async fn transfer(&self, handover: &Handover<'_>, asker: Holder) -> MoveRsp {
-        let transferred = handover.transfer(&asker).await;
+    async fn transfer(&self, handover: &Handover<'_>) -> MoveRsp {
+        let transferred = handover.transfer(&self.asker).await;
         self.own.heard(self.app, &self.session);
         match transferred {
             Some(Ok(Transferred::Done(epoch))) => {
-                self.gone(Some((asker, epoch)));
+                self.gone(Some((self.asker.clone(), epoch)));
                 self.app.counters.slots_given.add(1);
                 return MoveRsp { epoch, offer: self.held.offers };
             }
@@ -127,16 +129,18 @@ impl Leaving<'_> {
         }
     }
 
-    async fn release(self, asker: &Holder) -> MoveRsp {
+    async fn release(&self) -> MoveRsp {
         let grant = [(Arc::clone(self.lease()), self.held.epoch)];
         let deadline = self.app.env.now() + self.own.config.move_time();
         let _free_or_not = self.app.env.until(deadline, self.session.release(&grant)).await;
+        let asker = &self.asker;
         tracing::warn!(lease = %self.lease(), %asker, "the lease backend has forgotten epochs: a slot is acquired anew");
         self.gone(None);
         MoveRsp::default()
     }
 
     fn gone(&self, to: Option<(Holder, u64)>) {
+        self.room.table().put_off.forget(self.slot);
         let app = to.as_ref().map(|(holder, _)| holder.app.clone());
         self.room.table().gone(self.slot, to);
         self.room.drop_slot(self.slot, app.as_ref());
@@ -148,6 +152,11 @@ impl Leaving<'_> {
 
     /// The slot is served here again, unless the session has run out meanwhile.
     fn stay(&self) {
+        // A move that fails again and again, for the store does not take what an actor has changed, must not stop it each time.
+        let (now, config) = (self.app.env.now(), &self.own.config);
+        let pause = self.room.table().put_off.failed(self.slot, now, config);
+        let (lease, to) = (self.lease(), &self.asker.app);
+        tracing::warn!(%lease, %to, ?pause, "a move was abandoned; the slot is served here, and given after a pause");
         if self.room.table().stay(self.slot, self.own.is_valid(&self.app.env)) {
             Arc::clone(self.room).serve(self.app, self.slot, Vec::new());
         }

@@ -193,7 +193,10 @@ impl Asked<'_> {
         };
         match answer {
             // What was transferred to an earlier session of this app, its end has freed.
-            Ok(Some(_)) if !own.is_present(self.session) => own.doubt(table, self.slot, 0),
+            Ok(Some(_)) if !own.is_present(self.session) => {
+                table.not_given(self.slot, &self.holder, self.epoch);
+                own.doubt(table, self.slot, 0);
+            }
             Ok(Some((epoch, from))) => {
                 app.counters.slots_taken.add(1);
                 own.apply(app, self.room, self.slot, Acquired::Held { epoch, from: Some(from) });
@@ -202,7 +205,10 @@ impl Asked<'_> {
             Ok(None) => {
                 // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not
                 // asked all the time.
-                table.not_given(self.slot, &self.holder, self.epoch);
+                if table.not_given(self.slot, &self.holder, self.epoch) {
+                    // Calls that have waited for the slot go where it is served.
+                    self.room.drop_slot(self.slot, Some(&self.holder.app));
+                }
                 app.env.sleep(own.config.poll()).await;
             }
             Err(status) => {

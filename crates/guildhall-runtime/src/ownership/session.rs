@@ -7,6 +7,7 @@ use std::time::Duration;
 use guildhall_core::leases::{LeaseSession, Leases};
 
 use super::keeper::say_news;
+use super::peers::acquire_mark;
 use super::{Owned, Ownership};
 use crate::app::AppInner;
 use crate::mutation::Mutation;
@@ -94,7 +95,10 @@ async fn open(app: &Arc<AppInner>, leases: Arc<dyn Leases>) -> Result<LeaseSessi
 async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
     let own = &app.ownership;
     let pause = own.config.times().ttl / RENEWALS;
+    let mut marked = false;
     loop {
+        // Others see by it that the session is over.
+        marked = marked || acquire_mark(app, session).await;
         let left = own.left(app);
         let next = app.env.now() + if left.is_zero() { pause } else { pause.min(left) };
         let heard = app.env.until(next, session.over()).await;

@@ -8,6 +8,7 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
 use parking_lot::Mutex;
 
+use super::put_off::PutOff;
 use crate::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
 
 /// What can be seen of the slots of an actor type from outside.
@@ -57,6 +58,8 @@ pub(crate) struct SlotTable {
     slots: Mutex<Vec<Slot>>,
     /// Where to look first for what is to be asked for.
     ask_next: AtomicU32,
+    /// Those whose last move was abandoned.
+    pub(super) put_off: PutOff,
     pub(super) meters: SlotMeters,
 }
 
@@ -153,6 +156,7 @@ impl SlotTable {
             fresh_from: zeros(),
             slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
             ask_next: AtomicU32::new(0),
+            put_off: PutOff::default(),
             meters,
         }
     }
@@ -271,12 +275,14 @@ impl SlotTable {
         asked
     }
 
-    /// The holder did not give the slot.
-    pub(super) fn not_given(&self, slot: u32, holder: &Holder, epoch: u64) {
+    /// The holder did not give the slot; false when it is not asked for it any more: it has come here all the same, or is another's.
+    pub(super) fn not_given(&self, slot: u32, holder: &Holder, epoch: u64) -> bool {
         let slot = &mut self.slots.lock()[slot as usize];
-        if slot.state.is_asked(holder, epoch) {
+        let asked = slot.state.is_asked(holder, epoch);
+        if asked {
             slot.state = State::Taken(holder.clone(), epoch);
         }
+        asked
     }
 
     /// Whether that holder is still to answer for the slot.

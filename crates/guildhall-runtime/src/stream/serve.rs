@@ -77,7 +77,7 @@ fn find(app: &AppInner, name: &str) -> Result<Arc<StreamHandler>, Status> {
     })
 }
 
-/// Draining waits for the handlers that run.
+/// Draining waits for the handlers that run, until there is only the time that saving needs.
 async fn run(
     app: Arc<AppInner>,
     handler: Arc<StreamHandler>,
@@ -93,5 +93,11 @@ async fn run(
     app.in_flight.begin();
     let live = Live(app);
     let cx = Cx { caller, ..Cx::outside(Arc::clone(&live.0)) };
-    handler(cx, stream).await;
+    tokio::select! {
+        biased;
+        () = live.0.ending.cancelled() => {
+            tracing::warn!("a stream was closed: its handler has not ended when its app drained");
+        }
+        () = handler(cx, stream) => {}
+    }
 }

@@ -1,12 +1,16 @@
 //! Apps that peers tell to drain.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::discovery::{Change, NodeRecord};
-use guildhall::{AppId, Cx, RunningApp};
+use guildhall::{App, AppId, Code, Config, Cx, Effect, RunningApp};
 use guildhall_runtime::proto::{DrainReq, NodeClient};
+use proto::room::{MemberServer, RoomClient, RoomServer, WaitReq};
 use proto::routing::{AskReq, DeskClient};
 
+use crate::entities::join;
+use crate::rooms::{TestMember, TestRoom, TestStore};
 use crate::town::{Town, sees};
 use crate::world::spawn;
 
@@ -74,4 +78,59 @@ async fn a_draining_app_is_not_registered_again() {
     town.go_on.add_permits(1);
     assert!(held.await.unwrap().is_ok());
     draining.await.unwrap();
+}
+
+/// An app whose actors are saved when it drains and not before, with streams that never end.
+async fn saves_at_the_end(store: &TestStore) -> RunningApp {
+    let config = Config::builder().set("app.id", "dev.w1.room.1").set("app.drain_ms", 2000);
+    // What is refused is not sent again by this app, which ends.
+    let config = config.set("actor.member.save_ms", 600_000).set("call.retries_max", 0);
+    let config = config.build().unwrap();
+    let app = App::with(config).store(Arc::new(store.clone()));
+    let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
+    let app = app.actor::<TestMember, _>(|a| a.serve(MemberServer));
+    app.on_stream("endless", |_cx, _stream| std::future::pending()).start().await.unwrap()
+}
+
+async fn is_saved(store: &TestStore, player: &str) -> bool {
+    store.member(player).await.is_some_and(|row| row.exists)
+}
+
+#[tokio::test(start_paused = true)]
+async fn actors_are_saved_though_a_call_outlives_the_drain() {
+    let store = TestStore::default();
+    let app = saves_at_the_end(&store).await;
+    let cx = app.cx();
+    join(&cx, "ann").await.unwrap();
+    let (calling, waiting) = (cx.clone(), cx.clone());
+    let wait = |ms| WaitReq { id: 1, ms };
+    let endless = spawn(async move { RoomClient::new(&calling).wait(wait(50_000)).await });
+    let behind = spawn(async move { RoomClient::new(&waiting).wait(wait(1)).await });
+    cx.env().sleep(Duration::from_millis(10)).await;
+    assert!(!is_saved(&store, "ann").await, "the drain has nothing to save");
+    let began = cx.env().now();
+    app.shutdown().await;
+    let took = (cx.env().now() - began).as_millis();
+    assert!((1500..2000).contains(&took), "1500 ms for the call, then the save: {took} ms");
+    assert!(is_saved(&store, "ann").await, "the last quarter of the drain is for saving");
+    assert_eq!(endless.await.unwrap().unwrap_err().effect(), Effect::MayHaveRun);
+    let refused = behind.await.unwrap().unwrap_err();
+    assert_eq!((refused.code(), refused.effect()), (Code::Unavailable, Effect::NotRun));
+}
+
+#[tokio::test(start_paused = true)]
+async fn actors_are_saved_though_a_stream_outlives_the_drain_and_it_is_closed() {
+    let store = TestStore::default();
+    let app = saves_at_the_end(&store).await;
+    let cx = app.cx();
+    join(&cx, "ann").await.unwrap();
+    let mut stream = cx.open_stream(cx.app_id(), "endless").await.unwrap();
+    let began = cx.env().now();
+    let mut draining = spawn(app.shutdown());
+    let mut end = Vec::new();
+    let closed = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut end);
+    let read = cx.env().until(began + Duration::from_millis(1600), closed).await;
+    assert!(read.is_some_and(|read| read.unwrap() == 0), "not closed after 1500 ms");
+    (&mut draining).await.unwrap();
+    assert!(is_saved(&store, "ann").await, "the last quarter of the drain is for saving");
 }

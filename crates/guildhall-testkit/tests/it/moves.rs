@@ -1,8 +1,10 @@
 //! Slots move between apps: what their actors know goes with them, and calls find them.
 
 mod balance;
+mod hung;
 mod leases;
 mod pauses;
+mod stays;
 mod suspended;
 
 use std::time::Duration;

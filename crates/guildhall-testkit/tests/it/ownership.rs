@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 4] = [
     ("app.slots", "16"),
     ("ownership.ttl_ms", "2000"),
     ("ownership.margin_ms", "400"),
-    ("link.ping_ms", "400"),
+    ("link.ping_ms", "1000"),
 ];
 const KEYS: u64 = 8;
 const CLIENTS_PER_APP: u64 = 3;

@@ -18,6 +18,9 @@ const SERVED: &str = "guildhall_slots{actor=\"pot\"}";
 const SETTINGS: [(&str, &str); 2] =
     [("ownership.margin_ms", "3000"), ("actor.pot.save_ms", "600000")];
 
+/// Longer than the save interval.
+const SAVED: Duration = Duration::from_secs(6);
+
 /// The epochs of the slots that an app holds.
 async fn epochs(cluster: &Cluster, app: &str) -> Vec<u64> {
     let mut watch = cluster.leases().watch("pot/").await.unwrap();
@@ -33,7 +36,8 @@ async fn epochs(cluster: &Cluster, app: &str) -> Vec<u64> {
     }
 }
 
-/// Takes the leases away from one of two owners until it is suspended, and for `longer`; its epochs before and after.
+/// Takes the lease backend away from all until one of two owners is suspended, and for `longer`; its epochs before and after. Were it
+/// away from this owner alone, the other one would take over.
 async fn suspended(seed: u64, longer: Duration) -> (Vec<u64>, Vec<u64>) {
     let cluster = cluster_with(seed, &[ONE, TWO], &SETTINGS).await;
     let cx = cluster.cx(CALLER);
@@ -44,7 +48,7 @@ async fn suspended(seed: u64, longer: Duration) -> (Vec<u64>, Vec<u64>) {
     let of_one = |(key, _): &(u32, &(i64, String, i64))| before[*key as usize - 1].1 == ONE;
     let keys: Vec<u32> = (1..=KEYS).zip(&before).filter(of_one).map(|(key, _)| key).collect();
     assert!(keys.len() > 5, "{before:?}");
-    cluster.set_faults(ONE, Seam::Leases, SeamFaults::away());
+    cluster.set_faults_of_all(Seam::Leases, &SeamFaults::away());
     while counted(&cluster, ONE, SUSPENSIONS) == 0 {
         cluster.advance(Duration::from_millis(10)).await;
     }
@@ -57,7 +61,7 @@ async fn suspended(seed: u64, longer: Duration) -> (Vec<u64>, Vec<u64>) {
         async move { add(&waiting, key, "").await }
     });
     cluster.advance(longer).await;
-    cluster.set_faults(ONE, Seam::Leases, SeamFaults::default());
+    cluster.set_faults_of_all(Seam::Leases, &SeamFaults::default());
     let ran = match waiting.await.unwrap().unwrap() {
         Ok(_) => 1,
         Err(status) => {
@@ -105,7 +109,7 @@ async fn what_a_session_held_is_acquired_anew_also_when_the_backend_fails_often(
         let often = SeamFaults { unavailable: 85, ..SeamFaults::default() };
         for (faults, seconds) in [(SeamFaults::away(), 20), (often, 10), (SeamFaults::default(), 5)]
         {
-            cluster.set_faults(ONE, Seam::Leases, faults);
+            cluster.set_faults_of_all(Seam::Leases, &faults);
             cluster.advance(Duration::from_secs(seconds)).await;
         }
         assert_eq!(all(&cx).await, before, "seed {seed}");
@@ -116,10 +120,12 @@ async fn what_a_session_held_is_acquired_anew_also_when_the_backend_fails_often(
 async fn a_slot_whose_session_ends_while_it_moves_is_served_by_one() {
     let mut moves = 0;
     for seed in 0..5 {
-        let settings =
-            [SLOTS, SETTINGS[1], ("ownership.ttl_ms", "600"), ("ownership.margin_ms", "200")];
+        let settings = [SLOTS, ("ownership.ttl_ms", "600"), ("ownership.margin_ms", "200")];
         let mut cluster = cluster_with(seed, &[ONE], &settings).await;
         let cx = cluster.cx(CALLER);
+        // Once saved, and once not.
+        fill(&cx).await;
+        cluster.advance(SAVED).await;
         fill(&cx).await;
         // What is saved on the way out takes longer than a move may take, and than the session lives without its backend.
         let way = Duration::from_millis(1_200);
@@ -135,7 +141,8 @@ async fn a_slot_whose_session_ends_while_it_moves_is_served_by_one() {
         cluster.set_faults(ONE, Seam::Store, SeamFaults::default());
         cluster.advance(Duration::from_secs(5)).await;
         for (key, (value, _, _)) in (1..).zip(all(&cx).await) {
-            assert_eq!(value, 1, "seed {seed}, key {key}");
+            // What was not saved goes with a session that ends while another app has one.
+            assert!((1..=2).contains(&value), "seed {seed}, key {key}: {value}");
         }
         let served = [ONE, TWO].map(|app| counted(&cluster, app, SERVED));
         assert_eq!(served.iter().sum::<u64>(), 64, "seed {seed}: {served:?}");
