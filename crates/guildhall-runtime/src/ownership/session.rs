@@ -95,19 +95,28 @@ async fn open(app: &Arc<AppInner>, leases: Arc<dyn Leases>) -> Result<LeaseSessi
 async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
     let own = &app.ownership;
     let pause = own.config.times().ttl / RENEWALS;
-    let mut marked = false;
+    let (mut marked, mut failed) = (false, false);
     loop {
         // Others see by it that the session is over.
         marked = marked || acquire_mark(app, session).await;
         let left = own.left(app);
-        let next = app.env.now() + if left.is_zero() { pause } else { pause.min(left) };
-        let heard = app.env.until(next, session.over()).await;
-        if heard.is_none() && own.left(app).is_zero() {
+        // One that has failed is tried again soon: the backend may just begin anew.
+        let pause_now = if failed { own.config.poll().min(pause) } else { pause };
+        let next = app.env.now() + if left.is_zero() { pause_now } else { pause_now.min(left) };
+        let news = async {
+            tokio::select! {
+                biased;
+                () = session.over() => {}
+                () = own.session_doubted.notified() => {}
+            }
+        };
+        let _or_time_to_renew = app.env.until(next, news).await;
+        if own.left(app).is_zero() {
             own.suspend(app);
         }
-        let kept = match heard {
-            None => app.env.until(app.env.now() + pause, session.keep_alive()).await,
-            Some(()) => None,
+        let kept = match session.is_over() {
+            false => app.env.until(app.env.now() + pause, session.keep_alive()).await,
+            true => None,
         };
         // Rule 4: it is over for good, whichever answer has said so.
         if session.is_over() {
@@ -115,6 +124,7 @@ async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
             app.health.set(PART, Err(why));
             return;
         }
+        failed = !matches!(kept, Some(Ok(())));
         match kept {
             Some(Ok(())) => {
                 app.health.set(PART, Ok(()));
@@ -145,6 +155,10 @@ impl Ownership {
         let until = session.valid_until().unwrap_or_default();
         let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
         self.valid_until.store(until, Ordering::Release);
+        // It may have ended between the two.
+        if session.is_over() {
+            self.valid_until.store(0, Ordering::Release);
+        }
     }
 
     /// How long what is held is held.
