@@ -1,8 +1,8 @@
 //! Presence: who is connected to which gate, since when, and where the role plays.
 //!
 //! The actor is the player's session as gates know it, and answers questions beside. So there is no second list to keep in step:
-//! a login makes the presence in the same turn in which the gate's session begins, and only the end of that login ends it. Nothing
-//! is stored. A planned restart takes all presences to another app, so nobody is offline meanwhile, and no push is lost. After a
+//! a login makes the presence in the same turn in which the gate's session begins, and only the end of that login ends it, or that
+//! of its gate. Nothing is stored. A planned restart takes all presences to another app, so nobody is offline meanwhile, and no push is lost. After a
 //! crash the gates touch their sessions again, within seconds; the role's app is known again from its next login.
 //!
 //! All players are one slot (`actor.session.slots`): one app knows who is online, and another is there to take over. They move in
@@ -19,8 +19,8 @@ use crate::proto::online::{Moving, Online, OnlineClient, PlayingReq, Presence, R
 #[derive(Debug)]
 pub struct OnlineActor {
     session: SessionActor,
-    /// Where the role plays, and since which login.
-    playing: Option<(u64, String)>,
+    /// In which session the role plays, and in which app.
+    playing: Option<(String, String)>,
 }
 
 impl Actor for OnlineActor {
@@ -41,17 +41,17 @@ impl Actor for OnlineActor {
     }
 
     fn move_out(&mut self) -> Bytes {
-        let (generation, app) = self.playing.clone().unwrap_or_default();
-        Moving { session: self.session.move_out(), generation, app }.encode_to_vec().into()
+        let (playing, app) = self.playing.clone().unwrap_or_default();
+        Moving { session: self.session.move_out(), playing, app }.encode_to_vec().into()
     }
 
     fn move_in(&mut self, payload: Bytes) {
-        let Ok(Moving { session, generation, app }) = Moving::decode(payload) else {
+        let Ok(Moving { session, playing, app }) = Moving::decode(payload) else {
             tracing::error!("a presence that has moved here is unreadable: its gate will touch it");
             return;
         };
         self.session.move_in(session);
-        self.playing = (generation > 0).then_some((generation, app));
+        self.playing = (!playing.is_empty()).then_some((playing, app));
     }
 }
 
@@ -74,20 +74,21 @@ impl Session for OnlineActor {
 }
 
 impl Online for OnlineActor {
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
-        let generation = self.session.generation();
-        let playing = self.playing.as_ref().filter(|(of, _)| *of == generation);
-        let presence = self.session.gate().map(|gate| Presence {
-            gate: gate.to_string(),
-            app: playing.map(|(_, app)| app.clone()).unwrap_or_default(),
-            since_ms: generation / 1000,
+    async fn read(&mut self, cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+        let presence = self.session.connected(cx).map(|connected| {
+            let playing = self.playing.as_ref().filter(|(of, _)| of == connected.session);
+            Presence {
+                gate: connected.gate.to_string(),
+                app: playing.map(|(_, app)| app.clone()).unwrap_or_default(),
+                since_ms: connected.since_ms,
+            }
         });
         Ok(ReadRsp { presence })
     }
 
     async fn playing(&mut self, cx: &Cx, req: PlayingReq) -> Result<(), Status> {
         let app = cx.caller().unwrap_or(cx.app_id());
-        self.playing = Some((req.generation, app.to_string()));
+        self.playing = Some((req.session, app.to_string()));
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ impl Role for RoleActor {
 
     async fn login(&mut self, cx: &Cx, req: LoginReq) -> Result<RoleRsp, Status> {
         if let Some(session) = cx.session() {
-            let playing = PlayingReq { player: req.role_id, generation: session.generation };
+            let playing = PlayingReq { player: req.role_id, session: session.session.clone() };
             if let Err(status) = OnlineClient::new(cx).playing(playing).await {
                 tracing::debug!(%status, "it is not told where the role plays");
             }

@@ -40,7 +40,7 @@ struct World {
     net: Arc<dyn Net>,
     rng: Mutex<StdRng>,
     skew_ns: AtomicI64,
-    wall_ahead_ms: AtomicI64,
+    wall_step_ns: AtomicI64,
     simulated: Option<Simulated>,
     blocking: Semaphore,
     killed: CancellationToken,
@@ -74,7 +74,7 @@ impl Env {
             net,
             rng: Mutex::new(rng),
             skew_ns: AtomicI64::new(0),
-            wall_ahead_ms: AtomicI64::new(0),
+            wall_step_ns: AtomicI64::new(0),
             simulated,
             blocking: Semaphore::new(BLOCKING_MAX),
             killed: CancellationToken::new(),
@@ -102,21 +102,18 @@ impl Env {
 
     /// The app's wall clock, since the Unix epoch. For people and start times, never for an order of events.
     pub fn wall(&self) -> Duration {
-        match &self.0.simulated {
-            Some(simulated) => {
-                let wall = simulated.wall + self.now().duration_since(simulated.start);
-                let ahead = self.0.wall_ahead_ms.load(Ordering::Relaxed);
-                let off = Duration::from_millis(ahead.unsigned_abs());
-                if ahead < 0 { wall.saturating_sub(off) } else { wall + off }
-            }
+        let wall = match &self.0.simulated {
+            Some(simulated) => simulated.wall + self.now().duration_since(simulated.start),
             None => system_wall(),
-        }
+        };
+        let step = self.0.wall_step_ns.load(Ordering::Relaxed);
+        let by = Duration::from_nanos(step.unsigned_abs());
+        if step < 0 { wall.saturating_sub(by) } else { wall + by }
     }
 
-    /// Makes what this app's wall clock shows jump, to so many ms ahead of (or behind) the true time; for simulators. The other clocks go
-    /// on as they were.
-    pub fn set_wall_ahead(&self, ahead_ms: i64) {
-        self.0.wall_ahead_ms.store(ahead_ms, Ordering::Relaxed);
+    /// Sets this app's wall clock ahead of (or behind) what it would show; [`Env::now`] goes on as before. For simulators.
+    pub fn set_wall_step(&self, ahead_ns: i64) {
+        self.0.wall_step_ns.store(ahead_ns, Ordering::Relaxed);
     }
 
     /// Makes all of this app's clocks run ahead of (or behind) the others'; for simulators.

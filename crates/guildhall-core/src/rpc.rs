@@ -60,7 +60,8 @@ pub struct MethodDesc {
     pub model: Model,
     /// The request field that routes the call and names the actor.
     pub key: Option<KeyField>,
-    /// The gate appends the key with the session's player; otherwise it is what the client sent.
+    /// The key of a client's call is the session's player: the gate appends it, and the callee refuses any other. Otherwise it is
+    /// what the client sent.
     pub key_from_player: bool,
     /// For calls without a key.
     pub route: Route,
@@ -87,6 +88,8 @@ pub struct KeyField {
     pub number: u32,
     /// Type of the field.
     pub kind: KeyKind,
+    /// The field has 32 bits; protobuf decodes the lower 32 of a larger number.
+    pub narrow: bool,
 }
 
 /// Types that a key field can have.

@@ -1,12 +1,11 @@
 //! Who is connected to this gate, by player.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::BytesMut;
 use guildhall_core::status::reason;
-use guildhall_wire::{Packet, Reset};
+use guildhall_wire::{Generation, Packet, Reset};
 use parking_lot::Mutex;
 
 use crate::form::Form;
@@ -20,15 +19,17 @@ pub(crate) struct Client {
     pub(crate) session: String,
     pub(crate) form: Form,
     pub(crate) out: Arc<Outbox>,
-    /// 0 until the session is open.
-    generation: AtomicU64,
+    /// Once the session is open.
+    generation: OnceLock<Generation>,
+    /// When the player has logged in, in ms since the Unix epoch.
+    pub(crate) since_ms: u64,
     pushes: Mutex<Pushes>,
 }
 
 #[derive(Debug, Default)]
 struct Pushes {
     /// Those that overtake WELCOME, each with the generation that it is for and its number.
-    early: Vec<(u64, u64, BytesMut)>,
+    early: Vec<(Generation, u64, BytesMut)>,
     /// Number of the last one.
     last: u64,
 }
@@ -37,19 +38,25 @@ struct Pushes {
 const EARLY_MAX: usize = 16;
 
 impl Client {
-    pub(crate) fn new(player: String, session: String, form: Form, out: Arc<Outbox>) -> Self {
-        let (generation, pushes) = (AtomicU64::new(0), Mutex::default());
-        Self { player, session, form, out, generation, pushes }
+    pub(crate) fn new(
+        (player, session): (String, String),
+        since_ms: u64,
+        form: Form,
+        out: Arc<Outbox>,
+    ) -> Self {
+        let (generation, pushes) = (OnceLock::new(), Mutex::default());
+        Self { player, session, form, out, generation, since_ms, pushes }
     }
 
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// `None` until the session is open.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.generation.get().copied()
     }
 
     /// Queues `welcome` and what overtook it.
-    pub(crate) fn welcome(&self, generation: u64, welcome: &[u8]) {
+    pub(crate) fn welcome(&self, generation: Generation, welcome: &[u8]) {
         let mut pushes = self.pushes.lock();
-        self.generation.store(generation, Ordering::Release);
+        self.generation.get_or_init(|| generation);
         let early = std::mem::take(&mut pushes.early);
         self.out.put(|out| {
             out.extend_from_slice(welcome);
@@ -61,16 +68,16 @@ impl Client {
     }
 
     /// Queues a numbered push for the session of this generation. `false` when it is not the session's, or the client is cut.
-    fn push(&self, generation: u64, seq: u64, push: impl FnOnce(&mut BytesMut)) -> bool {
+    fn push(&self, generation: Generation, seq: u64, push: impl FnOnce(&mut BytesMut)) -> bool {
         let mut pushes = self.pushes.lock();
         match self.generation() {
-            0 if pushes.early.len() < EARLY_MAX => {
+            None if pushes.early.len() < EARLY_MAX => {
                 let mut bytes = BytesMut::new();
                 push(&mut bytes);
                 pushes.early.push((generation, seq, bytes));
                 true
             }
-            own if own == generation => {
+            Some(own) if own == generation => {
                 // Numbers begin anew when the session has another owner, who does not know what the earlier one has sent.
                 let is_anew = seq <= std::mem::replace(&mut pushes.last, seq);
                 self.out.put(|out| {
@@ -97,12 +104,12 @@ impl Clients {
     }
 
     /// The session is open: earlier ones of the player are kicked, and so is this one when a later one is here.
-    pub(crate) fn opened(&self, client: &Client, generation: u64, welcome: &[u8]) {
+    pub(crate) fn opened(&self, client: &Client, generation: Generation, welcome: &[u8]) {
         let clients = self.0.lock();
         client.welcome(generation, welcome);
         let all = clients.get(&client.player).map(Vec::as_slice).unwrap_or_default();
-        let latest = all.iter().map(|c| c.generation()).max().unwrap_or_default();
-        for earlier in all.iter().filter(|c| (1..latest).contains(&c.generation())) {
+        let latest = all.iter().filter_map(|c| c.generation()).max();
+        for earlier in all.iter().filter(|c| c.generation().is_some() && c.generation() < latest) {
             earlier.out.end(kicked());
         }
     }
@@ -129,21 +136,21 @@ impl Clients {
     pub(crate) fn push(
         &self,
         player: &str,
-        generation: u64,
+        generation: Generation,
         seq: u64,
         push: impl Fn(&Client, &mut BytesMut),
     ) -> bool {
         let clients = self.of(player);
         // The one it is for; failing that, one that does not know its generation yet.
         let mut candidates: Vec<_> = clients.iter().collect();
-        candidates.sort_by_key(|client| client.generation() != generation);
+        candidates.sort_by_key(|client| client.generation() != Some(generation));
         candidates.iter().any(|client| client.push(generation, seq, |out| push(client, out)))
     }
 
     /// All clients with an open session.
     pub(crate) fn all(&self) -> Vec<Arc<Client>> {
         let clients = self.0.lock();
-        clients.values().flatten().filter(|client| client.generation() != 0).cloned().collect()
+        clients.values().flatten().filter(|client| client.generation().is_some()).cloned().collect()
     }
 
     fn of(&self, player: &str) -> Vec<Arc<Client>> {

@@ -100,10 +100,13 @@ pub struct JwtConfig {
     pub issuer: String,
     /// What `aud` must hold; empty: anything, for keys that sign nothing else.
     pub audience: String,
-    /// Algorithms that are accepted; what a token says of itself counts only within this list.
+    /// Algorithms that are accepted, of one family or several; what a token says of itself counts only within this list, and only if
+    /// its key is for it.
     pub algorithms: Vec<String>,
-    /// Path of a JWKS file: the public keys, told apart by `kid`.
+    /// Path of a JWKS file: the public keys, told apart by `kid`. Keys of unknown kinds are skipped, with a warning.
     pub keys: String,
+    /// The claim that holds the player; a token without it is refused. `sub`: the account is the player.
+    pub player: String,
     /// By how much clocks may differ, in seconds.
     pub leeway_s: u64,
 }
@@ -115,6 +118,7 @@ impl Default for JwtConfig {
             audience: String::new(),
             algorithms: vec!["EdDSA".into()],
             keys: String::new(),
+            player: "player".into(),
             leeway_s: 30,
         }
     }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use guildhall_core::env::Conn;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
-use guildhall_runtime::proto::{OpenReq, SessionClient};
-use guildhall_wire::{ClientHello, Packet, Welcome};
+use guildhall_core::{Code, Effect, Status};
+use guildhall_runtime::Cx;
+use guildhall_runtime::proto::{OpenReq, OpenRsp, SessionClient, SessionReq};
+use guildhall_wire::{ClientHello, Generation, Packet, Welcome};
+use tokio::sync::oneshot;
 
 use crate::clients::Client;
 use crate::gate::Edge;
@@ -71,16 +73,19 @@ async fn handshake(
     };
     let player = identify(edge, &hello)?;
     let session = random_id(edge);
-    let client = Client::new(player, session, transport.form(), Arc::clone(out));
+    let since_ms = u64::try_from(edge.cx.env().wall().as_millis()).unwrap_or(u64::MAX);
+    let client = Client::new((player, session), since_ms, transport.form(), Arc::clone(out));
     let entered = Entered::new(edge, client);
     let client = &entered.client;
     let open = OpenReq {
         player: client.player.clone(),
         session: client.session.clone(),
         gate: edge.cx.app_id().to_string(),
+        gate_life: edge.cx.life().0,
+        since_ms,
     };
-    let opened = SessionClient::new(&edge.cx).open(open).await;
-    let opened = opened.map_err(|status| refusal(edge, &status))?;
+    let opened = opened(&edge.cx, open).await.map_err(|status| refusal(edge, &status))?;
+    let login = Generation { epoch: opened.epoch, number: opened.generation };
     let welcome = Packet::Welcome(Welcome {
         player: client.player.clone(),
         session: client.session.clone(),
@@ -90,8 +95,28 @@ async fn handshake(
     });
     let mut bytes = BytesMut::new();
     client.form.put_small(&mut bytes, &welcome);
-    edge.shared.clients.opened(client, opened.generation, &bytes);
+    edge.shared.clients.opened(client, login, &bytes);
     Ok(entered)
+}
+
+/// Opens the session. In a task of its own: who gives up meanwhile leaves no session behind that nobody would end.
+async fn opened(cx: &Cx, open: OpenReq) -> Result<OpenRsp, Status> {
+    let (tell, told) = oneshot::channel();
+    let cx = cx.clone();
+    cx.env().clone().spawn("gate-open", async move {
+        let (player, session) = (open.player.clone(), open.session.clone());
+        let opened = SessionClient::new(&cx).open(open).await;
+        let may_be_open = opened.as_ref().map_or_else(|e| e.effect() != Effect::NotRun, |_| true);
+        let is_open = opened.is_ok();
+        let is_wanted = tell.send(opened).is_ok();
+        if may_be_open && !(is_wanted && is_open) {
+            let reason = reason::LOST;
+            let close = SessionReq { player, session, reason, ..SessionReq::default() };
+            let _ends_by_its_time = SessionClient::new(&cx).close(close).await;
+        }
+    });
+    let ends = || Status::not_run(Code::Unavailable, reason::GOING_AWAY, "the gate ends");
+    told.await.unwrap_or_else(|_| Err(ends()))
 }
 
 /// The player who says HELLO.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use guildhall_core::Status;
 use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{DeliverAllReq, DeliverReq, Gate, SessionReq};
+use guildhall_wire::Generation;
 
 use crate::gate::Shared;
 use crate::push::Push;
@@ -16,7 +17,8 @@ impl Gate for Deliveries {
     async fn deliver(&self, _cx: &Cx, req: DeliverReq) -> Result<(), Status> {
         let push = Push::new(&self.0, req.seq, req.method, &req.body);
         let put = |client: &_, out: &mut _| push.put(client, out);
-        if !self.0.clients.push(&req.player, req.generation, req.seq, put) {
+        let login = Generation { epoch: req.epoch, number: req.generation };
+        if !self.0.clients.push(&req.player, login, req.seq, put) {
             push.dropped();
         }
         Ok(())

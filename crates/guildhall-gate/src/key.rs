@@ -1,10 +1,9 @@
-//! The key of a call: appended with the session's player, or found in what the client sent.
+//! The key of a call: the session's player, or found in what the client sent.
 
 use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyField, KeyKind, KeyText, Status};
-use guildhall_runtime::raw::find_key;
-use prost::encoding::{self, WireType};
+use guildhall_runtime::raw::{Keyed, find_key};
 
 /// A key that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,50 +25,41 @@ impl OwnedKey {
     }
 }
 
-/// The session's player as the key field `field`: the key, and the encoded field to append. In protobuf the last value of a
-/// field counts, so whatever the client wrote there is void. `narrow`: the field has 32 bits.
+/// The session's player as the key field `field`, appended to `body`: whatever the client wrote there is void.
 ///
 /// # Errors
-/// `BAD_KEY`: the field is an integer, and the player's id is none that fits.
+/// `BAD_KEY`: the field is an integer, and the player's id is none that fits. `BAD_REQUEST`: the body is not whole, or its key
+/// field is of another type.
 pub(crate) fn of_player(
     field: KeyField,
-    narrow: bool,
     player: &str,
-) -> Result<(OwnedKey, Vec<u8>), Status> {
-    let mut tail = Vec::with_capacity(player.len() + 12);
-    let bad = || {
-        let bits = if narrow { 32 } else { 64 };
+    body: Bytes,
+) -> Result<(OwnedKey, Keyed), Status> {
+    let key = player_as(field, player).ok_or_else(|| {
+        let bits = if field.narrow { 32 } else { 64 };
         let why = format!(
             "the player's id `{player}` is no key of this method: it takes integers of {bits} bits"
         );
         Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
-    };
+    })?;
+    let keyed = Keyed::new(body, field, key.borrow()).map_err(|why| undecodable(&why))?;
+    Ok((key, keyed))
+}
+
+/// `007` and `+7` would be other sessions for the entity of 7: they are no keys.
+fn player_as(field: KeyField, player: &str) -> Option<OwnedKey> {
     let key = match field.kind {
-        KeyKind::Text => {
-            encoding::encode_key(field.number, WireType::LengthDelimited, &mut tail);
-            encoding::encode_varint(player.len() as u64, &mut tail);
-            tail.extend_from_slice(player.as_bytes());
-            OwnedKey::Text(Bytes::copy_from_slice(player.as_bytes()))
-        }
+        KeyKind::Text => OwnedKey::Text(Bytes::copy_from_slice(player.as_bytes())),
         KeyKind::Uint => {
-            let key: u64 = player.parse().map_err(|_| bad())?;
-            // `007` and `+7` would be other sessions for the entity of 7.
-            if key.to_string() != player || (narrow && u32::try_from(key).is_err()) {
-                return Err(bad());
-            }
-            encoding::uint64::encode(field.number, &key, &mut tail);
-            OwnedKey::Uint(key)
+            let key: u64 = player.parse().ok().filter(|key: &u64| key.to_string() == player)?;
+            OwnedKey::Uint(if field.narrow { u32::try_from(key).ok()?.into() } else { key })
         }
         KeyKind::Int => {
-            let key: i64 = player.parse().map_err(|_| bad())?;
-            if key.to_string() != player || (narrow && i32::try_from(key).is_err()) {
-                return Err(bad());
-            }
-            encoding::int64::encode(field.number, &key, &mut tail);
-            OwnedKey::Int(key)
+            let key: i64 = player.parse().ok().filter(|key: &i64| key.to_string() == player)?;
+            OwnedKey::Int(if field.narrow { i32::try_from(key).ok()?.into() } else { key })
         }
     };
-    Ok((key, tail))
+    Some(key)
 }
 
 /// Finds the key field by its tag on the top level of `body`; the last one counts. Absent, it has its default, which the
@@ -77,28 +67,18 @@ pub(crate) fn of_player(
 ///
 /// # Errors
 /// `BAD_REQUEST`: these bytes are no protobuf message, or their key field is of another type.
-pub(crate) fn in_body(field: KeyField, narrow: bool, body: &Bytes) -> Result<OwnedKey, Status> {
-    let key = find_key(body, field).map_err(|why| {
-        let why = format!("the request does not decode: {why}");
-        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
-    })?;
-    Ok(match key {
+pub(crate) fn in_body(field: KeyField, body: &Bytes) -> Result<OwnedKey, Status> {
+    Ok(match find_key(body, field).map_err(|why| undecodable(&why))? {
         KeyText::None => OwnedKey::None,
         KeyText::Text(text) => OwnedKey::Text(body.slice_ref(text.as_bytes())),
-        KeyText::Uint(bits) => OwnedKey::Uint(as_decoded(bits, narrow)),
-        KeyText::Int(bits) => OwnedKey::Int(as_decoded_signed(bits, narrow)),
+        KeyText::Uint(key) => OwnedKey::Uint(key),
+        KeyText::Int(key) => OwnedKey::Int(key),
     })
 }
 
-/// A field of 32 bits keeps the lower ones, as the callee will decode it.
-#[allow(clippy::cast_possible_truncation, reason = "protobuf's rule")]
-fn as_decoded(bits: u64, narrow: bool) -> u64 {
-    if narrow { u64::from(bits as u32) } else { bits }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "protobuf's rule: two's complement")]
-fn as_decoded_signed(bits: i64, narrow: bool) -> i64 {
-    if narrow { i64::from(bits as i32) } else { bits }
+fn undecodable(why: &str) -> Status {
+    let why = format!("the request does not decode: {why}");
+    Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
 }
 
 #[cfg(test)]

@@ -37,5 +37,5 @@ pub use gate::Gate;
 pub use guildhall_runtime::proto::{
     OpenReq, OpenRsp, PushReq, SESSION, Session, SessionReq, SessionServer,
 };
-pub use session::SessionActor;
+pub use session::{Connected, SessionActor};
 pub use stats::GateStats;

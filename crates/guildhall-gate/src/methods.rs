@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use guildhall_core::MethodDesc;
-use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{MessageDescriptor, MethodDescriptor};
 
 pub(crate) use learn::learn;
 
@@ -17,22 +17,16 @@ pub(crate) struct Learnt {
     pub(crate) desc: &'static MethodDesc,
     pub(crate) request: MessageDescriptor,
     pub(crate) response: MessageDescriptor,
-    /// The key field has 32 bits.
-    pub(crate) narrow_key: bool,
 }
 
 impl Learnt {
     /// Joins what the app says of the method with the types in its descriptors; `None` when these do not fit.
     fn new(desc: &'static MethodDesc, types: &MethodDescriptor) -> Option<Self> {
         let (request, response) = (types.input(), types.output());
-        let narrow_key = match desc.key {
-            Some(key) => {
-                let kind = request.get_field(key.number)?.kind();
-                matches!(kind, Kind::Uint32 | Kind::Int32)
-            }
-            None => false,
-        };
-        Some(Self { desc, request, response, narrow_key })
+        if let Some(key) = desc.key {
+            request.get_field(key.number)?;
+        }
+        Some(Self { desc, request, response })
     }
 
     /// `package.Service/Method`, as JSON spells it.

@@ -1,12 +1,16 @@
 //! [`SessionActor`]: one per player with a connection; says which login is the present one and numbers its pushes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Status};
+use guildhall_core::{AppId, Code, Incarnation, Status};
 use guildhall_runtime::proto::{
     DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionMove, SessionReq,
 };
 use guildhall_runtime::{Actor, Cx};
+use guildhall_wire::Generation;
 use prost::Message as _;
 
 /// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
@@ -18,7 +22,7 @@ use prost::Message as _;
 pub struct SessionActor {
     present: Option<Present>,
     /// Of the latest login, also when it is gone.
-    generation: u64,
+    generation: Generation,
     state: (),
 }
 
@@ -27,19 +31,46 @@ pub struct SessionActor {
 struct Present {
     session: String,
     gate: AppId,
+    /// Which life of the gate: with it ends what it holds.
+    life: Incarnation,
+    since_ms: u64,
     pushes: u64,
+    /// When its gate last said so; `None` where it has moved here and has said nothing yet.
+    heard: Option<Instant>,
 }
 
-impl SessionActor {
-    /// The gate that holds the player's connection; `None` while there is none.
-    pub fn gate(&self) -> Option<&AppId> {
-        self.present.as_ref().map(|present| &present.gate)
-    }
+/// The login of a player that is connected now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connected<'a> {
+    /// The app whose gate holds the connection.
+    pub gate: &'a AppId,
+    /// The random id of the session.
+    pub session: &'a str,
+    /// When the player has logged in, by the gate's clock, in ms since the Unix epoch: for people.
+    pub since_ms: u64,
+}
 
-    /// Of the latest login, also when its connection is gone: the wall clock's µs at that moment, or more where the clocks of
-    /// apps disagree. 0 where no login is known.
-    pub fn generation(&self) -> u64 {
-        self.generation
+/// Gates touch a session every 30 s: of one that was not heard of for three times as long they hold no connection.
+const SILENT: Duration = Duration::from_secs(90);
+
+impl SessionActor {
+    /// The player's connection; `None` while there is none. It ends with its login, with the life of the app of its gate, and when
+    /// the gate has not spoken of it for 90 s. Asking renews nothing.
+    pub fn connected(&mut self, cx: &Cx) -> Option<Connected<'_>> {
+        let now = cx.env().now();
+        let present = self.present.as_mut()?;
+        let heard = *present.heard.get_or_insert(now);
+        let is_silent = now.saturating_duration_since(heard) >= SILENT;
+        if is_silent || !cx.is_linked(&present.gate, present.life) {
+            if is_silent {
+                self.present = None;
+                cx.deactivate();
+            }
+            // A link that is broken for a moment comes back; a life does not, and is silent then.
+            return None;
+        }
+        let Present { gate, session, since_ms, .. } = self.present.as_ref()?;
+        Some(Connected { gate, session, since_ms: *since_ms })
     }
 }
 
@@ -49,7 +80,7 @@ impl Actor for SessionActor {
     type State = ();
 
     async fn activate(_cx: &Cx, _player: String, state: ()) -> Result<Self, Status> {
-        Ok(Self { present: None, generation: 0, state })
+        Ok(Self { present: None, generation: Generation::default(), state })
     }
 
     fn state(&mut self) -> &mut () {
@@ -57,13 +88,15 @@ impl Actor for SessionActor {
     }
 
     fn move_out(&mut self) -> Bytes {
-        let present = self.present.as_ref();
-        let moved = SessionMove {
-            generation: self.generation,
-            session: present.map(|present| present.session.clone()).unwrap_or_default(),
-            gate: present.map(|present| present.gate.to_string()).unwrap_or_default(),
-            pushes: present.map_or(0, |present| present.pushes),
-        };
+        let Generation { epoch, number } = self.generation;
+        let mut moved = SessionMove { epoch, generation: number, ..SessionMove::default() };
+        if let Some(present) = &self.present {
+            moved.session.clone_from(&present.session);
+            moved.gate = present.gate.to_string();
+            moved.gate_life = present.life.0;
+            moved.since_ms = present.since_ms;
+            moved.pushes = present.pushes;
+        }
         moved.encode_to_vec().into()
     }
 
@@ -72,9 +105,17 @@ impl Actor for SessionActor {
             tracing::error!("a session that has moved here is unreadable: its gate will touch it");
             return;
         };
-        let SessionMove { generation, session, gate, pushes } = moved;
-        self.generation = generation;
-        self.present = gate.parse().ok().map(|gate| Present { session, gate, pushes });
+        let SessionMove { generation, session, gate, pushes, epoch, gate_life, since_ms } = moved;
+        self.generation = Generation { epoch, number: generation };
+        let life = Incarnation(gate_life);
+        self.present = gate.parse().ok().map(|gate| Present {
+            session,
+            gate,
+            life,
+            since_ms,
+            pushes,
+            heard: None,
+        });
     }
 }
 
@@ -85,45 +126,61 @@ fn gate_of(gate: &str) -> Result<AppId, Status> {
     })
 }
 
+fn login_of(req: &SessionReq) -> Generation {
+    Generation { epoch: req.epoch, number: req.generation }
+}
+
 impl Session for SessionActor {
     async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
         let gate = gate_of(&req.gate)?;
-        // The wall clock puts it above those of earlier activations, wherever they were.
-        let wall = u64::try_from(cx.env().wall().as_micros()).unwrap_or(u64::MAX);
-        let earlier = self.generation;
-        self.generation = wall.max(earlier + 1);
-        let next = Present { session: req.session, gate, pushes: 0 };
+        let earlier = std::mem::replace(&mut self.generation, cx.next_generation()?);
+        let next = Present {
+            session: req.session,
+            gate,
+            life: Incarnation(req.gate_life),
+            since_ms: req.since_ms,
+            pushes: 0,
+            heard: Some(cx.env().now()),
+        };
         if let Some(before) = self.present.replace(next) {
             let kick = SessionReq {
                 player: req.player,
                 session: before.session,
-                generation: earlier,
+                generation: earlier.number,
+                epoch: earlier.epoch,
                 reason: reason::KICKED,
-                gate: String::new(),
+                ..SessionReq::default()
             };
             // A gate that cannot be reached has no clients to kick, or will not keep them for long.
             let _gone = GateClient::new(cx).at(&before.gate).kick(kick).await;
         }
-        Ok(OpenRsp { generation: self.generation })
+        let Generation { epoch, number } = self.generation;
+        Ok(OpenRsp { generation: number, epoch })
     }
 
     async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
         // Only the gate that holds the connection sends it; an owner from before may have sent it on.
         let gate = gate_of(&req.gate)?;
-        if req.generation < self.generation {
+        let login = login_of(&req);
+        if login < self.generation {
             let kick = SessionReq { reason: reason::KICKED, ..req };
             return GateClient::new(cx).at(&gate).kick(kick).await;
         }
-        if req.generation > self.generation {
-            self.generation = req.generation;
-            self.present = Some(Present { session: req.session, gate, pushes: 0 });
+        let heard = Some(cx.env().now());
+        if login > self.generation {
+            self.generation = login;
+            let (life, since_ms) = (Incarnation(req.gate_life), req.since_ms);
+            let session = req.session;
+            self.present = Some(Present { session, gate, life, since_ms, pushes: 0, heard });
+        } else if let Some(present) = &mut self.present {
+            present.heard = heard;
         }
         Ok(())
     }
 
     async fn close(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
-        let of = |present: &Present| present.session == req.session;
-        if self.present.as_ref().is_some_and(of) && self.generation == req.generation {
+        // Its id is random, and names this login alone.
+        if self.present.as_ref().is_some_and(|present| present.session == req.session) {
             self.present = None;
             cx.deactivate();
         }
@@ -135,7 +192,8 @@ impl Session for SessionActor {
         present.pushes += 1;
         let deliver = DeliverReq {
             player: req.player,
-            generation: self.generation,
+            generation: self.generation.number,
+            epoch: self.generation.epoch,
             seq: present.pushes,
             method: req.method,
             body: req.body,

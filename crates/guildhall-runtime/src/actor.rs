@@ -59,6 +59,7 @@ pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
 pub use key::find_key;
+pub(crate) use key::put_key;
 pub(crate) use later::DoesLater;
 pub use outbox::OutboxConfig;
 pub use outgoing::Message as OutboxMessage;

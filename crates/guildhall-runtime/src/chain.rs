@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyText, Status};
+use guildhall_wire::Generation;
 use parking_lot::Mutex;
 
 use crate::actor::{DoesLater, Message};
@@ -16,6 +17,10 @@ const CHAIN_MAX: usize = 16;
 pub(crate) trait Callee: Send + Sync {
     /// How it is named in chains: `NAME/key`, or `SERVICE/APP`.
     fn id(&self) -> &str;
+    /// Its key, if it is an actor.
+    fn key(&self) -> Option<&str> {
+        None
+    }
     /// Leaves memory after the turn, if it is an actor.
     fn deactivate(&self) {}
     /// What its turn waits for.
@@ -28,6 +33,11 @@ pub(crate) trait Callee: Send + Sync {
     }
     /// Ends a timer.
     fn cancel_timer(&self, _number: u64) {}
+    /// The next number of its slot's holder, if it is an actor.
+    fn next_generation(&self) -> Result<Generation, Status> {
+        let why = format!("{} is no actor: it has no generations", self.id());
+        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+    }
     /// What it does later in any case, if it is an actor whose table has a column for it.
     fn later(&self) -> Result<&dyn DoesLater, Status> {
         let why = format!("{} is no actor: it has no outbox and no reminders", self.id());

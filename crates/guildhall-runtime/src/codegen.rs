@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
 use guildhall_core::Effect;
 use guildhall_core::status::reason;
@@ -19,6 +19,7 @@ pub use guildhall_entity::{
 
 pub use crate::actor::{Actor, ActorService};
 pub use crate::cx::Cx;
+use crate::forged;
 pub use crate::lane::{Lane, Turn};
 pub use crate::push::Players;
 pub use crate::service::{HandlerFuture, Incoming, Service};
@@ -51,8 +52,15 @@ pub enum Many {
     Topic(String),
 }
 
+/// Reads the key field of a request.
+pub type KeyOf<Req> = fn(&Req) -> KeyText<'_>;
+
 /// Decodes the request and begins the handler.
-pub fn handle<Req, Rsp, F, Fut>(call: Incoming<'_>, handler: F) -> Option<HandlerFuture>
+pub fn handle<Req, Rsp, F, Fut>(
+    call: Incoming<'_>,
+    key: KeyOf<Req>,
+    handler: F,
+) -> Option<HandlerFuture>
 where
     Req: Message + Default + 'static,
     Rsp: Message + 'static,
@@ -60,10 +68,10 @@ where
     Fut: Future<Output = Result<Rsp, Status>> + Send + 'static,
 {
     let Incoming { cx, method, body, reply } = call;
-    let req = match Req::decode(body.bytes) {
+    let req = match decode(&cx, method, key, body.bytes) {
         Ok(req) => req,
-        Err(error) => {
-            reply.send::<Rsp>(Err(undecodable(&error)));
+        Err(status) => {
+            reply.send::<Rsp>(Err(status));
             return None;
         }
     };
@@ -90,12 +98,22 @@ pub fn no_such_method(call: Incoming<'_>) -> Option<HandlerFuture> {
     None
 }
 
-/// Decodes the request of a turn.
+/// Decodes the request of a call.
 ///
 /// # Errors
-/// It is no such message; the call has not run.
-pub fn decode<M: Message + Default>(body: Bytes) -> Result<M, Status> {
-    M::decode(body).map_err(|error| undecodable(&error))
+/// It is no such message, or its key is not whom the call is for; the call has not run.
+pub fn decode<Req: Message + Default>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    key: KeyOf<Req>,
+    body: impl Buf,
+) -> Result<Req, Status> {
+    let req = Req::decode(body).map_err(|error| {
+        let why = format!("the request does not decode: {error}");
+        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+    })?;
+    forged::check(cx, method, key(&req))?;
+    Ok(req)
 }
 
 /// Encodes what a turn has returned.
@@ -113,11 +131,6 @@ pub fn reply<M: Message>(result: Result<M, Status>) -> Result<Bytes, Status> {
 pub fn unknown_method(service: impl std::fmt::Display, method: usize) -> Status {
     let why = format!("{service} has no method with the index {method}");
     Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
-}
-
-fn undecodable(error: &prost::DecodeError) -> Status {
-    let why = format!("the request does not decode: {error}");
-    Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
 }
 
 /// Calls a method.

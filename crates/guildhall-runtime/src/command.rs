@@ -49,7 +49,7 @@ pub(crate) fn enter(session: &mut Session, cause: Option<&Cause>) {
             session.answered = 0;
         }
     }
-    (session.number, session.resent) = (0, false);
+    (session.number, session.resent, session.inner) = (0, false, true);
 }
 
 /// Whether a command was sent before, and may not run twice.

@@ -44,6 +44,8 @@ counters! {
     dropped: Counter counter "guildhall_actor_dropped_total",
     /// Calls and casts that a mailbox, a queue, or the number of actors, had no room for.
     overloaded: Counter counter "guildhall_actor_overloaded_total",
+    /// Calls whose decoded key was not the session's player, or not the actor's, and that were refused.
+    forged_keys: Counter counter "guildhall_forged_keys_total",
     /// Slots that were handed over to another app.
     slots_given: Counter counter "guildhall_slots_given_total",
     /// Slots that another app handed over to this one.

@@ -8,8 +8,9 @@ use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
-use guildhall_core::{AppId, Env, Status};
-use guildhall_wire::{Head, Sender, Session, Trace};
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Env, Incarnation, Status};
+use guildhall_wire::{Generation, Head, Sender, Session, Trace};
 
 use crate::app::AppInner;
 use crate::chain::Callee;
@@ -140,6 +141,30 @@ impl Cx {
         if let Some(turn) = &self.turn {
             turn.deactivate();
         }
+    }
+
+    /// Inside a turn of an actor: above all that this key has got before, whichever app owned it then, and whatever its clock said
+    /// (rule 34: the epoch of the slot's grant, and a number that its holder counts).
+    ///
+    /// # Errors
+    /// `Unavailable`: the slot is not owned here any more. `FailedPrecondition`: this is no turn of an actor.
+    pub fn next_generation(&self) -> Result<Generation, Status> {
+        let Some(turn) = &self.turn else {
+            let why = "only the turns of an actor count generations";
+            return Err(Status::not_run(Code::FailedPrecondition, reason::NOT_READY, why));
+        };
+        turn.next_generation()
+    }
+
+    /// Whether there is a link to this life of an app now. One that has died has none within moments, and one that was started again
+    /// is another life.
+    pub fn is_linked(&self, app: &AppId, life: Incarnation) -> bool {
+        self.app.mesh.is_linked(app, life)
+    }
+
+    /// This life of the app that this runs in.
+    pub fn life(&self) -> Incarnation {
+        self.app.incarnation
     }
 
     /// The app this runs in.

@@ -22,6 +22,7 @@ mod component;
 mod config;
 mod counters;
 mod cx;
+mod forged;
 mod health;
 mod ids;
 mod interned;

@@ -87,6 +87,7 @@ pub(crate) fn method(desc: &MethodDesc) -> MethodInfo {
         route: route.into(),
         key: desc.key.map_or(0, |key| key.number),
         key_kind: key_kind.into(),
+        key_narrow: desc.key.is_some_and(|key| key.narrow),
         key_from_player: desc.key_from_player,
         oneway: desc.oneway,
         trace: desc.trace,
@@ -122,7 +123,11 @@ pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
             method_info::Model::Actor => Model::Actor,
             method_info::Model::Client => Model::Client,
         },
-        key: (info.key != 0).then_some(KeyField { number: info.key, kind }),
+        key: (info.key != 0).then_some(KeyField {
+            number: info.key,
+            kind,
+            narrow: info.key_narrow,
+        }),
         key_from_player: info.key_from_player,
         route: match info.route() {
             method_info::Route::Random => Route::Random,

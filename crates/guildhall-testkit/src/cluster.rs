@@ -99,8 +99,8 @@ struct Member {
     lives: u64,
     life: Option<Life>,
     ways: Ways,
-    /// How far its wall clock is ahead.
-    wall_ahead_ms: i64,
+    /// How far its wall clock is ahead of the cluster's, or behind.
+    wall_step_ns: i64,
 }
 
 type Build = Arc<dyn Fn(App) -> App + Send + Sync>;
@@ -183,7 +183,7 @@ impl Cluster {
         let id = parse(id);
         let ways = Ways::new(&self.env);
         let build = Arc::new(build);
-        let member = Member { config, build, lives: 0, life: None, ways, wall_ahead_ms: 0 };
+        let member = Member { config, build, lives: 0, life: None, ways, wall_step_ns: 0 };
         self.members.insert(id.clone(), member);
         self.live(&id).await
     }
@@ -210,9 +210,9 @@ impl Cluster {
         let discovery = Arc::clone(&self.discovery) as _;
         let discovery = Arc::new(FaultyDiscovery { discovery, way: way(Seam::Discovery) });
         let broker = FaultyBroker::new(Arc::clone(&self.broker) as _, way(Seam::Broker));
-        let wall_ahead_ms = member.wall_ahead_ms;
+        let wall_step_ns = member.wall_step_ns;
         let env = self.world(id.as_str(), &name);
-        env.set_wall_ahead(wall_ahead_ms);
+        env.set_wall_step(wall_step_ns);
         let app = App::with(config).env(env.clone());
         let app = app.discovery(discovery);
         let app = app.queue(Arc::clone(&self.queue) as _).leases(leases);
@@ -284,6 +284,15 @@ impl Cluster {
     /// Nothing is lost when it is dropped.
     pub async fn advance(&self, duration: Duration) {
         self.env.sleep(duration).await;
+    }
+
+    /// Sets the wall clocks of all apps ahead of (or behind) what they would show, and of those that start from now on. One app's
+    /// alone: [`Cluster::set_wall_step_of`].
+    pub fn set_wall_step(&self, ahead_ns: i64) {
+        self.env.set_wall_step(ahead_ns);
+        for id in self.apps() {
+            self.life(&id).env.set_wall_step(ahead_ns);
+        }
     }
 
     /// A context to make calls from, in a running app.

@@ -21,6 +21,7 @@
 )]
 
 pub mod frame;
+mod generation;
 pub mod handshake;
 pub mod method;
 pub mod packet;
@@ -29,6 +30,7 @@ pub mod packet;
 pub mod proto;
 
 pub use frame::{ClientKind, Frame, FrameError, Header, LinkKind, Parsed, TooLarge};
+pub use generation::Generation;
 pub use handshake::{Established, Handshake, HandshakeError};
 pub use method::method_id;
 pub use packet::{Body, Method, Packet, PacketError};

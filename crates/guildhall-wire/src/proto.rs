@@ -183,7 +183,7 @@ pub struct Session {
     /// Random id of the session.
     #[prost(string, tag = "2")]
     pub session: ::prost::alloc::string::String,
-    /// Grows with every login of the player; a smaller one is stale.
+    /// Which login of the player: (`epoch`, `generation`) grows with every one, and a smaller pair is stale. No clock decides.
     #[prost(uint64, tag = "3")]
     pub generation: u64,
     /// Number of the command; 0 when the call is not a command of the client itself.
@@ -202,6 +202,12 @@ pub struct Session {
     /// makes it, outermost first. Empty otherwise.
     #[prost(uint64, repeated, tag = "8")]
     pub path: ::prost::alloc::vec::Vec<u64>,
+    /// Under which grant of its slot the session's actor has counted `generation`.
+    #[prost(uint64, tag = "9")]
+    pub epoch: u64,
+    /// An app makes the call, in a turn or handler that it runs for the session; false when it is what the client itself has sent.
+    #[prost(bool, tag = "10")]
+    pub inner: bool,
 }
 /// Body of an ERROR frame; code and effect are in the header's aux.
 #[derive(Clone, PartialEq, ::prost::Message)]

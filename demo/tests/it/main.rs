@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
+mod clocks;
 mod clubs;
+mod forged;
 mod game;
 mod ids;
 mod logins;

@@ -9,15 +9,19 @@ use tokio::sync::oneshot;
 use crate::program::{Place, Program, free_addresses};
 
 /// Processes that are one game.
-struct Parts {
+pub(crate) struct Parts {
     programs: Vec<Program>,
-    login: String,
-    gates: Vec<String>,
+    pub(crate) login: String,
+    pub(crate) gates: Vec<String>,
 }
 
 impl Parts {
     /// Starts a process for each of `parts`, with what `settings` gives it, and waits until players can come.
-    fn start(place: &Place, parts: &[&str], settings: impl Fn(usize, &str) -> Vec<String>) -> Self {
+    pub(crate) fn start(
+        place: &Place,
+        parts: &[&str],
+        settings: impl Fn(usize, &str) -> Vec<String>,
+    ) -> Self {
         let [login] = free_addresses();
         let mut gates = Vec::new();
         let start = |(at, part): (usize, &&str)| {
@@ -53,8 +57,20 @@ impl Parts {
         Program::start(place.folder.path(), &args)
     }
 
+    /// Starts them with stores of their own; they find each other by a list.
+    pub(crate) fn alone<const N: usize>(place: &Place, parts: [&str; N]) -> Self {
+        let links: [String; N] = free_addresses();
+        Self::start(place, &parts, |at, part| {
+            vec![
+                format!("app.discovery=static:{}", links.join(",")),
+                format!("link.listen={}", links[at]),
+                format!("app.store=redb:./data/{part}{at}"),
+            ]
+        })
+    }
+
     /// SIGTERM: all end with 0.
-    fn end(self) {
+    pub(crate) fn end(self) {
         for program in self.programs {
             program.signal("-TERM");
             let (status, printed) = program.finish();
@@ -68,14 +84,7 @@ fn a_process_for_each_part_and_two_gates_are_one_game() {
     // Gates first: they wait for the login server's keys.
     const PARTS: [&str; 8] = ["gate", "gate", "login", "role", "club", "clubrole", "uid", "online"];
     let place = Place::new();
-    let links: [String; PARTS.len()] = free_addresses();
-    let parts = Parts::start(&place, &PARTS, |at, part| {
-        vec![
-            format!("app.discovery=static:{}", links.join(",")),
-            format!("link.listen={}", links[at]),
-            format!("app.store=redb:./data/{part}{at}"),
-        ]
-    });
+    let parts = Parts::alone(&place, PARTS);
     let bots = parts.bots(&place, &["bots", "--players=12", "--seconds=4"]);
     let (status, printed) = bots.finish();
     assert!(status.success(), "{printed}");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use demo::online;
-use demo::proto::online::{OnlineClient, PlayingReq, Presence};
+use demo::proto::online::{OnlineClient, PlayingReq, Presence, ReadReq};
 use demo::proto::role::{ChannelMsg, LoginReq, RegisterReq, RoleClient, RoleEvents};
-use guildhall::Env;
+use guildhall::{Code, Env};
 use guildhall_client::{Client, Event, Events, Options};
 use guildhall_testkit::Cluster;
 
@@ -80,7 +80,7 @@ async fn the_late_end_of_an_earlier_login_leaves_the_newer_one_online() {
     assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[1]));
     // And so does what the role's app says of the earlier login.
     let cx = cluster.cx(CALLER);
-    let late = PlayingReq { player: "ada".into(), generation: 1 };
+    let late = PlayingReq { player: "ada".into(), session: "an earlier one".into() };
     OnlineClient::new(&cx).playing(late).await.unwrap();
     cluster.advance(Duration::from_millis(100)).await;
     assert_eq!(presence(&cluster, "ada").await.unwrap().app, "");
@@ -96,6 +96,45 @@ async fn a_player_whose_gate_has_died_logs_in_elsewhere_at_once() {
     let (_second, _events) = enter(&env, GATES[1], "ada").await;
     assert!(env.now() - begun < Duration::from_secs(1), "it waited for the dead");
     assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_whose_gate_was_killed_is_offline_whoever_asks_how_often() {
+    let mut cluster = town(7).await;
+    let env = cluster.client_env();
+    let (_client, _events) = enter(&env, GATES[0], "ada").await;
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(GATES[0]));
+    cluster.kill(GATES[0]);
+    cluster.advance(Duration::from_secs(1)).await;
+    assert_eq!(presence(&cluster, "ada").await, None);
+    // Its next life is another one, and holds nothing of the first.
+    cluster.restart(GATES[0]).await.unwrap();
+    cluster.linked().await;
+    for _ in 0..200 {
+        assert_eq!(presence(&cluster, "ada").await, None);
+        cluster.advance(Duration::from_secs(1)).await;
+    }
+    // After 90 s without a word of a gate the session is forgotten, and so nothing is there to be read.
+    let read = OnlineClient::new(&cluster.cx(CALLER)).read(ReadReq { player: "ada".into() }).await;
+    assert_eq!(read.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_whose_goodbye_was_lost_is_offline_after_the_touches_fail() {
+    let mut cluster = town(8).await;
+    let env = cluster.client_env();
+    let (client, _events) = enter(&env, GATES[0], "ada").await;
+    cluster.partition(GATES[0], ONLINE);
+    client.close().await;
+    // Longer than the gate tries.
+    cluster.advance(Duration::from_secs(30)).await;
+    cluster.heal_all();
+    cluster.advance(Duration::from_secs(10)).await;
+    for _ in 0..100 {
+        let _whatever = presence(&cluster, "ada").await;
+        cluster.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(presence(&cluster, "ada").await, None);
 }
 
 #[tokio::test(start_paused = true)]

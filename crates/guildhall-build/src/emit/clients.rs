@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use prost_reflect::Kind;
-
-use super::services::Types;
+use super::services::{Types, key_of};
 use super::{casts, docs};
 use crate::options::Model;
 use crate::program::{Method, Service};
@@ -86,21 +84,9 @@ pub(crate) fn constant(service: &Service, index: usize, method: &Method) -> Stri
 
 fn call(service: &Service, method: &Method) -> String {
     let (desc, types) = (&method.desc, Types::of(service, method));
-    let key = match method.key() {
-        Some(field) => {
-            let name = snake(field.name());
-            let key = match field.kind() {
-                Kind::String => format!("Text(&req.{name})"),
-                Kind::Uint32 | Kind::Uint64 => format!("Uint(u64::from(req.{name}))"),
-                _ => format!("Int(i64::from(req.{name}))"),
-            };
-            format!("|req| ::guildhall::codegen::KeyText::{key}")
-        }
-        None => "|_| ::guildhall::codegen::KeyText::None".to_owned(),
-    };
     let (verb, rsp) = match method.options.oneway {
-        true => ("cast", "()".to_owned()),
-        false => ("call", types.rsp),
+        true => ("cast", "()"),
+        false => ("call", types.rsp.as_str()),
     };
     let mut code =
         docs(&comment(&desc.parent_file(), desc.path()), &format!("Calls `{}`.", method.path));
@@ -119,6 +105,7 @@ fn call(service: &Service, method: &Method) -> String {
         }}\n",
         call = snake(desc.name()),
         req = types.req,
+        key = key_of(method, &types),
         constant = shouty(desc.name()),
     );
     code

@@ -42,8 +42,10 @@ fn describe_method(service: &Service, index: usize, method: &Method) -> String {
                 "::core::option::Option::Some(::guildhall::codegen::KeyField {{
                     number: {},
                     kind: ::guildhall::codegen::KeyKind::{kind},
+                    narrow: {},
                 }})",
-                field.number()
+                field.number(),
+                matches!(field.kind(), Kind::Uint32 | Kind::Int32),
             )
         }
         None => "::core::option::Option::None".to_owned(),
@@ -88,6 +90,21 @@ fn describe_method(service: &Service, index: usize, method: &Method) -> String {
     )
 }
 
+/// How a request's key is read: a closure.
+pub(crate) fn key_of(method: &Method, types: &Types) -> String {
+    let req = &types.req;
+    let Some(field) = method.key() else {
+        return format!("|_: &{req}| ::guildhall::codegen::KeyText::None");
+    };
+    let name = snake(field.name());
+    let key = match field.kind() {
+        Kind::String => format!("Text(&req.{name})"),
+        Kind::Uint32 | Kind::Uint64 => format!("Uint(u64::from(req.{name}))"),
+        _ => format!("Int(i64::from(req.{name}))"),
+    };
+    format!("|req: &{req}| ::guildhall::codegen::KeyText::{key}")
+}
+
 fn model(model: Model) -> String {
     format!("::guildhall::codegen::Model::{model:?}")
 }
@@ -103,11 +120,13 @@ pub(crate) fn concurrent(service: &Service) -> String {
             arms,
             "{index} => ::guildhall::codegen::handle(
                 call,
+                {key},
                 move |cx: ::guildhall::codegen::Cx, req: {req}| async move {{
                     {name}::{call}(&*service, &cx, req).await
                 }},
             ),",
             req = types.req,
+            key = key_of(method, &types),
         );
     }
     format!(
@@ -158,10 +177,12 @@ pub(crate) fn actor(service: &Service) -> String {
         let _ = write!(
             arms,
             "{index} => {{
-                let req = ::guildhall::codegen::decode::<{req}>(body)?;
+                let method = &{table}.methods[{index}];
+                let req = ::guildhall::codegen::decode::<{req}>(cx, method, {key}, body)?;
                 ::guildhall::codegen::reply({name}::{call}(actor, cx, req).await)
             }}",
             req = types.req,
+            key = key_of(method, &types),
         );
     }
     format!(
@@ -214,10 +235,12 @@ pub(crate) fn lane(service: &Service) -> String {
         let _ = write!(
             arms,
             "{index} => {{
-                let req = ::guildhall::codegen::decode::<{req}>(body)?;
+                let method = &{table}.methods[{index}];
+                let req = ::guildhall::codegen::decode::<{req}>(&cx, method, {key}, body)?;
                 ::guildhall::codegen::reply({name}::{call}(service, &cx, {state}req).await)
             }}",
             req = types.req,
+            key = key_of(method, &types),
             state = if serial { "" } else { "state, " },
         );
     }

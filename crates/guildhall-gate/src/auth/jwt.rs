@@ -1,22 +1,27 @@
 //! JSON Web Tokens, checked with the public keys of a JWKS file and without asking anybody.
 
-use std::collections::BTreeMap;
+mod keys;
+
 use std::time::Duration;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::{Authenticate, Identity};
 use crate::config::JwtConfig;
+use keys::Keys;
 
-/// The default [`Authenticate`]: `sub` is the account, the claim `player` the player.
+/// The claim that is the account.
+const ACCOUNT: &str = "sub";
+
+/// The default [`Authenticate`]: `sub` is the account, the claim `gate.jwt.player` the player.
 pub(crate) struct Jwt {
-    /// By `kid`; the empty one is a key without.
-    keys: BTreeMap<String, DecodingKey>,
-    validation: Validation,
+    keys: Keys,
+    /// One for each algorithm that is accepted.
+    validations: Vec<(Algorithm, Validation)>,
+    player: String,
     leeway: Duration,
 }
 
@@ -26,46 +31,52 @@ impl Jwt {
     /// # Errors
     /// What is wrong with `[gate.jwt]`, and what to set.
     pub(crate) fn load(config: &JwtConfig) -> Result<Self, String> {
-        if config.keys.is_empty() {
-            return Err("a gate needs keys to check tokens with: set gate.jwt.keys to the path of a JWKS file, \
-                 or give the gate another way with Gate::authenticate"
-                .into());
+        let algorithms = algorithms(config)?;
+        if config.player.is_empty() {
+            return Err(
+                "gate.jwt.player is empty; set the claim that holds the player, or \"sub\" \
+                 where the account is the player"
+                    .into(),
+            );
         }
-        let wrong = |why: String| format!("gate.jwt.keys = \"{}\": {why}", config.keys);
-        let text = std::fs::read_to_string(&config.keys).map_err(|e| wrong(e.to_string()))?;
-        let set: JwkSet =
-            serde_json::from_str(&text).map_err(|e| wrong(format!("no JWKS file: {e}")))?;
-        let mut keys = BTreeMap::new();
-        for jwk in &set.keys {
-            let kid = jwk.common.key_id.clone().unwrap_or_default();
-            let key = DecodingKey::from_jwk(jwk).map_err(|e| wrong(format!("key `{kid}`: {e}")))?;
-            if keys.insert(kid.clone(), key).is_some() {
-                return Err(wrong(format!("two keys have the kid `{kid}`")));
-            }
-        }
-        if keys.is_empty() {
-            return Err(wrong("there is no key in it".into()));
-        }
+        let keys = Keys::load(&config.keys, &algorithms)?;
+        let validation = |algorithm| (algorithm, validation(config, algorithm));
         Ok(Self {
             keys,
-            validation: validation(config)?,
+            validations: algorithms.into_iter().map(validation).collect(),
+            player: config.player.clone(),
             leeway: Duration::from_secs(config.leeway_s),
         })
     }
 
     fn check(&self, token: &str, wall: Duration) -> Result<Identity, String> {
         let header = decode_header(token).map_err(|e| e.to_string())?;
-        let kid = header.kid.unwrap_or_default();
-        // A token without kid is fine where there is only one key it can mean.
-        let only = self.keys.values().next().filter(|_| kid.is_empty() && self.keys.len() == 1);
-        let key = self.keys.get(&kid).or(only).ok_or("its key is not known here")?;
-        let token = decode::<Map<String, Value>>(token, key, &self.validation);
+        if header.crit.is_some() {
+            return Err("its header has `crit`, and no extension is understood here".into());
+        }
+        let key = self.keys.find(header.kid.as_deref()).ok_or("its key is not known here")?;
+        let of = |(algorithm, _): &&(Algorithm, Validation)| *algorithm == header.alg;
+        let (algorithm, validation) = self
+            .validations
+            .iter()
+            .find(of)
+            .ok_or("its algorithm is not in gate.jwt.algorithms")?;
+        if !key.fits(*algorithm) {
+            return Err("its algorithm is not one of its key".into());
+        }
+        let token = decode::<Map<String, Value>>(token, &key.key, validation);
         let mut claims = token.map_err(|e| e.to_string())?.claims;
         self.check_time(&claims, wall)?;
-        let account = text(claims.remove("sub")).ok_or("its sub is no text")?;
-        let player = match claims.remove("player") {
-            None => None,
-            player => Some(text(player).ok_or("its player is no text or integer")?),
+        let account = text(claims.remove(ACCOUNT)).ok_or("its sub is no text")?;
+        // Accounts and players may be counted apart: the one must not become the other because a claim is missing.
+        let player = match self.player.as_str() {
+            ACCOUNT => None,
+            name => {
+                let player = text(claims.remove(name));
+                let why =
+                    "it has no player: the claim `gate.jwt.player` names is no text or integer";
+                Some(player.ok_or(why)?)
+            }
         };
         Ok(Identity { account, player, claims })
     }
@@ -97,7 +108,7 @@ impl Authenticate for Jwt {
     }
 }
 
-fn validation(config: &JwtConfig) -> Result<Validation, String> {
+fn algorithms(config: &JwtConfig) -> Result<Vec<Algorithm>, String> {
     let algorithm = |name: &String| {
         name.parse::<Algorithm>().map_err(|_| {
             format!(
@@ -105,11 +116,16 @@ fn validation(config: &JwtConfig) -> Result<Validation, String> {
             )
         })
     };
-    let algorithms: Vec<Algorithm> =
-        config.algorithms.iter().map(algorithm).collect::<Result<_, _>>()?;
-    let first = algorithms.first().ok_or("gate.jwt.algorithms is empty; set [\"EdDSA\"]")?;
-    let mut validation = Validation::new(*first);
-    let mut required = vec!["exp", "sub"];
+    if config.algorithms.is_empty() {
+        return Err("gate.jwt.algorithms is empty; set [\"EdDSA\"]".into());
+    }
+    config.algorithms.iter().map(algorithm).collect()
+}
+
+/// What a token of this algorithm must say: the library takes algorithms of one family at a time.
+fn validation(config: &JwtConfig, algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    let mut required = vec!["exp", ACCOUNT];
     if config.issuer.is_empty() {
         validation.iss = None;
     } else {
@@ -123,10 +139,9 @@ fn validation(config: &JwtConfig) -> Result<Validation, String> {
         required.push("aud");
     }
     validation.set_required_spec_claims(&required);
-    validation.algorithms = algorithms;
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    Ok(validation)
+    validation
 }
 
 fn text(value: Option<Value>) -> Option<String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use guildhall_core::status::reason;
+use guildhall_wire::Generation;
 
 use super::{Client, Clients};
 use crate::form::Form;
@@ -11,14 +12,19 @@ use crate::out::{End, Outbox};
 
 fn client(clients: &Clients, session: &str) -> Arc<Client> {
     let out = Arc::new(Outbox::new(1000));
-    let client = Client::new("bob".into(), session.into(), Form::Stream, out);
+    let client = Client::new(("bob".into(), session.into()), 0, Form::Stream, out);
     let client = Arc::new(client);
     clients.enter(Arc::clone(&client));
     client
 }
 
+/// A login under the first grant.
+fn login(number: u64) -> Generation {
+    Generation { epoch: 1, number }
+}
+
 fn push(clients: &Clients, generation: u64, seq: u64, text: &'static str) -> bool {
-    clients.push("bob", generation, seq, |_, out| out.extend_from_slice(text.as_bytes()))
+    clients.push("bob", login(generation), seq, |_, out| out.extend_from_slice(text.as_bytes()))
 }
 
 fn queued(client: &Client) -> Result<String, End> {
@@ -37,7 +43,7 @@ fn a_push_that_overtakes_the_welcome_comes_after_it() {
     assert!(push(&clients, 6, 9, "of an earlier session "));
     assert!(push(&clients, 7, 2, "second "));
     assert_eq!(queued(&client).unwrap(), "");
-    clients.opened(&client, 7, b"welcome ");
+    clients.opened(&client, login(7), b"welcome ");
     assert!(push(&clients, 7, 3, "third"));
     assert_eq!(queued(&client).unwrap(), "welcome first second third");
 }
@@ -49,7 +55,7 @@ fn a_kick_finds_a_session_that_is_still_being_opened() {
     clients.kick("bob", "another");
     assert_eq!(queued(&client).unwrap(), "");
     clients.kick("bob", "one");
-    clients.opened(&client, 7, b"welcome");
+    clients.opened(&client, login(7), b"welcome");
     assert!(matches!(queued(&client), Err(End::Kick(reason::KICKED, _))));
 }
 
@@ -59,7 +65,7 @@ fn of_two_logins_the_later_generation_stays_whichever_is_heard_first() {
         let clients = Clients::default();
         let both = [client(&clients, "one"), client(&clients, "two")];
         for at in order {
-            clients.opened(&both[at], 7 + at as u64, b"welcome");
+            clients.opened(&both[at], login(7 + at as u64), b"welcome");
         }
         assert!(matches!(queued(&both[0]), Err(End::Kick(reason::KICKED, _))), "{order:?}");
         assert_eq!(queued(&both[1]).unwrap(), "welcome", "{order:?}");

@@ -8,8 +8,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
 use guildhall_runtime::Cx;
-use guildhall_runtime::raw::{self, RawBody};
-use guildhall_wire::{Body, Method, Session};
+use guildhall_runtime::raw::{self, Keyed};
+use guildhall_wire::{Body, Generation, Method, Session};
 
 use crate::clients::Client;
 use crate::form;
@@ -49,8 +49,7 @@ pub(super) struct Done {
 struct Ready {
     method: Arc<Learnt>,
     key: OwnedKey,
-    body: Bytes,
-    tail: Vec<u8>,
+    body: Keyed,
 }
 
 impl Calls {
@@ -92,9 +91,9 @@ impl Calls {
     /// Hands a cast over; nobody hears of one that is refused.
     pub(super) fn cast(&mut self, method: &Method, body: &Body) {
         let cast = self.prepare(method, body).and_then(|ready| {
-            let Ready { method, key, body, tail } = &ready;
-            let body = RawBody { body, tail };
-            raw::cast(&self.cx(0, Command::default()), method.desc, key.borrow(), body)
+            let Ready { method, key, body } = &ready;
+            let cx = self.cx(0, Command::default());
+            raw::cast(&cx, method.desc, key.borrow(), body.as_raw())
         });
         match cast {
             Ok(()) => self.edge.shared.stats.calls.add(1),
@@ -169,15 +168,14 @@ impl Calls {
             Body::Binary(body) => body.clone(),
             Body::Json(json) => json::to_protobuf(&method.request, json)?.into(),
         };
-        let narrow = method.narrow_key;
-        let (key, tail) = match method.desc.key {
-            None => (OwnedKey::None, Vec::new()),
+        let (key, body) = match method.desc.key {
+            None => (OwnedKey::None, Keyed::as_it_came(body)),
             Some(field) if method.desc.key_from_player => {
-                key::of_player(field, narrow, &self.client.player)?
+                key::of_player(field, &self.client.player, body)?
             }
-            Some(field) => (key::in_body(field, narrow, &body)?, Vec::new()),
+            Some(field) => (key::in_body(field, &body)?, Keyed::as_it_came(body)),
         };
-        Ok(Ready { method, key, body, tail })
+        Ok(Ready { method, key, body })
     }
 
     fn find(&self, method: &Method, id: u32) -> Result<Arc<Learnt>, Status> {
@@ -224,15 +222,18 @@ impl Calls {
     /// On behalf of the player, as command `number` of the session.
     fn cx(&self, number: u64, command: Command<'_>) -> Cx {
         let Command { answered, resent, parent } = command;
+        let Generation { epoch, number: generation } = self.client.generation().unwrap_or_default();
         let cx = self.edge.cx.with_session(Session {
             player: self.client.player.clone(),
             session: self.client.session.clone(),
-            generation: self.client.generation(),
+            generation,
+            epoch,
             number,
             gate: self.edge.cx.app_id().to_string(),
             resent,
             answered,
             path: Vec::new(),
+            inner: false,
         });
         match parent {
             Some(parent) => cx.with_traceparent(parent),
@@ -242,9 +243,8 @@ impl Calls {
 }
 
 async fn make(cx: Cx, id: u64, ready: Ready, is_json: bool) -> Done {
-    let Ready { method, key, body, tail } = ready;
-    let raw = RawBody { body: &body, tail: &tail };
-    let result = raw::call(&cx, method.desc, key.borrow(), raw).await;
+    let Ready { method, key, body } = ready;
+    let result = raw::call(&cx, method.desc, key.borrow(), body.as_raw()).await;
     Done { id, method, is_json, result }
 }
 

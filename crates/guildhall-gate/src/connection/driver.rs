@@ -9,7 +9,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_runtime::MeshChanges;
 use guildhall_runtime::proto::{SessionClient, SessionReq};
-use guildhall_wire::Packet;
+use guildhall_wire::{Generation, Packet};
 use tokio_util::sync::CancellationToken;
 
 use super::Entered;
@@ -195,12 +195,16 @@ impl<'a> Driver<'a> {
 
     fn session(&self, reason: u32) -> SessionReq {
         let client = &self.entered.client;
+        let Generation { epoch, number } = client.generation().unwrap_or_default();
         SessionReq {
             player: client.player.clone(),
             session: client.session.clone(),
-            generation: client.generation(),
+            generation: number,
+            epoch,
             reason,
             gate: self.edge.cx.app_id().to_string(),
+            gate_life: self.edge.cx.life().0,
+            since_ms: client.since_ms,
         }
     }
 }

@@ -72,9 +72,10 @@ impl Room for Hall {
     }
 }
 
-/// Says who it is: its own key, and what the request says.
+/// Says who it is: its own key, and what the request says. Its points are how often it has joined.
 pub(crate) struct Guest {
     player: String,
+    joins: i64,
     state: (),
 }
 
@@ -84,7 +85,7 @@ impl Actor for Guest {
     type State = ();
 
     async fn activate(_cx: &Cx, player: String, state: ()) -> Result<Self, Status> {
-        Ok(Self { player, state })
+        Ok(Self { player, joins: 0, state })
     }
 
     fn state(&mut self) -> &mut () {
@@ -92,15 +93,21 @@ impl Actor for Guest {
     }
 }
 
+impl Guest {
+    fn describe(&self, name: String) -> MemberRsp {
+        let (player, points) = (self.player.clone(), self.joins);
+        MemberRsp { member: Some(MemberState { player, name, points, ..MemberState::default() }) }
+    }
+}
+
 impl Member for Guest {
     async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
-        let (player, name) = (self.player.clone(), req.player);
-        Ok(MemberRsp { member: Some(MemberState { player, name, ..MemberState::default() }) })
+        self.joins += 1;
+        Ok(self.describe(req.player))
     }
 
     async fn info(&mut self, _cx: &Cx, req: InfoReq) -> Result<MemberRsp, Status> {
-        let (player, name) = (self.player.clone(), req.player);
-        Ok(MemberRsp { member: Some(MemberState { player, name, ..MemberState::default() }) })
+        Ok(self.describe(req.player))
     }
 
     async fn earn(&mut self, _cx: &Cx, _req: EarnReq) -> Result<MemberRsp, Status> {

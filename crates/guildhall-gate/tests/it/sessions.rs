@@ -8,7 +8,7 @@ use guildhall::status::reason;
 use guildhall_core::KeyText;
 use guildhall_runtime::proto::{GateClient, OpenReq, PushReq, SessionClient, SessionReq};
 use guildhall_runtime::raw::{self, RawBody};
-use guildhall_wire::{Body, Kick, Packet, method_id};
+use guildhall_wire::{Body, Generation, Kick, Packet, method_id};
 use prost::Message as _;
 use proto::room::{FindRsp, SaidMsg};
 
@@ -147,6 +147,7 @@ async fn a_push_for_an_earlier_generation_is_dropped() {
         seq: 9,
         method: method_id(SAID),
         body: said("old"),
+        ..Default::default()
     };
     GateClient::new(&cx).at(cx.app_id()).deliver(deliver).await.unwrap();
     push(&world, "bob", "new").await;
@@ -162,16 +163,14 @@ async fn a_late_close_of_an_earlier_login_changes_nothing() {
         player: "bob".into(),
         session: session.into(),
         gate: cx.app_id().to_string(),
+        ..OpenReq::default()
     };
     let sessions = SessionClient::new(&cx);
-    let first = sessions.open(open("one")).await.unwrap().generation;
+    sessions.open(open("one")).await.unwrap();
     let mut client = Tcp::login(world.tcp(), "bob").await;
-    for (session, generation) in [("one", first), ("one", u64::MAX)] {
+    for session in ["one", "", "another"] {
         let (player, session) = ("bob".to_owned(), session.to_owned());
-        sessions
-            .close(SessionReq { player, session, generation, ..SessionReq::default() })
-            .await
-            .unwrap();
+        sessions.close(SessionReq { player, session, ..SessionReq::default() }).await.unwrap();
     }
     push(&world, "bob", "hello").await;
     assert_eq!(pushed(&client.answer().await), (1, "hello".into()));
@@ -243,17 +242,17 @@ async fn generations_grow_over_the_lives_of_a_session() {
     let world = world().await;
     let cx = world.app.cx();
     let sessions = SessionClient::new(&cx);
-    let mut last = 0;
+    let mut last = Generation::default();
     for n in 0..20 {
         let (player, session) = ("eve".to_owned(), n.to_string());
         let gate = cx.app_id().to_string();
-        let open = OpenReq { player: player.clone(), session: session.clone(), gate };
-        let generation = sessions.open(open).await.unwrap().generation;
-        assert!(generation > last, "{generation} after {last}");
+        let (opened, closed) = (player.clone(), session.clone());
+        let open = OpenReq { player: opened, session: closed, gate, ..OpenReq::default() };
+        let rsp = sessions.open(open).await.unwrap();
+        let generation = Generation { epoch: rsp.epoch, number: rsp.generation };
+        assert!(generation > last, "{generation:?} after {last:?}");
         last = generation;
-        sessions
-            .close(SessionReq { player, session, generation, ..SessionReq::default() })
-            .await
-            .unwrap();
+        let close = SessionReq { player, session, ..SessionReq::default() };
+        sessions.close(close).await.unwrap();
     }
 }

@@ -219,7 +219,7 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
         lease: Arc::clone(&slots.leases[cell.slot as usize]),
         epoch,
         holder: Holder { app: cell.app.id.clone(), incarnation: cell.app.incarnation },
-        activation: cell.room.next_activation(),
+        activation: cell.room.next_number(),
     })
 }
 

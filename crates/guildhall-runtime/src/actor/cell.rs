@@ -12,7 +12,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::Token;
 use guildhall_core::{AppId, Code, Key, Status, slot_of};
-use guildhall_wire::Trace;
+use guildhall_wire::{Generation, Trace};
 use parking_lot::Mutex;
 
 use super::commands::Commands;
@@ -464,6 +464,10 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
         &self.id
     }
 
+    fn key(&self) -> Option<&str> {
+        Some(self.key.as_str())
+    }
+
     fn deactivate(&self) {
         // Its turn runs, so it is looked at again when that ends.
         self.mail.lock().close.get_or_insert(Why::Asked);
@@ -490,6 +494,17 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
         drop(mail);
         self.arm();
         Ok(number)
+    }
+
+    fn next_generation(&self) -> Result<Generation, Status> {
+        // Read together: a slot that was lost and granted again meanwhile has a larger epoch, and the number stays unique.
+        match self.room.slots.epoch(self.slot) {
+            0 => {
+                let why = format!("{} is not owned here just now", self.id);
+                Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why))
+            }
+            epoch => Ok(Generation { epoch, number: self.room.next_number() }),
+        }
     }
 
     fn later(&self) -> Result<&dyn DoesLater, Status> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
+use guildhall_wire::Generation;
 
 use super::config::ActorConfig;
 use super::held::Answer;
@@ -34,7 +35,7 @@ pub(super) struct Commands {
 /// A session and its records.
 pub(super) struct Session {
     pub(super) id: Box<str>,
-    pub(super) generation: u64,
+    pub(super) generation: Generation,
     /// The client has the replies of all commands with a lower number.
     pub(super) answered: u64,
     /// It has had a durable command: the row tells about it.
@@ -146,7 +147,7 @@ impl Commands {
         }
         let newest = self.players.get(player(command.session)).and_then(|of| of.last());
         if !command.is_nested()
-            && newest.is_some_and(|newest| command.session.generation < newest.generation)
+            && newest.is_some_and(|newest| command.session.login() < newest.generation)
         {
             return Some(Err(command.ended()));
         }
@@ -185,7 +186,7 @@ impl Commands {
         let Some(command) = Command::of(cx, method).filter(Command::is_recorded) else { return };
         let (now, durable) = (env.now(), method.durable);
         let session = command.session;
-        let known = self.enter(player(session), &session.session, session.generation, now);
+        let known = self.enter(player(session), &session.session, session.login(), now);
         known.forget_below(session.answered);
         let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
         known.records.insert(command.path.into(), record);
@@ -212,7 +213,7 @@ impl Commands {
         &mut self,
         player: &str,
         id: &str,
-        generation: u64,
+        generation: Generation,
         now: Instant,
     ) -> &mut Session {
         let of_player = self.players.entry(player.into()).or_default();
@@ -230,7 +231,7 @@ impl Commands {
                 ended: None,
             };
             of_player.insert(at, session);
-            let newest = of_player.last().map_or(0, |session| session.generation);
+            let newest = of_player.last().map_or(generation, |session| session.generation);
             for session in of_player.iter_mut().filter(|session| session.generation < newest) {
                 session.ended.get_or_insert(now);
             }

@@ -1,16 +1,19 @@
-//! Finds the key of a call in its encoded request, by a scan of the top-level tags.
+//! The key of a call in its encoded request: found by a scan of the top-level tags, or appended.
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use guildhall_core::{Key, KeyField, KeyKind, KeyText};
 use prost::bytes::Buf;
 use prost::encoding::{self, DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 /// The key field's value; of several the last one, as protobuf says. Absent, it has its default, which is no key.
 ///
+/// The scan goes to the end of the body, and reads a key as prost decodes it: what one of the two takes for the key, the other does
+/// too, or one of them refuses the body.
+///
 /// # Errors
-/// The body is no protobuf message, or its key field is of another type.
+/// The body is no whole protobuf message, or its key field is of another type.
 pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static, str>> {
     let bad = |error| Cow::from(format!("the request cannot be read: {error}"));
     let mut rest = body;
@@ -30,11 +33,10 @@ pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static
                 (found, rest) = (KeyText::Text(text), after);
             }
             (true, KeyKind::Uint, WireType::Varint) => {
-                found = KeyText::Uint(decode_varint(&mut rest).map_err(bad)?);
+                found = KeyText::Uint(unsigned(decode_varint(&mut rest).map_err(bad)?, field));
             }
             (true, KeyKind::Int, WireType::Varint) => {
-                let bits = decode_varint(&mut rest).map_err(bad)?;
-                found = KeyText::Int(bits.cast_signed());
+                found = KeyText::Int(signed(decode_varint(&mut rest).map_err(bad)?, field));
             }
             (true, ..) => return Err(format!("its field {tag} is not of the key's type").into()),
             (false, ..) => {
@@ -45,15 +47,40 @@ pub fn find_key(body: &[u8], field: KeyField) -> Result<KeyText<'_>, Cow<'static
     Ok(found)
 }
 
-/// The encoded request with its key field set to `key`: appended, as of several values the last one counts.
+#[expect(clippy::cast_possible_truncation, reason = "protobuf's rule for fields of 32 bits")]
+fn unsigned(bits: u64, field: KeyField) -> u64 {
+    if field.narrow { u64::from(bits as u32) } else { bits }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "protobuf's rule: two's complement")]
+fn signed(bits: u64, field: KeyField) -> i64 {
+    if field.narrow { i64::from(bits as u32 as i32) } else { bits.cast_signed() }
+}
+
+/// Appends the key field with this value; no key appends nothing.
+pub(crate) fn put_key(field: KeyField, key: KeyText<'_>, to: &mut Vec<u8>) {
+    match key {
+        KeyText::None => {}
+        KeyText::Text(text) => {
+            encoding::encode_key(field.number, WireType::LengthDelimited, to);
+            encoding::encode_varint(text.len() as u64, to);
+            to.put_slice(text.as_bytes());
+        }
+        KeyText::Uint(number) => encoding::uint64::encode(field.number, &number, to),
+        KeyText::Int(number) => encoding::int64::encode(field.number, &number, to),
+    }
+}
+
+/// A request that this app has encoded itself, with its key field set to `key`: of several values the last one counts.
 pub(super) fn with_key(body: &[u8], field: KeyField, key: &Key) -> Bytes {
     let mut body = body.to_vec();
     // An actor's key is canonical text of its method's type.
-    match field.kind {
-        KeyKind::Text => encoding::string::encode(field.number, &key.to_string(), &mut body),
-        KeyKind::Uint => encoding::uint64::encode(field.number, &number(key), &mut body),
-        KeyKind::Int => encoding::int64::encode(field.number, &number(key), &mut body),
-    }
+    let key = match field.kind {
+        KeyKind::Text => KeyText::Text(key.as_str()),
+        KeyKind::Uint => KeyText::Uint(number(key)),
+        KeyKind::Int => KeyText::Int(number(key)),
+    };
+    put_key(field, key, &mut body);
     body.into()
 }
 
@@ -62,33 +89,4 @@ fn number<N: std::str::FromStr + Default>(key: &Key) -> N {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{KeyField, KeyKind, KeyText, find_key};
-
-    const TEXT: KeyField = KeyField { number: 2, kind: KeyKind::Text };
-
-    #[test]
-    fn the_last_of_several_values_is_the_key() {
-        let body = b"\x08\x07\x12\x03old\x1a\x01x\x12\x03new";
-        assert_eq!(find_key(body, TEXT), Ok(KeyText::Text("new")));
-    }
-
-    #[test]
-    fn a_negative_number_is_a_key() {
-        let mut body = vec![0x08];
-        body.extend([0xff; 9]);
-        body.push(1);
-        let field = KeyField { number: 1, kind: KeyKind::Int };
-        assert_eq!(find_key(&body, field), Ok(KeyText::Int(-1)));
-    }
-
-    #[test]
-    fn no_cut_of_a_request_panics() {
-        let body = b"\x08\x07\x12\x03old\x1a\x01x\x12\x03new";
-        for len in 0..body.len() {
-            let _read_or_refused = find_key(&body[..len], TEXT);
-        }
-        assert!(find_key(b"\x12\xff\xff\xff\xff\x0f", TEXT).is_err());
-        assert!(find_key(b"\x12\x02\xff\xfe", TEXT).is_err());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Status};
+use guildhall_wire::Generation;
 use guildhall_wire::frame::error_aux;
 use prost::{DecodeError, Message};
 
@@ -34,7 +35,9 @@ impl Commands {
     pub(super) fn take_in(&mut self, records: Records, now: Instant) {
         self.seen.take_in(records.seen);
         for of_session in records.commands {
-            let SessionRecords { player, session, generation, answered, records } = of_session;
+            let SessionRecords { player, session, generation, answered, records, epoch } =
+                of_session;
+            let generation = Generation { epoch, number: generation };
             let session = self.enter(&player, &session, generation, now);
             session.forget_below(answered);
             for CommandRecord { path, method, error, body, durable } in records {
@@ -68,7 +71,8 @@ impl Commands {
             SessionRecords {
                 player: player.to_owned(),
                 session: session.id.to_string(),
-                generation: session.generation,
+                epoch: session.generation.epoch,
+                generation: session.generation.number,
                 answered: session.answered,
                 records: records.map(|(path, record)| encoded(path, record)).collect(),
             }
@@ -130,6 +134,7 @@ mod tests {
             player: "ann".into(),
             session: "s1".into(),
             generation: 3,
+            epoch: 5,
             answered: 2,
             records: vec![
                 record(&[2], Ok(Bytes::from_static(b"reply")), true),

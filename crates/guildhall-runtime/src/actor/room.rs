@@ -96,7 +96,7 @@ pub(super) struct Room<A: Actor, S> {
     workers: u32,
     count: LiveCount,
     closed: AtomicBool,
-    activations: AtomicU64,
+    numbers: AtomicU64,
     turns: Mutex<Vec<TurnBox<A>>>,
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         workers: u32::try_from(world.workers).unwrap_or(u32::MAX),
         count,
         closed: AtomicBool::new(false),
-        activations: AtomicU64::new(0),
+        numbers: AtomicU64::new(0),
         turns: Mutex::default(),
     });
     let endpoint = |(service, desc)| {
@@ -342,8 +342,9 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         methods.into_iter().find(|method| method.id == id)
     }
 
-    pub(super) fn next_activation(&self) -> u64 {
-        self.activations.fetch_add(1, Ordering::Relaxed) + 1
+    /// Above all that this app has counted for the actor type: of activations, and of generations.
+    pub(super) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Begins to work off what waits for an actor, in a box that has been used before if there is one.

@@ -198,6 +198,9 @@ pub struct MethodInfo {
     pub create: bool,
     #[prost(uint32, tag = "14")]
     pub timeout_ms: u32,
+    /// The key field has 32 bits.
+    #[prost(bool, tag = "15")]
+    pub key_narrow: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -377,6 +380,12 @@ pub struct OpenReq {
     /// Id of the app whose gate holds the connection.
     #[prost(string, tag = "3")]
     pub gate: ::guildhall::prost::alloc::string::String,
+    /// Which life of it.
+    #[prost(uint64, tag = "4")]
+    pub gate_life: u64,
+    /// When the player has logged in, by the gate's clock, in ms since the Unix epoch: for people.
+    #[prost(uint64, tag = "5")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -385,6 +394,9 @@ pub struct OpenReq {
 pub struct OpenRsp {
     #[prost(uint64, tag = "1")]
     pub generation: u64,
+    /// The grant of the session's slot under which `generation` was counted: logins are ordered by (`epoch`, `generation`).
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -403,6 +415,14 @@ pub struct SessionReq {
     /// Id of the app whose gate holds the connection: the message may have been sent on by an owner from before.
     #[prost(string, tag = "5")]
     pub gate: ::guildhall::prost::alloc::string::String,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
+    /// As in OpenReq.
+    #[prost(uint64, tag = "7")]
+    pub gate_life: u64,
+    #[prost(uint64, tag = "8")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -419,6 +439,14 @@ pub struct SessionMove {
     pub gate: ::guildhall::prost::alloc::string::String,
     #[prost(uint64, tag = "4")]
     pub pushes: u64,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "5")]
+    pub epoch: u64,
+    /// As in OpenReq.
+    #[prost(uint64, tag = "6")]
+    pub gate_life: u64,
+    #[prost(uint64, tag = "7")]
+    pub since_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -450,6 +478,9 @@ pub struct DeliverReq {
     pub method: u32,
     #[prost(bytes = "bytes", tag = "5")]
     pub body: ::guildhall::prost::bytes::Bytes,
+    /// With `generation`: which login.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -585,6 +616,9 @@ pub struct SessionRecords {
     pub answered: u64,
     #[prost(message, repeated, tag = "5")]
     pub records: ::guildhall::prost::alloc::vec::Vec<CommandRecord>,
+    /// With `generation`: which login of the player.
+    #[prost(uint64, tag = "6")]
+    pub epoch: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -772,6 +806,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::services(&*service, &cx, req).await
                     },
@@ -780,6 +815,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReloadReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReloadReq| async move {
                         Node::reload(&*service, &cx, req).await
                     },
@@ -788,6 +824,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DrainReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DrainReq| async move {
                         Node::drain(&*service, &cx, req).await
                     },
@@ -796,6 +833,7 @@ impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Node::actors(&*service, &cx, req).await
                     },
@@ -878,7 +916,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::SERVICES,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -893,7 +931,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::RELOAD,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReloadReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -908,7 +946,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::DRAIN,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DrainReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -923,7 +961,7 @@ impl<'a> NodeClient<'a> {
             self.cx,
             Self::ACTORS,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1050,6 +1088,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &MoveReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: MoveReq| async move {
                         Ownership::r#move(&*service, &cx, req).await
                     },
@@ -1058,6 +1097,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &OfferReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: OfferReq| async move {
                         Ownership::offer(&*service, &cx, req).await
                     },
@@ -1066,6 +1106,7 @@ impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DrainingMsg| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DrainingMsg| async move {
                         Ownership::draining(&*service, &cx, req).await
                     },
@@ -1169,7 +1210,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::MOVE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &MoveReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1184,7 +1225,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::OFFER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &OfferReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1199,7 +1240,7 @@ impl<'a> OwnershipClient<'a> {
             self.cx,
             Self::DRAINING,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DrainingMsg| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1298,6 +1339,7 @@ impl<T: Raw> ::guildhall::codegen::Service for RawServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RawMsg| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RawMsg| async move {
                         Raw::cast(&*service, &cx, req).await
                     },
@@ -1393,7 +1435,7 @@ impl<'a> RawClient<'a> {
             self.cx,
             Self::CAST,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RawMsg| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1436,6 +1478,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1456,6 +1499,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1476,6 +1520,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1496,6 +1541,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             key: ::core::option::Option::Some(::guildhall::codegen::KeyField {
                 number: 1,
                 kind: ::guildhall::codegen::KeyKind::Text,
+                narrow: false,
             }),
             key_from_player: false,
             route: ::guildhall::codegen::Route::Random,
@@ -1574,19 +1620,55 @@ impl<A: Session> ::guildhall::codegen::ActorService<A> for SessionServer {
         async move {
             match method {
                 0 => {
-                    let req = ::guildhall::codegen::decode::<OpenReq>(body)?;
+                    let method = &SESSION.methods[0];
+                    let req = ::guildhall::codegen::decode::<
+                        OpenReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &OpenReq| ::guildhall::codegen::KeyText::Text(&req.player),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::open(actor, cx, req).await)
                 }
                 1 => {
-                    let req = ::guildhall::codegen::decode::<SessionReq>(body)?;
+                    let method = &SESSION.methods[1];
+                    let req = ::guildhall::codegen::decode::<
+                        SessionReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
+                            &req.player,
+                        ),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::touch(actor, cx, req).await)
                 }
                 2 => {
-                    let req = ::guildhall::codegen::decode::<SessionReq>(body)?;
+                    let method = &SESSION.methods[2];
+                    let req = ::guildhall::codegen::decode::<
+                        SessionReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
+                            &req.player,
+                        ),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::close(actor, cx, req).await)
                 }
                 3 => {
-                    let req = ::guildhall::codegen::decode::<PushReq>(body)?;
+                    let method = &SESSION.methods[3];
+                    let req = ::guildhall::codegen::decode::<
+                        PushReq,
+                    >(
+                        cx,
+                        method,
+                        |req: &PushReq| ::guildhall::codegen::KeyText::Text(&req.player),
+                        body,
+                    )?;
                     ::guildhall::codegen::reply(Session::push(actor, cx, req).await)
                 }
                 _ => {
@@ -1643,7 +1725,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::OPEN,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &OpenReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1658,7 +1740,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::TOUCH,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &SessionReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1673,7 +1755,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &SessionReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1688,7 +1770,7 @@ impl<'a> SessionClient<'a> {
             self.cx,
             Self::PUSH,
             ::core::clone::Clone::clone(&self.target),
-            |req| ::guildhall::codegen::KeyText::Text(&req.player),
+            |req: &PushReq| ::guildhall::codegen::KeyText::Text(&req.player),
             req,
         )
     }
@@ -1815,6 +1897,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DeliverReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DeliverReq| async move {
                         Gate::deliver(&*service, &cx, req).await
                     },
@@ -1823,6 +1906,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &DeliverAllReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: DeliverAllReq| async move {
                         Gate::deliver_all(&*service, &cx, req).await
                     },
@@ -1831,6 +1915,7 @@ impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Gate::kick(&*service, &cx, req).await
                     },
@@ -1934,7 +2019,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::DELIVER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DeliverReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1949,7 +2034,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::DELIVER_ALL,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &DeliverAllReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1964,7 +2049,7 @@ impl<'a> GateClient<'a> {
             self.cx,
             Self::KICK,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }

@@ -256,17 +256,19 @@ async fn records_have_bounds_and_the_call_of_one_more_is_refused() {
     ann.confirms(2);
     assert_eq!(earn(&ann.sends(3), "ann", 1).await.unwrap(), 3);
 
-    let of = |player: &str| Client {
-        session: Session { player: player.into(), session: player.into(), ..ann.session.clone() },
-        cx: ann.cx.clone(),
+    // What apps call inside commands of others: those may not call for ann themselves.
+    let of = |player: &str| {
+        let (path, number, inner) = (vec![2, 0], 0, true);
+        let (player, session) = (player.to_owned(), player.to_owned());
+        ann.cx.with_session(Session { player, session, number, path, inner, ..ann.session.clone() })
     };
-    earn(&of("bob").sends(2), "ann", 1).await.unwrap();
-    let refused = earn(&of("eve").sends(2), "ann", 1).await.unwrap_err();
+    earn(&of("bob"), "ann", 1).await.unwrap();
+    let refused = earn(&of("eve"), "ann", 1).await.unwrap_err();
     assert_eq!((refused.reason(), refused.effect()), (reason::OVERLOADED, Effect::NotRun));
     assert!(refused.message().contains("sessions_max"), "{refused}");
     // Those who have not called for long enough make room.
     ann.cx.env().sleep(Duration::from_secs(121)).await;
-    assert_eq!(earn(&of("eve").sends(2), "ann", 1).await.unwrap(), 5);
+    assert_eq!(earn(&of("eve"), "ann", 1).await.unwrap(), 5);
 }
 
 #[tokio::test(start_paused = true)]

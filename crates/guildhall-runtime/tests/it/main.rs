@@ -11,6 +11,7 @@ mod drain;
 mod durable;
 mod entities;
 mod exposition;
+mod forged;
 mod hooks;
 mod limits;
 mod lines;

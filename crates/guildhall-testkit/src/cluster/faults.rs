@@ -80,13 +80,12 @@ impl Cluster {
         self.members.values().for_each(|member| member.ways.to(Seam::Store).set_full(is_full));
     }
 
-    /// Sets how far the wall clock of an app, in all its lives, is ahead of the others', or behind (negative), in ms: a step of its
-    /// clock, if it runs.
-    pub fn set_wall_ahead(&mut self, id: &str, ahead_ms: i64) {
+    /// As [`Cluster::set_wall_step`], of one app in all its lives.
+    pub fn set_wall_step_of(&mut self, id: &str, ahead_ns: i64) {
         let member = self.member_mut(id);
-        member.wall_ahead_ms = ahead_ms;
+        member.wall_step_ns = ahead_ns;
         if let Some(life) = &member.life {
-            life.env.set_wall_ahead(ahead_ms);
+            life.env.set_wall_step(ahead_ns);
         }
     }
 

@@ -205,8 +205,8 @@ impl Sim {
             }
             (Fault::DiskFull, _) => self.set_disk_full(true),
             (Fault::ClockStep(most), [app]) => {
-                let ahead = self.random_within(*most);
-                self.set_wall_ahead(app, ahead);
+                let ahead = self.random_within(*most) * NS_PER_MS;
+                self.set_wall_step_of(app, ahead);
             }
             (Fault::ClockSkew(most), [app]) if self.runs(app) => {
                 let ahead = self.random_within(*most) * NS_PER_MS;
@@ -240,7 +240,7 @@ impl Sim {
                 self.set_faults_of_all(Seam::Leases, &SeamFaults::default());
             }
             (Fault::DiskFull, _) => self.set_disk_full(false),
-            (Fault::ClockStep(_), [app]) => self.set_wall_ahead(app, 0),
+            (Fault::ClockStep(_), [app]) => self.set_wall_step_of(app, 0),
             (Fault::ClockSkew(_), [app]) if self.runs(app) => self.cluster.env(app).set_skew(0),
             _ => {}
         }

@@ -39,6 +39,8 @@ fn any_head() -> impl Strategy<Value = Head> {
         resent,
         answered: n >> 2,
         path: if n == 0 { vec![3, n] } else { Vec::new() },
+        epoch: n >> 3,
+        inner: n == 0,
     });
     (
         option::of(trace),

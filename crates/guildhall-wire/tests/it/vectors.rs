@@ -48,6 +48,8 @@ fn link_frames_are_pinned() {
         resent: true,
         answered: 6,
         path: Vec::new(),
+        epoch: 0,
+        inner: false,
     };
     let head = Head { chain: vec!["role/7".into()], session: Some(session), ..Head::default() };
     let frames = [

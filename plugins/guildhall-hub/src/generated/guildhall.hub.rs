@@ -1063,6 +1063,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &NextReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: NextReq| async move {
                         Streams::next(&*service, &cx, req).await
                     },
@@ -1071,6 +1072,7 @@ impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: StreamRsp| async move {
                         Streams::close(&*service, &cx, req).await
                     },
@@ -1171,7 +1173,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::NEXT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &NextReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1186,7 +1188,7 @@ impl<'a> StreamsClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &StreamRsp| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1335,6 +1337,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RegisterReq| async move {
                         Discovery::register(&*service, &cx, req).await
                     },
@@ -1343,6 +1346,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &Holder| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
                         Discovery::deregister(&*service, &cx, req).await
                     },
@@ -1351,6 +1355,7 @@ impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Discovery::watch(&*service, &cx, req).await
                     },
@@ -1429,7 +1434,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::REGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RegisterReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1444,7 +1449,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::DEREGISTER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1459,7 +1464,7 @@ impl<'a> DiscoveryClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1561,6 +1566,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PublishReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PublishReq| async move {
                         Broker::publish(&*service, &cx, req).await
                     },
@@ -1569,6 +1575,7 @@ impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SubscribeReq| async move {
                         Broker::follow(&*service, &cx, req).await
                     },
@@ -1643,7 +1650,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::PUBLISH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PublishReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1658,7 +1665,7 @@ impl<'a> BrokerClient<'a> {
             self.cx,
             Self::FOLLOW,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &SubscribeReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1810,6 +1817,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ()| async move {
                         Queue::about(&*service, &cx, req).await
                     },
@@ -1818,6 +1826,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PushReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PushReq| async move {
                         Queue::push(&*service, &cx, req).await
                     },
@@ -1826,6 +1835,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PopReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PopReq| async move {
                         Queue::pop(&*service, &cx, req).await
                     },
@@ -1834,6 +1844,7 @@ impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AckReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AckReq| async move {
                         Queue::ack(&*service, &cx, req).await
                     },
@@ -1916,7 +1927,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ABOUT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1931,7 +1942,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::PUSH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PushReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1946,7 +1957,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::POP,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PopReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -1961,7 +1972,7 @@ impl<'a> QueueClient<'a> {
             self.cx,
             Self::ACK,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AckReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2213,6 +2224,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &OpenReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: OpenReq| async move {
                         Leases::open(&*service, &cx, req).await
                     },
@@ -2221,6 +2233,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Leases::keep_alive(&*service, &cx, req).await
                     },
@@ -2229,6 +2242,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Leases::close(&*service, &cx, req).await
                     },
@@ -2237,6 +2251,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: AcquireReq| async move {
                         Leases::acquire(&*service, &cx, req).await
                     },
@@ -2245,6 +2260,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReleaseReq| async move {
                         Leases::release(&*service, &cx, req).await
                     },
@@ -2253,6 +2269,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             5 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &TransferReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: TransferReq| async move {
                         Leases::transfer(&*service, &cx, req).await
                     },
@@ -2261,6 +2278,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             6 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &RecordReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: RecordReq| async move {
                         Leases::record(&*service, &cx, req).await
                     },
@@ -2269,6 +2287,7 @@ impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
             7 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: WatchLeasesReq| async move {
                         Leases::watch(&*service, &cx, req).await
                     },
@@ -2367,7 +2386,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::OPEN,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &OpenReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2382,7 +2401,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::KEEP_ALIVE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2397,7 +2416,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &Holder| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2412,7 +2431,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::ACQUIRE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &AcquireReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2427,7 +2446,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RELEASE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReleaseReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2442,7 +2461,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::TRANSFER,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &TransferReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2457,7 +2476,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::RECORD,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &RecordReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2472,7 +2491,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::WATCH,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &WatchLeasesReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2650,6 +2669,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             0 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: PrepareReq| async move {
                         Store::prepare(&*service, &cx, req).await
                     },
@@ -2658,6 +2678,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ClaimReq| async move {
                         Store::claim(&*service, &cx, req).await
                     },
@@ -2666,6 +2687,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &ReadReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: ReadReq| async move {
                         Store::read(&*service, &cx, req).await
                     },
@@ -2674,6 +2696,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             3 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &CommitReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: CommitReq| async move {
                         Store::commit(&*service, &cx, req).await
                     },
@@ -2682,6 +2705,7 @@ impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
             4 => {
                 ::guildhall::codegen::handle(
                     call,
+                    |_: &QueryReq| ::guildhall::codegen::KeyText::None,
                     move |cx: ::guildhall::codegen::Cx, req: QueryReq| async move {
                         Store::query(&*service, &cx, req).await
                     },
@@ -2768,7 +2792,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::PREPARE,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &PrepareReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2783,7 +2807,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::CLAIM,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ClaimReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2798,7 +2822,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::READ,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &ReadReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2813,7 +2837,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::COMMIT,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &CommitReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2828,7 +2852,7 @@ impl<'a> StoreClient<'a> {
             self.cx,
             Self::QUERY,
             ::core::clone::Clone::clone(&self.target),
-            |_| ::guildhall::codegen::KeyText::None,
+            |_: &QueryReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }

@@ -75,11 +75,114 @@ fn a_token_says_who_the_account_and_the_player_are() {
 }
 
 #[test]
-fn without_a_player_the_account_is_the_player() {
-    let mut claims = claims();
-    claims.as_object_mut().unwrap().remove("player");
-    let identity = jwt().authenticate(&token(0, Some("k0"), &claims), NOW).unwrap();
-    assert_eq!(identity.into_player().as_deref(), Some("account"));
+fn the_claim_that_the_configuration_names_is_the_player_and_no_other() {
+    let without = |name: &str| {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        token(0, Some("k0"), &claims)
+    };
+    let why = refused(&without("player"));
+    assert!(why.contains("gate.jwt.player"), "an account is no player: {why}");
+    refused(&token(0, Some("k0"), &with("player", json!({"id": 1}))));
+
+    let by = |claim: &str| load(&jwks(&[0, 1]), |config| config.player = claim.into()).unwrap();
+    let player = |jwt: Jwt, token: &str| jwt.authenticate(token, NOW).map(Identity::into_player);
+    assert_eq!(player(by("sub"), &without("player")).unwrap().as_deref(), Some("account"));
+    let whole = token(0, Some("k0"), &claims());
+    assert_eq!(player(by("sub"), &whole).unwrap().as_deref(), Some("account"));
+    let other = token(0, Some("k0"), &with("https://game.example/role", 77.into()));
+    assert_eq!(player(by("https://game.example/role"), &other).unwrap().as_deref(), Some("77"));
+    player(by("https://game.example/role"), &whole).unwrap_err();
+}
+
+#[test]
+fn a_token_whose_header_has_extensions_that_must_be_understood_is_refused() {
+    let header = |crit: Vec<String>| Header {
+        kid: Some("k0".into()),
+        crit: Some(crit),
+        ..Header::new(Algorithm::EdDSA)
+    };
+    for crit in [vec!["exp".to_owned()], vec!["b64".to_owned()], vec![]] {
+        let signed = encode(&header(crit), &claims(), &signer(0)).unwrap();
+        let why = refused(&signed);
+        assert!(why.contains("crit"), "{why}");
+    }
+}
+
+/// A P-256 key that protects nothing: its secret is 1, so its point is the generator.
+fn p256() -> (Value, EncodingKey) {
+    let mut pkcs8 = b"\x30\x41\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\
+        \x03\x01\x07\x04\x27\x30\x25\x02\x01\x01\x04\x20"
+        .to_vec();
+    pkcs8.extend([[0; 31].as_slice(), &[1]].concat());
+    let (x, y) = (
+        "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+        "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    );
+    let jwk = json!({"kty": "EC", "crv": "P-256", "kid": "ec", "x": x, "y": y});
+    (jwk, EncodingKey::from_ec_der(&pkcs8))
+}
+
+#[test]
+fn algorithms_of_several_families_are_accepted_each_with_keys_of_its_own() {
+    let (ec, ec_key) = p256();
+    let ed = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k0", "x": PUBLIC[0]});
+    let secret = json!({"kty": "oct", "kid": "mac", "k": PUBLIC[1]});
+    let keys = json!({"keys": [ed, ec, secret]}).to_string();
+    let both = |algorithms: &[&str]| {
+        load(&keys, |c| c.algorithms = algorithms.iter().map(|&a| a.to_owned()).collect()).unwrap()
+    };
+    let by_ec = |kid: &str| {
+        let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::ES256) };
+        encode(&header, &claims(), &ec_key).unwrap()
+    };
+    for algorithms in [["EdDSA", "ES256", "RS256"], ["RS256", "ES256", "EdDSA"]] {
+        let jwt = both(&algorithms);
+        for token in [token(0, Some("k0"), &claims()), by_ec("ec")] {
+            let identity = jwt.authenticate(&token, NOW);
+            assert_eq!(identity.unwrap().account, "account", "{algorithms:?}");
+        }
+        // A key of the other family, and one whose algorithm is not in the list.
+        for token in [token(0, Some("ec"), &claims()), by_ec("k0"), by_ec("mac")] {
+            jwt.authenticate(&token, NOW).unwrap_err();
+        }
+    }
+    both(&["EdDSA"]).authenticate(&by_ec("ec"), NOW).unwrap_err();
+}
+
+#[test]
+fn a_key_that_says_its_algorithm_is_for_no_other() {
+    let (mut ec, ec_key) = p256();
+    ec["alg"] = "ES384".into();
+    let ed = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k0", "x": PUBLIC[0], "alg": "EdDSA"});
+    let keys = json!({"keys": [ed, ec]}).to_string();
+    let algorithms = ["EdDSA", "ES256", "ES384"].map(str::to_owned);
+    let jwt = load(&keys, |config| config.algorithms = algorithms.into()).unwrap();
+    let header = Header { kid: Some("ec".into()), ..Header::new(Algorithm::ES256) };
+    jwt.authenticate(&encode(&header, &claims(), &ec_key).unwrap(), NOW).unwrap_err();
+    jwt.authenticate(&token(0, Some("k0"), &claims()), NOW).unwrap();
+}
+
+#[test]
+fn unknown_keys_are_skipped_and_are_an_error_only_when_none_is_left() {
+    let unknown = [
+        json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AA"}),
+        json!({"kty": "OKP", "crv": "X25519", "kid": "dh", "x": PUBLIC[1], "use": "enc"}),
+        json!({"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"}),
+        json!({"kid": "odd"}),
+        json!(7),
+    ];
+    let known = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k0", "x": PUBLIC[0]});
+    let all: Vec<_> = unknown.iter().cloned().chain([known]).collect();
+    // With what some editors put before a text.
+    let file = format!("\u{feff}{}", json!({ "keys": all }));
+    let jwt = load(&file, |_| {}).unwrap();
+    jwt.authenticate(&token(0, Some("k0"), &claims()), NOW).unwrap();
+    jwt.authenticate(&token(0, None, &claims()), NOW).unwrap();
+    let why = load(&json!({ "keys": unknown }).to_string(), |_| {}).err().unwrap();
+    for part in ["no key in it can be used", "`pq`", "`dh`", "`rsa`", "gate.jwt.algorithms"] {
+        assert!(why.contains(part), "`{why}` does not say `{part}`");
+    }
 }
 
 #[test]
@@ -145,6 +248,7 @@ fn a_wrong_setting_says_what_to_set() {
             "gate.jwt.algorithms is empty",
         ),
         (why(load("{}", |config| config.keys = "/nowhere".into())), "/nowhere"),
+        (why(load(&jwks(&[0]), |config| config.player.clear())), "gate.jwt.player is empty"),
     ];
     for (got, want) in cases {
         assert!(got.contains(want), "`{got}` does not say `{want}`");
