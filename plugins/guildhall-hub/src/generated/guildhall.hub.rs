@@ -2401,7 +2401,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::KEEP_ALIVE,
             ::core::clone::Clone::clone(&self.target),
-            |_: &Holder| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
@@ -2416,7 +2416,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_: &Holder| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
