@@ -135,10 +135,21 @@ async fn clients_play(sim: Sim, chaos: Chaos) {
 }
 
 async fn clients_play_in(
-    mut sim: Sim,
+    sim: Sim,
     chaos: Chaos,
     ids: &[&str],
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
+) {
+    let chaos = Chaos { apps: "dev.w1.ledger.".into(), ..chaos };
+    clients_play_while(sim, ids, owners, async |sim| sim.chaos(&chaos, CHAOS).await).await;
+}
+
+/// Clients play while something happens; then the ledgers hold what the clients were told.
+async fn clients_play_while(
+    mut sim: Sim,
+    ids: &[&str],
+    owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
+    happens: impl AsyncFnOnce(&mut Sim),
 ) {
     for id in ids {
         sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
@@ -156,7 +167,7 @@ async fn clients_play_in(
             playing.push(sim.env(app).spawn("client", clients.clone().play(cx)));
         }
     }
-    sim.chaos(&Chaos { apps: "dev.w1.ledger.".into(), ..chaos }, CHAOS).await;
+    happens(&mut sim).await;
     sim.calm().await;
     let calm = sim.env(CALLERS[0]).now();
     sim.advance(SERVED_WITHIN).await;
@@ -184,20 +195,39 @@ fn what_was_acknowledged_is_there_once_and_reads_are_never_stale_whatever_fails(
     sim::check(50, async |sim| clients_play(sim, Chaos::default()).await);
 }
 
-/// An app that was away for longer than its lease comes back together with a lease backend that begins anew, while others are alive
-/// and read from.
 #[test]
 fn what_is_served_is_not_granted_to_others_by_a_lease_backend_that_begins_anew() {
     let chaos = hard(restarts());
     sim::check(20, async |sim| clients_play(sim, chaos.clone()).await);
 }
 
+/// An owner that was away for longer than its lease comes back together with a lease backend that begins anew, again and again, while
+/// the other one, which has what was its, is read from by a caller that does not see the first.
+async fn an_owner_comes_back(sim: Sim) {
+    let [away, stays] = [OWNERS[0], OWNERS[1]];
+    clients_play_while(sim, &[away, stays], ledgers, async |sim| {
+        sim.partition(CALLERS[1], away);
+        for _ in 0..8 {
+            sim.pause(away);
+            sim.advance(Duration::from_secs(3)).await;
+            sim.restart_leases();
+            sim.resume(away);
+            sim.advance(Duration::from_secs(2)).await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn an_owner_that_comes_back_with_the_lease_backend_takes_nothing_from_one_that_is_read_from() {
+    sim::check(10, an_owner_comes_back);
+}
+
 #[test]
 fn a_lease_backend_that_forgets_its_holders_is_found_out() {
-    let chaos = hard(restarts());
     let forgets = async |sim: Sim| {
         sim.leases_forget_holders();
-        clients_play(sim, chaos.clone()).await;
+        an_owner_comes_back(sim).await;
     };
     assert_found(sim::first_failure(FOUND_WITHIN, forgets), "a backend that forgets its holders");
 }
