@@ -141,13 +141,15 @@ async fn clients_play_in(
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
 ) {
     let chaos = Chaos { apps: "dev.w1.ledger.".into(), ..chaos };
-    clients_play_while(sim, ids, owners, async |sim| sim.chaos(&chaos, CHAOS).await).await;
+    let happens = async |sim: &mut Sim| sim.chaos(&chaos, CHAOS).await;
+    clients_play_while(sim, ids, &CALLERS, owners, happens).await;
 }
 
-/// Clients play while something happens; then the ledgers hold what the clients were told.
+/// Clients play in these apps while something happens; then the ledgers hold what the clients were told.
 async fn clients_play_while(
     mut sim: Sim,
     ids: &[&str],
+    callers: &[&str],
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
     happens: impl AsyncFnOnce(&mut Sim),
 ) {
@@ -161,7 +163,7 @@ async fn clients_play_while(
     let (history, over) = (History::default(), Arc::default());
     let clients = Clients { history: history.clone(), log: sim.logger(), over };
     let mut playing = Vec::new();
-    for app in CALLERS {
+    for app in callers {
         for _ in 0..CLIENTS_PER_APP {
             let cx = sim.cx(app);
             playing.push(sim.env(app).spawn("client", clients.clone().play(cx)));
@@ -201,17 +203,17 @@ fn what_is_served_is_not_granted_to_others_by_a_lease_backend_that_begins_anew()
     sim::check(20, async |sim| clients_play(sim, chaos.clone()).await);
 }
 
-/// An owner that was away for longer than its lease comes back together with a lease backend that begins anew, again and again, while
-/// the other one, which has what was its, is read from by a caller that does not see the first.
+/// An owner that was away from the lease backend for longer than its lease comes back together with a backend that begins anew, again
+/// and again. Clients of its own write through it, while others read from the owner that has had what was its.
 async fn an_owner_comes_back(sim: Sim) {
     let [away, stays] = [OWNERS[0], OWNERS[1]];
-    clients_play_while(sim, &[away, stays], ledgers, async |sim| {
-        sim.partition(CALLERS[1], away);
-        for _ in 0..8 {
-            sim.pause(away);
+    let callers = [CALLERS[0], CALLERS[1], away];
+    clients_play_while(sim, &[away, stays], &callers, ledgers, async |sim| {
+        for _ in 0..4 {
+            sim.set_faults(away, Seam::Leases, SeamFaults::away());
             sim.advance(Duration::from_secs(3)).await;
             sim.restart_leases();
-            sim.resume(away);
+            sim.set_faults(away, Seam::Leases, SeamFaults::default());
             sim.advance(Duration::from_secs(2)).await;
         }
     })
