@@ -16,7 +16,8 @@ pub struct AppConfig {
     pub logic_addr: String,
     /// Numbers of worlds, 1 to 4095: the first part of logic addresses. The same on all apps.
     pub worlds: BTreeMap<String, u16>,
-    /// Numbers of funcs, 1 to 255: the second part of logic addresses. The same on all apps.
+    /// Numbers of funcs, 1 to 254 (255 is reserved for relays between worlds): the second part of logic addresses. The same on
+    /// all apps.
     pub funcs: BTreeMap<String, u8>,
     /// Version label, for people and for rules of routing.
     pub version: String,

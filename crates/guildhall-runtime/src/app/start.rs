@@ -101,6 +101,7 @@ impl App {
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
+        actors_fit::keys(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
