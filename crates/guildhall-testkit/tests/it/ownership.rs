@@ -142,22 +142,22 @@ async fn clients_play_in(
 ) {
     let chaos = Chaos { apps: "dev.w1.ledger.".into(), ..chaos };
     let happens = async |sim: &mut Sim| sim.chaos(&chaos, CHAOS).await;
-    clients_play_while(sim, ids, &CALLERS, owners, happens).await;
+    clients_play_while(sim, (ids, &SETTINGS), &CALLERS, owners, happens).await;
 }
 
 /// Clients play in these apps while something happens; then the ledgers hold what the clients were told.
 async fn clients_play_while(
     mut sim: Sim,
-    ids: &[&str],
+    (ids, settings): (&[&str], &[(&str, &str)]),
     callers: &[&str],
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
     happens: impl AsyncFnOnce(&mut Sim),
 ) {
     for id in ids {
-        sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
+        sim.start_with(id, settings, owners.clone()).await.unwrap();
     }
     for id in CALLERS {
-        sim.start_with(id, &SETTINGS, |app| app).await.unwrap();
+        sim.start_with(id, settings, |app| app).await.unwrap();
     }
     sim.linked().await;
     let (history, over) = (History::default(), Arc::default());
@@ -208,10 +208,12 @@ fn what_is_served_is_not_granted_to_others_by_a_lease_backend_that_begins_anew()
 async fn an_owner_comes_back(sim: Sim) {
     let [away, stays] = [OWNERS[0], OWNERS[1]];
     let callers = [CALLERS[0], CALLERS[1], away];
-    clients_play_while(sim, &[away, stays], &callers, ledgers, async |sim| {
+    // So long that it takes a while until an owner hears of the new backend.
+    let settings = [SETTINGS[0], ("ownership.ttl_ms", "6000"), ("app.discovery_ttl_ms", "10000")];
+    clients_play_while(sim, (&[away, stays], &settings), &callers, ledgers, async |sim| {
         for _ in 0..4 {
             sim.set_faults(away, Seam::Leases, SeamFaults::away());
-            sim.advance(Duration::from_secs(3)).await;
+            sim.advance(Duration::from_secs(8)).await;
             sim.restart_leases();
             sim.set_faults(away, Seam::Leases, SeamFaults::default());
             sim.advance(Duration::from_secs(2)).await;
