@@ -5,7 +5,7 @@
 //! | packet | binary | JSON |
 //! |---|---|---|
 //! | HELLO, WELCOME, KICK, RESET | body: the protobuf message of that name (`ClientHello` for HELLO) | its fields |
-//! | CALL, CAST | id, method, head: `CallHead` | `id method body answered resent traceparent` |
+//! | CALL, CAST | id, method, head: `CallHead` | `id method body answered resent traceparent timeout_ms` |
 //! | REPLY | id, body | `id body` |
 //! | ERROR | id, aux: code and effect, body: `ErrorBody` | `id code reason message effect` |
 //! | PUSH, ACK | id: the push's number, PUSH: method, body | `seq method body` |
@@ -22,6 +22,7 @@ use crate::frame::{
     self, ClientKind, FrameError, Header, Parsed, TooLarge, error_aux, error_from_aux,
 };
 use crate::method::method_id_of_short;
+use crate::outside::outside;
 use crate::proto::{CallHead, ClientHello, ErrorBody, Kick, Reset, Welcome};
 
 pub use code::{code_from_name, code_name, effect_from_name, effect_name};
@@ -48,6 +49,8 @@ pub enum Packet {
         resent: bool,
         /// W3C's `traceparent`, for gates that trust it; empty: none.
         traceparent: String,
+        /// How long the client waits, in ms; 0: as long as the method says.
+        timeout_ms: u32,
     },
     /// A command without reply.
     Cast {
@@ -168,7 +171,7 @@ pub enum PacketError {
         source: prost::DecodeError,
     },
     /// Not the JSON of a packet.
-    #[error("the JSON packet cannot be read: {0}")]
+    #[error("the JSON packet cannot be read: {}", shown(.0))]
     Json(#[from] serde_json::Error),
     /// A field that this kind must have.
     #[error("the {kind:?} packet lacks `{field}`")]
@@ -187,6 +190,16 @@ pub enum PacketError {
     /// A method or body in the other encoding; the connection's encoding decides.
     #[error("the packet holds {0}: translate it before it is written")]
     WrongEncoding(&'static str),
+}
+
+/// The library's message may quote the packet.
+fn shown(error: &serde_json::Error) -> String {
+    let (text, place) =
+        (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    match text.strip_suffix(&place) {
+        Some(what) => format!("{}{place}", outside(what)),
+        None => outside(&text).to_string(),
+    }
 }
 
 impl Packet {
@@ -220,10 +233,14 @@ impl Packet {
             Self::Welcome(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Kick(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Reset(body) => frame::put_frame(out, max, head(0), None, body)?,
-            Self::Call { id, method, body, answered, resent, traceparent } => {
+            Self::Call { id, method, body, answered, resent, traceparent, timeout_ms } => {
                 let header = Header { method: method.id(), ..head(*id) };
-                let traceparent = traceparent.clone();
-                let call = CallHead { answered: *answered, resent: *resent, traceparent };
+                let call = CallHead {
+                    answered: *answered,
+                    resent: *resent,
+                    traceparent: traceparent.clone(),
+                    timeout_ms: *timeout_ms,
+                };
                 let call = (call != CallHead::default()).then_some(&call);
                 frame::put_raw(out, max, header, call, binary(body)?)?;
             }
@@ -282,9 +299,9 @@ impl Packet {
             ClientKind::Hello => Self::Hello(ClientHello::decode(frame.body).map_err(bad)?),
             ClientKind::Welcome => Self::Welcome(Welcome::decode(frame.body).map_err(bad)?),
             ClientKind::Call => {
-                let CallHead { answered, resent, traceparent } =
+                let CallHead { answered, resent, traceparent, timeout_ms } =
                     frame.decode_head().map_err(bad)?;
-                Self::Call { id, method, body: body(), answered, resent, traceparent }
+                Self::Call { id, method, body: body(), answered, resent, traceparent, timeout_ms }
             }
             ClientKind::Cast => Self::Cast { method, body: body() },
             ClientKind::Reply => Self::Reply { id, body: body() },
