@@ -62,6 +62,7 @@ impl Kept {
                 order: Order::Key,
                 after,
                 limit: PAGE_ROWS_MAX,
+                keys_only: false,
             };
             let page = self.0.query(&query).await?;
             for (key, row) in page.rows {

@@ -856,6 +856,9 @@ pub struct QueryReq {
     pub after: ::core::option::Option<Cursor>,
     #[prost(uint64, tag = "5")]
     pub limit: u64,
+    /// Rows without columns but that of the order, and without records.
+    #[prost(bool, tag = "6")]
+    pub keys_only: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -988,6 +991,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Streams/Close",
@@ -1005,6 +1009,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1238,6 +1243,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Deregister",
@@ -1255,6 +1261,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Watch",
@@ -1272,6 +1279,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1492,6 +1500,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Broker/Follow",
@@ -1509,6 +1518,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1693,6 +1703,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Push",
@@ -1710,6 +1721,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Pop",
@@ -1727,6 +1739,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Ack",
@@ -1744,6 +1757,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2000,6 +2014,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/KeepAlive",
@@ -2017,6 +2032,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Close",
@@ -2034,6 +2050,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Acquire",
@@ -2051,6 +2068,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Release",
@@ -2068,6 +2086,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Transfer",
@@ -2085,6 +2104,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Record",
@@ -2102,6 +2122,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Watch",
@@ -2119,6 +2140,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2519,6 +2541,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Claim",
@@ -2536,6 +2559,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Read",
@@ -2553,6 +2577,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Commit",
@@ -2570,6 +2595,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Query",
@@ -2587,6 +2613,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
