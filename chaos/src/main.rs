@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p chaos -- ownership --seconds 300 --seed 1
 //! cargo run --release -p chaos -- rolling
+//! cargo run --release -p chaos -- memory
 //! ```
 //!
 //! | module | what |
@@ -16,7 +17,7 @@
 //! | `history`, `checker` | what came of it, and what of that must not be |
 //! | `measure` | how long what has failed is missed |
 //! | `game` | a run from its beginning to its end |
-//! | `ownership`, `rolling` | the commands |
+//! | `ownership`, `rolling`, `memory` | the commands |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(
@@ -31,6 +32,7 @@ mod game;
 mod history;
 mod line;
 mod measure;
+mod memory;
 mod ownership;
 mod plan;
 mod player;
@@ -44,6 +46,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
+use memory::MemoryArgs;
 use ownership::OwnershipArgs;
 use rolling::RollingArgs;
 use tokio::signal::unix::{SignalKind, signal};
@@ -65,6 +68,9 @@ enum Command {
     /// All apps of the game are restarted while it is played, one after the other, twice: the second time to a build with a column
     /// and a method more. Ends with 1 when a call failed that a player could not just make again.
     Rolling(RollingArgs),
+    /// What the game keeps in memory with a thousand players, and while hundreds log in at the same time. Ends with 1 when that is
+    /// too much. Linux only.
+    Memory(MemoryArgs),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +96,7 @@ fn run() -> Result<ExitCode> {
             match command {
                 Command::Ownership(args) => ownership::run(args).await,
                 Command::Rolling(args) => rolling::run(args).await,
+                Command::Memory(args) => memory::run(args).await,
             }
         };
         tokio::select! {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use guildhall::env::{ConnIo, Env};
+use guildhall::env::Env;
+use guildhall::http::Io;
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -56,7 +56,7 @@ async fn send(
     body: String,
 ) -> Result<Answer, String> {
     let conn = env.net().connect(address).await.map_err(|e| e.to_string())?;
-    let io = TokioIo::new(ConnIo::new(conn));
+    let io = Io::new(conn);
     let (mut sender, conn) =
         hyper::client::conn::http1::handshake(io).await.map_err(|e| e.to_string())?;
     env.spawn("http", async move {

@@ -58,4 +58,3 @@ pub mod proto;
 pub mod role;
 pub mod serve;
 pub mod uid;
-mod web;

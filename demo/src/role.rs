@@ -2,6 +2,7 @@
 
 mod clubs;
 mod ledger;
+mod lines;
 mod names;
 pub mod rules;
 mod wallet;
@@ -9,6 +10,7 @@ mod wallet;
 use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
 
 pub use ledger::OPS_MAX;
+pub use lines::RecentLines;
 pub use names::NameActor;
 pub use wallet::GRANT;
 
@@ -16,9 +18,9 @@ use crate::proto::club::{ClubRoleClient, ListReq, ListRsp};
 use crate::proto::online::{OnlineClient, PlayingReq};
 use crate::proto::role::{
     BearsReq, BearsRsp, CancelClubReq, Channel, ChannelMsg, ClubInfoReq, ClubInfoRsp, ClubRsp,
-    CreateClubReq, ExitClubReq, GetInfoReq, JoinClubReq, LeftClubReq, ListClubsReq, LoginReq,
-    NameReq, NamesClient, PostReq, PostRsp, PowerUpReq, RegisterReq, RenameReq, Role, RoleError,
-    RoleEvents, RoleRsp, RoleState, RoleStateEntity,
+    CreateClubReq, ExitClubReq, GetClubRoleInfoReq, GetClubRoleInfoRsp, GetInfoReq, JoinClubReq,
+    LeftClubReq, ListClubsReq, LoginReq, Look, NameReq, NamesClient, PostReq, PostRsp, PowerUpReq,
+    RegisterReq, RenameReq, Role, RoleError, RoleEvents, RoleRsp, RoleStateEntity, RoleStateView,
 };
 
 /// A player's role, by the player's id:
@@ -47,9 +49,9 @@ impl Role for RoleActor {
         if self.state.exists() {
             return Err(already(RoleError::Registered));
         }
-        rules::check_name(&req.name)?;
-        self.claim(cx, &req.name).await?;
-        self.state.set_name(req.name);
+        let name = rules::as_name(&req.name)?;
+        self.claim(cx, &name).await?;
+        self.state.set_name(name);
         self.fill_wallet();
         Ok(self.answer())
     }
@@ -65,22 +67,25 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn get_info(&mut self, _cx: &Cx, _req: GetInfoReq) -> Result<RoleRsp, Status> {
-        Ok(self.answer())
+    async fn get_info(&mut self, _cx: &Cx, req: GetInfoReq) -> Result<RoleRsp, Status> {
+        Ok(match req.look() {
+            Look::Detail => self.answer(),
+            Look::Brief => RoleRsp { role: Some(self.state.view(RoleStateView::Brief)) },
+        })
     }
 
     async fn rename(&mut self, cx: &Cx, req: RenameReq) -> Result<RoleRsp, Status> {
-        rules::check_name(&req.name)?;
+        let name = rules::as_name(&req.name)?;
         let old = rules::name_key(&self.state.name);
-        if rules::name_key(&req.name) != old {
-            self.claim(cx, &req.name).await?;
+        if rules::name_key(&name) != old {
+            self.claim(cx, &name).await?;
             let release = NameReq { name: old, role_id: self.state.role_id.clone() };
             if let Err(status) = NamesClient::new(cx).release(release).await {
                 // Whoever wants the name next will find that nobody bears it.
                 tracing::debug!(%status, "a name was not released");
             }
         }
-        self.state.set_name(req.name);
+        self.state.set_name(name);
         Ok(self.answer())
     }
 
@@ -101,7 +106,8 @@ impl Role for RoleActor {
         let role = &self.state;
         let (role_id, name) = (role.role_id.clone(), role.name.clone());
         let msg = ChannelMsg { role_id, name, text: req.text, ..ChannelMsg::default() };
-        RoleEvents::others(cx, &role.role_id).channel(msg).await?;
+        RoleEvents::others(cx, &role.role_id).channel(msg.clone()).await?;
+        lines::tell(cx, msg).await;
         Ok(PostRsp::default())
     }
 
@@ -123,6 +129,14 @@ impl Role for RoleActor {
 
     async fn club_info(&mut self, cx: &Cx, req: ClubInfoReq) -> Result<ClubInfoRsp, Status> {
         self.tell_club(cx, req.club_id).await
+    }
+
+    async fn get_club_role_info(
+        &mut self,
+        cx: &Cx,
+        _req: GetClubRoleInfoReq,
+    ) -> Result<GetClubRoleInfoRsp, Status> {
+        self.tell_place(cx).await
     }
 
     async fn list_clubs(&mut self, cx: &Cx, req: ListClubsReq) -> Result<ListRsp, Status> {
@@ -158,20 +172,9 @@ impl RoleActor {
         NamesClient::new(cx).claim(NameReq { name: rules::name_key(name), role_id }).await
     }
 
-    /// A copy: what is sent later must not change with the role. What other services tell is left out.
+    /// All that its player may know; what other services tell is left out.
     fn answer(&self) -> RoleRsp {
-        let role = &*self.state;
-        let role = RoleState {
-            role_id: role.role_id.clone(),
-            name: role.name.clone(),
-            power: role.power,
-            logins: role.logins,
-            club_id: role.club_id,
-            #[cfg(feature = "next")]
-            title: role.title.clone(),
-            ..RoleState::default()
-        };
-        RoleRsp { role: Some(role) }
+        RoleRsp { role: Some(self.state.view(RoleStateView::Detail)) }
     }
 }
 

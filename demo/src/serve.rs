@@ -20,10 +20,10 @@ use crate::proto::club::{CLUB, CLUB_ROLE, ClubRoleServer, ClubRoleStateEntity, C
 use crate::proto::ledger::{LEDGER, LedgerServer};
 use crate::proto::login::{ACCOUNT, AccountServer};
 use crate::proto::online::{ONLINE, OnlineServer};
-use crate::proto::role::{NAMES, NamesServer, ROLE, RoleServer};
+use crate::proto::role::{LINES, NAMES, NamesServer, ROLE, RoleServer};
 use crate::proto::uid::{UID, UidServer};
 use crate::proto::wallet::{WALLET, WalletServer};
-use crate::role::{NameActor, RoleActor};
+use crate::role::{NameActor, RecentLines, RoleActor};
 use crate::uid::UidActor;
 
 /// `[demo]`: what this process serves.
@@ -70,6 +70,8 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.
         .preset("gate.connections_per_address", 20_000)
+        .preset("login.connections_per_address", 1024)
+        .preset("login.registers_per_address", 60_000)
         // A post goes to everybody, so nobody may post without end.
         .preset("gate.rates", BTreeMap::from([("demo.role.Role/Post", 5)]))
         .preset("gate.jwt.issuer", "guildhall-demo")
@@ -114,7 +116,8 @@ pub fn app(config: Config) -> Result<App, StartError> {
     }
     if let Some(gate) = &gate {
         app = app.component(gate.clone());
-        needs.for_clients = Some((gate.clone(), vec![ROLE.name, LEDGER.name, WALLET.name]));
+        needs.for_clients =
+            Some((gate.clone(), vec![ROLE.name, LINES.name, LEDGER.name, WALLET.name]));
     }
     for part in &demo.serve {
         app = game(app, part);
@@ -146,7 +149,7 @@ pub(crate) fn share(config: &Config) -> Result<(), ConfigError> {
 pub fn game(app: App, part: &str) -> App {
     match part {
         "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
-        "role" => app
+        "role" => RecentLines::serve(app)
             .actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(LedgerServer).serve(WalletServer))
             .actor::<NameActor, _>(|a| a.serve(NamesServer)),
         "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),

@@ -16,6 +16,8 @@ fn main() -> guildhall_build::Result {
         "proto/profile.proto",
         "proto/ledger.proto",
         "proto/bank.proto",
+        "proto/odd.proto",
+        "proto/odd_services.proto",
     ];
     guildhall_build::compile(&protos, &["proto"])
 }

@@ -25,7 +25,7 @@ pub(crate) struct CallArgs {
     #[arg(value_name = "JSON", default_value = "{}")]
     pub(crate) body: String,
     /// Key of the call: goes into the request's key field, or routes a call that has none.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     key: Option<String>,
     /// Calls exactly this app: an id, as `guildhall ls` shows it.
     #[arg(long, value_name = "ID")]
@@ -33,8 +33,9 @@ pub(crate) struct CallArgs {
     /// How long the call may take, in seconds. [default: what the method says, 5]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
-    /// Calls as a player's client through this gate: `ws://host:port`.
-    #[arg(long, value_name = "URL", requires = "token", conflicts_with_all = ["app", "discovery", "config", "key", "at"])]
+    /// Calls as a player's client through this gate: `ws://host:port`. Which apps to ask for the method's full name and the game's
+    /// reasons is optional then: without it the name is `package.Service/Method`.
+    #[arg(long, value_name = "URL", requires = "token", conflicts_with_all = ["key", "at"])]
     gate: Option<String>,
     /// What the player logs in with at the gate.
     #[arg(long, requires = "gate")]
@@ -46,12 +47,28 @@ pub(crate) struct CallArgs {
 /// Prints the response, or why there is none.
 pub(crate) async fn run(args: CallArgs) -> Result<ExitCode> {
     if let (Some(gate), Some(token)) = (&args.gate, &args.token) {
-        return gate_call::run(gate, token, &args);
+        let method = match args.cluster.is_named() {
+            true => Some(named(&args).await?),
+            false => None,
+        };
+        return gate_call::run(gate, token, &args, method.as_ref()).await;
     }
     let visit = args.cluster.visit().await?;
     let done = call(&args, &visit).await;
     visit.end().await;
     done
+}
+
+/// The method, as the apps of the cluster know it.
+async fn named(args: &CallArgs) -> Result<Method> {
+    let visit = args.cluster.visit().await?;
+    let found = async {
+        let catalog = catalog::ask(&visit.cx(), &visit.some_nodes()?).await?;
+        catalog::find(&catalog, &args.method).cloned()
+    };
+    let found = found.await;
+    visit.end().await;
+    found
 }
 
 async fn call(args: &CallArgs, visit: &Visit) -> Result<ExitCode> {

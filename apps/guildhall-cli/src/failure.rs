@@ -54,3 +54,22 @@ fn framework_name(number: u32) -> Option<&'static str> {
         NOT_FOR_CLIENTS KICKED BAD_REPLY REPLY_GONE OTHER_LEASE CONFLICT EXISTS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::framework_name;
+
+    #[test]
+    fn every_reason_of_the_framework_has_its_name() {
+        let docs = include_str!("../../../docs/semantics.md");
+        let rows = docs.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            Some((cells.next()?.parse().ok()?, cells.next()?))
+        });
+        let rows: Vec<(u32, &str)> = rows.collect();
+        assert!(rows.len() > 25, "the table of reasons: {rows:?}");
+        for (number, name) in rows {
+            assert_eq!(framework_name(number), Some(name), "reason {number}");
+        }
+    }
+}

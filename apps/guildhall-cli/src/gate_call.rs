@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::env::connect_tcp;
+use guildhall_core::{Code, Effect, Env, Status};
 use guildhall_wire::{Body, ClientHello, Method, Packet};
 use serde_json::value::RawValue;
 use tungstenite::{Message, WebSocket};
 
 use crate::call::{CallArgs, timeout_ms};
+use crate::catalog;
 use crate::failure::describe;
 use crate::out::{complain, print};
 
@@ -21,14 +23,34 @@ const PACKET_MAX: usize = 4 << 20;
 const TIMEOUT_MS: u32 = 10_000;
 
 /// Logs in, calls, prints the response or why there is none.
-pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> {
+pub(crate) async fn run(
+    gate: &str,
+    token: &str,
+    args: &CallArgs,
+    method: Option<&catalog::Method>,
+) -> Result<ExitCode> {
+    let path = match method {
+        Some(method) => method.path().to_owned(),
+        None => args.method.trim_start_matches('/').to_owned(),
+    };
+    if !path.split('/').next().is_some_and(|service| service.contains('.')) {
+        bail!(
+            "`{path}` is not a full name, and a gate does not tell which methods there are: write package.Service/Method, as `guildhall ls` shows it, or say with --config, --cluster, --discovery or --app which apps know it"
+        );
+    }
+    let types = method.map(|method| method.types.parent_pool());
     let Some(host) = gate.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest))
     else {
         bail!("--gate {gate}: JSON travels over WebSockets; write ws://host:port");
     };
     let ms = args.timeout.map_or(Ok(TIMEOUT_MS), timeout_ms)?;
-    let time = Some(Duration::from_millis(ms.into()));
-    let stream = TcpStream::connect(host).with_context(|| format!("connect to the gate {host}"))?;
+    let (env, limit) = (Env::real(), Duration::from_millis(ms.into()));
+    let time = Some(limit);
+    let connected = env.until(env.now() + limit, connect_tcp(host)).await;
+    let stream = connected.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()));
+    let stream = stream.with_context(|| format!("connect to the gate {host}"))?.into_std()?;
+    // Nothing else runs beside this call.
+    stream.set_nonblocking(false)?;
     stream.set_read_timeout(time)?;
     stream.set_write_timeout(time)?;
     let (socket, _) = tungstenite::client(gate, stream)
@@ -40,7 +62,6 @@ pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> 
         ..ClientHello::default()
     };
     client.send(&Packet::Hello(hello))?;
-    let path = args.method.trim_start_matches('/').to_owned();
     let body = RawValue::from_string(args.body.clone()).context("the body is no JSON")?;
     loop {
         match client.next()? {
@@ -51,6 +72,7 @@ pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> 
                 answered: 0,
                 resent: false,
                 traceparent: String::new(),
+                timeout_ms: 0,
             })?,
             Packet::Reply { body: Body::Json(body), .. } => {
                 let body: serde_json::Value = serde_json::from_str(body.get())?;
@@ -61,7 +83,7 @@ pub(crate) fn run(gate: &str, token: &str, args: &CallArgs) -> Result<ExitCode> 
                 let status = Status::new(Code::from_number(code), message).with_reason(reason);
                 let status = status.with_effect(Effect::from_number(effect));
                 let what = if id == 0 { "the gate ended the connection" } else { &path };
-                complain(&describe(what, &status, None));
+                complain(&describe(what, &status, types));
                 return Ok(ExitCode::FAILURE);
             }
             Packet::Kick(kick) => bail!("the gate ended the session: {}", kick.message),

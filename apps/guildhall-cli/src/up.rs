@@ -14,7 +14,7 @@
 mod board;
 pub(crate) mod commands;
 mod control;
-mod file;
+pub(crate) mod file;
 mod life;
 mod lines;
 mod readyz;
@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use guildhall_core::Env;
 
+use crate::out::complain;
 use control::Control;
 use file::ClusterFile;
 use supervisor::Supervisor;
@@ -89,6 +90,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     if let Some((program, arguments)) = file.build.split_first() {
         let mut build = tokio::process::Command::new(program);
         build.args(arguments).current_dir(&file.folder);
+        complain(&format!("guildhall: builds first: {}", file.build.join(" ")));
         let status = build.status().await.with_context(|| format!("build: start {program}"))?;
         ensure!(status.success(), "build: `{}` failed: {status}", file.build.join(" "));
     }

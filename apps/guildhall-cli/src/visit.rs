@@ -14,14 +14,18 @@ use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, RunningApp};
 use tokio::sync::mpsc::Receiver;
 
 use crate::link_news::LinkNews;
+use crate::up::file::ClusterFile;
 
 /// The file of settings that is read when no flag names one, if it is there.
 const DEFAULT_FILE: &str = "guildhall.toml";
 
+/// The cluster file that is read when neither a flag nor that file says where.
+const DEFAULT_CLUSTER: &str = "cluster.toml";
+
 /// How often it is looked who has answered.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Which cluster. Without any of these, `guildhall.toml` of this folder says it.
+/// Which cluster. Without any of these, `guildhall.toml` of this folder says it, or else `cluster.toml`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cluster {
     /// Where apps listen for links (link.listen); several with commas between them.
@@ -38,6 +42,9 @@ pub(crate) struct Cluster {
     /// Configuration of one of the apps: it says where they are, and their secret and env. [default: guildhall.toml, if it is there]
     #[arg(long, value_name = "FILE", help_heading = "Which cluster")]
     config: Option<PathBuf>,
+    /// A cluster file, as of `guildhall up`: the settings of its apps say where they are. [default: cluster.toml, if there is one and no guildhall.toml]
+    #[arg(long, value_name = "FILE", conflicts_with = "config", help_heading = "Which cluster")]
+    cluster: Option<PathBuf>,
     /// What all apps of the deployment know (link.secret). Others can see it here: GUILDHALL__LINK__SECRET hides it.
     #[arg(long, help_heading = "Which cluster")]
     secret: Option<String>,
@@ -75,6 +82,15 @@ struct Place {
 }
 
 impl Cluster {
+    /// Whether a flag says which cluster.
+    pub(crate) fn is_named(&self) -> bool {
+        self.says_where() || self.config.is_some() || self.cluster.is_some()
+    }
+
+    fn says_where(&self) -> bool {
+        self.app.is_some() || self.discovery.is_some()
+    }
+
     /// Links to all apps that discovery knows. Comes back when each has answered or has been found not to.
     pub(crate) async fn visit(&self) -> Result<Visit> {
         let (env, news) = (Env::real(), LinkNews::listen());
@@ -115,12 +131,18 @@ impl Cluster {
     fn place(&self, env: &Env) -> Result<Place> {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        let config = Config::builder().env(variables);
-        let config = match &self.config {
-            Some(file) => config.file(file),
-            None => config.optional_file(DEFAULT_FILE),
+        let here = |file: &str| std::path::Path::new(file).exists();
+        let by_default = self.config.is_none() && !here(DEFAULT_FILE) && here(DEFAULT_CLUSTER);
+        let cluster = match &self.cluster {
+            Some(file) => Some(file.clone()),
+            None if by_default && !self.says_where() => Some(DEFAULT_CLUSTER.into()),
+            None => None,
         };
-        let config = config.build()?;
+        let config = match (&cluster, &self.config) {
+            (Some(file), _) => settings(file, &variables.collect::<Vec<_>>())?,
+            (None, Some(file)) => Config::builder().env(variables).file(file).build()?,
+            (None, None) => Config::builder().env(variables).optional_file(DEFAULT_FILE).build()?,
+        };
         let app: AppConfig = config.section("app")?;
         let mut link: LinkConfig = config.section("link")?;
         let of: AppId = app.id.parse().context("app.id")?;
@@ -138,7 +160,7 @@ impl Cluster {
             // It knows nobody but itself, so it is the cluster.
             (None, None) if !listens.is_empty() => format!("static:{listens}"),
             (None, None) => bail!(
-                "which cluster? Give --app HOST:PORT of an app's link, --discovery URL, or --config FILE of an app"
+                "which cluster? Give --app HOST:PORT of an app's link, --discovery URL, --config FILE of an app, or --cluster FILE of `guildhall up`"
             ),
         };
         if let Some(secret) = &self.secret {
@@ -230,6 +252,31 @@ impl std::fmt::Display for Missing {
         }
         Ok(())
     }
+}
+
+/// The settings of the app of a cluster file that knows most of the others: one with a discovery, or else one that listens.
+fn settings(file: &std::path::Path, variables: &[(String, String)]) -> Result<Config> {
+    let cluster = ClusterFile::read(file)?;
+    let (mut listens, mut wrong) = (None, None);
+    for app in cluster.apps.keys() {
+        let config = match cluster.settings(app, variables) {
+            Ok(config) => config,
+            Err(error) => {
+                wrong.get_or_insert(error);
+                continue;
+            }
+        };
+        let (of, link): (AppConfig, LinkConfig) = (config.section("app")?, config.section("link")?);
+        if of.discovery != "memory:" {
+            return Ok(config);
+        }
+        if !link.listen.is_empty() {
+            listens.get_or_insert(config);
+        }
+    }
+    let shown = file.display();
+    let wrong = wrong.map(|error| format!(": {error:#}")).unwrap_or_default();
+    listens.with_context(|| format!("{shown}: no app of it says where others find it{wrong}"))
 }
 
 /// What opens a URL, by its scheme.

@@ -2,13 +2,14 @@
 
 mod entities;
 mod errors;
+mod members;
 mod names;
 mod rpc;
 mod views;
 
 use prost_reflect::{
-    EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor,
-    ServiceDescriptor,
+    EnumDescriptor, EnumValueDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor,
+    MethodDescriptor, OneofDescriptor, ServiceDescriptor,
 };
 
 use crate::error::{Error, Result};
@@ -31,7 +32,14 @@ pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
         views::message(viewed, program, &mut report);
     }
     errors::bases(&program.errors, &mut report);
-    names::generated(program, &mut report);
+    names::types(program, protos, &mut report);
+    for message in &program.messages {
+        members::message(message, program, &mut report);
+    }
+    members::enums(program, protos, &mut report);
+    for entity in &program.entities {
+        members::entity(entity, &mut report);
+    }
     if report.messages.is_empty() { Ok(()) } else { Err(Error::all(report.messages)) }
 }
 
@@ -62,7 +70,15 @@ macro_rules! places {
         }
     )*};
 }
-places!(EnumDescriptor, FieldDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor);
+places!(
+    EnumDescriptor,
+    EnumValueDescriptor,
+    FieldDescriptor,
+    MessageDescriptor,
+    MethodDescriptor,
+    OneofDescriptor,
+    ServiceDescriptor
+);
 
 impl Place for FileDescriptor {
     fn place(&self) -> (FileDescriptor, &[i32]) {

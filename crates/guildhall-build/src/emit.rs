@@ -12,11 +12,13 @@ mod tags;
 mod tidy;
 mod views;
 
+use prost_reflect::MessageDescriptor;
+
 use crate::error::Result;
 use crate::options::Model;
 use crate::program::{Entity, Program, Service};
 use crate::protos::Protos;
-use crate::rust::camel;
+use crate::rust::{camel, shouty};
 
 /// The files to write: name and contents.
 pub(crate) fn emit(program: &Program, protos: &Protos) -> Result<Vec<(String, Vec<u8>)>> {
@@ -78,6 +80,21 @@ pub(crate) fn entity_types(entity: &Entity) -> Vec<String> {
         types.push(format!("{name}View"));
     }
     types
+}
+
+/// The static of a service's table of methods.
+pub(crate) fn service_static(service: &Service) -> String {
+    shouty(service.desc.name())
+}
+
+/// The static of an entity's table.
+pub(crate) fn entity_static(entity: &Entity) -> String {
+    format!("{}_TABLE", shouty(entity.desc.name()))
+}
+
+/// The static of the tags of a message.
+pub(crate) fn tags_static(message: &MessageDescriptor) -> String {
+    tags::name(message)
 }
 
 /// A comment of the proto as a doc comment, or `otherwise` where there is none.

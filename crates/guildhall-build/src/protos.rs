@@ -7,7 +7,7 @@ use prost_reflect::prost_types::source_code_info::Location;
 use prost_reflect::{DescriptorPool, FileDescriptor, Kind};
 use protox::Compiler;
 use protox::file::{
-    ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
+    ChainFileResolver, File, FileMetadata, FileResolver, GoogleFileResolver, IncludeFileResolver,
 };
 
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Protos {
     ) -> Result<Self> {
         let mut resolver = ChainFileResolver::new();
         for include in includes {
-            resolver.add(IncludeFileResolver::new(include.as_ref().to_owned()));
+            resolver.add(Include(include.as_ref().to_owned()));
         }
         resolver.add(OptionsResolver);
         resolver.add(GoogleFileResolver::new());
@@ -38,9 +38,16 @@ impl Protos {
         compiler
             .open_files(protos.iter().map(AsRef::as_ref))
             .map_err(|err| compile_error(&err, includes))?;
+        // A file with a byte order mark has no path; it is where it was found.
+        let found = |name: &str| {
+            let mut paths = includes.iter().map(|include| include.as_ref().join(name));
+            paths.find(|path| path.exists())
+        };
+        let path =
+            |file: &FileMetadata| file.path().map(Path::to_owned).or_else(|| found(file.name()));
         let paths = compiler
             .files()
-            .filter_map(|file| Some((file.name().to_owned(), file.path()?.to_owned())))
+            .filter_map(|file| Some((file.name().to_owned(), path(file)?)))
             .collect();
         Ok(Self { pool: compiler.descriptor_pool(), paths })
     }
@@ -93,11 +100,26 @@ fn compile_error<I: AsRef<Path>>(err: &protox::Error, includes: &[I]) -> Error {
         text = format!("{text}; {hint}");
     }
     let on_disk = err.file().and_then(|name| {
-        let place = text.strip_prefix(name)?;
         let mut paths = includes.iter().map(|include| include.as_ref().join(name));
-        Some(format!("{}{place}", paths.find(|path| path.exists())?.display()))
+        paths.find(|path| path.exists())
     });
-    Error::new(on_disk.unwrap_or(text))
+    if on_disk.as_ref().is_some_and(|path| has_edition(path)) {
+        text += "; editions are not supported: begin the file with `syntax = \"proto3\";`";
+    }
+    let placed = on_disk
+        .zip(err.file())
+        .and_then(|(path, name)| Some(format!("{}{}", path.display(), text.strip_prefix(name)?)));
+    Error::new(placed.unwrap_or(text))
+}
+
+/// Whether a file says `edition = ..` instead of `syntax = ..`.
+fn has_edition(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut words = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim_start());
+    words.any(|line| {
+        let rest = line.strip_prefix("edition").map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with('='))
+    })
 }
 
 /// What an option of ours can say, where the compiler tells only that it is wrong.
@@ -117,6 +139,23 @@ fn option_hint(text: &str) -> Option<String> {
         kind => format!("{}: {kind:?}", field.name()),
     });
     Some(format!("it has {}", fields.collect::<Vec<_>>().join(", ")))
+}
+
+/// Finds files in a folder, also those that an editor has begun with a byte order mark.
+struct Include(PathBuf);
+
+impl FileResolver for Include {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        IncludeFileResolver::new(self.0.clone()).resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> std::result::Result<File, protox::Error> {
+        let text = std::fs::read_to_string(self.0.join(name)).unwrap_or_default();
+        match text.strip_prefix('\u{feff}') {
+            Some(text) => File::from_source(name, text),
+            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
+        }
+    }
 }
 
 /// Finds `guildhall/options.proto` in this crate.

@@ -1,7 +1,7 @@
 //! Names: what a proto's name becomes in Rust. Must agree with prost, which names the messages.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
-use prost_reflect::{FieldDescriptor, Kind};
+use prost_reflect::{FieldDescriptor, Kind, OneofDescriptor};
 
 /// A field or method: `power_up`.
 pub(crate) fn snake(name: &str) -> String {
@@ -13,6 +13,11 @@ pub(crate) fn bare(name: &str) -> String {
     name.to_snake_case()
 }
 
+/// The same at the beginning of a longer name: `_1_mut`.
+pub(crate) fn leading(name: &str) -> String {
+    no_digit_first(bare(name))
+}
+
 /// A type or variant: `PowerUp`.
 pub(crate) fn camel(name: &str) -> String {
     ident(&name.to_upper_camel_case())
@@ -20,7 +25,37 @@ pub(crate) fn camel(name: &str) -> String {
 
 /// A static or const: `POWER_UP`.
 pub(crate) fn shouty(name: &str) -> String {
-    name.to_shouty_snake_case()
+    no_digit_first(name.to_shouty_snake_case())
+}
+
+/// A variant of an enum: `NameTaken` of `ROLE_ERROR_NAME_TAKEN` in `RoleError`.
+pub(crate) fn variant(of: &str, value: &str) -> String {
+    let (of, value) = (camel(of), camel(value));
+    let short = value.strip_prefix(&of).filter(|rest| rest.starts_with(char::is_uppercase));
+    ident(short.unwrap_or(&value))
+}
+
+/// The type of a oneof: prost gives it a longer name where something else in its message has the short one.
+pub(crate) fn oneof_type(oneof: &OneofDescriptor) -> String {
+    let (name, message) = (camel(oneof.name()), oneof.parent_message());
+    let messages = message.child_messages().map(|child| camel(child.name()));
+    let enums = message.child_enums().map(|child| camel(child.name()));
+    match messages.chain(enums).any(|other| other == name) {
+        true => format!("{name}OneOf"),
+        false => name,
+    }
+}
+
+/// Whether anything of a name is left in Rust: `_` and `__` have no words.
+pub(crate) fn has_words(name: &str) -> bool {
+    !name.to_snake_case().is_empty()
+}
+
+fn no_digit_first(name: String) -> String {
+    match name.starts_with(char::is_numeric) {
+        true => format!("_{name}"),
+        false => name,
+    }
 }
 
 /// Escapes keywords as prost does.

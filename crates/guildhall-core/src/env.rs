@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use blocking_io::ConnTry;
 pub use conn_io::ConnIo;
-pub use net::{Accepted, Conn, Listener, Net};
+pub use dial::connect_tcp;
+pub use net::{Accepted, Conn, Listener, Net, network};
 use pause::Pause;
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;

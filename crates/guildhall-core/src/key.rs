@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::rpc::KeyKind;
+
 /// Longest key, in bytes: it stands in every call, row and log line of its entity.
 pub const KEY_LEN_MAX: usize = 128;
 
@@ -99,6 +101,9 @@ pub fn slot_of(key: &str, slots: u32) -> u32 {
     note = "keys are String, u64 or i64"
 )]
 pub trait ActorKey: Clone + Send + Sync + 'static {
+    /// The fields that can hold it: in requests and in the actor's entities. An app whose fields are of another kind does not start.
+    const KIND: KeyKind;
+
     /// Reads the canonical text; `None` for text that is not a key of this type. Empty text and 0 are no keys.
     fn from_text(text: &str) -> Option<Self>;
 
@@ -107,6 +112,8 @@ pub trait ActorKey: Clone + Send + Sync + 'static {
 }
 
 impl ActorKey for String {
+    const KIND: KeyKind = KeyKind::Text;
+
     fn from_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| text.to_owned())
     }
@@ -128,8 +135,10 @@ macro_rules! decimal_keys {
 decimal_keys!(u64, i64, u32, i32);
 
 macro_rules! integer_keys {
-    ($($integer:ty),*) => {$(
+    ($($integer:ty: $kind:ident),*) => {$(
         impl ActorKey for $integer {
+            const KIND: KeyKind = KeyKind::$kind;
+
             fn from_text(text: &str) -> Option<Self> {
                 text.parse().ok().filter(|n| *n != 0)
             }
@@ -140,4 +149,4 @@ macro_rules! integer_keys {
         }
     )*};
 }
-integer_keys!(u64, i64);
+integer_keys!(u64: Uint, i64: Int);

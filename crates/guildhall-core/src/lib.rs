@@ -16,6 +16,7 @@ pub mod queue;
 pub mod rpc;
 pub mod status;
 pub mod store;
+mod text;
 
 pub use backend::{Backend, BackendError, Opening, Plugin};
 pub use config::Config;
@@ -25,6 +26,7 @@ pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, KEY_LEN_MAX, Key, NoKey, slot_of};
 pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use status::{Code, Effect, ErrorEnum, Status};
+pub use text::read_text;
 
 /// A boxed future that can be sent between threads; what object-safe seams return.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall_core::Code;
-use guildhall_core::env::{Accepted, Listener};
+use guildhall_core::env::{Accepted, Listener, network};
 use guildhall_core::status::reason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -150,13 +150,5 @@ impl Drop for Place {
         if taken.all == 0 {
             self.places.emptied.notify_waiters();
         }
-    }
-}
-
-/// Whoever has an IPv6 address has a /64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }

@@ -1,27 +1,24 @@
 //! `[admin]`: HTTP for the operator: `/livez` (it runs), `/readyz` (it serves, or why not), `/metrics` (Prometheus text).
 
-mod http;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::env::{Accepted, ConnIo, Listener};
+use guildhall_http::header::{ALLOW, HeaderValue};
+use guildhall_http::{Answer, Limits, Method, Origins, Refused, Request, Server, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use crate::app::{AppInner, StartError, Task};
 use crate::cx::Cx;
-use http::Page;
 
 /// `[admin]`: HTTP for the operator: `/livez`, `/readyz`, `/metrics`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AdminConfig {
     /// `host:port`, `127.0.0.1:9090`; empty: none. It asks nobody who they are: keep it on loopback, or behind a firewall.
     pub listen: String,
-    /// Connections at a time; one more is closed at once.
+    /// Connections at a time, each with one request. One more takes the place of the one that has waited longest for its client.
     pub connections_max: usize,
-    /// How long a connection may take, in ms. Each has one request.
+    /// Time for the head of a request, again for its answer, and for the client to take it, in ms.
     pub request_ms: u64,
 }
 
@@ -31,6 +28,26 @@ impl Default for AdminConfig {
     }
 }
 
+impl AdminConfig {
+    fn limits(&self) -> Limits {
+        let request = Duration::from_millis(self.request_ms);
+        Limits {
+            connections: self.connections_max,
+            // Operators come from few machines.
+            per_address: self.connections_max,
+            head: request,
+            body_max: BODY_MAX,
+            request,
+            idle: request,
+            keep_alive: false,
+            origins: Origins::default(),
+        }
+    }
+}
+
+/// A GET has no body; this one is read and ignored.
+const BODY_MAX: usize = 1 << 10;
+
 /// Binds the address, if there is one, and serves until the app ends.
 pub(crate) async fn open(
     app: &Arc<AppInner>,
@@ -39,58 +56,49 @@ pub(crate) async fn open(
     if config.listen.is_empty() {
         return Ok(None);
     }
-    let bound = app.env.listen("admin.listen", &config.listen).await;
-    let (listener, addr) = bound.map_err(StartError::new)?;
+    let pages = Pages(Arc::clone(app));
+    let (key, limits) = ("admin.listen", config.limits());
+    let server = Server::start(&app.env, key, &config.listen, limits, pages).await;
+    let server = server.map_err(StartError::new)?;
+    let addr = server.addr();
     if !addr.ip().is_loopback() {
         tracing::warn!(%addr, "admin.listen is outside loopback: whoever reaches it reads the metrics");
     }
-    let task = app.env.spawn("admin", serve(Arc::clone(app), listener, config));
-    Ok(Some((addr, task)))
+    Ok(Some((addr, server.detach())))
 }
 
-async fn serve(app: Arc<AppInner>, listener: Box<dyn Listener>, config: AdminConfig) {
-    let room = Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS)));
-    loop {
-        let accepted = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, say: wait for better times.
-                tracing::warn!(%error, "admin: cannot accept");
-                app.env.sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-            continue;
-        };
-        let (cx, ms) = (Cx::outside(Arc::clone(&app)), config.request_ms);
-        app.env.spawn("admin-request", async move {
-            let deadline = cx.env().now() + Duration::from_millis(ms);
-            let answered = cx.env().until(deadline, answer(&cx, accepted)).await;
-            if let Some(Err(error)) = answered {
-                tracing::debug!(%error, "admin: a request was not answered");
-            }
-            drop(place);
-        });
+struct Pages(Arc<AppInner>);
+
+impl guildhall_http::Service for Pages {
+    async fn serve(&self, request: Request) -> Answer {
+        match request.method {
+            Method::GET | Method::HEAD => page(&Cx::outside(Arc::clone(&self.0)), &request.path),
+            _ => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
+                .with(ALLOW, HeaderValue::from_static("GET, HEAD")),
+        }
+    }
+
+    fn refuse(&self, why: Refused) -> Answer {
+        text(why.code(), format!("{why:?}\n"))
     }
 }
 
-async fn answer(cx: &Cx, accepted: Accepted) -> std::io::Result<()> {
-    http::answer(ConnIo::new((accepted.attach)()?), |path| page(cx, path)).await
-}
-
-fn page(cx: &Cx, path: &str) -> Page {
+fn page(cx: &Cx, path: &str) -> Answer {
     match path {
-        "/livez" => Page::text(200, "ok\n"),
+        "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => match cx.problems() {
-            problems if problems.is_empty() => Page::text(200, "ready\n"),
-            problems => Page::text(503, problems.join("\n") + "\n"),
+            problems if problems.is_empty() => text(StatusCode::OK, "ready\n"),
+            problems => text(StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n"),
         },
         "/metrics" => {
             // The checks of the game are made now, so that their gauges are of now.
             let _in_the_gauges = cx.problems();
-            Page { kind: "text/plain; version=0.0.4", ..Page::text(200, cx.metrics().text()) }
+            Answer::new(StatusCode::OK, "text/plain; version=0.0.4", cx.metrics().text())
         }
-        _ => Page::text(404, "there are /livez, /readyz and /metrics\n"),
+        _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"),
     }
+}
+
+fn text(code: StatusCode, body: impl Into<String>) -> Answer {
+    Answer::new(code, "text/plain; charset=utf-8", body.into())
 }

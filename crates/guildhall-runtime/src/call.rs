@@ -98,7 +98,9 @@ impl Moves {
         status: &Status,
         deadline: Instant,
     ) -> bool {
-        if status.reason() != reason::MOVED || matches!(target, Target::At(_)) {
+        // One that has run may pass on what a call of its own was told: that is another actor's place.
+        let refused = status.effect() == Effect::NotRun && status.reason() == reason::MOVED;
+        if !refused || matches!(target, Target::At(_)) {
             return false;
         }
         let Some(to) = ownership::moved_to(status) else { return false };

@@ -16,7 +16,8 @@ pub struct AppConfig {
     pub logic_addr: String,
     /// Numbers of worlds, 1 to 4095: the first part of logic addresses. The same on all apps.
     pub worlds: BTreeMap<String, u16>,
-    /// Numbers of funcs, 1 to 255: the second part of logic addresses. The same on all apps.
+    /// Numbers of funcs, 1 to 254 (255 is reserved for relays between worlds): the second part of logic addresses. The same on
+    /// all apps.
     pub funcs: BTreeMap<String, u8>,
     /// Version label, for people and for rules of routing.
     pub version: String,
@@ -215,6 +216,9 @@ pub struct CallConfig {
     pub moved_pause_ms: u64,
     /// Calls of the app with a callback that have not ended; one more is `OVERLOADED`.
     pub callbacks_max: usize,
+    /// Players for whom the app counts what it pushes, so that one that is lost on its way makes a RESET. With one more, some are
+    /// counted anew, and of a push that is lost just then nobody knows.
+    pub pushed_max: usize,
 }
 
 impl Default for CallConfig {
@@ -226,6 +230,7 @@ impl Default for CallConfig {
             retry_pause_ms: 20,
             moved_pause_ms: 100,
             callbacks_max: 16_384,
+            pushed_max: 65_536,
         }
     }
 }

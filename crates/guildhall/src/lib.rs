@@ -13,6 +13,7 @@ pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
 pub use guildhall_entity as entity;
 #[cfg(feature = "gate")]
 pub use guildhall_gate as gate;
+pub use guildhall_http as http;
 #[cfg(feature = "mutations")]
 pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{

@@ -30,7 +30,7 @@ impl Players {
         if role_id == player {
             return Err(format!("{player} hears its own `{text}`"));
         }
-        if rules::check_text(text).is_err() || rules::check_name(name).is_err() {
+        if rules::check_text(text).is_err() || rules::as_name(name).is_err() {
             return Err(format!("{player} hears `{text}` of `{name}`, which nobody may say"));
         }
         // Others than the bots of this run may say what they like.

@@ -1,7 +1,8 @@
-//! `[login]`: where accounts log in, what hashing their passwords may cost, and what tokens say.
+//! `[login]`: where accounts log in, what that may cost, how often a password may be guessed, and what tokens say.
 
 use std::time::Duration;
 
+use guildhall::http::{Limits, Origins};
 use serde::{Deserialize, Serialize};
 
 /// `[login]`.
@@ -17,22 +18,40 @@ pub struct LoginConfig {
     pub audience: String,
     /// How long a token can be used to connect, in seconds.
     pub token_s: u64,
-    /// Passwords that are hashed at a time; 0 is one per core.
+    /// Passwords that are hashed at a time, each with `hash_kib` of memory that is never given back; 0: one per core, at most 4.
     pub hashes: usize,
-    /// Requests that wait for their hash; one more is refused at once.
+    /// Requests that wait for their hash: so many from known accounts, and so many from others. One more is refused at once.
     pub queue_max: usize,
     /// Memory of one hash, in KiB. OWASP's least is 19456.
     pub hash_kib: u32,
     /// Passes over that memory. OWASP's least is 2.
     pub hash_passes: u32,
+    /// Wrong passwords of an account per minute; 0: no limit. An account that has logged in from an address before has a limit of its
+    /// own there. Too large: passwords are guessed. Too small: players who mistype have to wait.
+    pub tries_per_account: u32,
+    /// Wrong passwords from an address (IPv6: a /64 network) per minute, of accounts that never logged in from there; 0: no limit.
+    pub tries_per_address: u32,
+    /// New accounts from an address per minute; 0: no limit.
+    pub registers_per_address: u32,
+    /// Accounts and addresses whose tries are remembered, and known pairs of both; the oldest are forgotten. About 100 bytes each.
+    pub tries_kept: usize,
+    /// How long the answer to a request that was refused is held back, in ms, and five times as long after too many tries: a client that
+    /// asks as fast as it is answered is slow.
+    pub refusal_ms: u64,
     /// Largest body of a request, in bytes.
     pub body_max: usize,
-    /// Connections at a time; one more is closed at once.
+    /// Connections at a time. One more takes the place of the connection that has waited longest for its client.
     pub connections_max: usize,
-    /// How long a request may take, in ms.
+    /// Connections from one address (IPv6: a /64 network) at a time; one more takes the place of another one of that address.
+    pub connections_per_address: usize,
+    /// How long the head of a request may take, from the connection or its first byte, in ms.
+    pub head_ms: u64,
+    /// How long a request may take, its body included, in ms.
     pub request_ms: u64,
-    /// How long a connection may be silent, in ms. More than `request_ms`.
+    /// How long a connection may be silent between two requests, in ms.
     pub idle_ms: u64,
+    /// Web sites whose pages may log in (CORS): `["https://game.example"]`, or `["*"]` for all. Empty: none; programs need nothing.
+    pub origins: Vec<String>,
 }
 
 impl Default for LoginConfig {
@@ -47,16 +66,45 @@ impl Default for LoginConfig {
             queue_max: 256,
             hash_kib: 19_456,
             hash_passes: 2,
+            tries_per_account: 10,
+            tries_per_address: 30,
+            registers_per_address: 60,
+            tries_kept: 32_768,
+            refusal_ms: 1_000,
             body_max: 4096,
             connections_max: 1024,
+            connections_per_address: 256,
+            head_ms: 5_000,
             request_ms: 10_000,
             idle_ms: 30_000,
+            origins: Vec::new(),
         }
     }
 }
 
+/// Hashes at a time where nobody says otherwise: more cores bring more logins, and 19 MiB each.
+const HASHES_MAX: usize = 4;
+
 impl LoginConfig {
     pub(super) fn request(&self) -> Duration {
         Duration::from_millis(self.request_ms)
+    }
+
+    pub(super) fn hashes(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        if self.hashes == 0 { cores().min(HASHES_MAX) } else { self.hashes }
+    }
+
+    pub(super) fn limits(&self) -> Result<Limits, String> {
+        Ok(Limits {
+            connections: self.connections_max,
+            per_address: self.connections_per_address,
+            head: Duration::from_millis(self.head_ms),
+            body_max: self.body_max,
+            request: self.request(),
+            idle: Duration::from_millis(self.idle_ms),
+            keep_alive: true,
+            origins: Origins::parse("login.origins", &self.origins)?,
+        })
     }
 }

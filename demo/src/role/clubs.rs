@@ -7,7 +7,7 @@ use crate::club::found;
 use crate::proto::club::{
     ClubClient, ClubError, ClubReq, ClubRoleClient, ClubState, FindRsp, ReadReq, RoleReq, SayReq,
 };
-use crate::proto::role::{ClubInfoRsp, ClubMember, ClubRsp, PostRsp};
+use crate::proto::role::{ClubInfoRsp, ClubMember, ClubRsp, GetClubRoleInfoRsp, PostRsp};
 use crate::{online, uid};
 
 impl RoleActor {
@@ -62,6 +62,20 @@ impl RoleActor {
         };
         let members = club.members.into_iter().zip(presences).map(member).collect();
         Ok(ClubInfoRsp { club_id: club.club_id, owner: club.owner, members })
+    }
+
+    /// What it is in its own club.
+    pub(super) async fn tell_place(&mut self, cx: &Cx) -> Result<GetClubRoleInfoRsp, Status> {
+        let club = self.own_club(cx).await?;
+        let place = club.members.iter().position(|member| *member == self.state.role_id);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(GetClubRoleInfoRsp {
+            club_id: club.club_id,
+            owner: club.owner == self.state.role_id,
+            // It may have been let go since it was found there.
+            place: number(place.ok_or(ClubError::NotInAClub)? + 1),
+            members: number(club.members.len()),
+        })
     }
 
     pub(super) async fn say_to_club(&mut self, cx: &Cx, text: String) -> Result<PostRsp, Status> {

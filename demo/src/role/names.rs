@@ -6,7 +6,7 @@ use guildhall::{Actor, Cx, Status};
 use super::already;
 use crate::proto::role::{BearsReq, NameReq, NameStateEntity, Names, RoleClient, RoleError};
 
-/// A name, in lower case: `.actor::<NameActor, _>(|a| a.serve(NamesServer))`.
+/// A name, by what names that look alike have in common: `.actor::<NameActor, _>(|a| a.serve(NamesServer))`.
 #[derive(Debug)]
 pub struct NameActor {
     state: NameStateEntity,

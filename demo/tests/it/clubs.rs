@@ -35,7 +35,10 @@ async fn roles(cx: &Cx, roles: &[&str]) {
 
 /// What the role itself remembers.
 async fn remembers(cx: &Cx, role_id: &str) -> u64 {
-    let rsp = RoleClient::new(cx).get_info(GetInfoReq { role_id: role_id.into() }).await.unwrap();
+    let rsp = RoleClient::new(cx)
+        .get_info(GetInfoReq { role_id: role_id.into(), ..GetInfoReq::default() })
+        .await
+        .unwrap();
     rsp.role.unwrap().club_id
 }
 

@@ -3,8 +3,10 @@
 use demo::proto::club::{ClubClient, ClubError, ClubReq, ClubRoleClient, TakeReq};
 use demo::proto::online::{OnlineClient, ReadReq};
 use demo::proto::role::{
-    BearsReq, Channel, ClubInfoReq, CreateClubReq, GetInfoReq, JoinClubReq, NameReq, NamesClient,
-    PostReq, PowerUpReq, RegisterReq, RenameReq, RoleClient, RoleError, RoleEvents, RoleRsp,
+    BearsReq, Channel, ChannelMsg, ClubInfoReq, CreateClubReq, GetClubRoleInfoReq,
+    GetClubRoleInfoRsp, GetInfoReq, JoinClubReq, LinesClient, LoginReq, Look, NameReq, NamesClient,
+    PostReq, PowerUpReq, RecentReq, RegisterReq, RenameReq, RoleClient, RoleError, RoleEvents,
+    RoleRsp, RoleState,
 };
 use demo::proto::uid::{AllocReq, UidClient};
 use guildhall::status::reason;
@@ -88,13 +90,13 @@ async fn nobody_plays_the_role_of_another() {
     let bears = eve.call(RoleClient::BEARS, BearsReq::default()).await.unwrap_err();
     let claim = NameReq { name: "ada".into(), role_id: eve.player() };
     let claim = eve.call(NamesClient::CLAIM, claim).await.unwrap_err();
-    assert_eq!([bears.reason(), claim.reason()], [reason::NOT_FOR_CLIENTS; 2]);
+    assert_eq!([bears.reason(), claim.reason()], [reason::NO_SUCH_METHOD; 2]);
     let join = eve.call(ClubClient::JOIN, ClubReq::default()).await.unwrap_err();
     let take = eve.call(ClubRoleClient::TAKE, TakeReq::default()).await.unwrap_err();
     let alloc = eve.call(UidClient::ALLOC, AllocReq::default()).await.unwrap_err();
     let read = eve.call(OnlineClient::READ, ReadReq::default()).await.unwrap_err();
     let reasons = [join.reason(), take.reason(), alloc.reason(), read.reason()];
-    assert_eq!(reasons, [reason::NOT_FOR_CLIENTS; 4]);
+    assert_eq!(reasons, [reason::NO_SUCH_METHOD; 4]);
 }
 
 #[tokio::test]
@@ -170,6 +172,77 @@ async fn a_post_reaches_all_others_and_not_its_author() {
         let Some(Event::Push(push)) = events.next().await else { panic!("no push") };
         let msg = push.decode(RoleEvents::CHANNEL).unwrap().unwrap();
         assert_eq!((msg.role_id, msg.text.as_str()), (from.player(), text));
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_to_all_is_told_to_those_who_come_later() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, _events) = player(&place, &place.tcp(), "ada").await;
+    register(&ada, "Ada").await.unwrap();
+    for text in ["first", "second"] {
+        let req = PostReq { text: text.into(), ..PostReq::default() };
+        ada.call(RoleClient::POST, req).await.unwrap();
+    }
+    let (eve, _events) = player(&place, &place.websocket(), "eve").await;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let recent = eve.call(LinesClient::RECENT, RecentReq {}).await.unwrap();
+        let texts: Vec<_> = recent.lines.iter().map(|line| line.text.as_str()).collect();
+        if texts == ["first", "second"] {
+            assert_eq!(
+                (&recent.lines[0].role_id, recent.lines[0].name.as_str()),
+                (&ada.player(), "Ada")
+            );
+            break;
+        }
+        assert!(texts.len() < 2 && std::time::Instant::now() < end, "{texts:?}");
+    }
+    // It comes from apps, by the topic, and from nobody else.
+    let forged = eve.call(LinesClient::RECV_CHANNEL, ChannelMsg::default()).await;
+    assert_eq!(forged.unwrap_err().effect(), Effect::NotRun);
+}
+
+#[tokio::test]
+async fn a_role_is_told_in_detail_or_as_others_see_it() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, _events) = player(&place, &place.tcp(), "ada").await;
+    register(&ada, "Ada").await.unwrap();
+    power_up(&ada, 7).await.unwrap();
+    ada.call(RoleClient::LOGIN, LoginReq::default()).await.unwrap();
+    let club = ada.call(RoleClient::CREATE_CLUB, CreateClubReq::default()).await.unwrap().club_id;
+    let told = async |look: Look| {
+        let req = GetInfoReq { look: look.into(), ..GetInfoReq::default() };
+        ada.call(RoleClient::GET_INFO, req).await.unwrap().role.unwrap()
+    };
+    let brief =
+        RoleState { role_id: ada.player(), name: "Ada".into(), power: 7, ..RoleState::default() };
+    assert_eq!(told(Look::Brief).await, brief);
+    assert_eq!(told(Look::Detail).await, RoleState { logins: 1, club_id: club, ..brief });
+}
+
+#[tokio::test]
+async fn a_role_is_told_what_it_is_in_its_club() {
+    let place = Place::new();
+    let _server = place.serve(&[]);
+    let (ada, _events) = player(&place, &place.tcp(), "ada").await;
+    let (bob, _events) = player(&place, &place.tcp(), "bob").await;
+    register(&ada, "Ada").await.unwrap();
+    register(&bob, "Bob").await.unwrap();
+    let told = async |client: &Client| {
+        client.call(RoleClient::GET_CLUB_ROLE_INFO, GetClubRoleInfoReq::default()).await
+    };
+    let alone = told(&bob).await.unwrap_err();
+    assert!(alone.is(ClubError::NotInAClub), "{alone}");
+    let club_id =
+        ada.call(RoleClient::CREATE_CLUB, CreateClubReq::default()).await.unwrap().club_id;
+    let join = JoinClubReq { club_id, ..JoinClubReq::default() };
+    bob.call(RoleClient::JOIN_CLUB, join).await.unwrap();
+    for (client, owner, place) in [(&ada, true, 1), (&bob, false, 2)] {
+        let expected = GetClubRoleInfoRsp { club_id, owner, place, members: 2 };
+        assert_eq!(told(client).await.unwrap(), expected);
     }
 }
 

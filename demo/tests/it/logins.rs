@@ -42,7 +42,7 @@ fn an_unknown_account_and_a_wrong_password_are_answered_alike() {
 #[test]
 fn what_is_no_login_is_refused_with_its_reason() {
     let place = Place::new();
-    let _server = place.serve(&[]);
+    let _server = place.serve(&["login.refusal_ms=0"]);
     let long = "x".repeat(33);
     for account in ["", "ab", "Ada", "a b", "äöü", "a/../b", &long] {
         let (code, body) = place.login("/register", account, "correct horse");

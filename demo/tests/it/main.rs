@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 #![allow(clippy::disallowed_methods, reason = "tests run programs, and wait for them")]
 
+mod attacks;
 mod clocks;
 mod clubs;
 mod forged;
@@ -15,5 +16,6 @@ mod presence;
 mod processes;
 mod program;
 mod roles;
+mod told;
 mod town;
 mod wallets;

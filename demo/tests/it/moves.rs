@@ -89,7 +89,7 @@ async fn roles_move_under_calls_with_what_is_unsaved_and_what_is_only_in_memory(
         assert!(logins > 50, "{role_id} has hardly played: {logins} logins");
         let again = login(&command(&cx, &role_id, 1, true), &role_id).await.unwrap();
         assert_eq!(again, 1, "{role_id}: the first command has run again");
-        let req = GetInfoReq { role_id: role_id.clone() };
+        let req = GetInfoReq { role_id: role_id.clone(), ..GetInfoReq::default() };
         let role = RoleClient::new(&cx).get_info(req).await.unwrap().role.unwrap();
         assert_eq!((role.logins, role.power), (logins + 1, power), "{role_id}");
     }

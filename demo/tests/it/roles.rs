@@ -43,7 +43,7 @@ async fn post(cx: &Cx, role_id: &str, text: &str) -> Result<(), Status> {
 }
 
 async fn info(cx: &Cx, role_id: &str) -> Result<RoleState, Status> {
-    let req = GetInfoReq { role_id: role_id.into() };
+    let req = GetInfoReq { role_id: role_id.into(), ..GetInfoReq::default() };
     Ok(RoleClient::new(cx).get_info(req).await?.role.unwrap())
 }
 

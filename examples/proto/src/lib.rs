@@ -69,3 +69,13 @@ pub mod ledger {
 pub mod bank {
     guildhall::include_proto!("bank");
 }
+
+/// Names that are hard to generate code for.
+pub mod odd {
+    guildhall::include_proto!("odd");
+
+    /// Services with such names.
+    pub mod services {
+        guildhall::include_proto!("odd.services");
+    }
+}

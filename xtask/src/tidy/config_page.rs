@@ -1,4 +1,5 @@
-//! `docs/config.md` is made from the types that the program reads its configuration with: every key, its default, what it means.
+//! `docs/config.md`, and the page of the demo's settings, are made from the types that programs read their configuration with: every
+//! key, its default, what it means.
 //!
 //! A section is a struct whose doc begins with its name: ``/// `[link]`: connections between apps.``. Its keys are the fields, their
 //! meaning the fields' docs, their defaults what its `impl Default` writes.
@@ -10,7 +11,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use syn::{Expr, Item, Member};
 
-const PAGE: &str = "docs/config.md";
+/// A page, and where the types of its sections are.
+struct Page {
+    path: &'static str,
+    head: &'static str,
+    places: &'static [&'static str],
+}
+
+const PAGES: [Page; 2] = [
+    Page { path: "docs/config.md", head: HEAD, places: &["crates/", "plugins/", "apps/"] },
+    Page { path: "docs/guide/demo-settings.md", head: DEMO_HEAD, places: &["demo/src/"] },
+];
+
+const DEMO_HEAD: &str = "# Settings of the demo
+
+Made by `cargo xtask tidy --fix` from the types that read it; do not edit.
+
+Beside the settings of every app, which are in [config.md](../config.md). The demo also has its own defaults for some of those:
+`presets` in `demo/src/serve.rs`.
+";
 
 const HEAD: &str = "# Configuration
 
@@ -21,15 +40,24 @@ A program reads `guildhall.toml` (or `--config FILE`), lays the environment over
 ";
 
 pub(super) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
-    let wanted = page(root, files)?;
-    let committed = std::fs::read_to_string(root.join(PAGE)).unwrap_or_default();
-    let mend = "is not what the config types say; run `cargo xtask tidy --fix`";
-    Ok(if committed == wanted { Vec::new() } else { vec![format!("{PAGE}:1: {mend}")] })
+    let mut wrong = Vec::new();
+    for page in &PAGES {
+        let committed = std::fs::read_to_string(root.join(page.path)).unwrap_or_default();
+        if committed != text(page, root, files)? {
+            let mend = "is not what the config types say; run `cargo xtask tidy --fix`";
+            wrong.push(format!("{}:1: {mend}", page.path));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Writes what `check` wants.
 pub(super) fn fix(root: &Path, files: &[PathBuf]) -> Result<()> {
-    std::fs::write(root.join(PAGE), page(root, files)?).with_context(|| format!("write {PAGE}"))
+    PAGES.iter().try_for_each(|page| {
+        let path = root.join(page.path);
+        std::fs::write(path, text(page, root, files)?)
+            .with_context(|| format!("write {}", page.path))
+    })
 }
 
 struct Section {
@@ -39,13 +67,12 @@ struct Section {
     keys: Vec<(String, String, String)>,
 }
 
-fn page(root: &Path, files: &[PathBuf]) -> Result<String> {
+fn text(page: &Page, root: &Path, files: &[PathBuf]) -> Result<String> {
     let mut sections = Vec::new();
-    let library = |file: &str| {
-        ["crates/", "plugins/", "apps/"].iter().any(|place| file.starts_with(place))
-            && !file.contains("/tests/")
+    let is_in = |file: &str| {
+        page.places.iter().any(|place| file.starts_with(place)) && !file.contains("/tests/")
     };
-    for file in files.iter().filter_map(|file| file.to_str()).filter(|file| library(file)) {
+    for file in files.iter().filter_map(|file| file.to_str()).filter(|file| is_in(file)) {
         if !file.ends_with(".rs") {
             continue;
         }
@@ -56,7 +83,7 @@ fn page(root: &Path, files: &[PathBuf]) -> Result<String> {
         }
     }
     sections.sort_by(|a, b| a.title.cmp(&b.title));
-    let mut page = HEAD.to_owned();
+    let mut page = page.head.to_owned();
     for Section { title, about, keys } in sections {
         let about = if about.is_empty() { about } else { format!("{about}\n\n") };
         write!(page, "\n## {title}\n\n{about}| key | default | |\n|---|---|---|\n")?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use guildhall_core::Config;
 use serde::Deserialize;
 
 use crate::up::readyz::Readyz;
@@ -121,7 +122,7 @@ pub(crate) struct Start {
 impl ClusterFile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| {
+        let text = guildhall_core::read_text(path).with_context(|| {
             format!(
                 "{shown}: there must be a file that says what to run; see `guildhall up --help`"
             )
@@ -201,6 +202,33 @@ impl ClusterFile {
         };
         let readyz = fill(url, name, inst).and_then(|url| Readyz::parse(&url));
         Ok(Some(readyz.with_context(|| format!("apps.{name}.readyz"))?))
+    }
+
+    /// The settings of the first instance of an app, as its program reads them: of its file, its environment and its flags.
+    pub(crate) fn settings(&self, name: &str, variables: &[(String, String)]) -> Result<Config> {
+        let Start { args, env, folder, .. } = self.start(name, 1)?;
+        let mut files = Vec::new();
+        let mut config = Config::builder();
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            let (flag, value) = match arg.split_once('=') {
+                Some((flag, value)) if flag.starts_with("--") => {
+                    (flag.to_owned(), Some(value.to_owned()))
+                }
+                _ => (arg, None),
+            };
+            match flag.as_str() {
+                "--config" => files.extend(value.or_else(|| args.next())),
+                "--set" => config = config.flag(&value.or_else(|| args.next()).unwrap_or_default()),
+                _ => {}
+            }
+        }
+        let variables = variables.iter().cloned().chain(env);
+        let config = match files.pop() {
+            Some(file) => config.file(folder.join(file)),
+            None => config.optional_file(folder.join("guildhall.toml")),
+        };
+        config.env(variables).build().with_context(|| format!("apps.{name}"))
     }
 
     /// What to start for an instance of an app.

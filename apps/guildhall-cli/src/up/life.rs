@@ -1,5 +1,6 @@
 //! One instance: its process started, heard, and started again when it ends.
 
+use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ struct Ended {
     ordered: bool,
     /// And it is not to start again.
     over: bool,
+    /// Another start would end in the same way: there is no such program.
+    hopeless: bool,
 }
 
 impl Life {
@@ -63,8 +66,8 @@ impl Life {
         self.show(State::Waiting, None, &format!("for {}", self.after.join(", ")));
         let over = tokio::select! {
             biased;
-            () = self.board.ready(&self.after) => false,
             () = told_to_end(&mut self.orders) => true,
+            () = self.board.ready(&self.after) => false,
         };
         if !over {
             self.run_again_and_again().await;
@@ -89,9 +92,15 @@ impl Life {
                 self.prefix.say(&format!("ended: {}", ended.why));
                 return;
             }
+            if ended.hopeless {
+                self.prefix.say(&format!("stays down: {}", ended.why));
+                self.show(State::Failed, None, &ended.why);
+                return;
+            }
             if !self.restart {
-                self.prefix.say(&format!("ended: {}", ended.why));
-                self.show(State::Ended, None, &ended.why);
+                let state = if ended.success { State::Ended } else { State::Failed };
+                self.prefix.say(&format!("{}: {}", state.name(), ended.why));
+                self.show(state, None, &ended.why);
                 return;
             }
             if ended.ordered || self.env.now() - begun > IN_A_ROW {
@@ -136,8 +145,19 @@ impl Life {
         let mut child = match self.spawn() {
             Ok(child) => child,
             Err(error) => {
-                let why = format!("{} does not start: {error}", self.start.program.display());
-                return Ended { why, success: false, ordered: false, over: false };
+                let Start { program, folder, .. } = &self.start;
+                let hopeless =
+                    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied);
+                let why = match error.kind() {
+                    // The kernel says the same of a folder that is missing, and the file has checked that.
+                    ErrorKind::NotFound => format!(
+                        "there is no program {} (folder {}); build it first, or correct `command`",
+                        program.display(),
+                        folder.display()
+                    ),
+                    _ => format!("{} does not start: {error}", program.display()),
+                };
+                return Ended { why, success: false, ordered: false, over: false, hopeless };
             }
         };
         let pid = child.id();
@@ -194,7 +214,7 @@ impl Life {
             Ok(status) => format!("{}{late}", how(status)),
             Err(error) => format!("it cannot be waited for: {error}"),
         };
-        Ended { why, success, ordered, over }
+        Ended { why, success, ordered, over, hopeless: false }
     }
 
     fn spawn(&self) -> std::io::Result<Child> {

@@ -39,6 +39,10 @@ pub(crate) struct Supervisor {
 struct Instance {
     orders: Sender<Order>,
     task: JoinHandle<Option<()>>,
+    /// It was told to end.
+    ending: bool,
+    /// Of an instance that starts when the one before it has ended: how to tell that one.
+    before: Option<Sender<Order>>,
 }
 
 impl Supervisor {
@@ -70,6 +74,8 @@ impl Supervisor {
             self.scale(app, *count)?;
         }
         let mut signals = EndSignals::listen()?;
+        let all_clear = all_clear(self.env.clone(), self.board.clone());
+        let _says = self.env.spawn("all-clear", all_clear);
         loop {
             tokio::select! {
                 biased;
@@ -200,7 +206,9 @@ impl Supervisor {
         let nth = self.file.apps.keys().position(|name| name == app).unwrap_or(0);
         for inst in 1..=count {
             let name = Name { app: app.to_owned(), inst };
-            if self.instances.get(&name).is_some_and(|instance| !instance.task.is_finished()) {
+            let before = self.instances.remove(&name).filter(|it| !it.task.is_finished());
+            if before.as_ref().is_some_and(|it| !it.ending) {
+                self.instances.extend(before.map(|runs| (name, runs)));
                 continue;
             }
             let (orders, received) = channel(ORDERS_MAX);
@@ -217,11 +225,21 @@ impl Supervisor {
                 watchdog: Arc::clone(&self.watchdog),
                 name: name.clone(),
             };
-            let task = self.env.spawn("instance", life.live());
-            self.instances.insert(name, Instance { orders, task });
+            // One that was told to end still has its ports and files: the next one starts after it.
+            let (task_before, before) = before.map(|it| (it.task, it.orders)).unzip();
+            let task = self.env.spawn("instance", async move {
+                if let Some(task) = task_before {
+                    // A panic is told by the environment.
+                    let _ended = task.await;
+                }
+                life.live().await;
+            });
+            self.instances.insert(name, Instance { orders, task, ending: false, before });
         }
-        let above = self.instances.iter().filter(|(name, _)| name.app == app && name.inst > count);
+        let above =
+            self.instances.iter_mut().filter(|(name, _)| name.app == app && name.inst > count);
         for (name, instance) in above {
+            instance.ending = true;
             if instance.orders.try_send(Order { end: true, hard: false }).is_err() {
                 self.board.remove(name);
             }
@@ -244,6 +262,7 @@ impl Supervisor {
                     // One that ends by itself now takes no order.
                     let _ended = instance.orders.try_send(order(killed));
                     orders.push(instance.orders);
+                    orders.extend(instance.before);
                     tasks.push(instance.task);
                 }
             }
@@ -259,5 +278,20 @@ impl Supervisor {
             all.await;
         }
         Ok(if killed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+/// Says when all instances have become ready, and again when they have after some were not.
+async fn all_clear(env: Env, board: Board) {
+    let mut begun = env.now();
+    loop {
+        let is_there = |view: &View| matches!(view.state, State::Ready | State::Ended);
+        let all = |board: &BTreeMap<Name, View>| board.values().all(is_there);
+        let ready =
+            board.find(|board| (!board.is_empty() && all(board)).then_some(board.len())).await;
+        let s = env.now().saturating_duration_since(begun).as_secs_f32();
+        complain(&format!("guildhall: all {ready} instances are ready, after {s:.1} s"));
+        board.find(|board| (!all(board)).then_some(())).await;
+        begun = env.now();
     }
 }

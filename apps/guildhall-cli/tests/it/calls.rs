@@ -28,6 +28,16 @@ async fn a_key_by_flag_goes_into_the_request() {
 }
 
 #[tokio::test]
+async fn a_key_may_be_a_negative_number() {
+    let (_app, address) = app("dev.w1.all.1").await;
+    let add = ["call", "Counter/Add", r#"{"add":5}"#, "--key", "-5"];
+    let (code, out, err) = visit_at(&address, &add).await;
+    assert_eq!((code, out.as_str()), (0, "{\n  \"value\": \"5\"\n}\n"), "{err}");
+    let (_, out, _) = visit_at(&address, &["call", "Counter/Get", r#"{"id":"-5"}"#]).await;
+    assert_eq!(out, "{\n  \"value\": \"5\"\n}\n");
+}
+
+#[tokio::test]
 async fn a_named_app_gets_the_call() {
     let ((_one, a), (_two, b)) = (app("dev.w1.all.1").await, app("dev.w1.all.2").await);
     let both = format!("{a},{b}");

@@ -88,6 +88,66 @@ fn scaling_starts_and_ends_instances() {
     assert_eq!(run(folder, &["scale", "head"]).0, 2);
 }
 
+/// As [`CLUSTER`], of one app that takes a second to drain.
+const SLOW: &str = r#"
+command = "sh"
+args = ["-c", "trap 'sleep 1; echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"]
+[apps.head]
+count = 2
+"#;
+
+#[test]
+fn an_instance_that_drains_when_it_is_wanted_again_starts_after_it_has_ended() {
+    let (folder, mut up) = cluster(SLOW);
+    let folder = folder.path();
+    wait_for_states(folder, &["head.1 ready 0", "head.2 ready 0"]);
+    let before = status(folder)[1]["pid"].as_u64();
+    for count in ["1", "2", "1", "2"] {
+        let head = format!("head={count}");
+        assert_eq!(run(folder, &["scale", &head]).1, format!("head is scaled to {count}\n"));
+    }
+    up.wait_for("head.2 | bye");
+    up.wait_for("head.2 | ready");
+    wait_for_states(folder, &["head.1 ready 0", "head.2 ready 0"]);
+    assert_ne!(status(folder)[1]["pid"].as_u64(), before, "another process");
+}
+
+#[test]
+fn what_runs_once_and_fails_makes_up_fail() {
+    let once = "[apps.once]\nrestart = false\ncommand = \"sh\"\nargs = [\"-c\", \"exit 3\"]\n";
+    let (_folder, up) = cluster(once);
+    let (status, printed) = up.finish();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(printed.contains("once.1 | -- failed: exit status 3"), "{printed}");
+    let (_folder, up) = cluster(&once.replace("exit 3", "exit 0"));
+    let (status, printed) = up.finish();
+    assert_eq!(status.code(), Some(0), "{printed}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_not_tried_again() {
+    for command in ["./no-such-program", "no-such-program-in-path"] {
+        let (_folder, up) = cluster(&format!("[apps.gone]\ncommand = \"{command}\"\n"));
+        let (status, printed) = up.finish();
+        assert_eq!(status.code(), Some(1), "{printed}");
+        assert!(printed.contains("gone.1 | -- stays down: there is no program"), "{printed}");
+        assert!(
+            printed.contains("no-such-program") && printed.contains("build it first"),
+            "{printed}"
+        );
+        assert!(!printed.contains("starts again"), "{printed}");
+    }
+}
+
+#[test]
+fn up_says_what_it_builds_and_when_all_are_ready_and_again_after_some_were_not() {
+    let (folder, mut up) = cluster(&format!("build = [\"true\", \"all\"]\n{CLUSTER}"));
+    up.wait_for("guildhall: builds first: true all");
+    up.wait_for_start("guildhall: all 3 instances are ready, after ");
+    run(folder.path(), &["kill", "head.2", "--hard"]);
+    up.wait_for_start("guildhall: all 3 instances are ready, after ");
+}
+
 #[test]
 fn ctrl_c_ends_all_those_first_that_started_last() {
     let (folder, up) = cluster(CLUSTER);

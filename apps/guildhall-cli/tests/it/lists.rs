@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{app, visit_at};
+use crate::world::{app, visit_at, visit_from};
 
 #[tokio::test]
 async fn apps_services_and_actors_are_listed() {
@@ -27,6 +27,28 @@ async fn apps_services_and_actors_are_listed() {
         assert!(out.iter().any(|line| line == want), "no `{want}` in\n{}", out.join("\n"));
     }
     assert!(!out.iter().any(|line| line.starts_with("guildhall.runtime")), "{}", out.join("\n"));
+}
+
+#[tokio::test]
+async fn a_cluster_file_says_where_its_apps_are() {
+    let (_app, address) = app("dev.w1.all.1").await;
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = format!(
+        "command = \"game\"\n[apps.all]\nconfig = \"all.toml\"\nargs = [\"--set=app.discovery=static:{address}\"]\n"
+    );
+    std::fs::write(folder.path().join("cluster.toml"), cluster).unwrap();
+    let settings = "[link]\nsecret = \"among us\"\n";
+    std::fs::write(folder.path().join("all.toml"), settings).unwrap();
+    // By default that of this folder, as `status`, `kill` and `scale` do.
+    for flags in [&["--cluster", "cluster.toml"][..], &[]] {
+        let ls = [&["ls", "apps"], flags].concat();
+        let (code, out, err) = visit_from(folder.path(), &ls).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{flags:?}");
+        assert!(out.contains("dev.w1.all.1"), "{out}");
+    }
+    std::fs::write(folder.path().join("cluster.toml"), "command = \"game\"\n[apps.all]\n").unwrap();
+    let (code, _, err) = visit_from(folder.path(), &["ls"]).await;
+    assert!(code == 1 && err.contains("no app of it says where others find it"), "{err}");
 }
 
 #[tokio::test]

@@ -55,13 +55,24 @@ impl Program {
     /// Waits until it prints this line.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, line: &str) {
+        self.wait_for_one(line, |next| next == line);
+    }
+
+    /// Waits until it prints a line that begins so.
+    #[track_caller]
+    pub(crate) fn wait_for_start(&mut self, start: &str) {
+        self.wait_for_one(start, |next| next.starts_with(start));
+    }
+
+    #[track_caller]
+    fn wait_for_one(&mut self, what: &str, is: impl Fn(&str) -> bool) {
         let end = Instant::now() + PATIENCE;
         while let Some(next) = self.next_line(end) {
-            if next == line {
+            if is(&next) {
                 return;
             }
         }
-        panic!("it did not print `{line}`, only:\n{}", self.printed);
+        panic!("it did not print `{what}`, only:\n{}", self.printed);
     }
 
     /// All that it has printed by now.

@@ -19,9 +19,14 @@ impl Authenticate for Everybody {
 #[tokio::test]
 async fn a_call_through_a_gate_is_a_players() {
     let gate = Gate::new().authenticate(Everybody);
-    let config = Config::builder().set("gate.websocket", "127.0.0.1:0").build().unwrap();
-    let app = App::with(config).serve(GreeterServer::new(Hello("gate"))).component(gate.clone());
-    let _app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).start().await.unwrap();
+    let config = Config::builder()
+        .set("gate.websocket", "127.0.0.1:0")
+        .set("link.listen", "127.0.0.1:0")
+        .set("link.secret", "among us");
+    let app = App::with(config.build().unwrap())
+        .serve(GreeterServer::new(Hello("gate")))
+        .component(gate.clone());
+    let app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).start().await.unwrap();
     let url = format!("ws://{}", gate.websocket_addr().unwrap());
     let call = async |method: &str, body: &str| {
         visit(&["call", method, body, "--gate", &url, "--token", "ann"]).await
@@ -32,4 +37,17 @@ async fn a_call_through_a_gate_is_a_players() {
     assert!(code == 1 && err.contains("NOT_FOUND: nobody is here") && err.contains("Ran"), "{err}");
     let (code, _, err) = call("guildhall.runtime.Node/Services", "{}").await;
     assert!(code == 1 && err.contains("effect  NotRun"), "{err}");
+
+    // A gate does not tell which methods there are; apps do.
+    let (code, _, err) = call("Greeter/Say", "{}").await;
+    assert!(code == 1 && err.contains("write package.Service/Method"), "{err}");
+    let link = app.link_addr().unwrap().to_string();
+    let known = async |method: &str| {
+        let gate = ["call", method, r#"{"name":"ann"}"#, "--gate", &url, "--token", "ann"];
+        visit(&[&gate[..], &["--app", &link, "--secret", "among us"]].concat()).await
+    };
+    let (code, out, err) = known("Greeter/Say").await;
+    assert_eq!((code, out.as_str()), (0, "{\n  \"text\": \"hello, ann of gate\"\n}\n"), "{err}");
+    let (code, _, err) = known("Greeter/Sya").await;
+    assert!(code == 1 && err.contains("did you mean `Greeter/Say`?"), "{err}");
 }

@@ -7,8 +7,10 @@ use prost_reflect::{FieldDescriptor, Kind};
 use super::Report;
 use crate::options::{KeyFrom, Model, Route};
 use crate::program::{Method, Service, in_oneof, is_optional};
-use crate::rust::{nearest, shouty, snake};
+use crate::rust::{has_words, nearest, shouty, snake};
 
+/// Names of the methods that the type of a CLIENT service has besides its pushes.
+const PUSH_NAMES: [&str; 4] = ["to", "list", "all", "others"];
 /// Names of the generated clients' own methods.
 const CLIENT_NAMES: [&str; 10] =
     ["new", "at", "random", "hash", "to", "list", "all", "group", "topic", "subscribe"];
@@ -19,6 +21,14 @@ pub(super) fn service(service: &Service, report: &mut Report<'_>) {
     let mut names = HashMap::new();
     for method in &service.methods {
         let name = snake(method.desc.name());
+        if !has_words(method.desc.name()) {
+            let name = method.desc.name();
+            report.at(
+                &method.desc,
+                format!("method `{name}` has no letter and no digit, so it has no name in Rust; rename it"),
+            );
+            continue;
+        }
         if let Some(other) = names.insert(name.clone(), method.desc.name().to_owned()) {
             report.at(
                 &method.desc,
@@ -53,7 +63,9 @@ pub(super) fn ids(services: &[Service], report: &mut Report<'_>) {
 }
 
 fn check_name(service: &Service, method: &Method, name: &str, report: &mut Report<'_>) {
-    let owner = if CLIENT_NAMES.contains(&name) {
+    let owner = if service.model == Model::Client && PUSH_NAMES.contains(&name) {
+        "the generated sender of pushes"
+    } else if CLIENT_NAMES.contains(&name) {
         "the generated client"
     } else if service.model == Model::Actor && ACTOR_NAMES.contains(&name) {
         "the trait Actor"
@@ -157,6 +169,31 @@ fn misspelt(method: &Method) -> String {
     format!("key `{key}` is not a field of {}; {hint}", input.name())
 }
 
+fn check_route(service: &Service, method: &Method, report: &mut Report<'_>) {
+    let (desc, options, label) = (&method.desc, &method.options, method.label());
+    let keyed = !options.key.is_empty();
+    let route = shouty(&format!("{:?}", options.route()));
+    match options.route() {
+        Route::Random => {}
+        _ if service.model == Model::Client => {
+            let why = format!("`{label}` has route: {route}, but pushes go to players; drop it");
+            report.at(desc, why);
+        }
+        Route::Hash if keyed => {}
+        Route::Hash => report.at(
+            desc,
+            format!(
+                "`{label}` has route: HASH but no key to hash; say which field it is with key: \"...\", or drop it and call with `.hash(..)`"
+            ),
+        ),
+        Route::Single | Route::LeastLoad if keyed => report.at(
+            desc,
+            format!("`{label}` has route: {route} and a key, which is a route already; drop one"),
+        ),
+        Route::Single | Route::LeastLoad => {}
+    }
+}
+
 fn check_options(service: &Service, method: &Method, report: &mut Report<'_>) {
     let (desc, options, label) = (&method.desc, &method.options, method.label());
     let keyed = !options.key.is_empty();
@@ -182,15 +219,7 @@ fn check_options(service: &Service, method: &Method, report: &mut Report<'_>) {
             );
         }
     }
-    if options.route() != Route::Random && keyed {
-        report.at(
-            desc,
-            format!(
-                "`{label}` has route: {} and a key, which is a route already; drop one",
-                shouty(&format!("{:?}", options.route()))
-            ),
-        );
-    }
+    check_route(service, method, report);
     if service.model != Model::Actor {
         for (set, name) in [(options.durable, "durable"), (options.create, "create")] {
             if set {

@@ -7,7 +7,7 @@ use prost_reflect::Kind;
 use super::{tags, views};
 use crate::options::FieldOptions;
 use crate::program::{Entity, Field, Program, held, is_optional};
-use crate::rust::{bare, camel, shouty, snake, type_path, value_type};
+use crate::rust::{bare, camel, leading, shouty, snake, type_path, value_type};
 
 /// The entity of a message.
 pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
@@ -30,8 +30,9 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
         /// [`{name}`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
         #[derive(Debug)]
         pub struct {name}Entity {{
-            state: {name},
-            meta: ::guildhall::codegen::EntityMeta,
+            // No field of a proto has a name that ends like these.
+            state_: {name},
+            meta_: ::guildhall::codegen::EntityMeta,
         }}
 
         impl {name}Entity {{
@@ -40,25 +41,25 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             pub fn new({key}: {key_takes}) -> Self {{
                 let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
                 let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
-                Self {{ state, meta: ::guildhall::codegen::EntityMeta::new(key, 0, false) }}
+                Self {{ state_: state, meta_: ::guildhall::codegen::EntityMeta::new(key, 0, false) }}
             }}
 
             {setters}
             /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
             pub fn exists(&self) -> bool {{
-                self.meta.exists()
+                self.meta_.exists()
             }}
 
             /// Makes it exist; nothing happens if it does.
             pub fn create(&mut self) {{
-                self.meta.create();
+                self.meta_.create();
             }}
 
             /// Makes it missing, with all fields at their defaults.
             pub fn delete(&mut self) {{
-                let key = ::core::mem::take(&mut self.state.{key});
-                self.state = {name} {{ {key}: key, ..::core::default::Default::default() }};
-                self.meta.delete();
+                let key = ::core::mem::take(&mut self.state_.{key});
+                self.state_ = {name} {{ {key}: key, ..::core::default::Default::default() }};
+                self.meta_.delete();
             }}
             {view}
         }}
@@ -67,7 +68,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             type Target = {name};
 
             fn deref(&self) -> &{name} {{
-                &self.state
+                &self.state_
             }}
         }}
         {implementation}
@@ -148,17 +149,18 @@ fn column(field: &Field) -> String {
 /// `set_x` and `x_mut`.
 fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
     let Setter { takes, converts, keeps, borrows } = Setter::of(entity, field);
-    let (plain, bare) = (snake(field.desc.name()), bare(field.desc.name()));
+    let (plain, leading) = (snake(field.desc.name()), leading(field.desc.name()));
+    let bare = bare(field.desc.name());
     format!(
         "/// Sets `{bare}`; it is saved even if it is equal.
         pub fn set_{bare}(&mut self, value: {takes}) {{
-            self.meta.mark({bit});
-            self.state.{plain} = {converts};
+            self.meta_.mark({bit});
+            self.state_.{plain} = {converts};
         }}
 
         /// Changes `{bare}` in place; it is saved even if it stays equal.
-        pub fn {bare}_mut(&mut self) -> &mut {keeps} {{
-            self.meta.mark({bit});
+        pub fn {leading}_mut(&mut self) -> &mut {keeps} {{
+            self.meta_.mark({bit});
             {borrows}
         }}\n"
     )
@@ -179,7 +181,7 @@ impl Setter {
     fn of(entity: &Entity, field: &Field) -> Self {
         let (desc, package) = (&field.desc, entity.desc.package_name());
         let value = value_type(package, desc);
-        let place = format!("self.state.{}", snake(desc.name()));
+        let place = format!("self.state_.{}", snake(desc.name()));
         let borrows = format!("&mut {place}");
         let same = |keeps: String| Self {
             takes: keeps.clone(),
@@ -271,11 +273,11 @@ fn implementation(entity: &Entity) -> String {
                 for (number, value) in columns {{
                     match number {{ {loads} _ => {{}} }}
                 }}
-                ::core::result::Result::Ok(Self {{ state, meta }})
+                ::core::result::Result::Ok(Self {{ state_: state, meta_: meta }})
             }}
 
             fn key(&self) -> (u32, ::guildhall::codegen::Value) {{
-                ({key_number}, ::guildhall::codegen::scalar_value(&self.state.{key_name}))
+                ({key_number}, ::guildhall::codegen::scalar_value(&self.state_.{key_name}))
             }}
 
             fn columns(
@@ -285,11 +287,11 @@ fn implementation(entity: &Entity) -> String {
             ) {{ {saves} }}
 
             fn meta(&self) -> &::guildhall::codegen::EntityMeta {{
-                &self.meta
+                &self.meta_
             }}
 
             fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {{
-                &mut self.meta
+                &mut self.meta_
             }}
         }}\n",
         table = shouty(entity.desc.name()),
@@ -311,7 +313,7 @@ fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
         );
         let value = format!(
             "::guildhall::codegen::message_value(
-                &mut self.state, {swap}, ({number}, {tags}), &self.meta,
+                &mut self.state_, {swap}, ({number}, {tags}), &self.meta_,
             )"
         );
         return (load, value);
@@ -320,10 +322,10 @@ fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
         let load = format!(
             "::guildhall::codegen::load_proto(Self::TABLE, key, {number}, value, &mut state)?"
         );
-        return (load, format!("::guildhall::codegen::proto_value(&mut self.state, {swap})"));
+        return (load, format!("::guildhall::codegen::proto_value(&mut self.state_, {swap})"));
     }
     let load = format!(
         "state.{plain} = ::guildhall::codegen::load_scalar(Self::TABLE, key, {number}, value)?"
     );
-    (load, format!("::guildhall::codegen::scalar_value(&self.state.{plain})"))
+    (load, format!("::guildhall::codegen::scalar_value(&self.state_.{plain})"))
 }

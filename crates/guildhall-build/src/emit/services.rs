@@ -133,16 +133,16 @@ pub(crate) fn concurrent(service: &Service) -> String {
         "{handlers}
         /// Serves a [`{name}`]: `App::serve({name}Server::new(..))`.
         #[derive(Debug)]
-        pub struct {name}Server<T>(::std::sync::Arc<T>);
+        pub struct {name}Server<T_>(::std::sync::Arc<T_>);
 
-        impl<T: {name}> {name}Server<T> {{
+        impl<T_: {name}> {name}Server<T_> {{
             /// Serves `service`.
-            pub fn new(service: T) -> Self {{
+            pub fn new(service: T_) -> Self {{
                 Self(::std::sync::Arc::new(service))
             }}
         }}
 
-        impl<T: {name}> ::guildhall::codegen::Service for {name}Server<T> {{
+        impl<T_: {name}> ::guildhall::codegen::Service for {name}Server<T_> {{
             fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {{
                 &{table}
             }}
@@ -191,11 +191,11 @@ pub(crate) fn actor(service: &Service) -> String {
         #[derive(Clone, Copy, Debug)]
         pub struct {name}Server;
 
-        impl<A: {name}> ::guildhall::codegen::ActorService<A> for {name}Server {{
+        impl<A_: {name}> ::guildhall::codegen::ActorService<A_> for {name}Server {{
             const DESC: &'static ::guildhall::codegen::ServiceDesc = &{table};
 
             fn dispatch(
-                actor: &mut A,
+                actor: &mut A_,
                 cx: &::guildhall::codegen::Cx,
                 method: usize,
                 body: ::guildhall::prost::bytes::Bytes,
@@ -247,13 +247,13 @@ pub(crate) fn lane(service: &Service) -> String {
     let (what, params, shared, lent) = match serial {
         true => (
             "one call at a time",
-            "service: T",
+            "service: T_",
             "::guildhall::codegen::SerialState::new(service)",
             "let service = &mut *shared.lock().await;",
         ),
         false => (
             "by one task that lends `state` to the calls",
-            "service: T, state: T::State",
+            "service: T_, state: T_::State",
             "(service, ::guildhall::codegen::Turn::new(state))",
             "let (service, state) = &*shared;",
         ),
@@ -268,7 +268,7 @@ pub(crate) fn lane(service: &Service) -> String {
             /// Serves `service`, {what}.
             ///
             /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; what it has changed stays.
-            pub fn new<T: {name}>({params}) -> Self {{
+            pub fn new<T_: {name}>({params}) -> Self {{
                 let shared = ::std::sync::Arc::new({shared});
                 Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, body| {{
                     let shared = ::std::sync::Arc::clone(&shared);

@@ -37,7 +37,7 @@ pub(crate) fn of(field: &FieldDescriptor, package: &str) -> Option<String> {
 }
 
 /// Messages in messages have their tags beside those of the outer ones.
-fn name(message: &MessageDescriptor) -> String {
+pub(crate) fn name(message: &MessageDescriptor) -> String {
     let package = message.package_name();
     let path = message.full_name().strip_prefix(package).unwrap_or(message.full_name());
     format!("{}_TAGS", shouty(&path.replace('.', "_")))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use prost_reflect::Kind;
 
 use crate::program::{Entity, Field, Program, Viewed, in_oneof};
-use crate::rust::{camel, snake, type_path};
+use crate::rust::{camel, oneof_type, snake, type_path};
 
 /// `view_x` of every message with views, for the views of those that contain it.
 pub(crate) fn message(viewed: &Viewed, program: &Program) -> String {
@@ -22,7 +22,10 @@ pub(crate) fn message(viewed: &Viewed, program: &Program) -> String {
             }
         }
         for oneof in viewed.desc.oneofs().filter(|oneof| !oneof.is_synthetic()) {
-            let place = type_path(package, oneof.full_name());
+            let (module, _) = oneof.full_name().rsplit_once('.').unwrap_or_default();
+            let place = type_path(package, &format!("{module}.X"));
+            let place =
+                format!("{}{}", place.strip_suffix('X').unwrap_or_default(), oneof_type(&oneof));
             let mut arms = String::new();
             let of_oneof = |field: &&Field| field.desc.containing_oneof().as_ref() == Some(&oneof);
             for field in viewed.fields.iter().filter(of_oneof).filter(|field| field.is_in(view)) {
@@ -66,7 +69,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> (String, String) {
         let (mut fields, mut mask) = (String::new(), 0_u128);
         for (bit, field) in entity.columns().enumerate().filter(|(_, field)| field.is_in(view)) {
             let plain = snake(field.desc.name());
-            let value = copy(field, view, program, &format!("self.state.{plain}"));
+            let value = copy(field, view, program, &format!("self.state_.{plain}"));
             mask |= 1 << bit;
             let _ = write!(
                 fields,
@@ -75,7 +78,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> (String, String) {
                 }},"
             );
         }
-        let key = key_copy(&key.desc).replace("self.", "self.state.");
+        let key = key_copy(&key.desc).replace("self.", "self.state_.");
         let _ = write!(
             parts,
             "{name}View::{variant} => {name} {{
@@ -91,13 +94,13 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> (String, String) {
         }}
 
         /// What has changed in a view since the last delta of this view: numbers of fields and their values, for
-        /// [`{name}::apply_delta`]. The first one has all that changed since the entity was loaded.
+        /// [`{name}::apply_delta`]. The first one of an activation is the whole view: what the one before had sent, or had not, is not known.
         pub fn delta(
             &mut self,
             view: {name}View,
         ) -> ::core::option::Option<::guildhall::codegen::Delta<{name}>> {{
             let of_view = match view {{ {masks} }};
-            let changed = self.meta.take_unsent(view as usize, of_view);
+            let changed = self.meta_.take_unsent(view as usize, of_view);
             if changed == 0 {{
                 return ::core::option::Option::None;
             }}

@@ -28,6 +28,35 @@ fn a_misspelt_option_is_an_error_that_tells_the_options() {
 }
 
 #[test]
+fn a_byte_order_mark_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    file(
+        "a.proto",
+        "\u{feff}syntax = \"proto3\"; package a; import \"b.proto\"; message A { b.B b = 1; }",
+    );
+    file("b.proto", "\u{feff}syntax = \"proto3\"; package b; message B {}");
+    let read = guildhall_build::compile_to(&["a.proto"], &[dir.path()], &dir).unwrap();
+    let read: Vec<_> =
+        read.iter().map(|path| without(dir.path(), &path.display().to_string())).collect();
+    assert_eq!(read, ["a.proto", "b.proto"], "cargo is told of both");
+    file("b.proto", "\u{feff}syntax = \"proto3\"; package b;\nmessage B { Missing m = 1; }");
+    let error = guildhall_build::compile_to(&["a.proto"], &[dir.path()], &dir).unwrap_err();
+    let error = without(dir.path(), &error.to_string());
+    assert!(error.starts_with("b.proto:2:13: "), "{error}");
+}
+
+#[test]
+fn an_edition_is_an_error_that_says_what_to_write() {
+    let error = compile("edition = \"2023\";\npackage t; message A {}").expect_err("an edition");
+    assert!(error.starts_with("t.proto:1:1: "), "{error}");
+    assert!(
+        error.ends_with("; editions are not supported: begin the file with `syntax = \"proto3\";`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_file_without_a_package_is_an_error() {
     let error = compile("syntax = \"proto3\"; message A {}").expect_err("there is no package");
     assert_eq!(error, "t.proto:1:1: error: the file has no package; add one, e.g. `package game;`");

@@ -4,6 +4,7 @@ mod entities;
 mod errors;
 mod files;
 mod generated;
+mod names;
 mod rpc;
 
 use std::path::Path;

@@ -146,6 +146,16 @@ fn names_of_the_generated_clients_own_methods_are_taken() {
             ),
         );
     }
+    for name in ["To", "List", "All", "Others"] {
+        check(
+            &client(&format!("rpc {name}(Req) returns (google.protobuf.Empty);")),
+            &format!(
+                "3:3: error: `Events.{name}` would be `{}` in Rust, which the generated sender of \
+                 pushes has already; rename it",
+                name.to_lowercase()
+            ),
+        );
+    }
     check(
         &actor("rpc Tick(Req) returns (Rsp) { option (guildhall.rpc) = { key: \"id\" }; }"),
         "3:3: error: `Role.Tick` would be `tick` in Rust, which the trait Actor has already; rename it",
@@ -196,8 +206,25 @@ fn key_from_needs_a_client_and_a_key() {
 }
 
 #[test]
+fn a_route_by_hash_needs_a_key() {
+    check(
+        &concurrent(&get("route: HASH")),
+        "3:3: error: `Echo.Get` has route: HASH but no key to hash; say which field it is with \
+         key: \"...\", or drop it and call with `.hash(..)`",
+    );
+    accept(&concurrent(&get("key: \"id\" route: HASH")));
+    accept(&actor(&get("key: \"id\" route: HASH")));
+    check(
+        &client(
+            "rpc Said(Req) returns (google.protobuf.Empty) { option (guildhall.rpc) = { route: HASH }; }",
+        ),
+        "3:3: error: `Events.Said` has route: HASH, but pushes go to players; drop it",
+    );
+}
+
+#[test]
 fn a_key_is_a_route_already() {
-    for route in ["HASH", "SINGLE", "LEAST_LOAD"] {
+    for route in ["SINGLE", "LEAST_LOAD"] {
         check(
             &concurrent(&get(&format!("key: \"id\" route: {route}"))),
             &format!(

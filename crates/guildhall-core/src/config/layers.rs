@@ -120,7 +120,7 @@ impl ConfigBuilder {
 
     fn read(mut self, path: &Path, required: bool) -> Self {
         self.sources.files.push((path.to_owned(), required));
-        let parsed = match std::fs::read_to_string(path) {
+        let parsed = match crate::read_text(path) {
             Ok(text) => text.parse::<toml::Table>().map_err(|e| e.to_string()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !required => return self,
             Err(e) => Err(e.to_string()),

@@ -20,6 +20,19 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// Addresses of one host that are dialled; further ones are left out.
 const ADDRESSES_MAX: usize = 16;
 
+/// Connects to `host:port` over the machine's network, as [`Net::connect`](super::Net::connect) does, for a library that wants the socket.
+///
+/// # Errors
+/// The host is unknown, or none of its addresses accepted: what each of them answered.
+///
+/// # Cancel safety
+/// Dropping the future ends all attempts.
+pub async fn connect_tcp(address: &str) -> Result<TcpStream> {
+    let stream = dial(tokio::net::lookup_host(address).await?.collect()).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Connects to one of `addresses`: the first that accepts.
 ///
 /// # Errors
@@ -27,7 +40,7 @@ const ADDRESSES_MAX: usize = 16;
 ///
 /// # Cancel safety
 /// Dropping the future ends all attempts.
-pub(super) async fn dial(addresses: Vec<SocketAddr>) -> Result<TcpStream> {
+async fn dial(addresses: Vec<SocketAddr>) -> Result<TcpStream> {
     let mut waiting = by_turns(addresses).into_iter().take(ADDRESSES_MAX);
     let mut running = FuturesUnordered::new();
     let mut failed: Option<(ErrorKind, String)> = None;

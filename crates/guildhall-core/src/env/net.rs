@@ -1,7 +1,7 @@
 //! Sockets as the framework sees them: readiness and tries, so that one task can own both directions of a connection.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -61,4 +61,13 @@ pub trait Conn: Send + Sync {
 
     /// Who is at the other end.
     fn peer_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// What an address counts as where there are limits per address: an IPv4 address as itself, also when it is mapped into IPv6, and
+/// an IPv6 address as its /64 network, because a client has that many of them.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }

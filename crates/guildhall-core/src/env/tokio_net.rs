@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::dial::dial;
+use super::dial::connect_tcp;
 use super::net::{Accepted, Conn, Listener, Net};
 use crate::BoxFuture;
 
@@ -18,8 +18,7 @@ pub struct TokioNet;
 impl Net for TokioNet {
     fn connect<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Conn>>> {
         Box::pin(async move {
-            let stream = dial(tokio::net::lookup_host(addr).await?.collect()).await?;
-            stream.set_nodelay(true)?;
+            let stream = connect_tcp(addr).await?;
             Ok(Box::new(TcpConn(stream)) as Box<dyn Conn>)
         })
     }

@@ -54,7 +54,7 @@ fn unsigned(bits: u64, field: KeyField) -> u64 {
 
 #[expect(clippy::cast_possible_truncation, reason = "protobuf's rule: two's complement")]
 fn signed(bits: u64, field: KeyField) -> i64 {
-    if field.narrow { i64::from(bits as u32 as i32) } else { bits.cast_signed() }
+    if field.narrow { i64::from((bits as u32).cast_signed()) } else { bits.cast_signed() }
 }
 
 /// Appends the key field with this value; no key appends nothing.

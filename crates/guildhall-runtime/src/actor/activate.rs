@@ -109,7 +109,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         let why = format!("{} panicked in `activate`", outside(cell.id()));
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
-    let mut actor = actor.map_err(|status| Err(status.with_effect(Effect::NotRun)))?;
+    let mut actor = actor.map_err(|status| Err(refused(status)))?;
     take_over(cell, &mut commands, &mut actor);
     cell.app.counters.activations.add(1);
     cell.used(true);
@@ -125,6 +125,16 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         moved: None,
         claiming: None,
     }))
+}
+
+/// The answer to a call whose actor refuses to be activated: it has not run.
+fn refused(status: Status) -> Status {
+    // What a call in `activate` was told of another actor's place says nothing of this one's.
+    let status = match status.reason() {
+        reason::MOVED => status.with_reason(reason::NOT_READY),
+        _ => status,
+    };
+    status.with_effect(Effect::NotRun)
 }
 
 /// What the row says that the actor has to do.

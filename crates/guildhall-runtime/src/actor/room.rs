@@ -11,7 +11,8 @@ use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Table, WAKE};
 use guildhall_core::{
-    BoxFuture, Code, Env, Key, KeyText, MethodDesc, ServiceDesc, Status, slot_of,
+    ActorKey as _, BoxFuture, Code, Env, Key, KeyKind, KeyText, MethodDesc, ServiceDesc, Status,
+    slot_of,
 };
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
@@ -66,6 +67,7 @@ pub(crate) struct Registered {
     /// Where actors may have to be woken, and by which table.
     pub(crate) sleepers: Option<(&'static Table, Arc<dyn Sleepers>)>,
     pub(crate) tables: Vec<&'static Table>,
+    pub(crate) key: KeyKind,
 }
 
 /// A room, whatever its actors are.
@@ -161,6 +163,7 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         room,
         tables: A::State::tables(),
+        key: A::Key::KIND,
     })
 }
 

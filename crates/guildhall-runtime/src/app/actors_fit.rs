@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use guildhall_core::store::{Order, Query, Store, Table};
-use guildhall_core::{Env, slot_of};
+use guildhall_core::store::{Kind, Order, Query, Store, Table};
+use guildhall_core::{Env, KeyKind, slot_of};
 
 use super::StartError;
 use crate::actor::Registered;
@@ -48,6 +48,44 @@ pub(super) fn tables(actors: &[Registered]) -> Result<(), StartError> {
                 return Err(StartError::new(format!(
                     "the actor types `{other}` and `{name}` both own the rows of table `{table}`: give each an entity of its own"
                 )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The key of an actor, of its methods and of its tables is of one kind: text that is no number, or a number that is negative, would
+/// be a key for one of them and none for another.
+pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
+    let named = |kind| match kind {
+        KeyKind::Text => "String (string)",
+        KeyKind::Uint => "u64 (uint32, uint64)",
+        KeyKind::Int => "i64 (int32, int64)",
+    };
+    for actor in actors {
+        let (name, key) = (actor.owned.table().actor, actor.key);
+        let wrong = |place: String, kind| {
+            let (key, kind) = (named(key), named(kind));
+            StartError::new(format!(
+                "`type Key` of actor type `{name}` is {key}, but {place} is {kind}: make them the same"
+            ))
+        };
+        for method in actor.services.iter().flat_map(|service| service.desc().methods) {
+            if let Some(field) = method.key.filter(|field| field.kind != key) {
+                return Err(wrong(format!("the key of {}", method.path), field.kind));
+            }
+        }
+        for table in &actor.tables {
+            let kind = match table.key.kind {
+                Kind::Text => KeyKind::Text,
+                Kind::Uint => KeyKind::Uint,
+                _ => KeyKind::Int,
+            };
+            if kind != key {
+                return Err(wrong(
+                    format!("the key `{}` of table `{}`", table.key.name, table.name),
+                    kind,
+                ));
             }
         }
     }

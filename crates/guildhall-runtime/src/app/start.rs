@@ -29,6 +29,7 @@ use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
+use crate::push::Pushed;
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -101,6 +102,7 @@ impl App {
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
+        actors_fit::keys(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
@@ -143,6 +145,7 @@ impl App {
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
+            pushed: Pushed::new(calls.pushed_max),
             metrics,
             counters,
             health,

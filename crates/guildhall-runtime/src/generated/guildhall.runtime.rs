@@ -427,7 +427,7 @@ pub struct SessionReq {
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// What a session takes along when it moves.
-#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct SessionMove {
     #[prost(uint64, tag = "1")]
@@ -447,6 +447,19 @@ pub struct SessionMove {
     pub gate_life: u64,
     #[prost(uint64, tag = "7")]
     pub since_ms: u64,
+    /// The last push that came of each app.
+    #[prost(message, repeated, tag = "8")]
+    pub chains: ::guildhall::prost::alloc::vec::Vec<PushChain>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct PushChain {
+    #[prost(uint64, tag = "1")]
+    pub chain: u64,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -461,6 +474,12 @@ pub struct PushReq {
     /// The encoded message.
     #[prost(bytes = "bytes", tag = "3")]
     pub body: ::guildhall::prost::bytes::Bytes,
+    /// Random, of the app that sends: it counts what it pushes to the player under it. 0: it does not count.
+    #[prost(uint64, tag = "4")]
+    pub chain: u64,
+    /// The next one of the chain, from 1: one that is left out has not arrived.
+    #[prost(uint64, tag = "5")]
+    pub number: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -782,18 +801,18 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Node`]: `App::serve(NodeServer::new(..))`.
 #[derive(Debug)]
-pub struct NodeServer<T>(::std::sync::Arc<T>);
+pub struct NodeServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Node> NodeServer<T> {
+impl<T_: Node> NodeServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Node> ::guildhall::codegen::Service for NodeServer<T> {
+impl<T_: Node> ::guildhall::codegen::Service for NodeServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &NODE
     }
@@ -1064,18 +1083,18 @@ pub trait Ownership: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Ownership`]: `App::serve(OwnershipServer::new(..))`.
 #[derive(Debug)]
-pub struct OwnershipServer<T>(::std::sync::Arc<T>);
+pub struct OwnershipServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Ownership> OwnershipServer<T> {
+impl<T_: Ownership> OwnershipServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Ownership> ::guildhall::codegen::Service for OwnershipServer<T> {
+impl<T_: Ownership> ::guildhall::codegen::Service for OwnershipServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &OWNERSHIP
     }
@@ -1315,18 +1334,18 @@ pub trait Raw: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Raw`]: `App::serve(RawServer::new(..))`.
 #[derive(Debug)]
-pub struct RawServer<T>(::std::sync::Arc<T>);
+pub struct RawServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Raw> RawServer<T> {
+impl<T_: Raw> RawServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Raw> ::guildhall::codegen::Service for RawServer<T> {
+impl<T_: Raw> ::guildhall::codegen::Service for RawServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &RAW
     }
@@ -1604,10 +1623,10 @@ pub trait Session: ::guildhall::codegen::Actor {
 pub struct SessionServer;
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<A: Session> ::guildhall::codegen::ActorService<A> for SessionServer {
+impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
     const DESC: &'static ::guildhall::codegen::ServiceDesc = &SESSION;
     fn dispatch(
-        actor: &mut A,
+        actor: &mut A_,
         cx: &::guildhall::codegen::Cx,
         method: usize,
         body: ::guildhall::prost::bytes::Bytes,
@@ -1873,18 +1892,18 @@ pub trait Gate: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Gate`]: `App::serve(GateServer::new(..))`.
 #[derive(Debug)]
-pub struct GateServer<T>(::std::sync::Arc<T>);
+pub struct GateServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Gate> GateServer<T> {
+impl<T_: Gate> GateServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Gate> ::guildhall::codegen::Service for GateServer<T> {
+impl<T_: Gate> ::guildhall::codegen::Service for GateServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &GATE
     }
@@ -2123,8 +2142,8 @@ pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::T
 /// [`IdState`] in the store: read through `Deref`, written through `set_..` and `.._mut`.
 #[derive(Debug)]
 pub struct IdStateEntity {
-    state: IdState,
-    meta: ::guildhall::codegen::EntityMeta,
+    state_: IdState,
+    meta_: ::guildhall::codegen::EntityMeta,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2141,36 +2160,36 @@ impl IdStateEntity {
             ::std::string::ToString::to_string(&state.name),
         );
         Self {
-            state,
-            meta: ::guildhall::codegen::EntityMeta::new(key, 0, false),
+            state_: state,
+            meta_: ::guildhall::codegen::EntityMeta::new(key, 0, false),
         }
     }
     /// Sets `taken`; it is saved even if it is equal.
     pub fn set_taken(&mut self, value: u64) {
-        self.meta.mark(0);
-        self.state.taken = value;
+        self.meta_.mark(0);
+        self.state_.taken = value;
     }
     /// Changes `taken` in place; it is saved even if it stays equal.
     pub fn taken_mut(&mut self) -> &mut u64 {
-        self.meta.mark(0);
-        &mut self.state.taken
+        self.meta_.mark(0);
+        &mut self.state_.taken
     }
     /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
     pub fn exists(&self) -> bool {
-        self.meta.exists()
+        self.meta_.exists()
     }
     /// Makes it exist; nothing happens if it does.
     pub fn create(&mut self) {
-        self.meta.create();
+        self.meta_.create();
     }
     /// Makes it missing, with all fields at their defaults.
     pub fn delete(&mut self) {
-        let key = ::core::mem::take(&mut self.state.name);
-        self.state = IdState {
+        let key = ::core::mem::take(&mut self.state_.name);
+        self.state_ = IdState {
             name: key,
             ..::core::default::Default::default()
         };
-        self.meta.delete();
+        self.meta_.delete();
     }
 }
 
@@ -2178,7 +2197,7 @@ impl IdStateEntity {
 impl ::core::ops::Deref for IdStateEntity {
     type Target = IdState;
     fn deref(&self) -> &IdState {
-        &self.state
+        &self.state_
     }
 }
 
@@ -2207,10 +2226,10 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
                 _ => {}
             }
         }
-        ::core::result::Result::Ok(Self { state, meta })
+        ::core::result::Result::Ok(Self { state_: state, meta_: meta })
     }
     fn key(&self) -> (u32, ::guildhall::codegen::Value) {
-        (1, ::guildhall::codegen::scalar_value(&self.state.name))
+        (1, ::guildhall::codegen::scalar_value(&self.state_.name))
     }
     fn columns(
         &mut self,
@@ -2218,14 +2237,14 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
         to: &mut ::std::vec::Vec<(u32, ::guildhall::codegen::Value)>,
     ) {
         if wanted & (1 << 0) != 0 {
-            let value = ::guildhall::codegen::scalar_value(&self.state.taken);
+            let value = ::guildhall::codegen::scalar_value(&self.state_.taken);
             to.push((2, value));
         }
     }
     fn meta(&self) -> &::guildhall::codegen::EntityMeta {
-        &self.meta
+        &self.meta_
     }
     fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
-        &mut self.meta
+        &mut self.meta_
     }
 }

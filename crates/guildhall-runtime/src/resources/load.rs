@@ -86,14 +86,14 @@ impl Loading<'_> {
         self.dir.join(file)
     }
 
-    /// The text of `file`, a path below `resources.dir`.
+    /// The text of `file`, a path below `resources.dir`, without a byte order mark.
     ///
     /// # Errors
     /// It cannot be read, or is not UTF-8.
     pub fn text(&self, file: &str) -> Result<String, ResourceError> {
         let path = self.path(file);
         let wrong = |e| ResourceError::new(path.display().to_string(), 0, format!("{e}"));
-        std::fs::read_to_string(&path).map_err(wrong)
+        guildhall_core::read_text(&path).map_err(wrong)
     }
 
     /// Reads a JSON file.

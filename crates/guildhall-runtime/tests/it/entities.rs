@@ -51,6 +51,24 @@ async fn a_guessed_key_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_may_create_and_does_not_leaves_nothing_in_memory_and_claims_each_time() {
+    let store = TestStore::default();
+    let app = app(&[], &store).await;
+    for n in 0..3 {
+        let req = JoinReq { player: "guess".into(), name: String::new() };
+        let status = MemberClient::new(&app.cx()).join(req).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let actors = app.cx().actors::<crate::rooms::TestMember>();
+        let deadline = app.cx().env().now() + Duration::from_secs(10);
+        while actors.count() > 0 {
+            assert!(app.cx().env().now() < deadline, "{} in memory after 10 s", actors.count());
+            app.cx().env().sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!((store.claims(), store.commits()), (n + 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_create_makes_nothing() {
     let store = TestStore::default();
     let app = app(&[], &store).await;

@@ -20,6 +20,7 @@ mod loads;
 mod metrics;
 mod models;
 mod names;
+mod passed_on;
 mod raw_casts;
 mod resources;
 mod rollback;

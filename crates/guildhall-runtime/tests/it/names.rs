@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use guildhall::status::reason;
 use guildhall::{Actor, App, Code, Config, Cx, Effect, Status};
+use proto::counter::{AddReq, Counter, CounterRsp, CounterServer, GetReq};
+use proto::odd::{HeroEntity, HeroView, pet};
 use proto::room::{
     EarnReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer, MemberStateEntity, RoomServer,
 };
@@ -70,6 +72,50 @@ impl<const NAME: usize> Actor for Named<NAME> {
     }
 }
 
+/// Numbers its actors, whose service has text as key.
+struct Numbered(());
+
+impl Actor for Numbered {
+    const NAME: &'static str = "numbered";
+    type Key = u64;
+    type State = ();
+
+    async fn activate(_cx: &Cx, _id: u64, _state: ()) -> Result<Self, Status> {
+        Ok(Self(()))
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.0
+    }
+}
+
+impl Counter for Numbered {
+    async fn add(&mut self, _cx: &Cx, _req: AddReq) -> Result<CounterRsp, Status> {
+        Ok(CounterRsp::default())
+    }
+
+    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+        Ok(CounterRsp::default())
+    }
+}
+
+/// Numbers its actors, whose rows have text as key.
+struct NumberedRows(MemberStateEntity);
+
+impl Actor for NumberedRows {
+    const NAME: &'static str = "rows";
+    type Key = i64;
+    type State = MemberStateEntity;
+
+    async fn activate(_cx: &Cx, _id: i64, state: MemberStateEntity) -> Result<Self, Status> {
+        Ok(Self(state))
+    }
+
+    fn state(&mut self) -> &mut MemberStateEntity {
+        &mut self.0
+    }
+}
+
 fn on(store: &TestStore) -> App {
     App::with(Config::builder().build().unwrap()).store(Arc::new(store.clone()))
 }
@@ -95,6 +141,31 @@ async fn a_name_that_no_lease_can_have_is_a_start_error() {
     has(&error, &["NAME of an actor type is ``", "1 to 64 characters"]);
     let error = why(on(&TestStore::default()).actor::<Named<2>, _>(|a| a)).await;
     has(&error, &["NAME of an actor type is `a/b`", "1 to 64 characters"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_different_kinds_are_a_start_error_that_names_the_field() {
+    let app = on(&TestStore::default());
+    let error = why(app.actor::<Numbered, _>(|a| a.serve(CounterServer))).await;
+    has(&error, &["actor type `numbered` is u64", "the key of /counter.Counter/Add is String"]);
+    let error = why(on(&TestStore::default()).actor::<NumberedRows, _>(|a| a)).await;
+    has(&error, &["actor type `rows` is i64", "of table `", "is String"]);
+}
+
+/// The code of `odd.proto`, which this builds: private parts of an entity hide no field, and a oneof whose type has another name is in its
+/// view.
+#[test]
+fn fields_that_are_named_as_parts_of_the_generated_code_work() {
+    let mut hero = HeroEntity::new(7);
+    hero.set_state(3_u32);
+    hero.set_meta("m");
+    hero.set_set_x("both");
+    hero.set_1(1);
+    hero.pet_mut().kind = Some(pet::KindOneOf::Cat("tom".into()));
+    let seen = hero.view(HeroView::Brief);
+    assert_eq!((hero.state, hero.meta.as_str(), hero.set_x.as_str()), (3, "m", "both"));
+    assert_eq!((seen.state, seen.meta.as_str(), seen.set_x.as_str()), (3, "m", ""));
+    assert_eq!(seen.pet.unwrap().kind, Some(pet::KindOneOf::Cat("tom".into())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,6 +157,26 @@ async fn a_reload_shows_all_resources_of_the_new_version_to_new_calls() {
     assert_eq!(world.cx.resource::<Titles>().titles, ["novice"]);
 }
 
+#[tokio::test]
+async fn files_that_begin_with_a_byte_order_mark_are_read_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // The configuration and both resources.
+    let app = app(dir.path(), QUIET);
+    for file in ["data/titles.json", "data/shop.toml", "app.toml"] {
+        let path = dir.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("\u{feff}{text}")).unwrap();
+    }
+    let config = Config::builder().file(dir.path().join("app.toml")).build().unwrap();
+    assert_eq!(
+        config.section::<toml::Table>("resources").unwrap()["watch_ms"].as_integer(),
+        Some(0)
+    );
+    let app = app.start().await.unwrap();
+    assert_eq!(app.cx().resource::<Titles>().titles, ["novice"]);
+    assert_eq!(app.cx().resource::<Shop>().version, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_and_the_calls_it_makes_see_one_version_during_reloads() {
     let world = world(QUIET).await;

@@ -174,3 +174,15 @@ async fn wrong_numbers_are_an_error_that_names_them() {
     let error = wrong(vec![("app.worlds.w1", "1"), ("app.funcs.desk", "2")]).await;
     assert!(error.contains("app.funcs.desk = 2") && error.contains("`blue`"), "{error}");
 }
+
+#[tokio::test]
+async fn type_255_of_logic_addresses_is_reserved() {
+    let town = Town::new();
+    let numbers = vec![("app.worlds.w1", "1"), ("app.funcs.desk", "255")];
+    for settings in [vec![("app.logic_addr", "1.255.1")], numbers] {
+        let error = town.app("dev.w1.desk.1", &settings).start().await.unwrap_err().to_string();
+        assert!(error.contains("type 255") && error.contains("reserved"), "{error}");
+        assert!(error.contains(settings[settings.len() - 1].0), "{error}");
+    }
+    assert!(town.app("dev.w1.desk.1", &[("app.logic_addr", "1.254.1")]).start().await.is_ok());
+}

@@ -989,18 +989,18 @@ pub trait Streams: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Streams`]: `App::serve(StreamsServer::new(..))`.
 #[derive(Debug)]
-pub struct StreamsServer<T>(::std::sync::Arc<T>);
+pub struct StreamsServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Streams> StreamsServer<T> {
+impl<T_: Streams> StreamsServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Streams> ::guildhall::codegen::Service for StreamsServer<T> {
+impl<T_: Streams> ::guildhall::codegen::Service for StreamsServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &STREAMS
     }
@@ -1263,18 +1263,18 @@ pub trait Discovery: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Discovery`]: `App::serve(DiscoveryServer::new(..))`.
 #[derive(Debug)]
-pub struct DiscoveryServer<T>(::std::sync::Arc<T>);
+pub struct DiscoveryServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Discovery> DiscoveryServer<T> {
+impl<T_: Discovery> DiscoveryServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T> {
+impl<T_: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &DISCOVERY
     }
@@ -1492,18 +1492,18 @@ pub trait Broker: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Broker`]: `App::serve(BrokerServer::new(..))`.
 #[derive(Debug)]
-pub struct BrokerServer<T>(::std::sync::Arc<T>);
+pub struct BrokerServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Broker> BrokerServer<T> {
+impl<T_: Broker> BrokerServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Broker> ::guildhall::codegen::Service for BrokerServer<T> {
+impl<T_: Broker> ::guildhall::codegen::Service for BrokerServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &BROKER
     }
@@ -1743,18 +1743,18 @@ pub trait Queue: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Queue`]: `App::serve(QueueServer::new(..))`.
 #[derive(Debug)]
-pub struct QueueServer<T>(::std::sync::Arc<T>);
+pub struct QueueServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Queue> QueueServer<T> {
+impl<T_: Queue> QueueServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Queue> ::guildhall::codegen::Service for QueueServer<T> {
+impl<T_: Queue> ::guildhall::codegen::Service for QueueServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &QUEUE
     }
@@ -2150,18 +2150,18 @@ pub trait Leases: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Leases`]: `App::serve(LeasesServer::new(..))`.
 #[derive(Debug)]
-pub struct LeasesServer<T>(::std::sync::Arc<T>);
+pub struct LeasesServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Leases> LeasesServer<T> {
+impl<T_: Leases> LeasesServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Leases> ::guildhall::codegen::Service for LeasesServer<T> {
+impl<T_: Leases> ::guildhall::codegen::Service for LeasesServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &LEASES
     }
@@ -2595,18 +2595,18 @@ pub trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Serves a [`Store`]: `App::serve(StoreServer::new(..))`.
 #[derive(Debug)]
-pub struct StoreServer<T>(::std::sync::Arc<T>);
+pub struct StoreServer<T_>(::std::sync::Arc<T_>);
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Store> StoreServer<T> {
+impl<T_: Store> StoreServer<T_> {
     /// Serves `service`.
-    pub fn new(service: T) -> Self {
+    pub fn new(service: T_) -> Self {
         Self(::std::sync::Arc::new(service))
     }
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<T: Store> ::guildhall::codegen::Service for StoreServer<T> {
+impl<T_: Store> ::guildhall::codegen::Service for StoreServer<T_> {
     fn desc(&self) -> &'static ::guildhall::codegen::ServiceDesc {
         &STORE
     }

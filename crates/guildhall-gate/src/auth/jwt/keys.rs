@@ -41,9 +41,9 @@ impl Keys {
                 .into());
         }
         let wrong = |why: String| format!("gate.jwt.keys = \"{path}\": {why}");
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-        let file: File = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|e| wrong(format!("no JWKS file: {e}")))?;
+        let text = guildhall_core::read_text(path).map_err(|e| wrong(e.to_string()))?;
+        let file: File =
+            serde_json::from_str(&text).map_err(|e| wrong(format!("no JWKS file: {e}")))?;
         let (mut keys, mut skipped) = (BTreeMap::new(), Vec::new());
         for value in &file.keys {
             let kid = value.get("kid").and_then(Value::as_str).unwrap_or_default();
