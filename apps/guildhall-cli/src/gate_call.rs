@@ -72,6 +72,7 @@ pub(crate) async fn run(
                 answered: 0,
                 resent: false,
                 traceparent: String::new(),
+                timeout_ms: 0,
             })?,
             Packet::Reply { body: Body::Json(body), .. } => {
                 let body: serde_json::Value = serde_json::from_str(body.get())?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Env, Method, Status};
+use guildhall_core::{Code, Effect, Env, Method, MethodDesc, Status};
 use prost::Message;
 use tokio::sync::watch;
 
@@ -12,7 +12,7 @@ use crate::commands::Commands;
 use crate::connect::Gate;
 use crate::driver;
 use crate::error::ConnectError;
-use crate::events::{EventQueue, Events};
+use crate::events::{Event, EventQueue, Events};
 use crate::options::Options;
 
 /// A client of a gate. Clones are the same client; when the last one is dropped it closes.
@@ -78,14 +78,11 @@ impl Client {
         method: Method<Req, Rsp>,
         req: Req,
     ) -> Result<Rsp, Status> {
-        let timeout = match method.desc.timeout_ms {
-            0 => self.0.timeout,
-            ms => Duration::from_millis(ms.into()),
-        };
-        self.call_within(timeout, method, req).await
+        self.call_within(self.timeout(method.desc), method, req).await
     }
 
-    /// Calls a method and waits for its reply, at most for `timeout`.
+    /// Calls a method and waits for its reply, at most for `timeout`. That travels with the call: what has not begun by then does
+    /// not run any more.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -99,28 +96,75 @@ impl Client {
         method: Method<Req, Rsp>,
         req: Req,
     ) -> Result<Rsp, Status> {
+        self.answer(timeout, method, &req).await.0
+    }
+
+    /// As [`call`](Self::call), and also the events that came before the reply and were not read yet, in their order. Deal with them
+    /// first: a copy of some state that is kept by pushes is then never set back by a push that is older than a reply.
+    ///
+    /// `events` are this client's.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    ///
+    /// # Cancel safety
+    /// As [`call`](Self::call); no event is lost.
+    #[allow(clippy::needless_pass_by_value, reason = "the same shape as `call`")]
+    pub async fn call_in_order<Req: Message, Rsp: Message + Default>(
+        &self,
+        events: &mut Events,
+        method: Method<Req, Rsp>,
+        req: Req,
+    ) -> (Vec<Event>, Result<Rsp, Status>) {
+        let (reply, came) = self.answer(self.timeout(method.desc), method, &req).await;
+        let before = std::iter::from_fn(|| events.0.take_until(came)).collect();
+        (before, reply)
+    }
+
+    fn timeout(&self, method: &MethodDesc) -> Duration {
+        match method.timeout_ms {
+            0 => self.0.timeout,
+            ms => Duration::from_millis(ms.into()),
+        }
+    }
+
+    /// The reply, and how many events had come before it.
+    async fn answer<Req: Message, Rsp: Message + Default>(
+        &self,
+        timeout: Duration,
+        method: Method<Req, Rsp>,
+        req: &Req,
+    ) -> (Result<Rsp, Status>, u64) {
         let Handle { env, commands, .. } = &*self.0;
         let path = method.desc.path;
         if method.desc.oneway {
             let why = format!("{path} has no reply: use `cast`");
-            return Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why));
+            let status = Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why);
+            return (Err(status), 0);
         }
         let deadline = env.now() + timeout;
-        let (number, reply) = commands.call(method.desc, &req)?;
-        drop(req);
+        let (number, reply) = match commands.call(method.desc, timeout, req) {
+            Ok(called) => called,
+            Err(status) => return (Err(status), 0),
+        };
         let _place = Place { commands, number };
         let Some(reply) = env.until(deadline, reply).await else {
             let why = format!("{path} did not answer within {timeout:?}");
-            return Err(Status::new(Code::DeadlineExceeded, why).with_reason(reason::EXPIRED));
+            let status = Status::new(Code::DeadlineExceeded, why).with_reason(reason::EXPIRED);
+            return (Err(status), 0);
         };
-        let body = reply.unwrap_or_else(|_gone| {
-            Err(Status::new(Code::Unavailable, "the client ended").with_reason(reason::LOST))
-        })?;
-        Rsp::decode(body).map_err(|error| {
-            let why = format!("the reply of {path} does not decode: {error}");
-            let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
-            status.with_effect(Effect::Ran)
-        })
+        let Ok((reply, came)) = reply else {
+            let status = Status::new(Code::Unavailable, "the client ended");
+            return (Err(status.with_reason(reason::LOST)), 0);
+        };
+        let decoded = reply.and_then(|body| {
+            Rsp::decode(body).map_err(|error| {
+                let why = format!("the reply of {path} does not decode: {error}");
+                let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
+                status.with_effect(Effect::Ran)
+            })
+        });
+        (decoded, came)
     }
 
     /// Sends a request that wants no reply. `Ok` says that it was queued: it is lost with the connection.

@@ -1,6 +1,7 @@
 //! What callers and the driver share: the commands that wait for the socket and the calls that wait for their reply.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use guildhall_core::status::reason;
@@ -15,6 +16,9 @@ use crate::options::Options;
 
 /// How a call ended.
 pub(crate) type Outcome = Result<Bytes, Status>;
+
+/// The outcome, and how many events had come before it.
+pub(crate) type Answer = (Outcome, u64);
 
 /// The commands of one client.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ struct State {
 
 #[derive(Debug)]
 struct Waiting {
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<Answer>,
     /// Where its frame ends in all that is queued.
     end: u64,
 }
@@ -78,8 +82,9 @@ impl Commands {
     pub(crate) fn call(
         &self,
         method: &MethodDesc,
+        timeout: Duration,
         req: &impl Message,
-    ) -> Result<(u64, oneshot::Receiver<Outcome>), Status> {
+    ) -> Result<(u64, oneshot::Receiver<Answer>), Status> {
         let mut state = self.state.lock();
         if state.waiting.len() >= self.pending_max {
             let why =
@@ -88,7 +93,10 @@ impl Commands {
         }
         let number = state.next;
         let answered = state.waiting.first_key_value().map_or(number, |(lowest, _)| *lowest);
-        let head = CallHead { answered, ..CallHead::default() };
+        // Rounded up, as 0 would say nothing.
+        let timeout_ms = timeout.as_nanos().div_ceil(1_000_000);
+        let timeout_ms = u32::try_from(timeout_ms).unwrap_or(u32::MAX).max(1);
+        let head = CallHead { answered, timeout_ms, ..CallHead::default() };
         self.put(&mut state, ClientKind::Call, number, method, Some(&head), req)?;
         state.next += 1;
         let (reply, receiver) = oneshot::channel();
@@ -152,13 +160,13 @@ impl Commands {
     }
 
     /// Hands a reply to its caller. `false`: there was no such call.
-    pub(crate) fn answer(&self, number: u64, outcome: Outcome) -> bool {
+    pub(crate) fn answer(&self, number: u64, outcome: Outcome, came: u64) -> bool {
         let mut state = self.state.lock();
         let was_called = (1..state.next).contains(&number);
         let waiting = state.waiting.remove(&number);
         drop(state);
         if let Some(waiting) = waiting {
-            let _dropped = waiting.reply.send(outcome);
+            let _dropped = waiting.reply.send((outcome, came));
         }
         was_called
     }
@@ -202,7 +210,7 @@ impl Commands {
         for waiting in waiting.into_values() {
             let may_have_run = waiting.end <= handed && !none_ran;
             let effect = if may_have_run { Effect::MayHaveRun } else { Effect::NotRun };
-            let _dropped = waiting.reply.send(Err(status.clone().with_effect(effect)));
+            let _dropped = waiting.reply.send((Err(status.clone().with_effect(effect)), 0));
         }
     }
 

@@ -107,6 +107,9 @@ pub(crate) struct EventQueue {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// How many have come, and how many of them were read or dropped.
+    came: u64,
+    went: u64,
     missed: u64,
     is_over: bool,
     is_deaf: bool,
@@ -124,8 +127,10 @@ impl EventQueue {
         }
         if queue.events.len() >= self.max {
             queue.events.pop_front();
+            queue.went += 1;
             queue.missed += 1;
         }
+        queue.came += 1;
         queue.events.push_back(event);
         drop(queue);
         self.wake.notify_one();
@@ -137,11 +142,26 @@ impl EventQueue {
         self.wake.notify_one();
     }
 
-    fn take(&self) -> Option<Event> {
+    /// How many have come up to now.
+    pub(crate) fn came(&self) -> u64 {
+        self.queue.lock().came
+    }
+
+    /// The next one of the first `until` that came.
+    pub(crate) fn take_until(&self, until: u64) -> Option<Event> {
         let mut queue = self.queue.lock();
         match std::mem::take(&mut queue.missed) {
-            0 => queue.events.pop_front(),
+            0 if queue.went >= until => None,
+            0 => {
+                let event = queue.events.pop_front();
+                queue.went += u64::from(event.is_some());
+                event
+            }
             missed => Some(Event::Missed(missed)),
         }
+    }
+
+    fn take(&self) -> Option<Event> {
+        self.take_until(u64::MAX)
     }
 }

@@ -163,12 +163,15 @@ impl<'a> Line<'a> {
     fn handle(&mut self, packet: Packet) -> Result<(), Over> {
         let kind = packet.kind();
         let is_expected = match packet {
-            Packet::Reply { id, body: Body::Binary(body) } => self.commands.answer(id, Ok(body)),
+            Packet::Reply { id, body: Body::Binary(body) } => {
+                self.commands.answer(id, Ok(body), self.events.came())
+            }
             Packet::Error { id: 0, code, reason, message, effect } => {
                 return Err(Lost::Ended(status(code, reason, message, effect)).into());
             }
             Packet::Error { id, code, reason, message, effect } => {
-                self.commands.answer(id, Err(status(code, reason, message, effect)))
+                let failed = Err(status(code, reason, message, effect));
+                self.commands.answer(id, failed, self.events.came())
             }
             Packet::Push { seq, method: Method::Id(method), body: Body::Binary(body) } => {
                 self.pushed(Push { seq, method, body });

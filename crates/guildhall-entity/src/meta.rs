@@ -16,9 +16,8 @@ pub struct EntityMeta {
     /// What the game sees.
     exists: bool,
     unsaved: u128,
-    /// All that has changed since it was loaded.
-    changed: u128,
-    /// What has changed since the last delta of each view; a view that had none yet has no place here.
+    /// What has changed since the last delta of each view. A view that had none yet has no place here: nobody knows which copies of it
+    /// there are.
     unsent: Vec<u128>,
     /// Message columns with fields that this release does not know, as they were loaded.
     loaded: Vec<(u32, Bytes)>,
@@ -42,7 +41,6 @@ impl EntityMeta {
             stored: exists,
             exists,
             unsaved: 0,
-            changed: 0,
             unsent: Vec::new(),
             loaded: Vec::new(),
             saving: None,
@@ -102,15 +100,14 @@ impl EntityMeta {
 
     #[inline]
     fn touch(&mut self, bits: u128) {
-        self.changed |= bits;
         self.unsent.iter_mut().for_each(|unsent| *unsent |= bits);
     }
 
     /// Takes the bits of what changed since the last call for this view, as far as they are `of_view`: what those who have the
-    /// view have not seen.
+    /// view have not seen. The first call takes all of the view: what an activation before this one has sent is not known.
     pub fn take_unsent(&mut self, view: usize, of_view: u128) -> u128 {
         if self.unsent.len() <= view {
-            self.unsent.resize(view + 1, self.changed);
+            self.unsent.resize(view + 1, u128::MAX);
         }
         std::mem::take(&mut self.unsent[view]) & of_view
     }

@@ -32,6 +32,8 @@ struct Pushes {
     early: Vec<(Generation, u64, BytesMut)>,
     /// Number of the last one.
     last: u64,
+    /// Number of the last one that the client has acknowledged.
+    acked: u64,
 }
 
 /// Pushes that may overtake one WELCOME.
@@ -61,10 +63,27 @@ impl Client {
         self.out.put(|out| {
             out.extend_from_slice(welcome);
             for (_, seq, push) in early.into_iter().filter(|(of, ..)| *of == generation) {
+                if !pushes.is_next(seq) {
+                    self.put_reset(out);
+                }
                 out.extend_from_slice(&push);
-                pushes.last = seq;
             }
         });
+    }
+
+    /// The client has the pushes up to this one. Whether that is news, and can be so.
+    pub(crate) fn acknowledged(&self, seq: u64) -> bool {
+        let mut pushes = self.pushes.lock();
+        let is_news = (pushes.acked + 1..=pushes.last).contains(&seq);
+        if is_news {
+            pushes.acked = seq;
+        }
+        is_news
+    }
+
+    pub(crate) fn put_reset(&self, out: &mut BytesMut) {
+        let message = "pushes were lost on their way".to_owned();
+        self.form.put_small(out, &Packet::Reset(Reset { message }));
     }
 
     /// Queues a numbered push for the session of this generation. `false` when it is not the session's, or the client is cut.
@@ -78,18 +97,28 @@ impl Client {
                 true
             }
             Some(own) if own == generation => {
-                // Numbers begin anew when the session has another owner, who does not know what the earlier one has sent.
-                let is_anew = seq <= std::mem::replace(&mut pushes.last, seq);
+                let is_next = pushes.is_next(seq);
                 self.out.put(|out| {
-                    if is_anew {
-                        let message = "the session has moved, and pushes were lost".to_owned();
-                        self.form.put_small(out, &Packet::Reset(Reset { message }));
+                    if !is_next {
+                        self.put_reset(out);
                     }
                     push(out);
                 })
             }
             _ => false,
         }
+    }
+}
+
+impl Pushes {
+    /// Notes the number of a push; whether it is the next one. Numbers begin anew when the session has another owner, who does not
+    /// know what the earlier one has sent; and one that is left out has not arrived here.
+    fn is_next(&mut self, seq: u64) -> bool {
+        let is_next = std::mem::replace(&mut self.last, seq).checked_add(1) == Some(seq);
+        if !is_next {
+            self.acked = 0;
+        }
+        is_next
     }
 }
 

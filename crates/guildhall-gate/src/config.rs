@@ -18,12 +18,18 @@ pub struct GateConfig {
     pub origins: Vec<String>,
     /// Largest packet of a client, in bytes; a larger one ends its connection.
     pub packet_max: usize,
-    /// Calls, casts and pings per second and connection, on average; 0: no limit.
+    /// Calls, casts, pings and what else the client says unasked per second and connection, on average; 0: no limit.
     pub calls_per_s: u32,
     /// How many of them may come at once.
     pub call_burst: u32,
     /// Calls of one method per second and connection: `"room.Room/Say" = 2`.
     pub rates: BTreeMap<String, u32>,
+    /// Packets over `calls_per_s` or `rates` after which a connection is cut; ten per second are forgiven. Until then each is refused,
+    /// and the connection is read no faster than `calls_per_s`.
+    pub limited_max: u32,
+    /// Fields that a message does not have are refused in bodies of JSON: they are misspelt. Otherwise they are left out, as they are in
+    /// binary bodies, so that clients may be newer than the game.
+    pub json_strict: bool,
     /// Calls of one connection that wait for their reply; one more is `OVERLOADED`.
     pub window: usize,
     /// Connections of the gate; one more is refused.
@@ -40,6 +46,10 @@ pub struct GateConfig {
     pub close_ms: u64,
     /// Bytes that wait for one client; one that lets more pile up is cut. No reply or push is larger.
     pub queued_max: usize,
+    /// How long what was handed to a client's socket may take to be read, in ms; a slower client is cut, at most a heartbeat later.
+    pub queued_ms: u64,
+    /// Bytes that wait for all clients together. Beyond it whoever lets more than 4 KiB pile up is cut when more comes for it.
+    pub queued_total_max: usize,
     /// Calls go on with the trace that the client names in `traceparent`, sampled or not as it says: whoever connects can then
     /// make the servers trace. Otherwise traces begin at the gate.
     pub trust_traceparent: bool,
@@ -60,6 +70,8 @@ impl Default for GateConfig {
             calls_per_s: 50,
             call_burst: 100,
             rates: BTreeMap::new(),
+            limited_max: 200,
+            json_strict: false,
             window: 32,
             connections_max: 20_000,
             connections_per_address: 100,
@@ -68,6 +80,8 @@ impl Default for GateConfig {
             handshake_ms: 5_000,
             close_ms: 1_000,
             queued_max: 1 << 20,
+            queued_ms: 30_000,
+            queued_total_max: 256 << 20,
             trust_traceparent: false,
             methods_max: 16_384,
             jwt: JwtConfig::default(),
@@ -86,6 +100,10 @@ impl GateConfig {
 
     pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms)
+    }
+
+    pub(crate) fn queued(&self) -> Duration {
+        Duration::from_millis(self.queued_ms)
     }
 
     pub(crate) fn close(&self) -> Duration {

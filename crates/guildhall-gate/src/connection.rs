@@ -11,23 +11,26 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status};
 use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{OpenReq, OpenRsp, SessionClient, SessionReq};
-use guildhall_wire::{ClientHello, Generation, Packet, Welcome};
+use guildhall_wire::{ClientHello, Generation, Packet, Reset, Welcome};
 use tokio::sync::oneshot;
 
 use crate::clients::Client;
 use crate::gate::Edge;
 use crate::out::{End, Outbox};
-use crate::transport::{Protocol, Transport};
+use crate::transport::{Heard, Protocol, Transport};
 use driver::Driver;
 
 /// The version of the packet format that this build speaks; 0 means 1.
 const PACKET_VERSION: u32 = 1;
 
+/// Packets that may come before HELLO; none of them gets any further.
+const EARLY_MAX: u32 = 32;
+
 /// Serves a client until it goes, or is told to.
 pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protocol) {
     let (config, env) = (&edge.config, edge.cx.env());
     let mut transport = Transport::new(conn, protocol, config.packet_max);
-    let out = Arc::new(Outbox::new(config.queued_max));
+    let out = Arc::new(Outbox::new(config.queued_max, Arc::clone(&edge.queued)));
     let end = match begin(&edge, &mut transport, &out).await {
         Ok(entered) => Driver::new(&edge, &mut transport, entered).run().await,
         Err(end) => end,
@@ -65,10 +68,17 @@ async fn handshake(
     transport: &mut Transport,
     out: &Arc<Outbox>,
 ) -> Result<Entered, End> {
+    let mut early = 0;
     let hello = loop {
         match transport.next_packet(out).await? {
-            Packet::Hello(hello) => break hello,
-            _ => edge.shared.stats.dropped.add(1),
+            Heard::Packet(Packet::Hello(hello)) => break hello,
+            Heard::Packet(_) => edge.shared.stats.dropped.add(1),
+            Heard::Control => {}
+        }
+        early += 1;
+        if early > EARLY_MAX {
+            let why = format!("{early} packets came before HELLO: begin with HELLO");
+            return Err(End::bad(why));
         }
     };
     let player = identify(edge, &hello)?;
@@ -95,6 +105,11 @@ async fn handshake(
     });
     let mut bytes = BytesMut::new();
     client.form.put_small(&mut bytes, &welcome);
+    if hello.last_push > 0 {
+        // Sessions do not go on yet: what came after that push is not known here.
+        let message = "a new session has begun: pushes of the one before were lost".to_owned();
+        client.form.put_small(&mut bytes, &Packet::Reset(Reset { message }));
+    }
     edge.shared.clients.opened(client, login, &bytes);
     Ok(entered)
 }

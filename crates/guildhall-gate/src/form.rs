@@ -4,7 +4,9 @@ use bytes::{BufMut as _, BytesMut};
 use guildhall_core::Code;
 use guildhall_core::status::reason;
 use guildhall_wire::{Body, Kick, Packet, PacketError};
-use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::Utf8Bytes;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 
 use crate::out::End;
@@ -61,16 +63,18 @@ impl Form {
 
     /// Appends the last packet of a connection that ends.
     pub(crate) fn put_end(self, out: &mut BytesMut, end: End) {
-        let packet = match end {
+        let (reason, packet) = match end {
             End::Gone => return,
-            End::Error(code, reason, message) => error(0, code, reason, &message, 0),
+            End::Error(code, reason, message) => (reason, error(0, code, reason, &message, 0)),
             End::Kick(reason, message) => {
-                Packet::Kick(Kick { reason, message: message.into_owned() })
+                (reason, Packet::Kick(Kick { reason, message: message.into_owned() }))
             }
         };
         self.put_small(out, &packet);
         if self != Self::Stream {
-            let written = Frame::close(None).format(&mut out.writer());
+            let code = CloseCode::from(close_code(reason));
+            let close = CloseFrame { code, reason: Utf8Bytes::default() };
+            let written = Frame::close(Some(close)).format(&mut out.writer());
             debug_assert!(written.is_ok(), "a buffer takes everything");
         }
     }
@@ -89,6 +93,11 @@ impl Form {
         let put = self.put(out, packet, usize::MAX);
         debug_assert!(put.is_ok(), "there is nothing in it that has a wrong form");
     }
+}
+
+/// How a WebSocket closes: 4000 and the reason of the last packet; 4999 where that is the game's own.
+fn close_code(reason: u32) -> u16 {
+    u16::try_from(reason).map_or(4999, |reason| 4000 + reason.min(999))
 }
 
 /// An ERROR packet.

@@ -18,6 +18,7 @@ use crate::clients::Clients;
 use crate::config::GateConfig;
 use crate::deliver::Deliveries;
 use crate::methods::{Methods, learn};
+use crate::out::Total;
 use crate::stats::GateStats;
 use crate::transport::{Admission, Protocol};
 
@@ -62,6 +63,8 @@ pub(crate) struct Edge {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) places: Arc<Places>,
+    /// What waits for all clients.
+    pub(crate) queued: Arc<Total>,
 }
 
 impl Edge {
@@ -183,6 +186,7 @@ impl Gate {
             shared: Arc::clone(&self.shared),
             cx: cx.clone(),
             authenticate,
+            queued: Total::new(config.queued_total_max),
             config,
             places,
         });

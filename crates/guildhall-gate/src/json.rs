@@ -6,12 +6,16 @@ use prost::Message as _;
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Encodes a client's JSON as the message `desc`. Fields that the message does not have are refused: they are misspelt.
+/// Encodes a client's JSON as the message `desc`. Fields that the message does not have are left out, or with `is_strict` refused.
 ///
 /// # Errors
 /// `BAD_REQUEST`, with the place in the text.
-pub(crate) fn to_protobuf(desc: &MessageDescriptor, json: &RawValue) -> Result<Vec<u8>, Status> {
-    let options = DeserializeOptions::new().deny_unknown_fields(true);
+pub(crate) fn to_protobuf(
+    desc: &MessageDescriptor,
+    json: &RawValue,
+    is_strict: bool,
+) -> Result<Vec<u8>, Status> {
+    let options = DeserializeOptions::new().deny_unknown_fields(is_strict);
     let mut text = serde_json::Deserializer::from_str(json.get());
     let message = DynamicMessage::deserialize_with_options(desc.clone(), &mut text, &options)
         .and_then(|message| text.end().map(|()| message));

@@ -1,6 +1,8 @@
 //! What waits for one client: many tasks append, the connection's task writes all of it at once.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
 use guildhall_core::Code;
@@ -31,11 +33,46 @@ impl End {
         Self::Error(Code::Unavailable, reason::GOING_AWAY, why.into())
     }
 
-    fn too_slow(max: usize) -> Self {
-        let why = format!("the client does not read: more than {max} bytes wait (gate.queued_max)");
+    /// The client does not read.
+    pub(crate) fn too_slow(what: &str) -> Self {
+        let why = format!("the client does not read: {what}");
         Self::Error(Code::ResourceExhausted, reason::OVERLOADED, why.into())
     }
+
+    /// The client sends more than it may, and goes on when it is refused.
+    pub(crate) fn too_fast() -> Self {
+        let why = "too many packets over gate.calls_per_s or gate.rates (gate.limited_max)";
+        Self::Error(Code::ResourceExhausted, reason::LIMITED, why.into())
+    }
 }
+
+/// Bytes that wait for all clients of a gate.
+#[derive(Debug)]
+pub(crate) struct Total {
+    bytes: AtomicUsize,
+    max: usize,
+}
+
+impl Total {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicUsize::new(0), max })
+    }
+
+    fn change(&self, from: usize, to: usize) {
+        if to >= from {
+            self.bytes.fetch_add(to - from, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(from - to, Ordering::Relaxed);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > self.max
+    }
+}
+
+/// Of each client's bytes so many are counted at a time: a client that reads costs no count.
+const COUNTED: usize = 4 * 1024;
 
 /// Bytes that wait for one client, each append a whole packet.
 #[derive(Debug)]
@@ -43,6 +80,7 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     wake: Notify,
     max: usize,
+    total: Arc<Total>,
 }
 
 #[derive(Debug, Default)]
@@ -50,13 +88,15 @@ struct State {
     queued: BytesMut,
     /// Bytes that were taken and not written yet, at most.
     writing: usize,
+    /// What of these is in the gate's total.
+    counted: usize,
     end: Option<End>,
 }
 
 impl Outbox {
-    /// At most `max` bytes wait.
-    pub(crate) fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), max }
+    /// At most `max` bytes wait, and as many as `total` allows for all clients.
+    pub(crate) fn new(max: usize, total: Arc<Total>) -> Self {
+        Self { state: Mutex::default(), wake: Notify::new(), max, total }
     }
 
     /// How many bytes may wait.
@@ -72,10 +112,16 @@ impl Outbox {
         }
         let before = state.queued.len();
         write(&mut state.queued);
-        let fits = state.queued.len() + state.writing <= self.max;
-        if !fits {
-            state.end = Some(End::too_slow(self.max));
+        self.count(&mut state);
+        let max = self.max;
+        if state.queued.len() + state.writing > max {
+            let what = format!("more than {max} bytes wait (gate.queued_max)");
+            state.end = Some(End::too_slow(&what));
+        } else if state.counted > 0 && self.total.is_over() {
+            let what = "too many bytes wait for all clients (gate.queued_total_max)";
+            state.end = Some(End::too_slow(what));
         }
+        let fits = state.end.is_none();
         drop(state);
         if before == 0 || !fits {
             self.wake.notify_one();
@@ -105,7 +151,16 @@ impl Outbox {
             std::mem::swap(&mut state.queued, writing);
         }
         state.writing = writing.len();
+        self.count(&mut state);
         None
+    }
+
+    fn count(&self, state: &mut State) {
+        let bytes = (state.queued.len() + state.writing) / COUNTED * COUNTED;
+        if bytes != state.counted {
+            self.total.change(state.counted, bytes);
+            state.counted = bytes;
+        }
     }
 
     /// Moves what is queued behind what is being written, unless the client is being cut; nothing is queued after it.
@@ -116,5 +171,11 @@ impl Outbox {
             state.end = Some(End::Gone);
         }
         state.queued = BytesMut::new();
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.total.change(self.state.get_mut().counted, 0);
     }
 }

@@ -34,7 +34,12 @@ impl<'a> Push<'a> {
                 client.form.put_encoded(out, encoded);
                 self.shared.stats.pushes.add(1);
             }
-            None => self.dropped(),
+            None => {
+                self.dropped();
+                if self.seq > 0 {
+                    client.put_reset(out);
+                }
+            }
         }
     }
 

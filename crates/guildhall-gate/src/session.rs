@@ -7,7 +7,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Incarnation, Status};
 use guildhall_runtime::proto::{
-    DeliverReq, GateClient, OpenReq, OpenRsp, PushReq, Session, SessionMove, SessionReq,
+    DeliverReq, GateClient, OpenReq, OpenRsp, PushChain, PushReq, Session, SessionMove, SessionReq,
 };
 use guildhall_runtime::{Actor, Cx};
 use guildhall_wire::Generation;
@@ -23,8 +23,13 @@ pub struct SessionActor {
     present: Option<Present>,
     /// Of the latest login, also when it is gone.
     generation: Generation,
+    /// Of each app that pushes: its chain, and the number of the last one that came. The latest is the last.
+    chains: Vec<(u64, u64)>,
     state: (),
 }
+
+/// Apps whose pushes to one player are counted; of one more, those that were silent for the longest time begin anew.
+const CHAINS_MAX: usize = 16;
 
 /// The login that counts.
 #[derive(Debug)]
@@ -74,13 +79,30 @@ impl SessionActor {
     }
 }
 
+impl SessionActor {
+    /// Whether no push of the chain was lost before this one, as far as is known here.
+    fn is_next(&mut self, chain: u64, number: u64) -> bool {
+        if chain == 0 {
+            return true;
+        }
+        let at = self.chains.iter().position(|(known, _)| *known == chain);
+        let last = at.map(|at| self.chains.remove(at).1);
+        if self.chains.len() >= CHAINS_MAX {
+            self.chains.remove(0);
+        }
+        self.chains.push((chain, number));
+        last.is_none_or(|last| last.checked_add(1) == Some(number))
+    }
+}
+
 impl Actor for SessionActor {
     const NAME: &'static str = "session";
     type Key = String;
     type State = ();
 
     async fn activate(_cx: &Cx, _player: String, state: ()) -> Result<Self, Status> {
-        Ok(Self { present: None, generation: Generation::default(), state })
+        let generation = Generation::default();
+        Ok(Self { present: None, generation, chains: Vec::new(), state })
     }
 
     fn state(&mut self) -> &mut () {
@@ -89,7 +111,9 @@ impl Actor for SessionActor {
 
     fn move_out(&mut self) -> Bytes {
         let Generation { epoch, number } = self.generation;
-        let mut moved = SessionMove { epoch, generation: number, ..SessionMove::default() };
+        let chain = |&(chain, number): &(u64, u64)| PushChain { chain, number };
+        let chains = self.chains.iter().map(chain).collect();
+        let mut moved = SessionMove { epoch, generation: number, chains, ..SessionMove::default() };
         if let Some(present) = &self.present {
             moved.session.clone_from(&present.session);
             moved.gate = present.gate.to_string();
@@ -105,7 +129,9 @@ impl Actor for SessionActor {
             tracing::error!("a session that has moved here is unreadable: its gate will touch it");
             return;
         };
-        let SessionMove { generation, session, gate, pushes, epoch, gate_life, since_ms } = moved;
+        let SessionMove { generation, session, gate, pushes, epoch, .. } = moved;
+        let (gate_life, since_ms) = (moved.gate_life, moved.since_ms);
+        self.chains = moved.chains.iter().take(CHAINS_MAX).map(|c| (c.chain, c.number)).collect();
         self.generation = Generation { epoch, number: generation };
         let life = Incarnation(gate_life);
         self.present = gate.parse().ok().map(|gate| Present {
@@ -188,8 +214,10 @@ impl Session for SessionActor {
     }
 
     async fn push(&mut self, cx: &Cx, req: PushReq) -> Result<(), Status> {
+        let is_next = self.is_next(req.chain, req.number);
         let Some(present) = &mut self.present else { return Ok(()) };
-        present.pushes += 1;
+        // One that was lost has its number too: the gate finds it missing, and tells the client.
+        present.pushes += if is_next { 1 } else { 2 };
         let deliver = DeliverReq {
             player: req.player,
             generation: self.generation.number,

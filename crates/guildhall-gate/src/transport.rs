@@ -29,11 +29,20 @@ pub(crate) enum Protocol {
     WebSocket(Admission),
 }
 
+/// What a client has said.
+pub(crate) enum Heard {
+    Packet(Packet),
+    /// Something of the transport itself, which has answered it: a ping of WebSocket.
+    Control,
+}
+
 /// A socket and what its bytes mean.
 pub(crate) struct Transport {
     conn: Box<dyn Conn>,
     codec: Codec,
     writing: BytesMut,
+    /// How often something was taken to be written.
+    taken: u64,
     packet_max: usize,
 }
 
@@ -50,7 +59,7 @@ impl Transport {
                 Codec::Messages(Box::new(Messages::new(admission, packet_max)))
             }
         };
-        Self { conn, codec, writing: BytesMut::new(), packet_max }
+        Self { conn, codec, writing: BytesMut::new(), taken: 0, packet_max }
     }
 
     /// How this client gets its packets.
@@ -91,21 +100,24 @@ impl Transport {
     ///
     /// # Errors
     /// The client broke the protocol, or closed.
-    pub(crate) fn packet(&mut self, out: &Outbox) -> Result<Option<Packet>, End> {
+    pub(crate) fn packet(&mut self, out: &Outbox) -> Result<Option<Heard>, End> {
         match &mut self.codec {
-            Codec::Frames(input) => Packet::take(input, self.packet_max).map_err(refuse),
+            Codec::Frames(input) => {
+                let packet = Packet::take(input, self.packet_max).map_err(refuse)?;
+                Ok(packet.map(Heard::Packet))
+            }
             Codec::Messages(messages) => messages.packet(out),
         }
     }
 
-    /// Reads until there is a packet. Cancel safe.
+    /// Reads until there is something. Cancel safe.
     ///
     /// # Errors
     /// The connection ended.
-    pub(crate) async fn next_packet(&mut self, out: &Outbox) -> Result<Packet, End> {
+    pub(crate) async fn next_packet(&mut self, out: &Outbox) -> Result<Heard, End> {
         loop {
-            if let Some(packet) = self.packet(out)? {
-                return Ok(packet);
+            if let Some(heard) = self.packet(out)? {
+                return Ok(heard);
             }
             self.flush(out).await?;
             self.readable().await;
@@ -116,6 +128,11 @@ impl Transport {
     /// Whether something waits for the socket.
     pub(crate) fn is_writing(&self) -> bool {
         !self.writing.is_empty()
+    }
+
+    /// The number of what waits for the socket, if something does: it grows when the client has read all before.
+    pub(crate) fn stuck(&self) -> Option<u64> {
+        self.is_writing().then_some(self.taken)
     }
 
     /// Waits until [`Transport::write`] may get on. Cancel safe.
@@ -129,9 +146,11 @@ impl Transport {
     /// The connection ends.
     pub(crate) fn write(&mut self, out: &Outbox) -> Result<(), End> {
         loop {
+            let is_next = self.writing.is_empty();
             if let Some(end) = out.take(&mut self.writing) {
                 return Err(end);
             }
+            self.taken += u64::from(is_next);
             if self.writing.is_empty() {
                 if self.writing.capacity() > KEEP {
                     self.writing = BytesMut::new();

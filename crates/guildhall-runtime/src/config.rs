@@ -216,6 +216,9 @@ pub struct CallConfig {
     pub moved_pause_ms: u64,
     /// Calls of the app with a callback that have not ended; one more is `OVERLOADED`.
     pub callbacks_max: usize,
+    /// Players for whom the app counts what it pushes, so that one that is lost on its way makes a RESET. With one more, some are
+    /// counted anew, and of a push that is lost just then nobody knows.
+    pub pushed_max: usize,
 }
 
 impl Default for CallConfig {
@@ -227,6 +230,7 @@ impl Default for CallConfig {
             retry_pause_ms: 20,
             moved_pause_ms: 100,
             callbacks_max: 16_384,
+            pushed_max: 65_536,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! | packet | binary | JSON |
 //! |---|---|---|
 //! | HELLO, WELCOME, KICK, RESET | body: the protobuf message of that name (`ClientHello` for HELLO) | its fields |
-//! | CALL, CAST | id, method, head: `CallHead` | `id method body answered resent traceparent` |
+//! | CALL, CAST | id, method, head: `CallHead` | `id method body answered resent traceparent timeout_ms` |
 //! | REPLY | id, body | `id body` |
 //! | ERROR | id, aux: code and effect, body: `ErrorBody` | `id code reason message effect` |
 //! | PUSH, ACK | id: the push's number, PUSH: method, body | `seq method body` |
@@ -48,6 +48,8 @@ pub enum Packet {
         resent: bool,
         /// W3C's `traceparent`, for gates that trust it; empty: none.
         traceparent: String,
+        /// How long the client waits, in ms; 0: as long as the method says.
+        timeout_ms: u32,
     },
     /// A command without reply.
     Cast {
@@ -220,10 +222,14 @@ impl Packet {
             Self::Welcome(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Kick(body) => frame::put_frame(out, max, head(0), None, body)?,
             Self::Reset(body) => frame::put_frame(out, max, head(0), None, body)?,
-            Self::Call { id, method, body, answered, resent, traceparent } => {
+            Self::Call { id, method, body, answered, resent, traceparent, timeout_ms } => {
                 let header = Header { method: method.id(), ..head(*id) };
-                let traceparent = traceparent.clone();
-                let call = CallHead { answered: *answered, resent: *resent, traceparent };
+                let call = CallHead {
+                    answered: *answered,
+                    resent: *resent,
+                    traceparent: traceparent.clone(),
+                    timeout_ms: *timeout_ms,
+                };
                 let call = (call != CallHead::default()).then_some(&call);
                 frame::put_raw(out, max, header, call, binary(body)?)?;
             }
@@ -282,9 +288,9 @@ impl Packet {
             ClientKind::Hello => Self::Hello(ClientHello::decode(frame.body).map_err(bad)?),
             ClientKind::Welcome => Self::Welcome(Welcome::decode(frame.body).map_err(bad)?),
             ClientKind::Call => {
-                let CallHead { answered, resent, traceparent } =
+                let CallHead { answered, resent, traceparent, timeout_ms } =
                     frame.decode_head().map_err(bad)?;
-                Self::Call { id, method, body: body(), answered, resent, traceparent }
+                Self::Call { id, method, body: body(), answered, resent, traceparent, timeout_ms }
             }
             ClientKind::Cast => Self::Cast { method, body: body() },
             ClientKind::Reply => Self::Reply { id, body: body() },

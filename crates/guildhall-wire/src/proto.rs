@@ -282,6 +282,9 @@ pub struct CallHead {
     /// W3C's traceparent, for gates that trust it.
     #[prost(string, tag = "3")]
     pub traceparent: ::prost::alloc::string::String,
+    /// How long the client waits for the reply, in ms: what has not begun by then does not run any more. 0: as long as the method says.
+    #[prost(uint32, tag = "4")]
+    pub timeout_ms: u32,
 }
 /// Body of a gate's ERROR: a StatusBody without its details.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

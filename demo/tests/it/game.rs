@@ -90,13 +90,13 @@ async fn nobody_plays_the_role_of_another() {
     let bears = eve.call(RoleClient::BEARS, BearsReq::default()).await.unwrap_err();
     let claim = NameReq { name: "ada".into(), role_id: eve.player() };
     let claim = eve.call(NamesClient::CLAIM, claim).await.unwrap_err();
-    assert_eq!([bears.reason(), claim.reason()], [reason::NOT_FOR_CLIENTS; 2]);
+    assert_eq!([bears.reason(), claim.reason()], [reason::NO_SUCH_METHOD; 2]);
     let join = eve.call(ClubClient::JOIN, ClubReq::default()).await.unwrap_err();
     let take = eve.call(ClubRoleClient::TAKE, TakeReq::default()).await.unwrap_err();
     let alloc = eve.call(UidClient::ALLOC, AllocReq::default()).await.unwrap_err();
     let read = eve.call(OnlineClient::READ, ReadReq::default()).await.unwrap_err();
     let reasons = [join.reason(), take.reason(), alloc.reason(), read.reason()];
-    assert_eq!(reasons, [reason::NOT_FOR_CLIENTS; 4]);
+    assert_eq!(reasons, [reason::NO_SUCH_METHOD; 4]);
 }
 
 #[tokio::test]

@@ -16,5 +16,6 @@ mod presence;
 mod processes;
 mod program;
 mod roles;
+mod told;
 mod town;
 mod wallets;

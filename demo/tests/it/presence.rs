@@ -5,11 +5,12 @@ use std::time::Duration;
 use demo::online;
 use demo::proto::online::{OnlineClient, PlayingReq, Presence, ReadReq};
 use demo::proto::role::{ChannelMsg, LoginReq, RegisterReq, RoleClient, RoleEvents};
-use guildhall::{Code, Env};
-use guildhall_client::{Client, Event, Events, Options};
+use guildhall::gate::Gate;
+use guildhall::{App, Code, Env};
+use guildhall_client::{Client, ConnectError, Event, Events, Options};
 use guildhall_testkit::Cluster;
 
-use crate::town::{CALLER, start, start_app, start_gate};
+use crate::town::{CALLER, Everybody, start, start_app, start_gate};
 
 const GATES: [&str; 2] = ["demo.w1.gate.1", "demo.w1.gate.2"];
 const ONLINE: &str = "demo.w1.online.1";
@@ -138,6 +139,27 @@ async fn a_player_whose_goodbye_was_lost_is_offline_after_the_touches_fail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handshake_that_ends_while_its_session_opens_leaves_nobody_online() {
+    const HASTY: &str = "demo.w1.gate.3";
+    let mut cluster = town(9).await;
+    let settings = [("gate.tcp", "demo.w1.gate.3:7000"), ("gate.handshake_ms", "200")];
+    let gate = |app: App| app.component(Gate::new().authenticate(Everybody));
+    cluster.start_with(HASTY, &settings, gate).await.unwrap();
+    cluster.linked().await;
+    let env = cluster.client_env();
+    let late = Duration::from_millis(600);
+    cluster.delay_one_way(ONLINE, HASTY, late..late + Duration::from_millis(1));
+    let options = Options { attempts_max: 0, ..Options::default() };
+    let refused = Client::connect(&env, "tcp://demo.w1.gate.3:7000", "ada", options).await;
+    assert!(matches!(refused, Err(ConnectError::Refused(_))), "{refused:?}");
+    // The session was opened, and the gate hears so when it has long given up.
+    assert_eq!(gate_of(&cluster, "ada").await.as_deref(), Some(HASTY));
+    cluster.end_delays();
+    cluster.advance(Duration::from_secs(3)).await;
+    assert_eq!(presence(&cluster, "ada").await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_restart_of_online_the_gates_make_everybody_known_again() {
     let mut cluster = town(4).await;
     let env = cluster.client_env();
@@ -192,6 +214,46 @@ async fn a_rolling_restart_of_online_makes_nobody_offline_and_loses_no_push() {
         }
         assert_eq!(pushes, 4, "{}", client.player());
     }
+}
+
+/// What a client hears within a second: the numbers of pushes, and 0 for RESET.
+async fn heard(env: &Env, events: &mut Events) -> Vec<u64> {
+    let mut heard = Vec::new();
+    while let Some(event) = env.until(env.now() + Duration::from_secs(1), events.next()).await {
+        match event {
+            Some(Event::Push(push)) => heard.push(push.seq),
+            Some(Event::Reset) => heard.push(0),
+            other => panic!("{other:?}"),
+        }
+    }
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_is_lost_on_its_way_to_the_session_makes_a_reset_before_the_next() {
+    let mut cluster = town(10).await;
+    let env = cluster.client_env();
+    let (_client, mut events) = enter(&env, GATES[0], "ada").await;
+    let cx = cluster.cx(CALLER);
+    let push = || RoleEvents::list(&cx, ["ada".to_owned()]).channel(ChannelMsg::default());
+    push().await.unwrap();
+    push().await.unwrap();
+    assert_eq!(heard(&env, &mut events).await, [1, 2]);
+    // It is on its way when the connection breaks.
+    cluster.partition(CALLER, ONLINE);
+    push().await.unwrap();
+    cluster.advance(Duration::from_secs(60)).await;
+    cluster.heal_all();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(5)).await;
+    assert!(heard(&env, &mut events).await.is_empty());
+    push().await.unwrap();
+    let after = heard(&env, &mut events).await;
+    assert!(matches!(after[..], [0, _]), "no RESET before the push, but {after:?}");
+    // A new login begins anew, and has missed nothing.
+    let (_client, mut events) = enter(&env, GATES[1], "ada").await;
+    push().await.unwrap();
+    assert_eq!(heard(&env, &mut events).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,7 +94,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> (String, String) {
         }}
 
         /// What has changed in a view since the last delta of this view: numbers of fields and their values, for
-        /// [`{name}::apply_delta`]. The first one has all that changed since the entity was loaded.
+        /// [`{name}::apply_delta`]. The first one of an activation is the whole view: what the one before had sent, or had not, is not known.
         pub fn delta(
             &mut self,
             view: {name}View,

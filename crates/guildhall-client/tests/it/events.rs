@@ -7,7 +7,8 @@ use guildhall_wire::Packet;
 use proto::hello::GreeterClient;
 
 use crate::fake_gate::{
-    BOTH, SHOUT, Transport, event, options, pair, pair_with, push, req, shout, welcome,
+    BOTH, SHOUT, Transport, event, options, pair, pair_with, push, reply, req, shout, spawn,
+    welcome,
 };
 use crate::memory_net::MemoryNet;
 
@@ -20,6 +21,33 @@ async fn pushes_come_in_order_and_are_acknowledged() {
             assert_eq!(shout(&mut pair.events).await, (seq, "news".into()));
             assert_eq!(pair.peer.packet().await, Packet::Ack { seq });
         }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_comes_with_the_pushes_that_came_before_it() {
+    for transport in BOTH {
+        let mut pair = pair(transport).await;
+        let (client, mut events) = (pair.client.clone(), pair.events);
+        let calling = spawn(async move {
+            let (before, reply) =
+                client.call_in_order(&mut events, GreeterClient::SAY, req("Ada")).await;
+            (before, reply, events)
+        });
+        let (id, ..) = pair.peer.call().await;
+        let packets = [push(1, "old"), push(2, "older"), reply(id, "new"), push(3, "newest")];
+        pair.peer.send(&packets).await;
+        let (before, answer, mut events) = calling.await.unwrap();
+        let texts: Vec<_> = before
+            .iter()
+            .map(|event| match event {
+                Event::Push(push) => (push.seq, push.decode(SHOUT).unwrap().unwrap().name),
+                other => panic!("no push but {other:?}"),
+            })
+            .collect();
+        assert_eq!(texts, [(1, "old".to_owned()), (2, "older".to_owned())]);
+        assert_eq!(answer.unwrap().text, "new");
+        assert_eq!(shout(&mut events).await, (3, "newest".into()));
     }
 }
 

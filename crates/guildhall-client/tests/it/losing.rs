@@ -96,6 +96,7 @@ async fn what_a_gate_must_not_send_ends_the_connection() {
             answered: 0,
             resent: false,
             traceparent: String::new(),
+            timeout_ms: 0,
         },
         Packet::Cast { method, body: body() },
         Packet::Ack { seq: 1 },

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use guildhall_core::status::reason;
-use guildhall_wire::Generation;
+use guildhall_wire::{Generation, Packet};
 
 use super::{Client, Clients};
 use crate::form::Form;
-use crate::out::{End, Outbox};
+use crate::out::{End, Outbox, Total};
 
 fn client(clients: &Clients, session: &str) -> Arc<Client> {
-    let out = Arc::new(Outbox::new(1000));
+    let out = Arc::new(Outbox::new(1000, Total::new(1000)));
     let client = Client::new(("bob".into(), session.into()), 0, Form::Stream, out);
     let client = Arc::new(client);
     clients.enter(Arc::clone(&client));
@@ -74,4 +74,48 @@ fn of_two_logins_the_later_generation_stays_whichever_is_heard_first() {
         clients.leave(&both[1]);
         assert!(!push(&clients, 8, 2, "gone"));
     }
+}
+
+#[test]
+fn a_push_that_did_not_arrive_makes_a_reset() {
+    let clients = Clients::default();
+    let client = client(&clients, "one");
+    clients.opened(&client, login(7), b"");
+    let resets = || {
+        let mut queued = BytesMut::from(queued(&client).unwrap().as_bytes());
+        let mut resets = Vec::new();
+        while let Some(packet) = Packet::take(&mut queued, 1000).unwrap() {
+            resets.push(matches!(packet, Packet::Reset(_)));
+        }
+        resets
+    };
+    let push = |seq| {
+        let put = |client: &Client, out: &mut BytesMut| {
+            client.form.put_small(out, &Packet::Pong { id: seq });
+        };
+        assert!(clients.push("bob", login(7), seq, put));
+    };
+    [1, 2].into_iter().for_each(push);
+    assert_eq!(resets(), [false, false]);
+    // The third one is lost.
+    push(4);
+    assert_eq!(resets(), [true, false]);
+    push(5);
+    assert_eq!(resets(), [false]);
+    // Another owner of the session numbers anew, and its first is lost.
+    push(2);
+    push(3);
+    assert_eq!(resets(), [true, false, false]);
+}
+
+#[test]
+fn a_first_push_that_did_not_arrive_makes_a_reset_too() {
+    let clients = Clients::default();
+    let client = client(&clients, "one");
+    // The second one overtakes the welcome, and the first never comes.
+    assert!(push(&clients, 7, 2, "second"));
+    clients.opened(&client, login(7), b"");
+    let mut queued = BytesMut::from(queued(&client).unwrap().as_bytes());
+    assert!(matches!(Packet::take(&mut queued, 1000), Ok(Some(Packet::Reset(_)))));
+    assert_eq!(&queued[..], b"second");
 }

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, Effect, Status};
 use guildhall_runtime::Cx;
 use guildhall_runtime::raw::{self, Keyed};
 use guildhall_wire::{Body, Generation, Method, Session};
@@ -16,13 +17,15 @@ use crate::form;
 use crate::gate::Edge;
 use crate::json;
 use crate::key::{self, OwnedKey};
-use crate::limit::Rate;
+use crate::limit::{Allowance, Rate};
 use crate::methods::Learnt;
 
 pub(super) struct Calls {
     edge: Arc<Edge>,
     client: Arc<Client>,
-    rate: Rate,
+    pub(super) allowance: Allowance,
+    /// The numbers that were sent in this session: from the first to the last.
+    sent: Option<(u64, u64)>,
     /// Of the methods that have one of their own.
     rates: Vec<(u32, Rate)>,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
@@ -35,6 +38,8 @@ pub(super) struct Command<'a> {
     pub(super) resent: bool,
     /// Where the client says that it stands in a trace, if the gate believes it.
     pub(super) parent: Option<&'a str>,
+    /// How long the client waits; 0 where it does not say.
+    pub(super) timeout_ms: u32,
 }
 
 /// A call that has its answer.
@@ -55,9 +60,10 @@ struct Ready {
 impl Calls {
     pub(super) fn new(edge: Arc<Edge>, client: Arc<Client>) -> Self {
         let config = &edge.config;
-        let rate = Rate::new(config.calls_per_s, config.call_burst);
+        let allowance = Allowance::new(config.calls_per_s, config.call_burst, config.limited_max);
         let rates = edge.rates.iter().map(|(id, per_s)| (*id, Rate::new(*per_s, *per_s)));
-        Self { rate, rates: rates.collect(), running: FuturesUnordered::new(), edge, client }
+        let (rates, running) = (rates.collect(), FuturesUnordered::new());
+        Self { allowance, sent: None, rates, running, edge, client }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,7 +78,9 @@ impl Calls {
         body: &Body,
         command: Command<'_>,
     ) {
-        let ready = match self.prepare(method, body).and_then(|ready| self.may_wait(ready)) {
+        let ready = self.prepare(method, body);
+        let ready = ready.and_then(|ready| self.may_run(id, command, ready));
+        let ready = match ready.and_then(|ready| self.may_wait(ready)) {
             Ok(ready) => ready,
             Err(status) => return self.fail(id, &status),
         };
@@ -104,9 +112,9 @@ impl Calls {
         }
     }
 
-    /// Pings count as calls: each makes the gate write.
-    pub(super) fn may_ping(&mut self) -> bool {
-        self.rate.pass(self.edge.cx.env().now())
+    /// Whether the client may send one more packet that is no call: it counts as one, for each makes work.
+    pub(super) fn may_speak(&mut self) -> bool {
+        self.allowance.pass(self.edge.cx.env().now())
     }
 
     /// The next call that has its answer. Cancel safe.
@@ -156,17 +164,21 @@ impl Calls {
             return Err(Status::not_run(Code::Unavailable, reason::GOING_AWAY, why));
         }
         let (id, now) = (method.id(), self.edge.cx.env().now());
-        if !self.rate.pass(now) {
+        if !self.allowance.pass(now) {
             return Err(limited("this connection (gate.calls_per_s)"));
         }
         let own = self.rates.iter_mut().find(|(limited, _)| *limited == id);
         if own.is_some_and(|(_, rate)| !rate.pass(now)) {
+            self.allowance.is_over(now);
             return Err(limited("this method (gate.rates)"));
         }
         let method = self.find(method, id)?;
         let body = match body {
             Body::Binary(body) => body.clone(),
-            Body::Json(json) => json::to_protobuf(&method.request, json)?.into(),
+            Body::Json(json) => {
+                let is_strict = self.edge.config.json_strict;
+                json::to_protobuf(&method.request, json, is_strict)?.into()
+            }
         };
         let (key, body) = match method.desc.key {
             None => (OwnedKey::None, Keyed::as_it_came(body)),
@@ -185,12 +197,10 @@ impl Calls {
             // Another name may have the same hash.
             Method::Path(path) => learnt.short_path() == path,
         };
-        match known.methods.get(&id).filter(named) {
-            Some(learnt) if learnt.desc.client => Ok(Arc::clone(learnt)),
-            Some(learnt) => {
-                let why = format!("{} is not for clients", learnt.short_path());
-                Err(Status::not_run(Code::PermissionDenied, reason::NOT_FOR_CLIENTS, why))
-            }
+        // What is not for clients is not there for them: the answer lists nothing.
+        let is_for_clients = |learnt: &&Arc<Learnt>| learnt.desc.client;
+        match known.methods.get(&id).filter(named).filter(is_for_clients) {
+            Some(learnt) => Ok(Arc::clone(learnt)),
             None if !known.complete => {
                 let why = "the gate is still learning what there is to call; try again";
                 Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why))
@@ -203,6 +213,26 @@ impl Calls {
                 Err(Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why))
             }
         }
+    }
+
+    /// Whether what the client says of its commands can be so, and this one may run.
+    fn may_run(&mut self, id: u64, command: Command<'_>, ready: Ready) -> Result<Ready, Status> {
+        let Command { answered, resent, .. } = command;
+        if answered > id {
+            let why =
+                format!("command {id} says that the replies of all below {answered} are here");
+            return Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why));
+        }
+        let was_sent = self.sent.is_some_and(|(first, last)| (first..=last).contains(&id));
+        if !resent {
+            let (first, last) = self.sent.unwrap_or((id, id));
+            self.sent = Some((first.min(id), last.max(id)));
+        } else if !was_sent && !ready.method.desc.idempotent {
+            let why = format!("command {id} was sent in another session; it may have run there");
+            let status = Status::new(Code::Aborted, why).with_reason(reason::LOST);
+            return Err(status.with_effect(Effect::MayHaveRun));
+        }
+        Ok(ready)
     }
 
     /// Whether there is room for one more that waits for its reply.
@@ -221,7 +251,7 @@ impl Calls {
 
     /// On behalf of the player, as command `number` of the session.
     fn cx(&self, number: u64, command: Command<'_>) -> Cx {
-        let Command { answered, resent, parent } = command;
+        let Command { answered, resent, parent, timeout_ms } = command;
         let Generation { epoch, number: generation } = self.client.generation().unwrap_or_default();
         let cx = self.edge.cx.with_session(Session {
             player: self.client.player.clone(),
@@ -235,6 +265,10 @@ impl Calls {
             path: Vec::new(),
             inner: false,
         });
+        let cx = match timeout_ms {
+            0 => cx,
+            ms => cx.within(Duration::from_millis(ms.into())),
+        };
         match parent {
             Some(parent) => cx.with_traceparent(parent),
             None => cx,

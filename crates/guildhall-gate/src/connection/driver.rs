@@ -16,7 +16,7 @@ use super::Entered;
 use super::calls::{Calls, Command, Done};
 use crate::gate::Edge;
 use crate::out::End;
-use crate::transport::Transport;
+use crate::transport::{Heard, Transport};
 
 /// How often the session hears that its client is still there.
 const TOUCH: Duration = Duration::from_secs(30);
@@ -33,6 +33,7 @@ enum Event {
     Writable,
     Answered(Done),
     Readable,
+    Rested,
 }
 
 pub(super) struct Driver<'a> {
@@ -48,6 +49,12 @@ pub(super) struct Driver<'a> {
     touch_at: Instant,
     mesh: MeshChanges,
     pings: u64,
+    /// The last of them that was answered.
+    ponged: u64,
+    /// Since when what is being written waits for the socket, and its number.
+    stuck: Option<(u64, Instant)>,
+    /// Nothing is read until then: the client sends more than it may.
+    rest: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
     beat: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
 }
 
@@ -63,6 +70,9 @@ impl<'a> Driver<'a> {
             touch_at: now + TOUCH,
             mesh: edge.cx.mesh_changes(),
             pings: 0,
+            ponged: 0,
+            stuck: None,
+            rest: None,
             beat: Box::pin(std::future::ready(())),
             edge,
             transport,
@@ -90,6 +100,13 @@ impl<'a> Driver<'a> {
 
     async fn step(&mut self) -> Result<(), End> {
         self.transport.write(&self.entered.client.out)?;
+        match self.transport.stuck() {
+            None => self.stuck = None,
+            Some(batch) if self.stuck.is_none_or(|(known, _)| known != batch) => {
+                self.stuck = Some((batch, self.edge.cx.env().now()));
+            }
+            Some(_) => {}
+        }
         match self.event().await {
             Event::Beat => self.beat().await?,
             Event::MeshChanged => self.mesh_changed(),
@@ -99,6 +116,10 @@ impl<'a> Driver<'a> {
             Event::Writable => {}
             Event::Answered(done) => self.calls.finish(done),
             Event::Readable => self.read().await?,
+            Event::Rested => {
+                self.rest = None;
+                self.packets().await?;
+            }
         }
         if self.is_draining && self.calls.is_empty() {
             return Err(End::going_away());
@@ -107,7 +128,14 @@ impl<'a> Driver<'a> {
     }
 
     async fn event(&mut self) -> Event {
-        let Self { transport, entered, calls, draining, is_draining, beat, mesh, .. } = self;
+        let Self { transport, entered, calls, draining, is_draining, beat, mesh, rest, .. } = self;
+        let rests = rest.is_some();
+        let rested = async {
+            match rest {
+                Some(rest) => rest.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = beat => Event::Beat,
@@ -116,7 +144,8 @@ impl<'a> Driver<'a> {
             () = entered.client.out.ready() => Event::Queued,
             () = transport.writable(), if transport.is_writing() => Event::Writable,
             done = calls.next(), if !calls.is_empty() => Event::Answered(done),
-            () = transport.readable() => Event::Readable,
+            () = rested, if rests => Event::Rested,
+            () = transport.readable(), if !rests => Event::Readable,
         }
     }
 
@@ -129,6 +158,11 @@ impl<'a> Driver<'a> {
             let why = format!("nothing was heard for {} ms (gate.idle_ms)", config.idle_ms);
             return Err(End::Error(Code::DeadlineExceeded, reason::EXPIRED, why.into()));
         }
+        let cut_at = self.stuck.map(|(_, since)| since + config.queued());
+        if cut_at.is_some_and(|at| now >= at) {
+            let what = format!("what was sent {} ms ago waits (gate.queued_ms)", config.queued_ms);
+            return Err(End::too_slow(&what));
+        }
         if silent >= config.heartbeat() {
             self.pings += 1;
             self.send(&Packet::Ping { id: self.pings });
@@ -139,7 +173,8 @@ impl<'a> Driver<'a> {
             let _lost = SessionClient::new(&self.edge.cx).touch(self.session(0)).await;
         }
         let next = (now + config.heartbeat()).min(self.heard + config.idle());
-        self.beat = Box::pin(env.sleep_until(next.min(self.touch_at)));
+        let next = cut_at.map_or(next, |at| next.min(at)).min(self.touch_at);
+        self.beat = Box::pin(env.sleep_until(next));
         Ok(())
     }
 
@@ -159,8 +194,23 @@ impl<'a> Driver<'a> {
     async fn read(&mut self) -> Result<(), End> {
         self.transport.read()?;
         self.heard = self.edge.cx.env().now();
-        while let Some(packet) = self.transport.packet(&self.entered.client.out)? {
-            self.handle(packet).await?;
+        self.packets().await
+    }
+
+    /// Handles what was read, as fast as the client may send.
+    async fn packets(&mut self) -> Result<(), End> {
+        while self.rest.is_none() {
+            let Some(heard) = self.transport.packet(&self.entered.client.out)? else { break };
+            match heard {
+                Heard::Packet(packet) => self.handle(packet).await?,
+                Heard::Control => drop(self.calls.may_speak()),
+            }
+            if self.calls.allowance.is_spent() {
+                return Err(End::too_fast());
+            }
+            if let Some(until) = self.calls.allowance.take_rest() {
+                self.rest = Some(Box::pin(self.edge.cx.env().sleep_until(until)));
+            }
         }
         Ok(())
     }
@@ -168,13 +218,19 @@ impl<'a> Driver<'a> {
     async fn handle(&mut self, packet: Packet) -> Result<(), End> {
         match packet {
             Packet::Call { id: 0, .. } => return Err(End::bad("numbers of calls begin at 1")),
-            Packet::Call { id, method, body, answered, resent, traceparent } => {
+            Packet::Call { id, method, body, answered, resent, traceparent, timeout_ms } => {
                 let parent = self.edge.config.trust_traceparent.then_some(&*traceparent);
-                self.calls.call(id, &method, &body, Command { answered, resent, parent }).await;
+                self.calls
+                    .call(id, &method, &body, Command { answered, resent, parent, timeout_ms })
+                    .await;
             }
             Packet::Cast { method, body } => self.calls.cast(&method, &body),
-            Packet::Ping { id } if self.calls.may_ping() => self.send(&Packet::Pong { id }),
-            Packet::Ping { .. } | Packet::Pong { .. } | Packet::Ack { .. } => {}
+            Packet::Ping { id } if self.calls.may_speak() => self.send(&Packet::Pong { id }),
+            // What answers something that was sent needs no limit; what does not is one more packet.
+            Packet::Pong { id } if (self.ponged + 1..=self.pings).contains(&id) => self.ponged = id,
+            Packet::Ack { seq } if self.entered.client.acknowledged(seq) => {}
+            Packet::Pong { .. } | Packet::Ack { .. } => drop(self.calls.may_speak()),
+            Packet::Ping { .. } => {}
             Packet::Hello(_)
             | Packet::Welcome(_)
             | Packet::Reply { .. }

@@ -11,11 +11,11 @@ use guildhall_wire::Packet;
 use tungstenite::error::{CapacityError, Error, ProtocolError};
 use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response, ServerHandshake};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
-use tungstenite::http::StatusCode;
+use tungstenite::http::{HeaderValue, StatusCode};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Message, WebSocket, accept_hdr_with_config};
 
-use super::refuse;
+use super::{Heard, refuse};
 use crate::form::Form;
 use crate::out::{End, Outbox};
 
@@ -31,7 +31,11 @@ pub(crate) struct Admission {
 
 impl Callback for Admission {
     #[allow(clippy::result_large_err, reason = "the library's signature")]
-    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+    fn on_request(
+        self,
+        request: &Request,
+        mut response: Response,
+    ) -> Result<Response, ErrorResponse> {
         let refuse = |status, why: &str| {
             let mut response = ErrorResponse::new(Some(why.to_owned()));
             *response.status_mut() = status;
@@ -46,8 +50,28 @@ impl Callback for Admission {
         if !self.origins.is_empty() && origin.is_some_and(|origin| !known(origin.as_bytes())) {
             return refuse(StatusCode::FORBIDDEN, "this origin may not connect (gate.origins)");
         }
+        let mut keys = request.headers().get_all("sec-websocket-key").iter();
+        if !matches!((keys.next(), keys.next()), (Some(key), None) if is_key(key.as_bytes())) {
+            return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is not 16 bytes in base64");
+        }
+        // Browsers that name protocols fail when none of them is answered; here all are one.
+        let offered = request.headers().get("sec-websocket-protocol");
+        let first = offered.and_then(|offered| offered.to_str().ok()?.split(',').next());
+        if let Some(Ok(first)) = first.map(|first| HeaderValue::from_str(first.trim()))
+            && !first.is_empty()
+        {
+            response.headers_mut().insert("sec-websocket-protocol", first);
+        }
         Ok(response)
     }
+}
+
+/// Whether this is the base64 of 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    let Some((digits, [last, b'=', b'='])) = key.split_last_chunk::<3>() else { return false };
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    // Of the last digit four bits are over, and 0.
+    digits.len() == 21 && digits.iter().all(is_digit) && b"AQgw".contains(last)
 }
 
 /// What has arrived and what is to be sent.
@@ -124,38 +148,35 @@ impl Messages {
         }
     }
 
-    pub(super) fn packet(&mut self, out: &Outbox) -> Result<Option<Packet>, End> {
+    pub(super) fn packet(&mut self, out: &Outbox) -> Result<Option<Heard>, End> {
         self.open(out)?;
         let State::Open(socket) = &mut self.state else { return Ok(None) };
-        loop {
-            let message = socket.read();
-            if matches!(message, Ok(Message::Close(_))) {
-                // The answer to it; the library has it ready, and memory takes it.
-                let _written = socket.flush();
-            }
-            // Pongs, and that answer.
-            let answers = std::mem::take(&mut socket.get_mut().output);
-            if !answers.is_empty() {
-                out.put(|out| out.extend_from_slice(&answers));
-            }
-            let (form, packet) = match message {
-                Ok(Message::Binary(frame)) => {
-                    (Form::Binary, Packet::from_frame(&frame, self.packet_max))
-                }
-                Ok(Message::Text(text)) => (Form::Text, Packet::from_json(&text, self.packet_max)),
-                Ok(Message::Ping(_) | Message::Pong(_)) => continue,
-                Ok(Message::Close(_) | Message::Frame(_)) => return Err(End::Gone),
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(refuse_message(&error)),
-            };
-            if *self.form.get_or_insert(form) != form {
-                let why = "the first message decides whether a connection is binary or text";
-                return Err(End::bad(why));
-            }
-            return packet.map(Some).map_err(refuse);
+        let message = socket.read();
+        if matches!(message, Ok(Message::Close(_) | Message::Ping(_))) {
+            // The answer to it; the library has it ready, and memory takes it.
+            let _written = socket.flush();
         }
+        let answers = std::mem::take(&mut socket.get_mut().output);
+        if !answers.is_empty() {
+            out.put(|out| out.extend_from_slice(&answers));
+        }
+        let (form, packet) = match message {
+            Ok(Message::Binary(frame)) => {
+                (Form::Binary, Packet::from_frame(&frame, self.packet_max))
+            }
+            Ok(Message::Text(text)) => (Form::Text, Packet::from_json(&text, self.packet_max)),
+            Ok(Message::Ping(_) | Message::Pong(_)) => return Ok(Some(Heard::Control)),
+            Ok(Message::Close(_) | Message::Frame(_)) => return Err(End::Gone),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(None);
+            }
+            Err(error) => return Err(refuse_message(&error)),
+        };
+        if *self.form.get_or_insert(form) != form {
+            let why = "the first message decides whether a connection is binary or text";
+            return Err(End::bad(why));
+        }
+        packet.map(|packet| Some(Heard::Packet(packet))).map_err(refuse)
     }
 
     /// Goes on with the handshake.
@@ -178,13 +199,18 @@ impl Messages {
 
 /// The HTTP response to a request that was not let in. The library has written it to a buffer that it does not give back.
 fn put_refusal(out: &mut BytesMut, error: &Error) {
-    let (status, body) = match error {
-        Error::Http(response) => (response.status(), response.body().as_deref()),
-        _ => (StatusCode::BAD_REQUEST, None),
+    let (status, body, more) = match error {
+        Error::Http(response) => (response.status(), response.body().as_deref(), ""),
+        Error::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => {
+            let more = "sec-websocket-version: 13\r\n";
+            (StatusCode::UPGRADE_REQUIRED, None, more)
+        }
+        _ => (StatusCode::BAD_REQUEST, None, ""),
     };
     let body = body.map_or(Cow::from("this is a WebSocket"), String::from_utf8_lossy);
     let len = body.len();
-    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status}\r\n{more}content-length: {len}\r\nconnection: close\r\n\r\n");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(body.as_bytes());
 }

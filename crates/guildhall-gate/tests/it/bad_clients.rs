@@ -119,3 +119,43 @@ async fn a_packet_in_pieces_is_a_packet() {
     }
     assert!(matches!(client.recv().await, Some(Packet::Welcome(_))));
 }
+
+/// What the gate answers to a request for a WebSocket with these headers.
+async fn upgrade(address: std::net::SocketAddr, headers: &str) -> String {
+    let mut client = Tcp::connect(address).await;
+    let request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n";
+    client.send_bytes(format!("{request}{headers}\r\n").as_bytes()).await;
+    client.text_until("\r\n\r\n").await.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn a_request_for_a_websocket_is_checked_and_answered_as_http_says() {
+    let world = world().await;
+    let headers = |key: &str| format!("sec-websocket-version: 13\r\nsec-websocket-key: {key}\r\n");
+    let good = headers("dGhlIHNhbXBsZSBub25jZQ==");
+    let answer = upgrade(world.ws(), &good).await;
+    assert!(answer.starts_with("http/1.1 101"), "{answer}");
+    assert!(!answer.contains("sec-websocket-protocol"), "{answer}");
+    let answer = upgrade(world.ws(), &good.replace("13", "8")).await;
+    assert!(answer.starts_with("http/1.1 426"), "{answer}");
+    assert!(answer.contains("sec-websocket-version: 13\r\n"), "{answer}");
+    let malformed = [
+        "",
+        "x",
+        "dGhlIHNhbXBsZSBub25jZQ=",
+        "dGhlIHNhbXBsZSBub25jZQA=",
+        "dGhlIHNhbXBsZSBub25jZR==",
+        "dGhlIHNhbXBs*SBub25jZQ==",
+    ];
+    for malformed in malformed {
+        let answer = upgrade(world.ws(), &headers(malformed)).await;
+        assert!(answer.starts_with("http/1.1 400"), "{malformed}: {answer}");
+    }
+    let answer = upgrade(world.ws(), &(good.clone() + &good)).await;
+    assert!(answer.starts_with("http/1.1 400"), "two keys: {answer}");
+    // Browsers that name protocols want one of them answered.
+    let offers = format!("{good}sec-websocket-protocol: chat, guildhall\r\n");
+    let answer = upgrade(world.ws(), &offers).await;
+    assert!(answer.starts_with("http/1.1 101"), "{answer}");
+    assert!(answer.contains("sec-websocket-protocol: chat\r\n"), "{answer}");
+}

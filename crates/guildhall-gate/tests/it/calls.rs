@@ -56,16 +56,21 @@ async fn only_methods_for_clients_can_be_called() {
     let world = world().await;
     let mut client = Tcp::login(world.tcp(), "bob").await;
     let methods = [
-        (COUNT, reason::NOT_FOR_CLIENTS),
-        ("/room.Member/Kick", reason::NOT_FOR_CLIENTS),
-        ("/guildhall.runtime.Gate/DeliverAll", reason::NOT_FOR_CLIENTS),
-        ("/guildhall.runtime.Session/Open", reason::NOT_FOR_CLIENTS),
+        // Not for clients, which is nothing that clients can find out.
+        (COUNT, reason::NO_SUCH_METHOD),
+        ("/room.Member/Kick", reason::NO_SUCH_METHOD),
+        ("/guildhall.runtime.Gate/DeliverAll", reason::NO_SUCH_METHOD),
+        ("/guildhall.runtime.Session/Open", reason::NO_SUCH_METHOD),
         ("/room.Directory/Nothing", reason::NO_SUCH_METHOD),
         (NOTE, reason::BAD_REQUEST),
     ];
     for (id, (method, reason)) in (1..).zip(methods) {
         let refused = client.call::<_, FindRsp>(id, method, &find("x")).await.unwrap_err();
         assert_eq!((refused.reason, refused.effect), (reason, Effect::NotRun as u8), "{method}");
+        if reason == reason::NO_SUCH_METHOD {
+            let unknown = format!("there is no method {:#010x}", method_id(method));
+            assert_eq!((refused.code, refused.message), (Code::Unimplemented as u8, unknown));
+        }
     }
 }
 
@@ -86,7 +91,8 @@ async fn traced(trust: bool, traceparent: &str) -> String {
     let (id, method) = (1, Method::Id(method_id(FIND)));
     let body = Body::Binary(find("trace").encode_to_vec().into());
     let traceparent = traceparent.to_owned();
-    let call = Packet::Call { id, method, body, answered: 0, resent: false, traceparent };
+    let call =
+        Packet::Call { id, method, body, answered: 0, resent: false, traceparent, timeout_ms: 0 };
     client.send(&call).await;
     match client.answer().await {
         Packet::Reply { body: Body::Binary(body), .. } => FindRsp::decode(body).unwrap().app,
@@ -100,6 +106,98 @@ async fn a_client_says_in_which_trace_it_calls_where_the_gate_trusts_it() {
     assert_eq!(traced(true, parent).await, "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(traced(false, parent).await, "");
     assert_eq!(traced(true, "00-nonsense").await, "", "the call goes through");
+}
+
+/// A call with what the client says of its commands.
+fn command(
+    id: u64,
+    method: &str,
+    req: &impl prost::Message,
+    answered: u64,
+    resent: bool,
+) -> Packet {
+    match call(id, method, req) {
+        Packet::Call { id, method, body, traceparent, timeout_ms, .. } => {
+            Packet::Call { id, method, body, answered, resent, traceparent, timeout_ms }
+        }
+        other => other,
+    }
+}
+
+/// Reason and effect of the error that this ends with.
+async fn refused(client: &mut Tcp, packet: &Packet) -> (u32, u8) {
+    client.send(packet).await;
+    match client.answer().await {
+        Packet::Error { reason, effect, .. } => (reason, effect),
+        other => panic!("no ERROR but {other:?}"),
+    }
+}
+
+/// How many were said before, as the room's answer says.
+async fn said(client: &mut Tcp, packet: &Packet) -> u64 {
+    client.send(packet).await;
+    match client.answer().await {
+        Packet::Reply { body: Body::Binary(body), .. } => SayRsp::decode(body).unwrap().number,
+        other => panic!("no REPLY but {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_sent_again_in_a_new_session_may_have_run_and_does_not_run() {
+    let world = world().await;
+    let say = SayReq { id: 9, text: "hi".into() };
+    let mut first = Tcp::login(world.tcp(), "bob").await;
+    assert_eq!(said(&mut first, &call(7, SAY, &say)).await, 0);
+    // Its reply is lost with the connection, as far as the client knows.
+    drop(first);
+    let mut second = Tcp::login(world.tcp(), "bob").await;
+    let (again, unknown) =
+        (command(7, SAY, &say, 7, true), (reason::LOST, Effect::MayHaveRun as u8));
+    for _ in 1..=2 {
+        assert_eq!(refused(&mut second, &again).await, unknown);
+    }
+    // What is new runs; and what is idempotent does no harm.
+    assert_eq!(said(&mut second, &call(8, SAY, &say)).await, 1, "nothing ran twice");
+    assert_eq!(refused(&mut second, &again).await, unknown);
+    second.send(&command(3, FIND, &find("again"), 3, true)).await;
+    assert!(matches!(second.answer().await, Packet::Reply { id: 3, .. }));
+    // Within a session the actor knows: this is the reply of the first time.
+    assert_eq!(said(&mut second, &command(8, SAY, &say, 8, true)).await, 1);
+    assert_eq!(said(&mut second, &call(9, SAY, &say)).await, 2);
+}
+
+#[tokio::test]
+async fn who_says_that_it_has_replies_of_commands_to_come_is_refused_and_nothing_ran() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let say = SayReq { id: 9, text: "hi".into() };
+    let bad = (reason::BAD_REQUEST, Effect::NotRun as u8);
+    for answered in [2, u64::MAX] {
+        assert_eq!(refused(&mut client, &command(1, SAY, &say, answered, false)).await, bad);
+    }
+    // Nor does it spoil what comes after.
+    for (number, id) in [(0, 1), (1, 2), (2, 3)] {
+        assert_eq!(said(&mut client, &command(id, SAY, &say, id, false)).await, number);
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_waits_for_no_longer_does_not_begin_to_run() {
+    let world = world().await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    let timed = |id, text: &str, ms| match call(id, SAY, &SayReq { id: 9, text: text.into() }) {
+        Packet::Call { id, method, body, answered, resent, traceparent, .. } => {
+            Packet::Call { id, method, body, answered, resent, traceparent, timeout_ms: ms }
+        }
+        other => other,
+    };
+    // Its turn takes 300 ms, behind which the next one waits.
+    client.send(&timed(1, "slow", 0)).await;
+    let (reason, effect) = refused(&mut client, &timed(2, "late", 50)).await;
+    assert_eq!(reason, reason::EXPIRED);
+    assert_ne!(effect, Effect::Ran as u8);
+    assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
+    assert_eq!(said(&mut client, &timed(3, "next", 0)).await, 1, "the second one did not run");
 }
 
 #[tokio::test]
@@ -117,6 +215,7 @@ async fn a_call_carries_the_session_and_its_number() {
             answered: 7,
             resent: true,
             traceparent: String::new(),
+            timeout_ms: 0,
         })
         .await;
     match client.answer().await {
@@ -157,6 +256,7 @@ async fn a_key_from_the_body_is_the_last_one_in_it() {
             answered: 0,
             resent: false,
             traceparent: String::new(),
+            timeout_ms: 0,
         })
         .await;
     assert!(matches!(client.answer().await, Packet::Reply { id: 1, .. }));
@@ -182,6 +282,7 @@ async fn a_missing_or_broken_key_is_refused() {
             answered: 0,
             resent: false,
             traceparent: String::new(),
+            timeout_ms: 0,
         })
         .await;
     match client.answer().await {

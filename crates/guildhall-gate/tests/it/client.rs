@@ -30,7 +30,7 @@ async fn it_calls_casts_and_hears_pushes() {
         let status = client.call(DirectoryClient::FIND, find("missing")).await.unwrap_err();
         assert_eq!((status.reason(), status.effect()), (1234, Effect::Ran));
         let status = client.call(DirectoryClient::COUNT, ()).await.unwrap_err();
-        assert_eq!((status.reason(), status.effect()), (reason::NOT_FOR_CLIENTS, Effect::NotRun));
+        assert_eq!((status.reason(), status.effect()), (reason::NO_SUCH_METHOD, Effect::NotRun));
 
         let say = SayReq { id: 3, text: "to bob: hello".into() };
         client.call(RoomClient::SAY, say).await.unwrap();

@@ -90,6 +90,24 @@ impl Tcp {
         }
     }
 
+    /// What the gate says, up to `end` or to its close.
+    pub(crate) async fn text_until(&mut self, end: &str) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.input).into_owned();
+            if text.contains(end) {
+                return text;
+            }
+            let readable = std::future::poll_fn(|cx| self.conn.poll_readable(cx));
+            soon("an answer", readable).await.unwrap();
+            self.input.reserve(4096);
+            match self.conn.try_read(&mut self.input) {
+                Ok(0) => return text,
+                Err(e) if e.kind() != std::io::ErrorKind::WouldBlock => return text,
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
     /// Waits until the gate has closed, whatever it says before.
     pub(crate) async fn closed(&mut self) {
         loop {
@@ -166,7 +184,8 @@ pub(crate) fn hello(player: &str) -> Packet {
 pub(crate) fn call(id: u64, method: &str, req: &impl Message) -> Packet {
     let method = Method::Id(method_id(method));
     let body = Body::Binary(req.encode_to_vec().into());
-    Packet::Call { id, method, body, answered: 0, resent: false, traceparent: String::new() }
+    let traceparent = String::new();
+    Packet::Call { id, method, body, answered: 0, resent: false, traceparent, timeout_ms: 0 }
 }
 
 pub(crate) fn cast(method: &str, req: &impl Message) -> Packet {
@@ -253,6 +272,22 @@ impl Ws {
                     soon("a message", self.0.get_ref().readable()).await.ok()?;
                 }
                 Err(_) => return None,
+            }
+        }
+    }
+
+    /// The code with which the gate closes, after whatever comes before; 0 for none.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        loop {
+            match self.0.read() {
+                Ok(tungstenite::Message::Close(close)) => {
+                    return close.map_or(0, |c| c.code.into());
+                }
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    soon("a close", self.0.get_ref().readable()).await.unwrap();
+                }
+                Err(error) => panic!("closed without a code: {error}"),
             }
         }
     }

@@ -45,7 +45,15 @@ fn tail_of(player: &str) -> u8 {
 
 fn call(id: u64, method: &str, body: Vec<u8>) -> Packet {
     let (method, body) = (Method::Id(method_id(method)), Body::Binary(body.into()));
-    Packet::Call { id, method, body, answered: 0, resent: false, traceparent: String::new() }
+    Packet::Call {
+        id,
+        method,
+        body,
+        answered: 0,
+        resent: false,
+        traceparent: String::new(),
+        timeout_ms: 0,
+    }
 }
 
 fn cast(method: &str, body: Vec<u8>) -> Packet {

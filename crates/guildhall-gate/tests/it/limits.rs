@@ -2,8 +2,10 @@
 
 use std::io::Write as _;
 
+use bytes::Bytes;
 use guildhall::Effect;
 use guildhall::status::reason;
+use guildhall_core::config::ConfigBuilder;
 use guildhall_wire::{Body, Packet};
 use proto::room::FindRsp;
 
@@ -29,6 +31,144 @@ async fn calls_over_the_rate_are_refused_and_the_connection_stays() {
         }
     }
     assert!((4..=7).contains(&limited), "{limited} of 10 were refused");
+}
+
+/// Sends the same again and again until the gate has cut the connection; the reason, and how many packets came before it.
+async fn flood(client: &mut Tcp, packet: impl Fn(u64) -> Packet) -> (u32, usize) {
+    for n in 1..=2_000 {
+        client.send(&packet(n)).await;
+    }
+    let mut answers = 0;
+    loop {
+        match client.recv().await {
+            Some(Packet::Error { id: 0, reason, .. }) => return (reason, answers),
+            Some(_) => answers += 1,
+            None => panic!("closed without a reason"),
+        }
+    }
+}
+
+/// A packet with a number.
+type Numbered = fn(u64) -> Packet;
+
+fn strict(config: ConfigBuilder) -> ConfigBuilder {
+    let config = config.set("gate.calls_per_s", 100).set("gate.call_burst", 10);
+    config.set("gate.limited_max", 20).set("gate.close_ms", 15_000)
+}
+
+#[tokio::test]
+async fn who_goes_on_over_its_rate_is_slowed_down_and_then_cut_with_the_reason() {
+    let world = world_with(strict).await;
+    let floods: [(&str, Numbered); 5] = [
+        ("calls", |id| call(id, FIND, &find("x"))),
+        ("casts", |_| cast("/room.Directory/Nothing", &find("x"))),
+        ("pings", |id| Packet::Ping { id }),
+        ("acks of nothing", |seq| Packet::Ack { seq }),
+        ("pongs that nobody asked for", |id| Packet::Pong { id: id + 1_000 }),
+    ];
+    for (what, packet) in floods {
+        let env = guildhall::Env::real();
+        let mut client = Tcp::login(world.tcp(), "bob").await;
+        let begun = env.now();
+        let (reason, answers) = flood(&mut client, packet).await;
+        assert_eq!(reason, reason::LIMITED, "{what}");
+        // Ten at once, a hundred a second, and an answer for each that was refused.
+        let ms = (env.now() - begun).as_millis();
+        let most = 40 + ms / 5;
+        assert!(answers as u128 <= most, "{what}: {answers} answers in {ms} ms, {most} at most");
+    }
+}
+
+#[tokio::test]
+async fn pings_of_a_websocket_count_as_packets() {
+    let world = world_with(strict).await;
+    let mut client = Ws::login(world.ws(), "bob").await;
+    for _ in 1..=500 {
+        client.send(tungstenite::Message::Ping(Bytes::from_static(b"x"))).await;
+    }
+    assert_eq!(u32::from(client.close_code().await), 4000 + reason::LIMITED);
+}
+
+#[tokio::test]
+async fn who_is_over_its_rate_for_a_moment_stays() {
+    let world = world_with(strict).await;
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    for id in 1..=30 {
+        client.send(&call(id, FIND, &find("x"))).await;
+    }
+    let mut limited = 0;
+    for _ in 1..=30 {
+        match client.answer().await {
+            Packet::Error { id: 1.., reason: reason::LIMITED, .. } => limited += 1,
+            Packet::Reply { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(limited > 0, "all of 30 passed");
+    guildhall::Env::real().sleep(std::time::Duration::from_millis(200)).await;
+    client.call::<_, FindRsp>(31, FIND, &find("x")).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_says_other_things_before_hello_is_cut() {
+    let world = world_with(strict).await;
+    let mut client = Tcp::connect(world.tcp()).await;
+    let (reason, answers) = flood(&mut client, |id| Packet::Ping { id }).await;
+    assert_eq!((reason, answers), (reason::BAD_REQUEST, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_reads_too_slowly_is_cut_though_little_waits() {
+    let world = world_with(|config| {
+        let config = config.set("gate.queued_ms", 300).set("gate.heartbeat_ms", 100);
+        let config = config.set("gate.queued_max", 64 << 20).set("gate.call_burst", 1_000);
+        config.set("gate.close_ms", 15_000)
+    })
+    .await;
+    let stats = world.gate.stats();
+    until("the scout goes", || stats.connections.get() == 0).await;
+    let before = stats.cut.get();
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    // 300 KB each: what the sockets' buffers do not take waits, and is far below `queued_max`.
+    for id in 1..=30 {
+        client.send(&call(id, FIND, &find("big"))).await;
+    }
+    until("the slow client is cut", || stats.cut.get() > before).await;
+    assert_eq!(client.end().await, reason::OVERLOADED);
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_are_cut_when_too_much_waits_for_all_of_them() {
+    let world = world_with(|config| {
+        let config = config.set("gate.queued_total_max", 8 << 20).set("gate.call_burst", 1_000);
+        config.set("gate.queued_max", 64 << 20).set("gate.close_ms", 15_000)
+    })
+    .await;
+    let stats = world.gate.stats();
+    until("the scout goes", || stats.connections.get() == 0).await;
+    let before = stats.cut.get();
+    let mut slow = Vec::new();
+    for n in 0..4 {
+        let mut client = Tcp::login(world.tcp(), &format!("slow {n}")).await;
+        for id in 1..=30 {
+            client.send(&call(id, FIND, &find("big"))).await;
+        }
+        slow.push(client);
+    }
+    until("somebody slow is cut", || stats.cut.get() > before).await;
+    let mut ends = 0;
+    for client in &mut slow {
+        // Those that stay have nothing more to say.
+        let env = guildhall::Env::real();
+        let end = env.until(env.now() + std::time::Duration::from_secs(3), client.end());
+        ends += usize::from(end.await == Some(reason::OVERLOADED));
+    }
+    assert!(ends > 0, "nobody was told why");
+    // Who reads is not.
+    let mut client = Tcp::login(world.tcp(), "bob").await;
+    for id in 1..=5 {
+        client.call::<_, FindRsp>(id, FIND, &find("big")).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ impl Actor for Hall {
 }
 
 impl Room for Hall {
-    /// `all: x` goes to everybody, `others: x` to all but the speaker, `to bob: x` to bob.
+    /// `all: x` goes to everybody, `others: x` to all but the speaker, `to bob: x` to bob; `slow` takes 300 ms.
     async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
         let player = cx.player().unwrap_or_default().to_owned();
         if let Some((to, text)) = req.text.split_once(": ") {
@@ -38,6 +38,9 @@ impl Room for Hall {
                 None if to == "others" => RoomEvents::others(cx, player).said(said).await?,
                 None => RoomEvents::all(cx).said(said).await?,
             }
+        }
+        if req.text == "slow" {
+            cx.env().sleep(std::time::Duration::from_millis(300)).await;
         }
         self.said += 1;
         Ok(SayRsp { number: self.said - 1 })

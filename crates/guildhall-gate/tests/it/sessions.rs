@@ -8,7 +8,7 @@ use guildhall::status::reason;
 use guildhall_core::KeyText;
 use guildhall_runtime::proto::{GateClient, OpenReq, PushReq, SessionClient, SessionReq};
 use guildhall_runtime::raw::{self, RawBody};
-use guildhall_wire::{Body, Generation, Kick, Packet, method_id};
+use guildhall_wire::{Body, ClientHello, Generation, Kick, Packet, method_id};
 use prost::Message as _;
 use proto::room::{FindRsp, SaidMsg};
 
@@ -35,7 +35,7 @@ fn said(text: &str) -> bytes::Bytes {
 
 async fn push(world: &World, player: &str, text: &str) {
     let (player, cx) = (player.to_owned(), world.app.cx());
-    let push = PushReq { player, method: method_id(SAID), body: said(text) };
+    let push = PushReq { player, method: method_id(SAID), body: said(text), ..PushReq::default() };
     SessionClient::new(&cx).push(push).await.unwrap();
 }
 
@@ -133,6 +133,18 @@ async fn pushes_are_numbered_and_come_in_order() {
     for n in 1..=50 {
         assert_eq!(pushed(&client.answer().await), (n, n.to_string()));
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_pushes_that_are_gone_is_told_to_load_its_state_again() {
+    let world = world().await;
+    let mut client = Tcp::connect(world.tcp()).await;
+    let again = ClientHello { token: "bob".into(), last_push: 3, ..ClientHello::default() };
+    client.send(&Packet::Hello(again)).await;
+    assert!(matches!(client.recv().await, Some(Packet::Welcome(welcome)) if !welcome.resumed));
+    push(&world, "bob", "first").await;
+    assert!(matches!(client.answer().await, Packet::Reset(_)), "before anything else");
+    assert_eq!(pushed(&client.answer().await), (1, "first".into()));
 }
 
 #[tokio::test]
@@ -255,4 +267,39 @@ async fn generations_grow_over_the_lives_of_a_session() {
         let close = SessionReq { player, session, ..SessionReq::default() };
         sessions.close(close).await.unwrap();
     }
+}
+
+/// Gauges of the app, and its tasks.
+fn size(world: &World) -> (usize, Vec<String>) {
+    let text = world.app.cx().metrics().text();
+    let actors = text.lines().filter(|line| line.starts_with("guildhall_actors"));
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    (tasks, actors.map(str::to_owned).chain([format!("{} lines", text.lines().count())]).collect())
+}
+
+#[tokio::test]
+async fn nothing_grows_with_logins() {
+    let world = world().await;
+    let stats = world.gate.stats();
+    let mut after = Vec::new();
+    for _round in 1..=4 {
+        for n in 0..100 {
+            let mut client = Tcp::login(world.tcp(), &format!("player {}", n % 20)).await;
+            works(&mut client, 1).await;
+            push(&world, &format!("player {}", n % 20), "hello").await;
+            assert_eq!(pushed(&client.answer().await), (1, "hello".into()));
+        }
+        until("all have gone", || stats.connections.get() == 0).await;
+        let before = after.last().cloned();
+        soon("the sessions have gone", async {
+            let env = Env::real();
+            while before.as_ref().is_some_and(|before| *before != size(&world)) {
+                env.sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        Env::real().sleep(std::time::Duration::from_millis(100)).await;
+        after.push(size(&world));
+    }
+    assert_eq!(after[1], after[3], "{after:?}");
 }

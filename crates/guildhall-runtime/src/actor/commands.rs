@@ -83,6 +83,11 @@ impl<'a> Command<'a> {
         self.path.len() > 1
     }
 
+    /// Below which the client has all replies. It has none of commands to come, whatever it says.
+    fn answered(&self) -> u64 {
+        self.session.answered.min(self.number())
+    }
+
     fn number(&self) -> u64 {
         self.path.first().copied().unwrap_or_default()
     }
@@ -121,7 +126,7 @@ impl Commands {
 
     /// The answer to one that has run.
     fn repeat(&mut self, command: &Command<'_>, now: Instant) -> Option<Answer> {
-        let mut low = command.session.answered;
+        let mut low = command.answered();
         if let Some(known) = self.find(command.session) {
             known.used = now;
             known.forget_below(low);
@@ -187,7 +192,7 @@ impl Commands {
         let (now, durable) = (env.now(), method.durable);
         let session = command.session;
         let known = self.enter(player(session), &session.session, session.login(), now);
-        known.forget_below(session.answered);
+        known.forget_below(command.answered());
         let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
         known.records.insert(command.path.into(), record);
         known.durable |= durable;
@@ -293,7 +298,7 @@ impl Session {
         }
         self.forget_nested(config.records(), now);
         // A client that never says which replies it has keeps the last ones. What is forgotten is not run again either.
-        if command.session.answered == 0
+        if command.answered() == 0
             && self.records.len() >= config.records_max
             && let Some((oldest, _)) = self.records.first_key_value()
             && let Some(oldest) = oldest.first().filter(|oldest| **oldest < command.number())

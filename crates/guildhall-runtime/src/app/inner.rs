@@ -30,6 +30,7 @@ use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
 use crate::mutation::Mutation;
 use crate::ownership::{self, Ownership, keep_session, watch_peers};
+use crate::push::Pushed;
 use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::service::ServiceTable;
@@ -63,6 +64,7 @@ pub(crate) struct AppInner {
     pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
+    pub(crate) pushed: Pushed,
     pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
     pub(super) store: RwLock<Option<Arc<dyn Store>>>,

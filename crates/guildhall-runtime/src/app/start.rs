@@ -29,6 +29,7 @@ use crate::metrics::{Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
+use crate::push::Pushed;
 use crate::raw_cast::RawHandlers;
 use crate::rows::Tables;
 use crate::service::{Service, ServiceTable};
@@ -144,6 +145,7 @@ impl App {
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
             callbacks: LiveCount::new(counters.callbacks.clone()),
+            pushed: Pushed::new(calls.pushed_max),
             metrics,
             counters,
             health,

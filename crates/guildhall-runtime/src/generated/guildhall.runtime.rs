@@ -427,7 +427,7 @@ pub struct SessionReq {
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// What a session takes along when it moves.
-#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct SessionMove {
     #[prost(uint64, tag = "1")]
@@ -447,6 +447,19 @@ pub struct SessionMove {
     pub gate_life: u64,
     #[prost(uint64, tag = "7")]
     pub since_ms: u64,
+    /// The last push that came of each app.
+    #[prost(message, repeated, tag = "8")]
+    pub chains: ::guildhall::prost::alloc::vec::Vec<PushChain>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct PushChain {
+    #[prost(uint64, tag = "1")]
+    pub chain: u64,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -461,6 +474,12 @@ pub struct PushReq {
     /// The encoded message.
     #[prost(bytes = "bytes", tag = "3")]
     pub body: ::guildhall::prost::bytes::Bytes,
+    /// Random, of the app that sends: it counts what it pushes to the player under it. 0: it does not count.
+    #[prost(uint64, tag = "4")]
+    pub chain: u64,
+    /// The next one of the chain, from 1: one that is left out has not arrived.
+    #[prost(uint64, tag = "5")]
+    pub number: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

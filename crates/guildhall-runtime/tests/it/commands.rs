@@ -76,6 +76,18 @@ async fn a_command_that_is_sent_again_has_its_reply_again_and_is_not_run_again()
 }
 
 #[tokio::test(start_paused = true)]
+async fn replies_of_commands_to_come_are_not_believed_to_be_there() {
+    let app = app(&[], &TestStore::default()).await;
+    let mut ann = Client::of(&app);
+    join(&ann.cx, "ann").await.unwrap();
+    ann.confirms(u64::MAX);
+    assert_eq!(earn(&ann.sends(1), "ann", 5).await.unwrap(), 5);
+    assert_eq!(earn(&ann.repeats(1), "ann", 5).await.unwrap(), 5, "the reply of the first time");
+    assert_eq!(earn(&ann.sends(2), "ann", 1).await.unwrap(), 6);
+    assert_eq!(info(&ann.cx, "ann").await.unwrap().points, 6);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_that_failed_fails_again_in_the_same_way() {
     let app = app(&[], &TestStore::default()).await;
     let ann = Client::of(&app);

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use guildhall::Key;
+use guildhall::store::{Row, Write};
+use guildhall_entity::{RowChange, State};
 use proto::profile::avatar::Hat;
 use proto::profile::{Avatar, Colour, ProfileState, ProfileStateEntity, ProfileStateView, Trophy};
 
@@ -88,6 +91,32 @@ fn a_delta_has_what_changed_in_its_view_since_its_last_delta() {
     let own = profile.delta(ProfileStateView::Own).unwrap();
     assert_eq!(own.fields, [2, 3, 5, 6, 7, 9, 10]);
     assert_eq!(profile.delta(ProfileStateView::Own), None);
+}
+
+/// Whatever became of the activation before: it was idle, moved, panicked or was killed.
+#[test]
+fn the_first_delta_of_an_activation_is_the_whole_view() {
+    let mut before = profile();
+    let mut copy = before.view(ProfileStateView::Own);
+    before.delta(ProfileStateView::Own);
+    before.set_gold(51);
+    // Its delta is made, and lost; then the entity is loaded anew.
+    before.delta(ProfileStateView::Own);
+    let columns = |change: RowChange| match change.write {
+        Write::Create(columns) | Write::Update(columns) => columns,
+        Write::Delete => Vec::new(),
+    };
+    let fields = before.begin_save().into_iter().flat_map(columns).collect();
+    let key = Key::from("ann");
+    let records = bytes::Bytes::new();
+    let row = Row { token: None, version: 1, exists: true, fields, records };
+    let mut after = <ProfileStateEntity as State>::load(&key, vec![row]).unwrap();
+    let delta = after.delta(ProfileStateView::Own).unwrap();
+    assert_eq!(delta.fields, [2, 3, 5, 6, 7, 9, 10]);
+    copy.apply_delta(&delta.fields, delta.patch);
+    assert_eq!(copy, after.view(ProfileStateView::Own));
+    assert_eq!(copy.gold, 51);
+    assert_eq!(after.delta(ProfileStateView::Own), None);
 }
 
 /// Any changes in any order, deltas at any time, and the copies are what the views are.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -29,6 +30,8 @@ struct Text<'a> {
     answered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,13 +99,14 @@ pub(super) fn write(packet: &Packet, max: usize) -> Result<String, PacketError> 
             resumed: some(welcome.resumed),
             ..empty
         },
-        Packet::Call { id, method, body, answered, resent, traceparent } => Text {
+        Packet::Call { id, method, body, answered, resent, traceparent, timeout_ms } => Text {
             id: Some(*id),
             method: path(method)?,
             body: json(body)?,
             answered: some(*answered),
             resent: some(*resent),
             traceparent: text(traceparent),
+            timeout_ms: some(*timeout_ms),
             ..empty
         },
         Packet::Cast { method, body } => Text { method: path(method)?, body: json(body)?, ..empty },
@@ -132,6 +136,10 @@ pub(super) fn read(input: &str, max: usize) -> Result<Packet, PacketError> {
     if input.len() > max {
         return Err(TooLarge { size: input.len(), max }.into());
     }
+    // Otherwise an array would do, with the fields in the order in which they stand here.
+    if !input.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        return Err(serde_json::Error::custom("a packet is an object").into());
+    }
     let t: Text<'_> = serde_json::from_str(input)?;
     Ok(match t.kind {
         ClientKind::Hello => Packet::Hello(ClientHello {
@@ -154,6 +162,7 @@ pub(super) fn read(input: &str, max: usize) -> Result<Packet, PacketError> {
             answered: t.answered.unwrap_or_default(),
             resent: t.resent.unwrap_or_default(),
             traceparent: t.traceparent.as_deref().unwrap_or_default().to_owned(),
+            timeout_ms: t.timeout_ms.unwrap_or_default(),
             method: t.method()?,
         },
         ClientKind::Cast => Packet::Cast { body: t.body(), method: t.method()? },
@@ -189,6 +198,7 @@ impl<'a> Text<'a> {
             resent: None,
             answered: None,
             traceparent: None,
+            timeout_ms: None,
             token: None,
             player: None,
             session: None,

@@ -33,7 +33,8 @@ fn any_packet(text: bool) -> impl Strategy<Value = Packet> {
         |((method, body), [id, answered], resent, kind)| match kind {
             0 => {
                 let traceparent = if resent { "00-01".to_owned() } else { String::new() };
-                Packet::Call { id, method, body, answered, resent, traceparent }
+                let timeout_ms = if resent { 1_500 } else { 0 };
+                Packet::Call { id, method, body, answered, resent, traceparent, timeout_ms }
             }
             1 => Packet::Cast { method, body },
             2 => Packet::Reply { id, body },
@@ -177,6 +178,9 @@ fn json_errors_name_the_kind_and_the_field() {
     for text in [
         "",
         "[]",
+        // The fields in their order: still no packet.
+        r#"["ping",7]"#,
+        " \t[\"ping\",7]",
         "{}",
         r#"{"kind":"goaway"}"#,
         r#"{"kind":"ping","id":-1}"#,
@@ -198,6 +202,7 @@ fn json_fields_may_be_absent_or_unknown_and_come_in_any_order() {
         answered: 0,
         resent: false,
         traceparent: String::new(),
+        timeout_ms: 0,
     };
     assert_eq!(packet, expected);
 }

@@ -108,6 +108,7 @@ fn packets(binary: bool) -> Vec<Packet> {
         answered,
         resent,
         traceparent: String::new(),
+        timeout_ms: if resent { 3_000 } else { 0 },
     };
     vec![
         Packet::Hello(ClientHello {
