@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_wire::outside;
+
 /// Names one app: `env.world.func.inst`.
 ///
 /// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never talk to each other. Ids are ordered label by
@@ -56,7 +58,8 @@ impl FromStr for AppId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let wrong = |why: String| ParseIdError { what: "app id", text: clip(text), why };
+        let wrong =
+            |why: String| ParseIdError { what: "app id", text: outside(text).to_string(), why };
         let labels = text.split('.').count();
         if labels != 4 {
             return Err(wrong(format!("has {labels} labels; write env.world.func.inst")));
@@ -64,7 +67,7 @@ impl FromStr for AppId {
         for label in text.split('.') {
             let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if label.is_empty() || label.len() > 63 || !label.chars().all(allowed) {
-                let label = clip(label);
+                let label = outside(label);
                 return Err(wrong(format!(
                     "label `{label}` is not 1 to 63 characters of [a-z0-9-]"
                 )));
@@ -162,7 +165,7 @@ impl FromStr for LogicAddr {
         // One address has one text: neither `+1.2.3` nor `01.2.3`.
         parsed.filter(|addr| addr.to_string() == text).ok_or_else(|| ParseIdError {
             what: "logic address",
-            text: clip(text),
+            text: outside(text).to_string(),
             why: "write cluster.type.server, within 1..4095, 1..255 and 0..4095".into(),
         })
     }
@@ -252,9 +255,4 @@ pub struct ParseIdError {
     what: &'static str,
     text: String,
     why: String,
-}
-
-/// Foreign text in an error message, at a length a log line can bear.
-fn clip(text: &str) -> String {
-    text.chars().take(80).collect()
 }

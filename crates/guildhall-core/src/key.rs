@@ -8,6 +8,20 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::rpc::KeyKind;
 
+/// Longest key, in bytes: it stands in every call, row and log line of its entity.
+pub const KEY_LEN_MAX: usize = 128;
+
+/// Why something is no key. The reason of a call that fails with it is `BAD_KEY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoKey {
+    /// There is none: "" or 0.
+    #[error("the key is empty")]
+    Empty,
+    /// It is over [`KEY_LEN_MAX`]; how many bytes it has.
+    #[error("the key has {0} bytes, over {KEY_LEN_MAX} (KEY_LEN_MAX)")]
+    TooLong(usize),
+}
+
 /// The key of an entity in canonical text: integers in decimal, strings as they are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
@@ -16,6 +30,23 @@ impl Key {
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether an entity can have this key.
+    ///
+    /// # Errors
+    /// It is empty or too long.
+    pub fn check(&self) -> Result<(), NoKey> {
+        check(&self.0).map(|_| ())
+    }
+}
+
+/// Text that is the key of an entity.
+pub(crate) fn check(text: &str) -> Result<&str, NoKey> {
+    match text.len() {
+        0 => Err(NoKey::Empty),
+        1..=KEY_LEN_MAX => Ok(text),
+        bytes => Err(NoKey::TooLong(bytes)),
     }
 }
 

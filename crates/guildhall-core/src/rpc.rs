@@ -1,7 +1,13 @@
 //! What generated code says about services and methods: the static tables that routing, dispatch and gates work from.
 
+mod body_key;
+
 use std::io::Write as _;
 use std::marker::PhantomData;
+
+use crate::key::{self, NoKey};
+
+pub use body_key::{Keyed, find_key, put_key};
 
 /// How the calls of a service share state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,21 +123,21 @@ pub enum KeyText<'a> {
 }
 
 impl KeyText<'_> {
-    /// Gives the canonical text to `take`, without allocating; `None` when there is no key, or an empty one: "" or 0.
-    pub fn with_text<R>(self, take: impl FnOnce(Option<&str>) -> R) -> R {
+    /// Gives the canonical text to `take`, without allocating, or why it is no key.
+    pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
         /// A sign and the digits of the largest 64-bit number.
         const LONGEST: usize = 20;
         let mut digits = [0; LONGEST];
         let mut rest = &mut digits[..];
         let written = match self {
-            Self::None => return take(None),
-            Self::Text(text) => return take(Some(text).filter(|text| !text.is_empty())),
-            Self::Uint(0) | Self::Int(0) => return take(None),
+            Self::None | Self::Uint(0) | Self::Int(0) => return take(Err(NoKey::Empty)),
+            Self::Text(text) => return take(key::check(text)),
             Self::Uint(number) => write!(rest, "{number}"),
             Self::Int(number) => write!(rest, "{number}"),
         };
         let len = LONGEST - rest.len();
-        take(written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok()))
+        let text = written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok());
+        take(text.ok_or(NoKey::Empty))
     }
 }
 

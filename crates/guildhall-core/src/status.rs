@@ -124,6 +124,21 @@ pub trait ErrorEnum: Copy {
     fn reason(self) -> u32;
 }
 
+/// Longest message of a [`Status`], in bytes.
+pub const MESSAGE_LEN_MAX: usize = 1024;
+
+fn short(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= MESSAGE_LEN_MAX {
+        return message;
+    }
+    const END: &str = "…";
+    let mut message = message.into_owned();
+    message.truncate(message.floor_char_boundary(MESSAGE_LEN_MAX - END.len()));
+    message.push_str(END);
+    message.shrink_to_fit();
+    message.into()
+}
+
 /// Why a call failed, and whether it ran.
 ///
 /// One pointer wide, so that `Result<Rsp, Status>` stays small. `code` is gRPC's; `reason` is exact and comparable
@@ -157,12 +172,14 @@ pub struct Detail {
 
 impl Status {
     /// Builds a status with the careful effect `MayHaveRun`; whatever a handler returns is sent as `Ran`.
+    ///
+    /// A message over [`MESSAGE_LEN_MAX`] is cut: it may quote what somebody has sent, and goes into logs and over links.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
             effect: Effect::MayHaveRun,
             reason: 0,
-            message: message.into(),
+            message: short(message.into()),
             details: Vec::new(),
         }))
     }

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use guildhall_core::Key;
 use guildhall_core::store::{Table, Value};
+use guildhall_core::{Key, outside};
 use prost::Message;
 
 use crate::{EntityMeta, LoadError, Tags};
@@ -73,7 +73,7 @@ pub fn load_scalar<T: Scalar>(
 ) -> Result<T, LoadError> {
     T::from_value(value).map_err(|value| {
         let found = format!("{value:?}");
-        bad(table, key, number, &format!("holds {found:.80}, which does not fit"))
+        bad(table, key, number, &format!("holds {}, which does not fit", outside(&found)))
     })
 }
 

@@ -71,7 +71,7 @@ pub struct Delta<M> {
 
 /// A row that cannot become an entity: the store holds something else than the proto says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("table {table}, row {key}: {what}")]
+#[error("table {table}, row {}: {what}", guildhall_core::outside(.key.as_str()))]
 pub struct LoadError {
     /// Table of the row.
     pub table: &'static str,

@@ -4,7 +4,7 @@ mod jwt;
 
 use std::time::Duration;
 
-use guildhall_core::Status;
+use guildhall_core::{KEY_LEN_MAX, Status};
 use serde_json::{Map, Value};
 
 pub(crate) use jwt::Jwt;
@@ -29,14 +29,11 @@ pub struct Identity {
     pub claims: Map<String, Value>,
 }
 
-/// Longest id of a player, in bytes: it is the key of an actor, and stands in every call.
-pub(crate) const PLAYER_LEN_MAX: usize = 128;
-
 impl Identity {
     /// The key of the session; `None` when it cannot be one.
     pub(crate) fn into_player(self) -> Option<String> {
         let player = self.player.unwrap_or(self.account);
-        let fits = !player.is_empty() && player != "0" && player.len() <= PLAYER_LEN_MAX;
+        let fits = !player.is_empty() && player != "0" && player.len() <= KEY_LEN_MAX;
         fits.then_some(player)
     }
 }

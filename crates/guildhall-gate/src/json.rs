@@ -1,7 +1,7 @@
 //! Bodies between protobuf and its JSON mapping, for clients that speak text.
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, Status, outside};
 use prost::Message as _;
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
 use serde_json::value::{RawValue, to_raw_value};
@@ -20,10 +20,17 @@ pub(crate) fn to_protobuf(
     let message = DynamicMessage::deserialize_with_options(desc.clone(), &mut text, &options)
         .and_then(|message| text.end().map(|()| message));
     let message = message.map_err(|error| {
-        let why = format!("the body is no {}: {error}", desc.full_name());
+        // The library's message may quote the body.
+        let (text, place) = (error.to_string(), place(&error));
+        let what = outside(text.strip_suffix(&place).unwrap_or(&text));
+        let why = format!("the body is no {}: {what}{place}", desc.full_name());
         Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
     })?;
     Ok(message.encode_to_vec())
+}
+
+fn place(error: &serde_json::Error) -> String {
+    format!(" at line {} column {}", error.line(), error.column())
 }
 
 /// Decodes a message of an app and writes it as JSON.

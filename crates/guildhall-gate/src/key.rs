@@ -1,9 +1,9 @@
 //! The key of a call: the session's player, or found in what the client sent.
 
 use bytes::Bytes;
+use guildhall_core::rpc::{Keyed, find_key};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, KeyField, KeyKind, KeyText, Status};
-use guildhall_runtime::raw::{Keyed, find_key};
+use guildhall_core::{Code, KeyField, KeyKind, KeyText, Status, outside};
 
 /// A key that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,8 @@ pub(crate) fn of_player(
     let key = player_as(field, player).ok_or_else(|| {
         let bits = if field.narrow { 32 } else { 64 };
         let why = format!(
-            "the player's id `{player}` is no key of this method: it takes integers of {bits} bits"
+            "the player's id `{}` is no key of this method: it takes integers of {bits} bits",
+            outside(player)
         );
         Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
     })?;
@@ -62,13 +63,16 @@ fn player_as(field: KeyField, player: &str) -> Option<OwnedKey> {
     Some(key)
 }
 
-/// Finds the key field by its tag on the top level of `body`; the last one counts. Absent, it has its default, which the
-/// router refuses.
+/// Finds the key field by its tag on the top level of `body`; the last one counts.
 ///
 /// # Errors
-/// `BAD_REQUEST`: these bytes are no protobuf message, or their key field is of another type.
+/// `BAD_REQUEST`: these bytes are no protobuf message, or their key field is of another type. `BAD_KEY`: it is absent, empty or too
+/// long.
 pub(crate) fn in_body(field: KeyField, body: &Bytes) -> Result<OwnedKey, Status> {
-    Ok(match find_key(body, field).map_err(|why| undecodable(&why))? {
+    let key = find_key(body, field).map_err(|why| undecodable(&why))?;
+    key.with_text(|text| text.map(|_| ()))
+        .map_err(|why| Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why.to_string()))?;
+    Ok(match key {
         KeyText::None => OwnedKey::None,
         KeyText::Text(text) => OwnedKey::Text(body.slice_ref(text.as_bytes())),
         KeyText::Uint(key) => OwnedKey::Uint(key),

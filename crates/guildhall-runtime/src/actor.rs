@@ -58,8 +58,6 @@ use crate::cx::Cx;
 pub use admin::Actors;
 pub(crate) use admin::Admin;
 pub use config::ActorConfig;
-pub use key::find_key;
-pub(crate) use key::put_key;
 pub(crate) use later::DoesLater;
 pub use outbox::OutboxConfig;
 pub use outgoing::Message as OutboxMessage;

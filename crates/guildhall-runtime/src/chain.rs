@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, KeyText, Status};
+use guildhall_core::{Code, KeyText, Status, outside};
 use guildhall_wire::Generation;
 use parking_lot::Mutex;
 
@@ -64,6 +64,7 @@ impl Awaits {
     pub(crate) fn problem(&self, cx: &Cx, me: &str) -> Option<String> {
         let chain = &cx.head.as_ref()?.chain;
         let other = self.0.iter().find(|other| chain.contains(other))?;
+        let (other, me) = (outside(other), outside(me));
         Some(format!("{other} waits for {me}, whose turn waits for {other}"))
     }
 }
@@ -73,10 +74,16 @@ pub(crate) fn problem(cx: &Cx, me: impl FnOnce() -> String) -> Option<String> {
     let chain = &cx.head.as_ref()?.chain;
     let me = me();
     if let Some(at) = chain.iter().position(|id| *id == me) {
-        return Some(format!("the call waits for itself: {} -> {me}", chain[at..].join(" -> ")));
+        return Some(format!("the call waits for itself: {}", shown(&chain[at..], &me)));
     }
     (chain.len() >= CHAIN_MAX)
-        .then(|| format!("{CHAIN_MAX} turns wait for each other: {} -> {me}", chain.join(" -> ")))
+        .then(|| format!("{CHAIN_MAX} turns wait for each other: {}", shown(chain, &me)))
+}
+
+/// Ids have keys in them, which come from outside.
+fn shown(chain: &[String], me: &str) -> String {
+    let ids = chain.iter().map(String::as_str).chain([me]);
+    ids.map(|id| outside(id).to_string()).collect::<Vec<_>>().join(" -> ")
 }
 
 /// A turn waits for another callee as long as this lives.

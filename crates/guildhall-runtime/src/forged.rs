@@ -1,7 +1,7 @@
 //! Whom a call is for, looked at once more by the callee: the key of the decoded request, whatever a gate did with its bytes.
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, KeyText, MethodDesc, Status};
+use guildhall_core::{Code, KeyText, MethodDesc, Status, outside};
 
 use crate::cx::Cx;
 
@@ -30,8 +30,8 @@ pub(crate) fn check(cx: &Cx, method: &'static MethodDesc, key: KeyText<'_>) -> R
 fn refusal(cx: &Cx, method: &'static MethodDesc, key: &str, expected: &str) -> Status {
     cx.app.counters.forged_keys.add(1);
     let caller = cx.caller().unwrap_or(cx.app_id());
-    let method = method.path;
-    tracing::error!(method, key, expected, %caller, "a call with a forged key is refused");
+    let (method, key, expected) = (method.path, outside(key), outside(expected));
+    tracing::error!(method, %key, %expected, %caller, "a call with a forged key is refused");
     let why = format!("{method}: the key is not the session's player, or not the actor's");
     Status::not_run(Code::PermissionDenied, reason::BAD_KEY, why)
 }

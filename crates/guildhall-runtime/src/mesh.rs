@@ -405,9 +405,9 @@ impl Places {
 impl Instances {
     fn slot(&self, method: &MethodDesc, key: KeyText<'_>) -> Result<u32, Status> {
         key.with_text(|key| match key {
-            Some(key) => Ok(slot_of(key, self.slots.count())),
-            None => {
-                let why = format!("{} has an empty key", method.path);
+            Ok(key) => Ok(slot_of(key, self.slots.count())),
+            Err(why) => {
+                let why = format!("{}: {why}", method.path);
                 Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why))
             }
         })

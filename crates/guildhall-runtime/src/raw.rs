@@ -1,14 +1,12 @@
 //! Calls with bodies that are encoded already: for gates, which route what they never decode, and for tools.
 
-use std::borrow::Cow;
-
 use bytes::{Buf, BufMut, Bytes};
-use guildhall_core::{KeyField, KeyText, MethodDesc, Status};
+use guildhall_core::{KeyText, MethodDesc, Status};
 use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
-pub use crate::actor::find_key;
-use crate::actor::put_key;
+pub use guildhall_core::rpc::{Keyed, find_key};
+
 pub use crate::codegen::Target;
 use crate::cx::Cx;
 pub use crate::interned::Interned;
@@ -22,35 +20,10 @@ pub struct RawBody<'a> {
     tail: &'a [u8],
 }
 
-/// A message from outside with a key of ours appended: by protobuf's last-value rule it wins over what the message says.
-///
-/// The message was parsed to its end: one that ends inside a field, or in the head of one, would swallow what is appended.
-#[derive(Clone, Debug)]
-pub struct Keyed {
-    body: Bytes,
-    tail: Vec<u8>,
-}
-
-impl Keyed {
-    /// Appends `key` as `field`.
-    ///
-    /// # Errors
-    /// The message is not whole, or its own key field is of another type.
-    pub fn new(body: Bytes, field: KeyField, key: KeyText<'_>) -> Result<Self, Cow<'static, str>> {
-        find_key(&body, field)?;
-        let mut tail = Vec::new();
-        put_key(field, key, &mut tail);
-        Ok(Self { body, tail })
-    }
-
-    /// A message whose own key counts, or that has none: nothing is appended.
-    pub fn as_it_came(body: Bytes) -> Self {
-        Self { body, tail: Vec::new() }
-    }
-
-    /// The body of a call.
-    pub fn as_raw(&self) -> RawBody<'_> {
-        RawBody { body: &self.body, tail: &self.tail }
+impl<'a> From<&'a Keyed> for RawBody<'a> {
+    fn from(keyed: &'a Keyed) -> Self {
+        let (body, tail) = keyed.parts();
+        Self { body, tail }
     }
 }
 

@@ -12,7 +12,7 @@ use guildhall_core::status::reason;
 use guildhall_core::store::{
     Batch, Guard, Op, RowId, Store, StoreError, StoreErrorKind, Value, Write,
 };
-use guildhall_core::{Code, Effect, Key, Status};
+use guildhall_core::{Code, Effect, Key, NoKey, Status, outside};
 use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State};
 
 use crate::cx::Cx;
@@ -149,9 +149,7 @@ impl<E: Entity> Rows<'_, E> {
 
     async fn read(self, key: Key) -> Result<E, Status> {
         let (store, _) = self.store()?;
-        if key.as_str().is_empty() {
-            return Err(self.no_key());
-        }
+        key.check().map_err(|why| self.no_key(why))?;
         let id = RowId { table: E::TABLE, key: key.clone(), sub: None };
         let read = store.read(std::slice::from_ref(&id));
         let rows = self.within(id.key.as_str(), Effect::NotRun, read).await?;
@@ -170,9 +168,11 @@ impl<E: Entity> Rows<'_, E> {
             let why = format!("actors own {}: call its actor", self.name(&key));
             return Err(Status::not_run(Code::FailedPrecondition, reason::NOT_THE_OWNER, why));
         }
-        if key.as_str().is_empty() || matches!(entity.key().1, Value::Int(0) | Value::Uint(0)) {
-            return Err(self.no_key());
-        }
+        let fits = match entity.key().1 {
+            Value::Int(0) | Value::Uint(0) => Err(NoKey::Empty),
+            _ => key.check(),
+        };
+        fits.map_err(|why| self.no_key(why))?;
         // A write that was dropped on its way may be there or not: if it is, the version refuses this one.
         entity.not_saved();
         let Some(RowChange { row, version, write }) = entity.begin_save().pop() else {
@@ -225,17 +225,18 @@ impl<E: Entity> Rows<'_, E> {
     ) -> Result<T, Status> {
         let done = self.cx.app.env.until(self.cx.limit(), operation).await;
         done.ok_or_else(|| {
-            let why = format!("{}/{what}: the store has not answered in time", E::TABLE.name);
+            let why =
+                format!("{}/{}: the store has not answered in time", E::TABLE.name, outside(what));
             Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why).with_effect(effect)
         })
     }
 
     fn name(self, key: &Key) -> String {
-        format!("{}/{key}", E::TABLE.name)
+        format!("{}/{}", E::TABLE.name, outside(key.as_str()))
     }
 
-    fn no_key(self) -> Status {
-        let why = format!("table `{}`: the key is empty", E::TABLE.name);
+    fn no_key(self, why: NoKey) -> Status {
+        let why = format!("table `{}`: {why}", E::TABLE.name);
         Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)
     }
 }
@@ -268,7 +269,7 @@ fn no_answer() -> Status {
 
 fn unreadable(error: &LoadError) -> Status {
     tracing::error!(%error, "a row cannot be loaded");
-    let why = format!("{}/{} does not fit its entity", error.table, error.key);
+    let why = format!("{}/{} does not fit its entity", error.table, outside(error.key.as_str()));
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_core::{Code, MethodDesc, Status, outside};
 
 use crate::counters::Counters;
 use crate::cx::Cx;
@@ -64,7 +64,7 @@ impl Ended {
             Self::OverLimit => (&counters.turn_limits, reason::TURN_LIMIT, "took too long"),
         };
         counter.add(1);
-        tracing::error!(callee = id, method, "a turn {what}");
+        tracing::error!(callee = %outside(id), method, "a turn {what}");
         let why = format!("the turn of {method} {what}");
         Status::new(Code::Internal, why).with_reason(reason)
     }
@@ -82,6 +82,6 @@ pub(crate) fn watch_slow(
     if took >= SLOW {
         counters.slow_turns.add(1);
         let ms = took.as_millis();
-        tracing::warn!(callee = id, method, ms, "a turn kept its worker busy");
+        tracing::warn!(callee = %outside(id), method, ms, "a turn kept its worker busy");
     }
 }

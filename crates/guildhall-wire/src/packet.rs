@@ -22,6 +22,7 @@ use crate::frame::{
     self, ClientKind, FrameError, Header, Parsed, TooLarge, error_aux, error_from_aux,
 };
 use crate::method::method_id_of_short;
+use crate::outside::outside;
 use crate::proto::{CallHead, ClientHello, ErrorBody, Kick, Reset, Welcome};
 
 pub use code::{code_from_name, code_name, effect_from_name, effect_name};
@@ -170,7 +171,7 @@ pub enum PacketError {
         source: prost::DecodeError,
     },
     /// Not the JSON of a packet.
-    #[error("the JSON packet cannot be read: {0}")]
+    #[error("the JSON packet cannot be read: {}", shown(.0))]
     Json(#[from] serde_json::Error),
     /// A field that this kind must have.
     #[error("the {kind:?} packet lacks `{field}`")]
@@ -189,6 +190,16 @@ pub enum PacketError {
     /// A method or body in the other encoding; the connection's encoding decides.
     #[error("the packet holds {0}: translate it before it is written")]
     WrongEncoding(&'static str),
+}
+
+/// The library's message may quote the packet.
+fn shown(error: &serde_json::Error) -> String {
+    let (text, place) =
+        (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    match text.strip_suffix(&place) {
+        Some(what) => format!("{}{place}", outside(what)),
+        None => outside(&text).to_string(),
+    }
 }
 
 impl Packet {

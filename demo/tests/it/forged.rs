@@ -10,7 +10,7 @@ use prost::Message;
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType, skip_field};
 
-use crate::game::{connect, register};
+use crate::game::{connect, player, register};
 use crate::parts::Parts;
 use crate::program::{Place, http};
 
@@ -99,4 +99,26 @@ async fn a_body_that_swallows_the_key_moves_no_coins_through_a_gate_and_a_wallet
         }
     }
     parts.end();
+}
+
+#[tokio::test]
+async fn a_payment_to_a_key_that_is_too_long_is_refused_and_not_logged_at_length() {
+    let place = Place::new();
+    let log = place.folder.path().join("demo.log");
+    let _server = place.serve(&[&format!("log.file={}", log.display()), "log.level=debug"]);
+    let (ada, _events) = player(&place, &place.tcp(), "ada").await;
+    register(&ada, "Ada").await.unwrap();
+    let written = || std::fs::metadata(&log).unwrap().len();
+    let before = written();
+    const CALLS: u64 = 20;
+    for _ in 0..CALLS {
+        let to = "x".repeat(60_000);
+        let req = TransferReq { to, amount: 1, ..TransferReq::default() };
+        let status = ada.call(WalletClient::TRANSFER, req).await.unwrap_err();
+        assert_eq!(status.reason(), reason::BAD_KEY, "{status}");
+        assert!(status.message().len() < 256, "{status}");
+    }
+    assert_eq!(wallet(&ada).await, ReadRsp { balance: GRANT, number: 0 });
+    let per_call = (written() - before) / CALLS;
+    assert!(per_call < 4096, "{per_call} bytes of log for each call");
 }

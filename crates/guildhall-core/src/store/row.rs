@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::table::{Table, Value};
-use crate::{AppId, Incarnation, Key};
+use crate::{AppId, Incarnation, Key, outside};
 
 /// Names a row: a table, a key, and a second key where one owner has many rows (an outbox).
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct RowId {
 
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.table.name, self.key)?;
-        self.sub.as_ref().map_or(Ok(()), |sub| write!(f, "/{sub}"))
+        write!(f, "{}/{}", self.table.name, outside(self.key.as_str()))?;
+        self.sub.as_ref().map_or(Ok(()), |sub| write!(f, "/{}", outside(sub.as_str())))
     }
 }
 

@@ -5,7 +5,7 @@ mod keys;
 use std::time::Duration;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, Status, outside};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
@@ -50,7 +50,7 @@ impl Jwt {
     }
 
     fn check(&self, token: &str, wall: Duration) -> Result<Identity, String> {
-        let header = decode_header(token).map_err(|e| e.to_string())?;
+        let header = decode_header(token).map_err(|e| outside(&e.to_string()).to_string())?;
         if header.crit.is_some() {
             return Err("its header has `crit`, and no extension is understood here".into());
         }
@@ -65,7 +65,7 @@ impl Jwt {
             return Err("its algorithm is not one of its key".into());
         }
         let token = decode::<Map<String, Value>>(token, &key.key, validation);
-        let mut claims = token.map_err(|e| e.to_string())?.claims;
+        let mut claims = token.map_err(|e| outside(&e.to_string()).to_string())?.claims;
         self.check_time(&claims, wall)?;
         let account = text(claims.remove(ACCOUNT)).ok_or("its sub is no text")?;
         // Accounts and players may be counted apart: the one must not become the other because a claim is missing.

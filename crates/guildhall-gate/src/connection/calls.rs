@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, Status, outside};
 use guildhall_runtime::Cx;
 use guildhall_runtime::raw::{self, Keyed};
 use guildhall_wire::{Body, Generation, Method, Session};
@@ -101,7 +101,7 @@ impl Calls {
         let cast = self.prepare(method, body).and_then(|ready| {
             let Ready { method, key, body } = &ready;
             let cx = self.cx(0, Command::default());
-            raw::cast(&cx, method.desc, key.borrow(), body.as_raw())
+            raw::cast(&cx, method.desc, key.borrow(), body.into())
         });
         match cast {
             Ok(()) => self.edge.shared.stats.calls.add(1),
@@ -208,7 +208,7 @@ impl Calls {
             None => {
                 let why = match method {
                     Method::Id(id) => format!("there is no method {id:#010x}"),
-                    Method::Path(path) => format!("there is no method {path}"),
+                    Method::Path(path) => format!("there is no method {}", outside(path)),
                 };
                 Err(Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why))
             }
@@ -278,7 +278,7 @@ impl Calls {
 
 async fn make(cx: Cx, id: u64, ready: Ready, is_json: bool) -> Done {
     let Ready { method, key, body } = ready;
-    let result = raw::call(&cx, method.desc, key.borrow(), body.as_raw()).await;
+    let result = raw::call(&cx, method.desc, key.borrow(), (&body).into()).await;
     Done { id, method, is_json, result }
 }
 

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use bytes::{Buf as _, BytesMut};
-use guildhall_core::Code;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, outside};
 use guildhall_wire::Packet;
 use tungstenite::error::{CapacityError, Error, ProtocolError};
 use tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response, ServerHandshake};
@@ -188,7 +188,7 @@ impl Messages {
                 Err(HandshakeError::Interrupted(opening)) => self.state = State::Opening(opening),
                 Err(HandshakeError::Failure(error)) => {
                     out.put(|out| put_refusal(out, &error));
-                    return Err(End::bad(format!("no WebSocket: {error}")));
+                    return Err(End::bad(format!("no WebSocket: {}", outside(&error.to_string()))));
                 }
             },
             state => self.state = state,
@@ -223,6 +223,6 @@ fn refuse_message(error: &Error) -> End {
             let why = format!("a message of {size} bytes is over {max_size} (gate.packet_max)");
             End::Error(Code::ResourceExhausted, reason::TOO_LARGE, why.into())
         }
-        error => End::bad(format!("no WebSocket message: {error}")),
+        error => End::bad(format!("no WebSocket message: {}", outside(&error.to_string()))),
     }
 }

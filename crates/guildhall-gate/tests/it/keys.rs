@@ -7,12 +7,16 @@
     reason = "made for bits, and shared with programs that have other lints"
 )]
 mod agreement;
+#[path = "../../../../fuzz/agreement/bodies.rs"]
+#[allow(clippy::cast_possible_truncation, reason = "made for bits")]
+mod bodies;
 
-use agreement::{Bodies, Outcome, compare};
+use agreement::{FIELDS, Outcome, compare};
+use bodies::Bodies;
 
 #[test]
 fn a_gate_a_dispatcher_and_prost_find_one_key_or_the_call_is_refused() {
-    let mut bodies = Bodies::new(0x6b65_7973);
+    let mut bodies = Bodies::new(0x6b65_7973, FIELDS);
     let mut all = Outcome::default();
     for _ in 0..100_000 {
         let body = bodies.next();

@@ -11,6 +11,7 @@ mod forged;
 mod json;
 mod keys;
 mod limits;
+mod outside;
 mod rooms;
 mod sessions;
 mod start;

@@ -11,7 +11,7 @@ use guildhall_core::status::reason;
 use guildhall_core::store::{
     Holder, LeaseId, Row, RowId, Store, StoreError, StoreErrorKind, Token,
 };
-use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status};
+use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status, outside};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
@@ -44,7 +44,7 @@ pub(super) async fn activate<A: Actor, S: ActorServices<A>>(
     let begun = poll_fn(|cx| within(context.as_ref(), || begun.as_mut().poll(cx)));
     let activated = cell.app.env.until(deadline, begun).await;
     activated.unwrap_or_else(|| {
-        let why = format!("{} was not activated within {limit:?}", cell.id());
+        let why = format!("{} was not activated within {limit:?}", outside(cell.id()));
         Err(Err(Status::not_run(Code::Unavailable, reason::STORE, why)))
     })
 }
@@ -56,7 +56,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     create: bool,
 ) -> Result<Box<Active<A>>, Answer> {
     let Some(key) = A::Key::from_text(cell.key.as_str()) else {
-        let why = format!("{} is not a key of {}", cell.key, A::NAME);
+        let why = format!("{} is not a key of {}", outside(cell.key.as_str()), A::NAME);
         return Err(Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)));
     };
     let (env, config) = (&cell.app.env, &cell.room.config);
@@ -105,8 +105,8 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;
     let actor = begun.unwrap_or_else(|_| {
         cell.app.counters.panics.add(1);
-        tracing::error!(actor = cell.id(), "an actor panicked in `activate`");
-        let why = format!("{} panicked in `activate`", cell.id());
+        tracing::error!(actor = %outside(cell.id()), "an actor panicked in `activate`");
+        let why = format!("{} panicked in `activate`", outside(cell.id()));
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
     let mut actor = actor.map_err(|status| Err(refused(status)))?;
@@ -168,7 +168,7 @@ fn take_over<A: Actor, S: ActorServices<A>>(
     match Records::decode(payload.commands) {
         Ok(records) => commands.take_in(records, cell.app.env.now()),
         Err(error) => {
-            tracing::error!(actor = cell.id(), %error, "records of commands are unreadable")
+            tracing::error!(actor = %outside(cell.id()), %error, "records of commands are unreadable")
         }
     }
     if !payload.state.is_empty() {
@@ -196,7 +196,7 @@ async fn claim<A: Actor, S: ActorServices<A>>(
                     if let Some(lease) = other_lease(store, rows, &token).await {
                         return Err(locked(id, &lease, &token.lease));
                     }
-                    tracing::warn!(actor = id, %error, "a claim was refused; asking for a later epoch");
+                    tracing::warn!(actor = %outside(id), %error, "a claim was refused; asking for a later epoch");
                     Arc::clone(&cell.room).acquire_above(&cell.app, cell.slot, row_epoch).await;
                     if slots.epoch(cell.slot) <= row_epoch {
                         return Err(unavailable(id, &error));
@@ -222,7 +222,7 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
     let slots = &cell.room.slots;
     let epoch = slots.epoch(cell.slot);
     if epoch == 0 {
-        let why = format!("{} is not owned here just now", cell.id());
+        let why = format!("{} is not owned here just now", outside(cell.id()));
         return Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why));
     }
     Ok(Token {
@@ -234,23 +234,26 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
 }
 
 fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
-    tracing::error!(actor = id, %error, "a row cannot be loaded");
+    let id = outside(id);
+    tracing::error!(actor = %id, %error, "a row cannot be loaded");
     let why = format!("{id} cannot be loaded: its row does not fit");
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }
 
 /// The row is kept under another lease than the one that its key falls to now.
 fn locked(id: &str, has: &str, wants: &str) -> Status {
+    let id = outside(id);
     let why = format!(
         "{id} cannot be loaded: its row belongs to the lease {has}, and not to {wants}; the NAME of an actor type and its number of slots stay as they were when its rows were written, so set them back"
     );
-    tracing::error!(actor = id, "{why}");
+    tracing::error!(actor = %id, "{why}");
     Status::not_run(Code::FailedPrecondition, reason::OTHER_LEASE, why)
 }
 
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.
 fn unavailable(id: &str, error: &StoreError) -> Status {
-    tracing::warn!(actor = id, %error, "an actor cannot be activated");
+    let id = outside(id);
+    tracing::warn!(actor = %id, %error, "an actor cannot be activated");
     let why = format!("{id} cannot be loaded now: its store does not answer");
     Status::not_run(Code::Unavailable, reason::STORE, why)
 }

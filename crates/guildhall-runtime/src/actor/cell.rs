@@ -11,7 +11,7 @@ use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::Token;
-use guildhall_core::{AppId, Code, Key, Status, slot_of};
+use guildhall_core::{AppId, Code, Key, Status, outside, slot_of};
 use guildhall_wire::{Generation, Trace};
 use parking_lot::Mutex;
 
@@ -312,7 +312,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
                 }
                 Err(_) => {
                     // Handlers' panics are caught around them: this one came from a destructor of the game's.
-                    tracing::error!(actor = self.id, "an actor panicked outside of its turn");
+                    tracing::error!(actor = %outside(&self.id), "an actor panicked outside of its turn");
                     self.app.counters.dropped.add(1);
                     self.used(false);
                 }

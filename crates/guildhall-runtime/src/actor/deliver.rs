@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, KeyText, Status};
+use guildhall_core::{Code, Effect, KeyText, Status, outside};
 use guildhall_wire::{Head, Sender};
 
 use super::outbox::{Answered, Sending};
@@ -12,7 +13,7 @@ use crate::call::call_encoded;
 use crate::chain::Callee;
 use crate::codegen::Target;
 use crate::cx::Cx;
-use crate::raw::{RawBody, find_key};
+use crate::raw::RawBody;
 
 /// From this attempt on, about a minute after the first one, the log says loudly that a message waits.
 const LOUD_FROM: u32 = 9;
@@ -42,16 +43,16 @@ pub(super) async fn deliver(app: Arc<AppInner>, sender: Arc<dyn Sends>, sending:
     let answer = called.as_ref().err().map_or(Answered::Taken, meaning);
     let refused = Arc::clone(&sender).answered(number, answer);
     let Err(status) = called else { return };
-    let (actor, method) = (sender.id(), method.path);
+    let (actor, method, key) = (outside(sender.id()), method.path, outside(message.key.as_str()));
     if refused {
         app.counters.outbox_refused.add(1);
-        tracing::warn!(actor, method, key = %message.key, number, %status, "a message was refused");
+        tracing::warn!(%actor, method, %key, number, %status, "a message was refused");
     } else {
         app.counters.outbox_retries.add(1);
         if tries >= LOUD_FROM {
-            tracing::warn!(actor, method, key = %message.key, number, tries, %status, "a message waits for long");
+            tracing::warn!(%actor, method, %key, number, tries, %status, "a message waits for long");
         } else {
-            tracing::debug!(actor, method, key = %message.key, number, tries, %status, "a message waits");
+            tracing::debug!(%actor, method, %key, number, tries, %status, "a message waits");
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use guildhall_core::env::Instant;
+use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Key, MethodDesc, Status};
 
-use super::key::find_key;
 use super::outbox::{Outbox, Outgoing, OwnCall, Stage};
 use super::reminders::{Firing, Reminders};
 use super::schedule::{Schedule, Times};
@@ -220,6 +220,5 @@ pub(super) fn receiver(method: &'static MethodDesc, body: &[u8]) -> Result<Key, 
     };
     let field = method.key.ok_or_else(|| bad("it has no key".into()))?;
     let key = find_key(body, field).map_err(|why| bad(why.into_owned()))?;
-    let key = key.with_text(|key| key.map(Key::from));
-    key.ok_or_else(|| bad("the key is empty".into()))
+    key.with_text(|key| key.map(Key::from)).map_err(|why| bad(why.to_string()))
 }

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use guildhall_core::outside;
 use guildhall_core::store::StoreErrorKind;
 use guildhall_entity::State as _;
 
@@ -64,7 +65,7 @@ pub(super) async fn reclaim<A: Actor, S: ActorServices<A>>(
     let versions: Vec<u64> = claimed.iter().map(|row| row.version).collect();
     // Versions only grow, by one with each claim and write: known + 1 is this claim and nothing else.
     if versions.is_empty() || !active.actor.state().claimed_again(&versions) {
-        tracing::warn!(actor = cell.id(), "somebody else has owned it during a suspension");
+        tracing::warn!(actor = %outside(cell.id()), "somebody else has owned it during a suspension");
         drop_unsaved(cell, active);
         return Reclaimed::No;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guildhall_core::config::Config;
+use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::store::{Table, WAKE};
 use guildhall_core::{
@@ -20,7 +21,6 @@ use tokio_util::sync::ReusableBoxFuture;
 use super::admin::Admin;
 use super::cell::{Active, Cell};
 use super::config::ActorConfig;
-use super::key::find_key;
 use super::owned::Unused;
 use super::residents::Home;
 use super::services::ActorServices;
@@ -196,12 +196,12 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
         };
         match find_key(body.bytes, field) {
             Ok(key) => key.with_text(|key| match key {
-                Some(key) => {
+                Ok(key) => {
                     let body = body.keep();
                     self.room.post(key, Call { service: self.service, method, cx, body, reply });
                 }
-                None => {
-                    let why = format!("{} has an empty key", method.path);
+                Err(why) => {
+                    let why = format!("{}: {why}", method.path);
                     reply.refuse(Code::InvalidArgument, reason::BAD_KEY, why);
                 }
             }),
@@ -215,7 +215,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// As `post`, for a call whose key is to be found in its body again.
     pub(super) fn post_body(self: &Arc<Self>, call: Call) {
         let found = call.method.key.and_then(|field| find_key(&call.body, field).ok());
-        let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)));
+        let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)).ok());
         // It had a key when it came.
         if let Some(key) = key {
             self.post(key.as_str(), call);

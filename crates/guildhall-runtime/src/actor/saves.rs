@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::task::Poll;
 
+use guildhall_core::outside;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
 use guildhall_entity::State as _;
 use prost::Message as _;
@@ -210,7 +211,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         }
         Err(error) if matches!(error.kind, StoreErrorKind::Refused { .. }) => {
             let id = cell.id();
-            tracing::error!(actor = id, %error, "another owner has the rows; unsaved changes are lost");
+            tracing::error!(actor = %outside(id), %error, "another owner has the rows; unsaved changes are lost");
             cell.app.counters.dropped.add(1);
             cell.used(false);
             // Rule 11: who holds the slot?
@@ -220,7 +221,7 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
             return false;
         }
         Err(error) => {
-            tracing::error!(actor = cell.id(), %error, "not saved; it will be tried again");
+            tracing::error!(actor = %outside(cell.id()), %error, "not saved; it will be tried again");
             state.not_saved();
             active.commits.failed();
             active.commands.not_saved();
@@ -255,7 +256,7 @@ pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
     if is_dirty(cell, active) {
         cell.app.counters.dropped.add(1);
         tracing::error!(
-            actor = cell.id(),
+            actor = %outside(cell.id()),
             "its slot is another app's; its unsaved changes are lost"
         );
     }

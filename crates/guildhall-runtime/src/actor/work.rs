@@ -8,7 +8,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_core::{Code, MethodDesc, Status, outside};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
@@ -212,7 +212,7 @@ async fn enter<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Option<
     match Box::pin(activate(cell, &turn_cx(cell), None, true)).await {
         Ok(active) => keep(cell, active),
         Err(answer) => {
-            tracing::warn!(actor = cell.id(), ?answer, "a resident is not active; trying again");
+            tracing::warn!(actor = %outside(cell.id()), ?answer, "a resident is not active; trying again");
             cell.used(false);
             None
         }
@@ -289,7 +289,7 @@ fn keep<A: Actor, S: ActorServices<A>>(
     } else if !active.actor.state().exists() {
         let dropped = cell.with_later(|later| later.outbox.drop_new()).unwrap_or_default();
         if dropped > 0 {
-            tracing::error!(actor = cell.id(), dropped, "messages of an actor without entity");
+            tracing::error!(actor = %outside(cell.id()), dropped, "messages of an actor without entity");
         }
         close_missing(cell, &mut active);
     }
@@ -390,7 +390,7 @@ async fn own_turn<A: Actor, S: ActorServices<A>, T>(
     turn: impl Future<Output = Result<T, Status>>,
 ) -> Result<(), Ended> {
     if let Err(status) = guarded(cell, cx, turn).await? {
-        tracing::warn!(actor = cell.id(), method, %status, "a turn of the actor's own failed");
+        tracing::warn!(actor = %outside(cell.id()), method, %status, "a turn of the actor's own failed");
     }
     Ok(())
 }
@@ -405,14 +405,14 @@ fn drop_activation<A: Actor, S: ActorServices<A>>(
     let counters = &cell.app.counters;
     counters.dropped.add(1);
     let status = ended.status(counters, cell.id(), method);
-    tracing::error!(actor = cell.id(), "its unsaved changes are lost");
+    tracing::error!(actor = %outside(cell.id()), "its unsaved changes are lost");
     cell.used(false);
     drop(active);
     status
 }
 
 pub(super) fn no_such(id: &str) -> String {
-    format!("there is no {id}")
+    format!("there is no {}", outside(id))
 }
 
 /// Lets the worker's other actors run.

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
 
+use guildhall_core::outside;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
@@ -27,7 +28,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let call = |fields: &mut Map<String, Value>| {
             let put = |name: &str, value: &str| {
                 // What the event says itself is better known.
-                fields.entry(name).or_insert_with(|| value.into());
+                fields.entry(name).or_insert_with(|| outside(value).to_string().into());
             };
             present(|context| context.each(put));
         };
@@ -48,8 +49,17 @@ struct Fields {
     named: Map<String, Value>,
 }
 
+/// Longest value, in bytes: whoever logs shows less of what comes from outside, and games may forget to.
+const VALUE_LEN_MAX: usize = 2048;
+
 impl Fields {
-    fn put(&mut self, field: &Field, value: Value) {
+    fn put(&mut self, field: &Field, mut value: Value) {
+        if let Value::String(text) = &mut value
+            && text.len() > VALUE_LEN_MAX
+        {
+            text.truncate(text.floor_char_boundary(VALUE_LEN_MAX));
+            text.push('…');
+        }
         match (field.name(), value) {
             ("message", Value::String(message)) => self.message = message,
             (name, value) => {

@@ -147,7 +147,7 @@ impl Rule {
                 let random = || env.random_below(u64::from(WHOLE));
                 let at = match player() {
                     Some(player) => at(player),
-                    None => key.with_text(|key| key.map_or_else(random, at)),
+                    None => key.with_text(|key| key.map_or_else(|_| random(), at)),
                 };
                 at < u64::from(*share)
             }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
+use guildhall_core::rpc::find_key;
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{AppId, Code, Env, KeyText, Status};
 use parking_lot::Mutex;
 use prost::Message as _;
 
 use super::Ownership;
-use crate::actor::find_key;
 use crate::app::AppInner;
 use crate::cx::Cx;
 use crate::proto::Moved;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use guildhall_core::leases::LeaseChange;
 use guildhall_core::status::reason;
 use guildhall_core::store::LeaseId;
-use guildhall_core::{AppId, Code, Status};
+use guildhall_core::{AppId, Code, Status, outside};
 
 use super::ask::{Ask, unavailable};
 use super::grant::{Grant, MoveOut, State};
@@ -154,6 +154,7 @@ impl Lease {
         if (1..=ID_MAX).contains(&id.len()) && id.bytes().all(may) {
             return Ok(format!("{PREFIX}{id}").into());
         }
+        let id = outside(id);
         let why = format!("`{id}` is no id of a lease: 1 to {ID_MAX} letters, digits and -_./");
         Err(Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why))
     }

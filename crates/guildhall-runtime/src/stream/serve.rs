@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Status};
+use guildhall_core::{AppId, Code, Status, outside};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
@@ -72,7 +72,8 @@ fn find(app: &AppInner, name: &str) -> Result<Arc<StreamHandler>, Status> {
     }
     app.streams.handlers.get(name).cloned().ok_or_else(|| {
         let known: Vec<&str> = app.streams.handlers.keys().copied().collect();
-        let why = format!("{} serves no stream `{name}`; it serves {known:?}", app.id);
+        let (app, name) = (&app.id, outside(name));
+        let why = format!("{app} serves no stream `{name}`; it serves {known:?}");
         Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
     })
 }

@@ -13,6 +13,7 @@ mod entities;
 mod exposition;
 mod forged;
 mod hooks;
+mod keys;
 mod limits;
 mod lines;
 mod loads;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use guildhall::status::reason;
 use guildhall::store::memory::MemoryStore;
 use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
+use guildhall_core::KEY_LEN_MAX;
 use proto::guild::{GuildStateEntity, SeatStateEntity};
 use proto::room::{MemberServer, MemberStateEntity};
 
@@ -222,12 +223,17 @@ async fn the_rows_of_actors_are_read_and_not_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_is_named_and_a_key_is_not_empty() {
+async fn a_table_is_named_and_a_key_is_not_empty_and_not_too_long() {
     let app = app(&TestStore::default()).await;
     let cx = app.cx();
     let bad = cx.table::<SeatStateEntity>().create(&mut seat("", 1)).await;
     fails(bad, Code::InvalidArgument, reason::BAD_KEY, Effect::NotRun);
     let bad = cx.table::<GuildStateEntity>().create(&mut GuildStateEntity::new(0)).await;
+    fails(bad, Code::InvalidArgument, reason::BAD_KEY, Effect::NotRun);
+    let long = "x".repeat(KEY_LEN_MAX + 1);
+    let bad = cx.table::<SeatStateEntity>().create(&mut seat(&long, 1)).await;
+    fails(bad, Code::InvalidArgument, reason::BAD_KEY, Effect::NotRun);
+    let bad = cx.table::<SeatStateEntity>().get(long).await.map(|_| ());
     fails(bad, Code::InvalidArgument, reason::BAD_KEY, Effect::NotRun);
     let status = cx.table::<proto::counter::CounterStateEntity>().get("x").await.unwrap_err();
     assert!(status.message().contains("no table `counter`"), "{status}");

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use guildhall_core::Code;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Authenticate as _, Jwt};
@@ -231,6 +233,29 @@ fn the_token_does_not_choose_the_algorithm() {
 fn garbage_is_no_token() {
     for garbage in ["", ".", "..", "a.b.c", "\u{0}", &"x".repeat(10_000)] {
         refused(garbage);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn a_token_that_was_changed_anywhere_is_refused(
+        at in any::<prop::sample::Index>(),
+        bytes in vec(any::<u8>(), 0..4),
+        cut in any::<bool>(),
+    ) {
+        let jwt = jwt();
+        let whole = token(0, Some("k0"), &claims());
+        let at = at.index(whole.len() + 1);
+        let end = if cut { whole.len() } else { (at + bytes.len()).min(whole.len()) };
+        let changed = [&whole.as_bytes()[..at], &bytes, &whole.as_bytes()[end..]].concat();
+        let changed = String::from_utf8_lossy(&changed);
+        let accepted = jwt.authenticate(&changed, NOW);
+        prop_assert!(accepted.is_err() || changed == whole, "{changed}");
+        if let Err(status) = accepted {
+            prop_assert!(status.message().len() < 256, "{status}");
+        }
     }
 }
 

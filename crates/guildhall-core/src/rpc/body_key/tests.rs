@@ -1,6 +1,6 @@
 //! Keys in bodies that are odd, and in cut ones.
 
-use super::{KeyField, KeyKind, KeyText, find_key, put_key};
+use super::{KeyField, KeyKind, KeyText, Keyed, find_key, put_key};
 
 const TEXT: KeyField = KeyField { number: 2, kind: KeyKind::Text, narrow: false };
 const INT: KeyField = KeyField { number: 1, kind: KeyKind::Int, narrow: false };
@@ -52,4 +52,17 @@ fn a_key_that_is_appended_is_found() {
         put_key(field, key, &mut body);
         assert_eq!(find_key(&body, field), Ok(key));
     }
+}
+
+#[test]
+fn nothing_is_appended_to_what_is_not_whole() {
+    let whole = b"\x0a\x0212\x18\x84\x07";
+    let ends: [&[u8]; 6] = [b"\x22\x04", b"\x25", b"\x21\0\0\0\0", b"\x20\x80", b"\xfa", b"\x23"];
+    let key = KeyField { number: 1, ..TEXT };
+    for end in ends {
+        let body = [whole.as_slice(), end].concat();
+        assert!(Keyed::new(body.into(), key, KeyText::Text("13")).is_err(), "{end:x?}");
+    }
+    let keyed = Keyed::new(whole.to_vec().into(), key, KeyText::Text("13")).unwrap();
+    assert_eq!(keyed.parts(), (whole.as_slice(), b"\x0a\x0213".as_slice()));
 }
