@@ -16,6 +16,7 @@ fn main() -> guildhall_build::Result {
         "proto/profile.proto",
         "proto/ledger.proto",
         "proto/bank.proto",
+        "proto/vault.proto",
         "proto/odd.proto",
         "proto/odd_services.proto",
     ];

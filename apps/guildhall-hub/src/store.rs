@@ -81,7 +81,8 @@ impl proto::Store for Hub {
         let limit = usize::try_from(req.limit).unwrap_or(usize::MAX);
         let after = req.after.map(|at| convert::from_cursor(at).ok_or_else(|| nonsense("cursor")));
         let order = convert::from_order(req.order);
-        let query = Query { table, conditions, order, after: after.transpose()?, limit };
+        let (after, keys_only) = (after.transpose()?, req.keys_only);
+        let query = Query { table, conditions, order, after, limit, keys_only };
         let page = match state.store.query(&query).await {
             Ok(page) => page,
             Err(error) => return Ok(failed(store_refusal(error))),

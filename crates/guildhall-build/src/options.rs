@@ -60,6 +60,8 @@ pub(crate) struct RpcOptions {
     pub(crate) create: bool,
     #[prost(uint32, tag = "10")]
     pub(crate) timeout_ms: u32,
+    #[prost(bool, tag = "11")]
+    pub(crate) keep_on_error: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -85,6 +85,8 @@ pub struct MethodDesc {
     pub create: bool,
     /// Default time limit in ms; 0 is the app's default.
     pub timeout_ms: u32,
+    /// What a turn has changed stays when it returns an error.
+    pub keep_on_error: bool,
 }
 
 /// Where the key stands in an encoded request.

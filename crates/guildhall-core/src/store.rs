@@ -39,7 +39,7 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 /// 9. `creating_an_existing_row_and_updating_a_missing_one_are_errors`.
 /// 10. `batches_of_one_commit_succeed_and_fail_each_for_itself`.
 /// 11. `a_stateless_write_to_an_owned_row_is_refused`.
-/// 12. `a_query_pages_in_key_order_and_skips_tombstones`; `a_query_pages_in_the_order_of_an_index` and
+/// 12. `a_query_pages_in_key_order_and_skips_tombstones`; `a_query_for_keys_alone_leaves_the_rest_of_the_rows_out`; `a_query_pages_in_the_order_of_an_index` and
 ///     `rows_that_are_due_come_in_the_order_of_their_times` (stores with `capabilities().order`);
 ///     `a_query_by_a_column_without_index_is_refused`.
 /// 13. `a_claim_under_another_lease_is_refused`: epochs compare within one lease only.

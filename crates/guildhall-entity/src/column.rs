@@ -20,10 +20,18 @@ pub trait Scalar: Sized {
 
     /// The column for this value.
     fn to_value(&self) -> Value;
+
+    /// Bytes of the column.
+    fn size(&self) -> usize {
+        SCALAR_BYTES
+    }
 }
 
+/// What a scalar that is neither text nor bytes counts.
+const SCALAR_BYTES: usize = 8;
+
 macro_rules! scalars {
-    ($($scalar:ty: $kind:ident, $value:ident => $from:expr, $to:expr;)*) => {$(
+    ($($scalar:ty: $kind:ident, $value:ident => $from:expr, $to:expr $(, $size:expr)?;)*) => {$(
         impl Scalar for $scalar {
             fn from_value(value: Value) -> Result<Self, Value> {
                 match value {
@@ -36,6 +44,11 @@ macro_rules! scalars {
                 let $value = self;
                 Value::$kind($to)
             }
+
+            $(fn size(&self) -> usize {
+                let $value = self;
+                $size
+            })?
         }
     )*};
 }
@@ -47,8 +60,8 @@ scalars! {
     u64: Uint, v => Ok(v), *v;
     f32: Float, v => Ok(narrow(v)), f64::from(*v);
     f64: Float, v => Ok(v), *v;
-    String: Text, v => Ok(v), v.clone();
-    Bytes: Bytes, v => Ok(v), v.clone();
+    String: Text, v => Ok(v), v.clone(), v.len();
+    Bytes: Bytes, v => Ok(v), v.clone(), v.len();
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was saved")]
@@ -101,6 +114,44 @@ pub fn load_proto<M: Message>(
         return Err(bad(table, key, number, "holds a scalar, not protobuf bytes"));
     };
     state.merge(encoded).map_err(|err| bad(table, key, number, &err.to_string()))
+}
+
+/// Bytes of the column of a scalar field.
+pub fn scalar_size<T: Scalar>(field: &T) -> usize {
+    field.size()
+}
+
+/// Bytes of the column of any other field.
+pub fn proto_size<M: Message + Default>(state: &mut M, swap: fn(&mut M, &mut M)) -> usize {
+    let mut part = M::default();
+    swap(state, &mut part);
+    let size = part.encoded_len();
+    swap(state, &mut part);
+    size
+}
+
+/// By how much a column has grown.
+pub fn growth(now: usize, before: usize) -> isize {
+    let signed = |size: usize| isize::try_from(size).unwrap_or(isize::MAX);
+    signed(now) - signed(before)
+}
+
+/// Whether the column of a field that holds messages can be read again: how deep they nest has a limit where they are read, and
+/// none where they are written.
+pub fn reads_again<M: Message + Default>(state: &mut M, swap: fn(&mut M, &mut M)) -> bool {
+    match proto_value(state, swap) {
+        Value::Bytes(bytes) => M::decode(bytes).is_ok(),
+        _ => true,
+    }
+}
+
+/// Bytes of a column.
+pub(crate) fn size_of(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => SCALAR_BYTES,
+    }
 }
 
 /// As [`proto_value`], of a field that holds messages: with what a newer release has written into them.

@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | `meta` | dirty bits, and what the store is known to hold |
+//! | `turn` | what one turn changes, so that it can be taken back |
 //! | `state` | `()`, an entity or a tuple of entities as what an actor saves |
 //! | `column` | fields to columns and back |
 //! | `index` | columns that queries may ask for |
@@ -16,17 +17,19 @@ mod column;
 mod index;
 mod meta;
 mod state;
+mod turn;
 mod unknown;
 
 pub use column::{
-    Scalar, key_field, load_message, load_proto, load_scalar, message_value, proto_value,
-    scalar_value,
+    Scalar, growth, key_field, load_message, load_proto, load_scalar, message_value, proto_size,
+    proto_value, reads_again, scalar_size, scalar_value,
 };
 pub use guildhall_core::Key;
 pub use guildhall_core::store::{Column, Kind, Row, RowId, Table, Value, Write};
 pub use index::Index;
 pub use meta::EntityMeta;
 pub use state::{RowChange, State};
+pub use turn::Turned;
 pub use unknown::{Known, Tags};
 
 /// A message that is one row of a table, with its dirty bits.
@@ -58,6 +61,21 @@ pub trait Entity: Sized + Send + 'static {
 
     /// Dirty bits and version.
     fn meta_mut(&mut self) -> &mut EntityMeta;
+
+    /// By how many bytes these columns have grown in the turn that has changed them.
+    fn grown(&mut self, columns: u128) -> isize;
+
+    /// The number of one of these columns whose messages are nested so deep that it could not be read again.
+    fn too_deep(&mut self, columns: u128) -> Option<u32>;
+
+    /// Whether one of these columns is unique and has another value than before the turn that has changed it.
+    fn has_new_unique(&self, columns: u128) -> bool;
+
+    /// Gives these columns the values that they had before the turn, which it forgets.
+    fn take_back(&mut self, columns: u128);
+
+    /// Forgets the values of before the turn.
+    fn forget_turn(&mut self);
 }
 
 /// What has changed in a view of an entity. For the wire, a proto of yours has both: `repeated uint32 fields = 1; RoleState patch = 2;`

@@ -1,9 +1,10 @@
-//! What an entity knows about its row: dirty bits, existence, version, and the one write that may be in flight.
+//! What an entity knows about its row: dirty bits, existence, version, size, and the one write that may be in flight.
 
 use bytes::Bytes;
 use guildhall_core::Key;
 use guildhall_core::store::{RowId, Table, Write};
 
+use crate::turn::Turn;
 use crate::{Entity, RowChange};
 
 /// Dirty bits of an entity, and what the store is known to hold.
@@ -22,6 +23,10 @@ pub struct EntityMeta {
     /// Message columns with fields that this release does not know, as they were loaded.
     loaded: Vec<(u32, Bytes)>,
     saving: Option<Saving>,
+    /// Bytes of the columns, as the last turn left them.
+    size: usize,
+    /// What the present turn changes.
+    turn: Turn,
 }
 
 /// A write that was handed out by `begin_save` and is neither saved nor failed.
@@ -44,6 +49,8 @@ impl EntityMeta {
             unsent: Vec::new(),
             loaded: Vec::new(),
             saving: None,
+            size: 0,
+            turn: Turn::default(),
         }
     }
 
@@ -62,18 +69,22 @@ impl EntityMeta {
         self.stored
     }
 
-    /// Notes that the column of this bit changes. A missing entity begins to exist.
+    /// Notes that the column of this bit changes. A missing entity begins to exist. True when the turn has not changed this column
+    /// before: its old value is to be kept until the turn ends.
     #[inline]
-    pub fn mark(&mut self, bit: u32) {
+    pub fn mark(&mut self, bit: u32) -> bool {
+        self.turn.begin(self.exists, self.unsaved, self.size);
         self.create();
         self.unsaved |= 1 << bit;
         self.touch(1 << bit);
+        self.turn.first(1 << bit) != 0
     }
 
     /// Makes the entity exist.
     #[inline]
     pub fn create(&mut self) {
         if !self.exists {
+            self.turn.begin(self.exists, self.unsaved, self.size);
             self.exists = true;
             // Where a deleted row is still there, every column has to go back to its default.
             self.unsaved = u128::MAX;
@@ -81,12 +92,62 @@ impl EntityMeta {
         }
     }
 
-    /// Makes the entity missing; generated code resets the fields.
-    pub fn delete(&mut self) {
+    /// Makes the entity missing; generated code resets the fields. Bits of the columns that the turn has not changed before: their
+    /// old values are to be kept until the turn ends.
+    pub fn delete(&mut self) -> u128 {
+        self.turn.begin(self.exists, self.unsaved, self.size);
         self.exists = false;
         self.unsaved = 0;
-        self.loaded.clear();
+        self.turn.keep_loaded(std::mem::take(&mut self.loaded));
         self.touch(u128::MAX);
+        self.turn.first(u128::MAX)
+    }
+
+    /// From now on what a turn changes can be taken back.
+    pub(crate) fn begin_turns(&mut self) {
+        self.turn.is_kept = true;
+    }
+
+    pub(crate) fn set_size(&mut self, size: usize) {
+        self.size = size;
+    }
+
+    /// Whether the turn has changed anything.
+    #[inline]
+    pub(crate) fn has_turned(&self) -> bool {
+        self.turn.is_changed
+    }
+
+    /// Bits of the columns that the turn has changed.
+    pub fn turned(&self) -> u128 {
+        self.turn.before.columns
+    }
+
+    /// The turn has ended, and its changes stay.
+    pub fn keep_turn(&mut self) {
+        self.turn.end();
+    }
+
+    /// The turn has ended, and its changes do not stay: bits of the columns that get their old values back.
+    pub fn undo_turn(&mut self) -> u128 {
+        let Some(before) = self.turn.end() else { return 0 };
+        // A view may have sent what is taken back.
+        let bits = if self.exists == before.exists { before.columns } else { u128::MAX };
+        (self.exists, self.unsaved, self.size) = (before.exists, before.unsaved, before.size);
+        if let Some(loaded) = before.loaded {
+            self.loaded = loaded;
+        }
+        self.touch(bits);
+        before.columns
+    }
+
+    /// Bytes of the columns.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(crate) fn grow(&mut self, by: isize) {
+        self.size = self.size.saturating_add_signed(by);
     }
 
     pub(crate) fn keep_loaded(&mut self, number: u32, bytes: Bytes) {
@@ -139,10 +200,11 @@ impl EntityMeta {
     }
 
     pub(crate) fn not_saved(&mut self) {
-        if let Some(saving) = self.saving.take()
-            && self.exists
-        {
-            self.unsaved |= saving.bits;
+        if let Some(saving) = self.saving.take() {
+            self.turn.not_saved(saving.bits);
+            if self.exists {
+                self.unsaved |= saving.bits;
+            }
         }
     }
 }

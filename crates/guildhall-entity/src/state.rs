@@ -3,8 +3,9 @@
 use guildhall_core::Key;
 use guildhall_core::store::{Row, RowId, Table, Write};
 
+use crate::column::size_of;
 use crate::meta::begin_save;
-use crate::{Entity, EntityMeta, LoadError};
+use crate::{Entity, EntityMeta, LoadError, Turned};
 
 /// What an actor keeps in the store: `()`, an entity, or a tuple of two to four entities.
 ///
@@ -54,6 +55,21 @@ pub trait State: Sized + Send + 'static {
 
     /// The changes of the last `begin_save` are not in the store: they will be part of the next one.
     fn not_saved(&mut self);
+
+    /// From now on what a turn changes can be taken back, and each turn ends with [`State::keep_turn`] or [`State::undo_turn`].
+    fn begin_turns(&mut self);
+
+    /// Whether the turn has changed anything.
+    fn has_turned(&self) -> bool;
+
+    /// What the turn has changed: asked once, at its end.
+    fn turned(&mut self) -> Turned;
+
+    /// The turn's changes stay.
+    fn keep_turn(&mut self);
+
+    /// The turn's changes are taken back: columns, existence and what is to be saved are as they were before it.
+    fn undo_turn(&mut self);
 }
 
 /// A write of one row, to be guarded by the version that was last seen.
@@ -103,6 +119,21 @@ impl State for () {
     }
 
     fn not_saved(&mut self) {}
+
+    fn begin_turns(&mut self) {}
+
+    #[inline]
+    fn has_turned(&self) -> bool {
+        false
+    }
+
+    fn turned(&mut self) -> Turned {
+        Turned::default()
+    }
+
+    fn keep_turn(&mut self) {}
+
+    fn undo_turn(&mut self) {}
 }
 
 impl<E: Entity> State for E {
@@ -121,7 +152,10 @@ impl<E: Entity> State for E {
             return Err(LoadError { table: E::TABLE.name, key: key.clone(), what });
         };
         let columns = if row.exists { row.fields } else { Vec::new() };
-        E::load(key, columns, EntityMeta::new(key.clone(), row.version, row.exists))
+        let size = columns.iter().map(|(_, value)| size_of(value)).sum();
+        let mut meta = EntityMeta::new(key.clone(), row.version, row.exists);
+        meta.set_size(size);
+        E::load(key, columns, meta)
     }
 
     fn exists(&self) -> bool {
@@ -157,6 +191,40 @@ impl<E: Entity> State for E {
 
     fn not_saved(&mut self) {
         self.meta_mut().not_saved();
+    }
+
+    fn begin_turns(&mut self) {
+        self.meta_mut().begin_turns();
+    }
+
+    #[inline]
+    fn has_turned(&self) -> bool {
+        self.meta().has_turned()
+    }
+
+    fn turned(&mut self) -> Turned {
+        let of_turn = self.meta().turned();
+        let (grown, too_deep) = (self.grown(of_turn), self.too_deep(of_turn));
+        self.meta_mut().grow(grown);
+        Turned {
+            size: self.meta().size(),
+            unique: self.has_new_unique(of_turn),
+            too_deep: too_deep.map(|number| (E::TABLE.name, number)),
+        }
+    }
+
+    fn keep_turn(&mut self) {
+        if self.meta().has_turned() {
+            self.forget_turn();
+            self.meta_mut().keep_turn();
+        }
+    }
+
+    fn undo_turn(&mut self) {
+        if self.meta().has_turned() {
+            let columns = self.meta_mut().undo_turn();
+            self.take_back(columns);
+        }
     }
 }
 
@@ -227,6 +295,34 @@ macro_rules! tuples {
                 let ($first, $($more),*) = self;
                 $first.not_saved();
                 $($more.not_saved();)*
+            }
+
+            fn begin_turns(&mut self) {
+                let ($first, $($more),*) = self;
+                $first.begin_turns();
+                $($more.begin_turns();)*
+            }
+
+            fn has_turned(&self) -> bool {
+                let ($first, $($more),*) = self;
+                $first.has_turned() $(|| $more.has_turned())*
+            }
+
+            fn turned(&mut self) -> Turned {
+                let ($first, $($more),*) = self;
+                $first.turned()$(.and($more.turned()))*
+            }
+
+            fn keep_turn(&mut self) {
+                let ($first, $($more),*) = self;
+                $first.keep_turn();
+                $($more.keep_turn();)*
+            }
+
+            fn undo_turn(&mut self) {
+                let ($first, $($more),*) = self;
+                $first.undo_turn();
+                $($more.undo_turn();)*
             }
         }
     )*};

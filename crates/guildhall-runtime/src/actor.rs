@@ -7,6 +7,7 @@
 //! | `mail` | its mailbox, and what it does next |
 //! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
 //! | `activate` | claim the rows, read them, begin |
+//! | `atomic` | the end of a turn: all that it has changed stays, or nothing does |
 //! | `timer`, `timers` | messages that an actor sends itself later |
 //! | `held` | replies that wait for commits |
 //! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
@@ -20,6 +21,7 @@
 
 mod activate;
 mod admin;
+mod atomic;
 mod cell;
 mod cell_later;
 mod commands;
@@ -76,8 +78,11 @@ pub(crate) use waker::{SleepersOf, keep_awake};
 /// The runtime claims the rows of [`Actor::State`] before [`Actor::activate`] and saves what changed: after the save interval,
 /// and before the actor leaves memory. An idle actor has no task and no timer.
 ///
-/// A turn that has begun runs to its end, whatever becomes of its caller. A turn that panics, or takes longer than
-/// `turn_limit_ms`, costs the activation: changes that were not saved yet are lost, counted and logged by key.
+/// A turn that has begun runs to its end, whatever becomes of its caller. A turn that fails changes nothing: when it returns an
+/// error, panics, takes longer than `turn_limit_ms`, or the store refuses it, its entities, outbox and reminders are as they were
+/// before it (`keep_on_error: true` of a method keeps them with an error). What the actor holds outside of its entities is its
+/// own: after an error it is as the turn left it, after a panic or the limit it is dropped with the activation, which earlier
+/// turns have saved.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not an actor: implement `guildhall::Actor`")]
 pub trait Actor: Sized + Send + 'static {
     /// Name of the type, of its leases, knobs (`[actor.NAME]`) and metrics; never changed once rows exist.

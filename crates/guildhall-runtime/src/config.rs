@@ -191,13 +191,17 @@ pub struct StoreConfig {
     pub migrate: String,
     /// How often `Rows::change` begins anew when somebody else was faster.
     pub changes_max: u32,
+    /// Bytes that the rows of one actor may have together, its records included, and each row of `Cx::table`. A turn or a write that
+    /// would make more fails with TOO_LARGE and changes nothing. Too small: games with large inventories fail. Too large: a row
+    /// does not fit into a frame of a store that is reached over the link.
+    pub row_max: usize,
     /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
     pub id_block: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { migrate: "auto".into(), changes_max: 16, id_block: 1000 }
+        Self { migrate: "auto".into(), changes_max: 16, row_max: 2 << 20, id_block: 1000 }
     }
 }
 

@@ -20,19 +20,22 @@ pub enum Mutation {
     LeaseBeforeServing,
     /// Rule 24: what was not committed is not shown.
     ReadsWaitForCommits,
+    /// What a turn has changed is taken back when it fails.
+    FailedTurnsChangeNothing,
 }
 
 impl std::str::FromStr for Mutation {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        const ALL: [Mutation; 6] = [
+        const ALL: [Mutation; 7] = [
             Mutation::ClaimAfterSuspension,
             Mutation::DeadlineOfAnswers,
             Mutation::CommitBeforeReply,
             Mutation::SaveBeforeHandover,
             Mutation::LeaseBeforeServing,
             Mutation::ReadsWaitForCommits,
+            Mutation::FailedTurnsChangeNothing,
         ];
         let found = ALL.into_iter().find(|rule| format!("{rule:?}") == name);
         found.ok_or_else(|| format!("`{name}` is no rule to switch off; there are {ALL:?}"))

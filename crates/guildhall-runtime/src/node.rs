@@ -142,6 +142,8 @@ pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
         idempotent: info.idempotent,
         create: info.create,
         timeout_ms: info.timeout_ms,
+        // Of no use to who calls it.
+        keep_on_error: false,
     })
 }
 

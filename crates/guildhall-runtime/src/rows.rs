@@ -13,7 +13,7 @@ use guildhall_core::store::{
     Batch, Guard, Op, RowId, Store, StoreError, StoreErrorKind, Value, Write,
 };
 use guildhall_core::{Code, Effect, Key, NoKey, Status, outside};
-use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State};
+use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State, Turned};
 
 use crate::cx::Cx;
 
@@ -173,6 +173,7 @@ impl<E: Entity> Rows<'_, E> {
             _ => key.check(),
         };
         fits.map_err(|why| self.no_key(why))?;
+        self.fits(entity)?;
         // A write that was dropped on its way may be there or not: if it is, the version refuses this one.
         entity.not_saved();
         let Some(RowChange { row, version, write }) = entity.begin_save().pop() else {
@@ -199,6 +200,27 @@ impl<E: Entity> Rows<'_, E> {
                 Err(status)
             }
         }
+    }
+
+    /// Whether the row can be written, and read again.
+    fn fits(self, entity: &mut E) -> Result<(), Status> {
+        if !entity.meta().exists() {
+            return Ok(());
+        }
+        let Turned { size, too_deep, .. } = Turned::of(entity);
+        let name = self.name(entity.meta().key());
+        if let Some((_, column)) = too_deep {
+            let why = format!(
+                "{name}: column {column} has messages that are nested too deep to be read again"
+            );
+            return Err(Status::not_run(Code::InvalidArgument, reason::TOO_LARGE, why));
+        }
+        let max = self.cx.app.tables.config.row_max;
+        if size > max {
+            let why = format!("{name} would have {size} bytes (store.row_max = {max})");
+            return Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why));
+        }
+        Ok(())
     }
 
     /// The store, and whether rows of this table may be written.

@@ -22,8 +22,10 @@ pub use claims::{
     a_claim_under_another_lease_is_refused, a_second_activation_of_the_same_holder_claims,
 };
 pub use queries::{
-    a_query_by_a_column_without_index_is_refused, a_query_pages_in_key_order_and_skips_tombstones,
-    a_query_pages_in_the_order_of_an_index, rows_that_are_due_come_in_the_order_of_their_times,
+    a_query_by_a_column_without_index_is_refused,
+    a_query_for_keys_alone_leaves_the_rest_of_the_rows_out,
+    a_query_pages_in_key_order_and_skips_tombstones, a_query_pages_in_the_order_of_an_index,
+    rows_that_are_due_come_in_the_order_of_their_times,
 };
 pub use tables::{
     a_check_changes_nothing_and_says_what_is_needed,
@@ -68,6 +70,7 @@ macro_rules! store_contract {
             creating_an_existing_row_and_updating_a_missing_one_are_errors
             batches_of_one_commit_succeed_and_fail_each_for_itself
             a_stateless_write_to_an_owned_row_is_refused
+            a_query_for_keys_alone_leaves_the_rest_of_the_rows_out
             a_query_pages_in_key_order_and_skips_tombstones
             a_query_pages_in_the_order_of_an_index
             a_query_by_a_column_without_index_is_refused

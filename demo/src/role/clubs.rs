@@ -116,6 +116,7 @@ impl RoleActor {
         Ok(ClubRsp { club_id: left?.club_id })
     }
 
+    /// Also before an error: the methods that come here say `keep_on_error`, as what the role has learnt is true whatever follows.
     pub(super) fn remember(&mut self, club_id: u64) {
         if self.state.club_id != club_id {
             self.state.set_club_id(club_id);

@@ -349,6 +349,7 @@ async fn audit(cluster: &Cluster, roles: &[String], seed: u64) {
 async fn memberships(cluster: &Cluster) -> BTreeMap<u64, Vec<String>> {
     let cx = cluster.cx(CALLER);
     let all = Query {
+        keys_only: false,
         table: ClubStateEntity::TABLE,
         conditions: Vec::new(),
         order: Order::Key,

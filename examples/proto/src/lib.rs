@@ -70,6 +70,11 @@ pub mod bank {
     guildhall::include_proto!("bank");
 }
 
+/// Vaults whose turns fail when they are asked to.
+pub mod vault {
+    guildhall::include_proto!("vault");
+}
+
 /// Names that are hard to generate code for.
 pub mod odd {
     guildhall::include_proto!("odd");

@@ -31,7 +31,8 @@ mod stream;
 
 use std::sync::Arc;
 
-use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
+use guildhall_core::{Backend, BackendError, BoxFuture, Config, Opening, Plugin};
+use guildhall_runtime::{AppConfig, LinkConfig, StoreConfig};
 
 pub use broker::HubBroker;
 pub use client::HubClient;
@@ -40,6 +41,9 @@ pub use discovery::HubDiscovery;
 pub use leases::HubLeases;
 pub use queue::HubQueue;
 pub use store::HubStore;
+
+/// What a frame needs beside the rows of one actor: their heads, keys and tokens.
+const FRAME_ROOM: usize = 64 << 10;
 
 /// Opens `hub://127.0.0.1:7100`: a hub, which waits there already or comes within `?connect_ms=10000`; see [`Settings`].
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,7 @@ impl Plugin for Hub {
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
+            check_rows(opening.config).map_err(|why| opening.error(why))?;
             let client = HubClient::connect(opening).await?;
             let queue = client.queue().await;
             Ok(Backend {
@@ -63,4 +68,20 @@ impl Plugin for Hub {
             })
         })
     }
+}
+
+/// Whether the rows of an actor, which travel together, fit into a frame: what a hub has taken it must be able to give back.
+fn check_rows(config: &Config) -> Result<(), String> {
+    let failed = |error: guildhall_core::config::ConfigError| error.to_string();
+    let app: AppConfig = config.section("app").map_err(failed)?;
+    let links: LinkConfig = config.section("link").map_err(failed)?;
+    let rows: StoreConfig = config.section("store").map_err(failed)?;
+    let (row_max, frame_max) = (rows.row_max, links.frame_max);
+    let fits = row_max.saturating_add(FRAME_ROOM) <= frame_max;
+    if fits || !app.store.starts_with("hub:") {
+        return Ok(());
+    }
+    Err(format!(
+        "store.row_max = {row_max} does not fit into link.frame_max = {frame_max}: rows travel to a hub in one frame, with {FRAME_ROOM} bytes beside them; lower the one, or raise the other in the app and in the hub"
+    ))
 }

@@ -154,6 +154,7 @@ impl Store for HubStore {
                 order: convert::order(query.order),
                 after: query.after.as_ref().map(convert::cursor),
                 limit: u64::try_from(query.limit).unwrap_or(u64::MAX),
+                keys_only: query.keys_only,
             };
             let answer = self.ask(|| self.hub().query(req.clone())).await;
             let answer = answer.map_err(|status| only_read(failed("query", &status)))?;

@@ -6,6 +6,7 @@ mod apps;
 mod contract;
 mod process;
 mod restart;
+mod rows;
 mod simulated;
 mod start;
 mod world;

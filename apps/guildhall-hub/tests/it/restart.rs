@@ -196,7 +196,8 @@ async fn a_commit_larger_than_a_frame_goes_in_parts_and_one_batch_that_large_is_
     }
     for order in [Order::Key, Order::Up(2), Order::Down(2)] {
         let (conditions, limit) = (Vec::new(), 1000);
-        let mut query = Query { table: &ROLE, conditions, order, after: None, limit };
+        let mut query =
+            Query { table: &ROLE, conditions, order, after: None, limit, keys_only: false };
         let (mut found, mut pages) = (BTreeSet::new(), 0);
         loop {
             let page = store.query(&query).await.unwrap();

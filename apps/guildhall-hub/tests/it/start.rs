@@ -97,3 +97,20 @@ async fn urls_of_hubs_are_checked() {
     let settings = Settings::parse("hub://a:1?connect_ms=7").unwrap();
     assert_eq!((settings.address, settings.connect), ("a:1".into(), Duration::from_millis(7)));
 }
+
+#[tokio::test]
+async fn rows_that_do_not_fit_into_a_frame_of_the_hub_are_a_start_error() {
+    let world = World::new();
+    world.restart().await;
+    let url = world.url().await;
+    let config = |row_max: usize, store: &str| {
+        let config = Config::builder().set("link.secret", "secret").set("link.redial_ms", 20);
+        let row_max = i64::try_from(row_max).unwrap();
+        config.set("store.row_max", row_max).set("app.store", store).build().unwrap()
+    };
+    let error = opened(&url, "test.w1.role.1", config(4 << 20, &url)).await.unwrap_err();
+    assert!(error.contains("store.row_max = 4194304"), "{error}");
+    assert!(error.contains("link.frame_max = 4194304"), "{error}");
+    assert_eq!(opened(&url, "test.w1.role.1", config(3 << 20, &url)).await, Ok(()));
+    assert_eq!(opened(&url, "test.w1.role.1", config(4 << 20, "memory:")).await, Ok(()));
+}

@@ -221,7 +221,12 @@ fn check_options(service: &Service, method: &Method, report: &mut Report<'_>) {
     }
     check_route(service, method, report);
     if service.model != Model::Actor {
-        for (set, name) in [(options.durable, "durable"), (options.create, "create")] {
+        let actors_only = [
+            (options.durable, "durable"),
+            (options.create, "create"),
+            (options.keep_on_error, "keep_on_error"),
+        ];
+        for (set, name) in actors_only {
             if set {
                 report.at(
                     desc,

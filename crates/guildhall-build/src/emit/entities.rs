@@ -1,8 +1,9 @@
 //! Entities: a message with dirty bits, and its table.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use prost_reflect::Kind;
+use prost_reflect::{FieldDescriptor, Kind};
 
 use super::{tags, views};
 use crate::options::FieldOptions;
@@ -33,6 +34,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             // No field of a proto has a name that ends like these.
             state_: {name},
             meta_: ::guildhall::codegen::EntityMeta,
+            before_: ::core::option::Option<::std::boxed::Box<{name}>>,
         }}
 
         impl {name}Entity {{
@@ -41,7 +43,8 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             pub fn new({key}: {key_takes}) -> Self {{
                 let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
                 let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
-                Self {{ state_: state, meta_: ::guildhall::codegen::EntityMeta::new(key, 0, false) }}
+                let meta = ::guildhall::codegen::EntityMeta::new(key, 0, false);
+                Self {{ state_: state, meta_: meta, before_: ::core::option::Option::None }}
             }}
 
             {setters}
@@ -58,9 +61,16 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             /// Makes it missing, with all fields at their defaults.
             pub fn delete(&mut self) {{
                 let key = ::core::mem::take(&mut self.state_.{key});
-                self.state_ = {name} {{ {key}: key, ..::core::default::Default::default() }};
-                self.meta_.delete();
+                let missing = {name} {{ {key}: key, ..::core::default::Default::default() }};
+                let mut deleted = ::core::mem::replace(&mut self.state_, missing);
+                let first = self.meta_.delete();
+                if first != 0 {{
+                    let before = self.before_.get_or_insert_with(::core::default::Default::default);
+                    Self::exchange_(&mut deleted, before, first);
+                }}
             }}
+
+            fn exchange_(a: &mut {name}, b: &mut {name}, columns: u128) {{ {exchanges} }}
             {view}
         }}
 
@@ -74,8 +84,24 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
         {implementation}
         {views}",
         table = table(entity),
+        exchanges = each_column(entity, "columns", |field| {
+            let plain = snake(field.desc.name());
+            format!("::core::mem::swap(&mut a.{plain}, &mut b.{plain});")
+        }),
         implementation = implementation(entity),
     )
+}
+
+/// A statement for each column whose bit is in `bits`; none where it is empty.
+fn each_column(entity: &Entity, bits: &str, statement: impl Fn(&Field) -> String) -> String {
+    let mut statements = String::new();
+    for (bit, field) in entity.columns().enumerate() {
+        let statement = statement(field);
+        if !statement.is_empty() {
+            let _ = write!(statements, "if {bits} & (1 << {bit}) != 0 {{ {statement} }}");
+        }
+    }
+    statements
 }
 
 fn key(entity: &Entity) -> &Field {
@@ -154,13 +180,18 @@ fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
     format!(
         "/// Sets `{bare}`; it is saved even if it is equal.
         pub fn set_{bare}(&mut self, value: {takes}) {{
-            self.meta_.mark({bit});
-            self.state_.{plain} = {converts};
+            let before = ::core::mem::replace(&mut self.state_.{plain}, {converts});
+            if self.meta_.mark({bit}) {{
+                self.before_.get_or_insert_with(::core::default::Default::default).{plain} = before;
+            }}
         }}
 
         /// Changes `{bare}` in place; it is saved even if it stays equal.
         pub fn {leading}_mut(&mut self) -> &mut {keeps} {{
-            self.meta_.mark({bit});
+            if self.meta_.mark({bit}) {{
+                self.before_.get_or_insert_with(::core::default::Default::default).{plain} =
+                    ::core::clone::Clone::clone(&self.state_.{plain});
+            }}
             {borrows}
         }}\n"
     )
@@ -273,7 +304,7 @@ fn implementation(entity: &Entity) -> String {
                 for (number, value) in columns {{
                     match number {{ {loads} _ => {{}} }}
                 }}
-                ::core::result::Result::Ok(Self {{ state_: state, meta_: meta }})
+                ::core::result::Result::Ok(Self {{ state_: state, meta_: meta, before_: ::core::option::Option::None }})
             }}
 
             fn key(&self) -> (u32, ::guildhall::codegen::Value) {{
@@ -293,17 +324,106 @@ fn implementation(entity: &Entity) -> String {
             fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {{
                 &mut self.meta_
             }}
+
+            {turns}
         }}\n",
+        turns = turns(entity),
         table = shouty(entity.desc.name()),
         key_name = snake(key.desc.name()),
         key_number = key.desc.number(),
     )
 }
 
+/// What the end of a turn needs.
+fn turns(entity: &Entity) -> String {
+    let grown = each_column(entity, "columns", |field| {
+        let size = |state: &str| match field.is_proto() {
+            true => format!("::guildhall::codegen::proto_size({state}, {})", swap(field)),
+            false => {
+                format!("::guildhall::codegen::scalar_size(&{state}.{})", snake(field.desc.name()))
+            }
+        };
+        let (now, before) = match field.is_proto() {
+            true => (size("&mut self.state_"), size("&mut **before")),
+            false => (size("self.state_"), size("before")),
+        };
+        format!("grown += ::guildhall::codegen::growth({now}, {before});")
+    });
+    let too_deep = each_column(entity, "columns", |field| match nests(&field.desc) {
+        true => format!(
+            "if !::guildhall::codegen::reads_again(&mut self.state_, {}) {{
+                return ::core::option::Option::Some({});
+            }}",
+            swap(field),
+            field.desc.number()
+        ),
+        false => String::new(),
+    });
+    let unique = each_column(entity, "columns", |field| match field.options.unique {
+        true => {
+            let plain = snake(field.desc.name());
+            format!("if before.{plain} != self.state_.{plain} {{ return true; }}")
+        }
+        false => String::new(),
+    });
+    format!(
+        "fn grown(&mut self, columns: u128) -> isize {{
+            let mut grown = 0;
+            if let ::core::option::Option::Some(before) = &mut self.before_ {{ {grown} }}
+            grown
+        }}
+
+        fn too_deep(&mut self, columns: u128) -> ::core::option::Option<u32> {{
+            {too_deep}
+            ::core::option::Option::None
+        }}
+
+        fn has_new_unique(&self, columns: u128) -> bool {{
+            if let ::core::option::Option::Some(before) = &self.before_ {{ {unique} }}
+            false
+        }}
+
+        fn take_back(&mut self, columns: u128) {{
+            if let ::core::option::Option::Some(mut before) = self.before_.take() {{
+                Self::exchange_(&mut self.state_, &mut before, columns);
+            }}
+        }}
+
+        fn forget_turn(&mut self) {{
+            self.before_ = ::core::option::Option::None;
+        }}"
+    )
+}
+
+/// Whether messages of this field may contain others of their own type, as deep as they like.
+fn nests(field: &FieldDescriptor) -> bool {
+    fn within(field: &FieldDescriptor, path: &mut Vec<String>, done: &mut HashSet<String>) -> bool {
+        let Kind::Message(message) = field.kind() else { return false };
+        let name = message.full_name().to_owned();
+        if path.contains(&name) {
+            return true;
+        }
+        if !done.insert(name.clone()) {
+            return false;
+        }
+        path.push(name);
+        let nests = message.fields().any(|field| within(&field, path, done));
+        path.pop();
+        nests
+    }
+    within(field, &mut Vec::new(), &mut HashSet::new())
+}
+
+/// How a field is exchanged between two messages.
+fn swap(field: &Field) -> String {
+    let plain = snake(field.desc.name());
+    format!("|a, b| {{ ::core::mem::swap(&mut a.{plain}, &mut b.{plain}); }}")
+}
+
 /// How a column becomes the field, and the field the column.
 fn load_and_value(entity: &Entity, field: &Field) -> (String, String) {
     let (number, plain) = (field.desc.number(), snake(field.desc.name()));
-    let swap = format!("|a, b| {{ ::core::mem::swap(&mut a.{plain}, &mut b.{plain}); }}");
+    let swap = swap(field);
     if let Some(tags) = tags::of(&field.desc, entity.desc.package_name()) {
         let tags = format!("const {{ &::guildhall::codegen::Tags(&[({number}, {tags})]) }}");
         let load = format!(

@@ -73,6 +73,7 @@ fn describe_method(service: &Service, index: usize, method: &Method) -> String {
             idempotent: {idempotent},
             create: {create},
             timeout_ms: {timeout_ms},
+            keep_on_error: {keep_on_error},
         }},",
         path = method.path,
         id = method.id(),
@@ -87,6 +88,7 @@ fn describe_method(service: &Service, index: usize, method: &Method) -> String {
         idempotent = options.idempotent,
         create = options.create,
         timeout_ms = options.timeout_ms,
+        keep_on_error = options.keep_on_error,
     )
 }
 

@@ -74,7 +74,7 @@ fn services_have_tables_traits_servers_and_clients() {
             "path: \"/demo.role.Role/PowerUp\", id: 0x7112d24e,",
             "KeyField { number: 3, kind: ::guildhall::codegen::KeyKind::Uint, narrow: true, }), key_from_player: true,",
             "oneway: false, trace: false, client: true, durable: true, idempotent: false, create: false, \
-             timeout_ms: 500,",
+             timeout_ms: 500, keep_on_error: false,",
             "kind: ::guildhall::codegen::KeyKind::Uint, narrow: true, }), key_from_player: false,",
             "/// Roles \\[all of them\\].",
             "pub trait Role: ::guildhall::codegen::Actor {",

@@ -236,8 +236,8 @@ fn a_key_is_a_route_already() {
 }
 
 #[test]
-fn durable_and_create_are_for_actors() {
-    for option in ["durable", "create"] {
+fn durable_create_and_keep_on_error_are_for_actors() {
+    for option in ["durable", "create", "keep_on_error"] {
         check(
             &concurrent(&get(&format!("{option}: true"))),
             &format!(

@@ -49,6 +49,7 @@ const fn method(path: &'static str, id: u32, oneway: bool, timeout_ms: u32) -> M
         idempotent: false,
         create: false,
         timeout_ms,
+        keep_on_error: false,
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Query {
     pub after: Option<Cursor>,
     /// At most this many rows, at least 1; never more than [`PAGE_ROWS_MAX`].
     pub limit: usize,
+    /// Rows come with their keys and the column of the order, without other columns and records: whatever their size, they cannot
+    /// stop a page.
+    pub keys_only: bool,
 }
 
 /// A column compared with a value.

@@ -85,17 +85,28 @@ impl Query {
         let mut page = Page { rows: Vec::new(), next: None };
         let mut last = None;
         for (looks, found) in rows.enumerate() {
-            let (key, row) = found?;
+            let (key, mut row) = found?;
             if page.rows.len() == self.limit.min(PAGE_ROWS_MAX) || looks == PAGE_LOOKS_MAX {
                 page.next = last;
                 break;
             }
             last = Some(self.cursor(&key, &row));
             if self.matches(&row) {
+                if self.keys_only {
+                    self.strip(&mut row);
+                }
                 page.rows.push((key, row));
             }
         }
         Ok(page)
+    }
+
+    /// Leaves what the place in the order needs.
+    fn strip(&self, row: &mut Row) {
+        let ordered =
+            |number: u32| matches!(self.order, Order::Up(of) | Order::Down(of) if of == number);
+        row.fields.retain(|(number, _)| ordered(*number));
+        row.records = bytes::Bytes::new();
     }
 
     /// The place of a row in this query's order: a page that was cut there goes on after it.

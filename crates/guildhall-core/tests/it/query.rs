@@ -28,6 +28,7 @@ static TABLE: Table = Table {
 
 fn query(column: u32, compare: Compare, value: Value) -> Query {
     Query {
+        keys_only: false,
         table: &TABLE,
         conditions: vec![Condition { column, compare, value }],
         order: Order::Up(column),

@@ -4,10 +4,10 @@
 #[allow(clippy::cast_possible_truncation, reason = "made for bits")]
 mod bodies;
 #[path = "../../../../fuzz/agreement/columns.rs"]
-mod columns;
+mod agreement;
 
 use bodies::Bodies;
-use columns::{FIELDS, Outcome, compare};
+use agreement::{FIELDS, Outcome, compare};
 
 #[test]
 fn whatever_a_column_holds_what_is_saved_beside_it_is_read_back() {

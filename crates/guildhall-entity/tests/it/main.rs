@@ -4,4 +4,5 @@ mod columns;
 mod role;
 mod saving;
 mod state;
+mod turns;
 mod unknown;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use guildhall_entity::{Column, Entity, EntityMeta, Key, Kind, LoadError, Table, Value};
+use guildhall_entity::{
+    Column, Entity, EntityMeta, Key, Kind, LoadError, Table, Value, growth, proto_size, scalar_size,
+};
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -36,21 +38,28 @@ const fn column(number: u32, name: &'static str, kind: Kind) -> Column {
 pub(crate) struct Role {
     state: RoleState,
     meta: EntityMeta,
+    before: Option<Box<RoleState>>,
 }
 
 impl Role {
     pub(crate) fn set_name(&mut self, value: impl Into<String>) {
-        self.meta.mark(0);
-        self.state.name = value.into();
+        let before = std::mem::replace(&mut self.state.name, value.into());
+        if self.meta.mark(0) {
+            self.before.get_or_insert_default().name = before;
+        }
     }
 
     pub(crate) fn set_level(&mut self, value: i32) {
-        self.meta.mark(1);
-        self.state.level = value;
+        let before = std::mem::replace(&mut self.state.level, value);
+        if self.meta.mark(1) {
+            self.before.get_or_insert_default().level = before;
+        }
     }
 
     pub(crate) fn items_mut(&mut self) -> &mut BTreeMap<String, i64> {
-        self.meta.mark(2);
+        if self.meta.mark(2) {
+            self.before.get_or_insert_default().items = self.state.items.clone();
+        }
         &mut self.state.items
     }
 
@@ -63,8 +72,12 @@ impl Role {
     }
 
     pub(crate) fn delete(&mut self) {
-        self.state = RoleState { id: self.state.id, ..Default::default() };
-        self.meta.delete();
+        let missing = RoleState { id: self.state.id, ..Default::default() };
+        let mut deleted = std::mem::replace(&mut self.state, missing);
+        let first = self.meta.delete();
+        if first != 0 {
+            exchange(&mut deleted, self.before.get_or_insert_default(), first);
+        }
     }
 }
 
@@ -90,7 +103,7 @@ impl Entity for Role {
                 _ => {}
             }
         }
-        Ok(Self { state, meta })
+        Ok(Self { state, meta, before: None })
     }
 
     fn key(&self) -> (u32, Value) {
@@ -118,5 +131,51 @@ impl Entity for Role {
 
     fn meta_mut(&mut self) -> &mut EntityMeta {
         &mut self.meta
+    }
+
+    fn grown(&mut self, columns: u128) -> isize {
+        let Some(before) = &mut self.before else { return 0 };
+        let mut grown = 0;
+        if columns & 1 != 0 {
+            grown += growth(scalar_size(&self.state.name), scalar_size(&before.name));
+        }
+        if columns & (1 << 2) != 0 {
+            let swap = |a: &mut RoleState, b: &mut RoleState| {
+                std::mem::swap(&mut a.items, &mut b.items);
+            };
+            grown += growth(proto_size(&mut self.state, swap), proto_size(&mut **before, swap));
+        }
+        grown
+    }
+
+    fn too_deep(&mut self, _columns: u128) -> Option<u32> {
+        None
+    }
+
+    fn has_new_unique(&self, columns: u128) -> bool {
+        let differs = |before: &RoleState| before.name != self.state.name;
+        columns & 1 != 0 && self.before.as_deref().is_some_and(differs)
+    }
+
+    fn take_back(&mut self, columns: u128) {
+        if let Some(mut before) = self.before.take() {
+            exchange(&mut self.state, &mut before, columns);
+        }
+    }
+
+    fn forget_turn(&mut self) {
+        self.before = None;
+    }
+}
+
+fn exchange(a: &mut RoleState, b: &mut RoleState, columns: u128) {
+    if columns & 1 != 0 {
+        std::mem::swap(&mut a.name, &mut b.name);
+    }
+    if columns & (1 << 1) != 0 {
+        std::mem::swap(&mut a.level, &mut b.level);
+    }
+    if columns & (1 << 2) != 0 {
+        std::mem::swap(&mut a.items, &mut b.items);
     }
 }

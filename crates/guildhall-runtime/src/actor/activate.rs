@@ -16,6 +16,7 @@ use guildhall_entity::State as _;
 use prost::Message as _;
 
 use super::Actor;
+use super::atomic::keep_activation;
 use super::cell::{Active, Cell};
 use super::commands::Commands;
 use super::held::{Answer, Commits};
@@ -98,10 +99,11 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     }
     begin_later(cell, rows.first()).map_err(|why| Err(unreadable(cell.id(), &why)))?;
     let state = A::State::load(&cell.key, rows);
-    let state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
+    let mut state = state.map_err(|error| Err(unreadable(cell.id(), &error)))?;
     if !create && !state.exists() {
         return Err(missing(commands));
     }
+    state.begin_turns();
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;
     let actor = begun.unwrap_or_else(|_| {
         cell.app.counters.panics.add(1);
@@ -116,7 +118,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let commits = Commits::new();
     cell.hold(commits.held());
     cell.send_out();
-    Ok(Box::new(Active {
+    let mut active = Box::new(Active {
         actor,
         token,
         commits,
@@ -124,7 +126,11 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         trace: None,
         moved: None,
         claiming: None,
-    }))
+        settles: false,
+        alone: false,
+    });
+    keep_activation(cell, &mut active);
+    Ok(active)
 }
 
 /// The answer to a call whose actor refuses to be activated: it has not run.

@@ -50,6 +50,8 @@ pub(super) struct Cell<A: Actor, S> {
     task: Mutex<Task<A>>,
     /// The turn takes longer than it may.
     pub(super) over_limit: AtomicBool,
+    /// The turn has done something about the outbox or reminders.
+    later_turned: AtomicBool,
 }
 
 /// An actor in memory, and what it writes under.
@@ -64,6 +66,10 @@ pub(super) struct Active<A> {
     pub(super) moved: Option<Bytes>,
     /// Of a claim that was sent after a suspension, and not answered: sent again it counts once.
     pub(super) claiming: Option<Token>,
+    /// A turn waits for the save that begins next, before another turn begins.
+    pub(super) settles: bool,
+    /// A turn waits for the save that is under way.
+    pub(super) alone: bool,
 }
 
 struct Task<A: Actor> {
@@ -97,6 +103,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             awaits: Mutex::default(),
             task: Mutex::new(Task { idle: None, running: None }),
             over_limit: AtomicBool::new(false),
+            later_turned: AtomicBool::new(false),
         })
     }
 
@@ -235,6 +242,22 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     pub(super) fn begin_turn(&self) {
         self.mail.lock().suspended = None;
         self.over_limit.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that the turn does something about the outbox or reminders.
+    pub(super) fn turn_later(&self) {
+        self.later_turned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the turn has done something about the outbox or reminders.
+    #[inline]
+    pub(super) fn later_turned(&self) -> bool {
+        self.later_turned.load(Ordering::Relaxed)
+    }
+
+    /// As [`Cell::later_turned`], of a turn that has ended.
+    pub(super) fn end_later_turn(&self) -> bool {
+        self.later_turned.swap(false, Ordering::Relaxed)
     }
 
     /// It has become active, or not active, or it stays though it was about to leave.

@@ -63,6 +63,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     }
 
     fn later_of<T>(&self, with: impl FnOnce(&mut Later) -> Result<T, Status>) -> Result<T, Status> {
+        self.turn_later();
         let done = self.with_later(with).unwrap_or_else(|| {
             let why = format!("{}: its activation is over", self.id());
             Err(Status::not_run(Code::FailedPrecondition, reason::LOST, why))
@@ -114,6 +115,7 @@ impl<A: Actor, S: ActorServices<A>> DoesLater for Cell<A, S> {
     }
 
     fn forget_reminder(&self, name: &str) {
+        self.turn_later();
         self.with_later(|later| later.reminders.forget(name));
     }
 }

@@ -11,6 +11,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 use guildhall_wire::Generation;
 
+use super::atomic::RECORD_BYTES;
 use super::config::ActorConfig;
 use super::held::Answer;
 use super::later::wall_ms;
@@ -30,6 +31,8 @@ pub(super) struct Commands {
     pub(super) must_save: bool,
     /// Messages of other actors.
     pub(super) seen: Seen,
+    /// Bytes of the records in the row, and of those that it will have: no fewer than there will be.
+    pub(super) row_bytes: usize,
 }
 
 /// A session and its records.
@@ -172,6 +175,30 @@ impl Commands {
         })
     }
 
+    /// Bytes of the record that the row will have of a call; 0 where it will have none.
+    #[inline]
+    pub(super) fn bytes_of(&self, cx: &Cx, method: &'static MethodDesc, answer: &Answer) -> usize {
+        if !method.durable {
+            return 0;
+        }
+        if cx.sender().is_some() {
+            return RECORD_BYTES;
+        }
+        let reply = || RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
+        Command::of(cx, method).map_or(0, |_| reply())
+    }
+
+    /// Forgets what a turn has come to that did not run after all.
+    pub(super) fn forget_record(&mut self, cx: &Cx, method: &'static MethodDesc) {
+        if let Some(sender) = cx.sender() {
+            self.seen.forget_record(sender);
+        } else if let Some(command) = Command::of(cx, method)
+            && let Some(known) = self.find(command.session)
+        {
+            known.records.remove(command.path);
+        }
+    }
+
     /// A turn has ended: keeps what it has come to, where it was a command.
     pub(super) fn record(
         &mut self,
@@ -182,6 +209,7 @@ impl Commands {
     ) {
         if let Some(sender) = cx.sender() {
             let recorded = self.seen.record(sender, answer, wall_ms(env));
+            self.row_bytes += RECORD_BYTES;
             self.unsaved |= recorded;
             // The sender acts on a refusal: an attempt that comes late must find it. One that was taken and has changed nothing may be
             // taken again.
@@ -197,6 +225,9 @@ impl Commands {
         known.records.insert(command.path.into(), record);
         known.durable |= durable;
         self.unsaved |= durable;
+        if durable {
+            self.row_bytes += RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
+        }
     }
 
     /// Records that were on their way are not in the row.

@@ -61,12 +61,19 @@ impl Commits {
         }
     }
 
-    /// The one in flight has failed, and its replies with it. What it should have saved is like the changes of methods that
-    /// are not durable: part of a later one.
-    pub(super) fn failed(&mut self) {
-        if self.wanted <= self.begun {
-            self.wanted = self.done;
+    /// The one in flight was refused, and the turn that it was for taken back. What replies of earlier turns wait for is in the next
+    /// one; whether that is so.
+    pub(super) fn taken_back(&mut self, more: bool) -> bool {
+        if self.wanted <= self.done {
+            return false;
         }
+        if more {
+            self.wanted = self.wanted.max(self.begun + 1);
+        } else {
+            (self.done, self.wanted) = (self.begun, self.begun);
+            self.held.committed(self.begun);
+        }
+        more
     }
 
     /// Whether a reply would wait.
@@ -143,7 +150,8 @@ impl Held {
     /// The store said no, and why.
     pub(super) fn refused(&self, commit: u64, error: &StoreError) {
         if !matches!(error.kind, StoreErrorKind::Refused { .. }) {
-            return self.fail(commit, &rows::status(error).with_effect(Effect::MayHaveRun));
+            // Nothing of it is there, nor will be.
+            return self.fail(commit, &rows::status(error).with_effect(Effect::Ran));
         }
         // Rule 11: the activation is over, and so is all that waits.
         let why = "another owner has the rows; what the call has changed was not saved";

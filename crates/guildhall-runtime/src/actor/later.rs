@@ -7,6 +7,7 @@ use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Key, MethodDesc, Status};
 
+use super::atomic::RECORD_BYTES;
 use super::outbox::{Outbox, Outgoing, OwnCall, Stage};
 use super::reminders::{Firing, Reminders};
 use super::schedule::{Schedule, Times};
@@ -133,6 +134,30 @@ impl Later {
         wake_ms
     }
 
+    /// What the turn has done stays.
+    pub(super) fn keep_turn(&mut self) {
+        self.outbox.keep_turn();
+        self.reminders.keep_turn();
+    }
+
+    /// What the turn has done is taken back.
+    pub(super) fn undo_turn(&mut self) {
+        self.outbox.undo_turn();
+        self.reminders.undo_turn();
+    }
+
+    /// Bytes that it needs in the row, about.
+    pub(super) fn bytes(&self) -> usize {
+        let own = |call: &OwnCall| RECORD_BYTES + call.body.len();
+        let message = |(_, letter): (u64, &super::outbox::Letter)| {
+            let sent = RECORD_BYTES + letter.message.method.path.len() + letter.message.body.len();
+            sent + letter.otherwise.as_ref().map_or(0, own)
+        };
+        let reminders = self.reminders.by_name.iter();
+        let reminders = reminders.map(|(name, reminder)| name.len() + own(&reminder.call));
+        self.outbox.of_row().map(message).sum::<usize>() + reminders.sum::<usize>()
+    }
+
     /// The commit is in the store, or not.
     pub(super) fn saved(&mut self, saved: bool) {
         self.outbox.saved(saved);
@@ -173,6 +198,7 @@ impl Later {
             let outgoing = Outgoing { method, body: message.body, key };
             later.outbox.put(message.number, outgoing, otherwise, stage, (now, uncertain));
         }
+        later.outbox.keep_turn();
         for record in records.reminders.into_iter().filter(|_| exists) {
             let ReminderRecord { name, method, body, next_ms, fired, every_ms, cron, zone } =
                 record;

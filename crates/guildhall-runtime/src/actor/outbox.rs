@@ -60,6 +60,8 @@ impl OutboxConfig {
 pub(super) struct Outbox {
     pub(super) next: u64,
     pub(super) letters: BTreeMap<u64, Letter>,
+    /// The first number that the present turn gives.
+    turn: u64,
 }
 
 #[derive(Debug)]
@@ -142,6 +144,17 @@ impl Outbox {
         let letter = Letter { message, otherwise, stage, at, tries: 0, uncertain };
         self.letters.insert(number, letter);
         self.next = self.next.max(number + 1);
+    }
+
+    /// The messages of the turn stay.
+    pub(super) fn keep_turn(&mut self) {
+        self.turn = self.next;
+    }
+
+    /// The messages of the turn are taken back: they were in no row.
+    pub(super) fn undo_turn(&mut self) {
+        drop(self.letters.split_off(&self.turn));
+        self.next = self.turn;
     }
 
     /// Messages that have not been answered.

@@ -26,6 +26,7 @@ impl Commands {
     ) -> Result<Self, DecodeError> {
         let mut commands = Self::default();
         for bytes in rows.into_iter().filter(|bytes| !bytes.is_empty()) {
+            commands.row_bytes += bytes.len();
             commands.take_in(Records::decode(bytes.clone())?, now);
         }
         Ok(commands)
@@ -54,7 +55,7 @@ impl Commands {
 
     /// All records: what a planned move carries, for [`Commands::take_in`].
     pub(super) fn all(&self) -> Records {
-        self.records(|_| true, |_| true)
+        self.list(|_| true, |_| true)
     }
 
     /// Those that belong into the row. Old ones are left out.
@@ -62,10 +63,15 @@ impl Commands {
         (self.unsaved, self.must_save) = (false, false);
         self.forget_old(config, env.now());
         self.seen.forget_silent(config, wall_ms(env));
-        self.records(|session| session.durable, |record| record.durable)
+        self.list(|session| session.durable, |record| record.durable)
     }
 
-    fn records(&self, of: fn(&Session) -> bool, which: fn(&Record) -> bool) -> Records {
+    /// Bytes of those that belong into the row, old ones included.
+    pub(super) fn bytes_for_row(&self) -> usize {
+        self.list(|session| session.durable, |record| record.durable).encoded_len()
+    }
+
+    fn list(&self, of: fn(&Session) -> bool, which: fn(&Record) -> bool) -> Records {
         let of_session = |(player, session): (&str, &Session)| {
             let records = session.records.iter().filter(|(_, record)| which(record));
             SessionRecords {

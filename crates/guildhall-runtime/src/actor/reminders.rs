@@ -11,9 +11,13 @@ pub(super) struct Reminders {
     pub(super) by_name: BTreeMap<String, Reminder>,
     /// The row has to change.
     unsaved: bool,
+    /// Those that the present turn has set or ended, as they were before it.
+    turn: Vec<(String, Option<Reminder>)>,
+    /// Before the turn the row had to change.
+    was_unsaved: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reminder {
     pub(super) call: OwnCall,
     pub(super) schedule: Schedule,
@@ -48,6 +52,7 @@ pub(super) struct Firing {
 impl Reminders {
     /// Sets one. With the schedule that it has it goes on as it was, and with the new request.
     pub(super) fn set(&mut self, name: String, schedule: Schedule, call: OwnCall, next_ms: u64) {
+        self.turns(&name);
         self.unsaved = true;
         match self.by_name.get_mut(&name) {
             Some(known) if known.schedule == schedule => {
@@ -73,7 +78,43 @@ impl Reminders {
     }
 
     pub(super) fn forget(&mut self, name: &str) {
+        self.turns(name);
         self.unsaved |= self.by_name.remove(name).is_some();
+    }
+
+    /// The turn changes this one.
+    fn turns(&mut self, name: &str) {
+        if self.turn.is_empty() {
+            self.was_unsaved = self.unsaved;
+        }
+        if self.turn.iter().all(|(turned, _)| turned != name) {
+            self.turn.push((name.to_owned(), self.by_name.get(name).cloned()));
+        }
+    }
+
+    /// What the turn has set and ended stays so.
+    pub(super) fn keep_turn(&mut self) {
+        self.turn.clear();
+    }
+
+    /// What the turn has set and ended is as it was before.
+    pub(super) fn undo_turn(&mut self) {
+        if self.turn.is_empty() {
+            return;
+        }
+        self.unsaved = self.was_unsaved;
+        for (name, before) in self.turn.drain(..) {
+            match before {
+                Some(reminder) => self.by_name.insert(name, reminder),
+                None => self.by_name.remove(&name),
+            };
+        }
+    }
+
+    /// All of them, those too that the present turn may still give back.
+    fn each(&mut self) -> impl Iterator<Item = &mut Reminder> {
+        let before = self.turn.iter_mut().filter_map(|(_, reminder)| reminder.as_mut());
+        self.by_name.values_mut().chain(before)
     }
 
     pub(super) fn is_unsaved(&self) -> bool {
@@ -129,14 +170,15 @@ impl Reminders {
     /// A commit begins that has all of them.
     pub(super) fn begin_save(&mut self) {
         self.unsaved = false;
-        let new = self.by_name.values_mut().filter(|reminder| reminder.stage == Stage::New);
+        let new = self.each().filter(|reminder| reminder.stage == Stage::New);
         new.for_each(|reminder| reminder.stage = Stage::Saving);
     }
 
     /// It is in the store, or not.
     pub(super) fn saved(&mut self, saved: bool) {
         self.unsaved |= !saved;
-        let saving = self.by_name.values_mut().filter(|reminder| reminder.stage == Stage::Saving);
+        self.was_unsaved |= !saved;
+        let saving = self.each().filter(|reminder| reminder.stage == Stage::Saving);
         let stage = if saved { Stage::Stored } else { Stage::New };
         saving.for_each(|reminder| reminder.stage = stage);
     }

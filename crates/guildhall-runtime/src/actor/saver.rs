@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::held::Held;
 use super::mail::SaveResult;
+use super::saves::is_final;
 use crate::config::SaveConfig;
 use crate::counters::Counters;
 use crate::trace::{OpenSpan, SpanKind, Tracer};
@@ -21,6 +22,8 @@ pub(super) struct Save {
     pub(super) saved: Arc<dyn Saved>,
     /// What waits for it, and its number there.
     pub(super) held: (Arc<Held>, u64),
+    /// Its last turn waits for it and answers itself: should it be refused for good, replies of earlier turns wait for the next one.
+    pub(super) alone: bool,
     /// The turn that made them, if it is traced.
     pub(super) trace: Option<Trace>,
 }
@@ -123,7 +126,9 @@ async fn commit(
                 }
                 _ => {
                     counters.save_failures.add(1);
-                    save.held.0.refused(save.held.1, &error);
+                    if !(save.alone && is_final(&error)) {
+                        save.held.0.refused(save.held.1, &error);
+                    }
                     save.saved.on_saved(save.activation, Err(error));
                 }
             },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use guildhall_core::outside;
-use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
+use guildhall_core::store::{Batch, Guard, Op, StoreError, StoreErrorKind, Value, WAKE, Write};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
@@ -81,7 +81,9 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
         let saved = Arc::clone(cell) as Arc<dyn super::saver::Saved>;
         let (activation, trace) = (token.activation, active.trace.take());
         let held = active.commits.begin();
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, trace });
+        let alone = active.settles;
+        active.alone = alone;
+        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, alone, trace });
     }
 }
 
@@ -98,7 +100,9 @@ fn put_records<A: Actor, S: ActorServices<A>>(
         A::State::tables().first().is_some_and(|table| table.name == first.row.table.name);
     let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
     let wake_ms = if is_first { cell.with_later(save) } else { None };
-    first.records = Some(records.encode_to_vec().into());
+    let records = records.encode_to_vec();
+    commands.row_bytes = records.len();
+    first.records = Some(records.into());
     if let (Some(wake_ms), Write::Create(columns) | Write::Update(columns)) =
         (wake_ms, &mut first.write)
     {
@@ -220,12 +224,16 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
             }
             return false;
         }
+        // What is unique, too large or nested too deep was found at the end of its turn. This is something else, and its turns cannot
+        // be told apart any more: the actor begins again with what the store has.
         Err(error) => {
-            tracing::error!(actor = %outside(cell.id()), %error, "not saved; it will be tried again");
-            state.not_saved();
-            active.commits.failed();
-            active.commands.not_saved();
-            cell.with_later(|later| later.saved(false));
+            tracing::error!(
+                actor = %outside(cell.id()), %error,
+                "the store has refused a save for good; the changes of its turns are lost"
+            );
+            cell.app.counters.dropped.add(1);
+            cell.used(false);
+            return false;
         }
     }
     if is_dirty(cell, active) {
@@ -235,6 +243,11 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
         }
     }
     true
+}
+
+/// Whether the store will never take it.
+pub(super) fn is_final(error: &StoreError) -> bool {
+    matches!(error.kind, StoreErrorKind::Exists | StoreErrorKind::Missing | StoreErrorKind::Invalid)
 }
 
 /// An actor without entity leaves, when it has nothing left to send.

@@ -80,6 +80,13 @@ impl Seen {
         true
     }
 
+    /// A message has not run after all.
+    pub(super) fn forget_record(&mut self, sender: &Sender) {
+        if let Some(known) = self.senders.get_mut(sender.actor.as_str()) {
+            known.answers.remove(&sender.number);
+        }
+    }
+
     fn has_room(&mut self, config: &ActorConfig, now_ms: u64) -> bool {
         if self.senders.len() >= config.senders_max {
             self.forget_silent(config, now_ms);

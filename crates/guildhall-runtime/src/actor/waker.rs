@@ -55,7 +55,9 @@ async fn wake(
     let now_ms = wall_ms(&app.env);
     let conditions = vec![is(Compare::Greater, 0), is(Compare::Less, now_ms + 1)];
     let (order, limit) = (Order::Up(WAKE.number), sleepers.config().wake_page);
-    let mut query = Query { table, conditions, order, after: None, limit };
+    // What a row holds is for its activation.
+    let keys_only = true;
+    let mut query = Query { table, conditions, order, after: None, limit, keys_only };
     loop {
         let page = store.query(&query).await?;
         let keys = page.rows.iter().map(|(key, _)| key.as_str());

@@ -8,11 +8,12 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Status, outside};
+use guildhall_core::{Code, Effect, MethodDesc, Status, outside};
 use guildhall_entity::State as _;
 use prost::Message as _;
 
 use super::activate::activate;
+use super::atomic::{Next, Settled, end_own_turn, end_turn, rescue, settle};
 use super::cell::{Active, Cell};
 use super::held::Answer;
 use super::later::LaterTurn;
@@ -168,16 +169,38 @@ async fn run<A: Actor, S: ActorServices<A>>(
     let result = match guarded(cell, &cx, turn).await {
         Ok(result) => result,
         Err(ended) => {
-            reply.send::<()>(Err(drop_activation(cell, active, ended, method.path)));
+            reply.send::<()>(Err(ended.status(&cell.app.counters, cell.id(), method.path)));
+            drop_activation(cell, active).await;
             return None;
         }
     };
+    let recorded = active.commands.bytes_of(&cx, method, &result);
+    let (mut result, next) = end_turn(cell, &mut active, method.keep_on_error, recorded, result);
     if let Some(span) = &mut span {
         span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
     active.commands.record(&cell.app.env, &cx, method, &result);
+    if next == Next::Settle {
+        match Box::pin(settle(cell, &mut active)).await {
+            Settled::Yes => {}
+            Settled::No(status) if status.effect() == Effect::NotRun => {
+                active.commands.forget_record(&cx, method);
+                result = Err(status);
+            }
+            Settled::No(status) => {
+                result = Err(status);
+                active.commands.record(&cell.app.env, &cx, method, &result);
+            }
+            Settled::Over => {
+                let why = "another owner has the rows; what the call has changed was not saved";
+                let status = Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER);
+                reply.send::<()>(Err(status));
+                return None;
+            }
+        }
+    }
     finish(cell, active, method, reply, result)
 }
 
@@ -232,10 +255,8 @@ async fn on_timer<A: Actor, S: ActorServices<A>>(
     cell.app.counters.turns.add(1);
     let cx = turn_cx(cell);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-    if let Err(ended) = own_turn(cell, &cx, method.path, turn).await {
-        drop_activation(cell, active, ended, method.path);
-        return None;
-    }
+    let ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
+    let active = own_turn(cell, active, (method.path, method.keep_on_error), ran, || {}).await?;
     keep(cell, active)
 }
 
@@ -247,17 +268,19 @@ async fn on_later<A: Actor, S: ActorServices<A>>(
 ) -> Option<Box<Active<A>>> {
     let OwnCall { method, body } = turn.call().clone();
     let service = cell.room.service(method);
+    let mut ran = Ok(Ok(()));
     if let (Ok(service), true) = (service, method.create || active.actor.state().exists()) {
         cell.app.counters.turns.add(1);
         let cx = Cx { cause: turn.cause(), ..turn_cx(cell) };
-        let ran = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-        if let Err(ended) = own_turn(cell, &cx, method.path, ran).await {
-            drop_activation(cell, active, ended, method.path);
-            return None;
-        }
+        let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+        ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
     }
     // Rule 27: what it has changed, and that it is done, are one write.
-    cell.with_later(|later| later.ran(&turn));
+    let done = || {
+        let _no_later = cell.with_later(|later| later.ran(&turn));
+    };
+    let name = (method.path, method.keep_on_error);
+    let mut active = own_turn(cell, active, name, ran, done).await?;
     if method.durable {
         want_commit(cell, &mut active);
     }
@@ -269,10 +292,8 @@ async fn tick<A: Actor, S: ActorServices<A>>(
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
     let cx = turn_cx(cell);
-    if let Err(ended) = own_turn(cell, &cx, "tick", active.actor.tick(&cx)).await {
-        drop_activation(cell, active, ended, "tick");
-        return None;
-    }
+    let ran = guarded(cell, &cx, active.actor.tick(&cx)).await;
+    let mut active = own_turn(cell, active, ("tick", false), ran, || {}).await?;
     if is_dirty(cell, &mut active) {
         cell.save_later();
     }
@@ -312,9 +333,9 @@ async fn deactivate<A: Actor, S: ActorServices<A>>(
                 return keep(cell, active);
             }
         }
-        if !last && let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, why)).await {
-            drop_activation(cell, active, ended, "deactivate");
-            return None;
+        if !last {
+            let ran = guarded(cell, &cx, active.actor.deactivate(&cx, why)).await;
+            active = own_turn(cell, active, ("deactivate", false), ran.map(Ok), || {}).await?;
         }
     }
     cell.app.counters.deactivations.add(1);
@@ -329,10 +350,8 @@ async fn leave<A: Actor, S: ActorServices<A>>(
     ticket: Ticket,
 ) -> Option<Box<Active<A>>> {
     let cx = turn_cx(cell);
-    if let Err(ended) = guarded(cell, &cx, active.actor.deactivate(&cx, Why::Moved)).await {
-        drop_activation(cell, active, ended, "deactivate");
-        return None;
-    }
+    let ran = guarded(cell, &cx, active.actor.deactivate(&cx, Why::Moved)).await;
+    let mut active = own_turn(cell, active, ("deactivate", false), ran.map(Ok), || {}).await?;
     let saved = match cell.app.lacks(Mutation::SaveBeforeHandover) {
         true => Some(true),
         false => save_to_leave(cell, &mut active).await,
@@ -346,7 +365,8 @@ async fn leave<A: Actor, S: ActorServices<A>>(
         }
     }
     let Ok(state) = catch_unwind(AssertUnwindSafe(|| active.actor.move_out())) else {
-        drop_activation(cell, active, Ended::Panicked, "move_out");
+        Ended::Panicked.status(&cell.app.counters, cell.id(), "move_out");
+        drop_activation(cell, active).await;
         return None;
     };
     let commands: Bytes = active.commands.all().encode_to_vec().into();
@@ -382,33 +402,37 @@ async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
     .await
 }
 
-/// Runs a turn whose answer nobody waits for: an error is for the log.
-async fn own_turn<A: Actor, S: ActorServices<A>, T>(
-    cell: &Cell<A, S>,
-    cx: &Cx,
-    method: &str,
-    turn: impl Future<Output = Result<T, Status>>,
-) -> Result<(), Ended> {
-    if let Err(status) = guarded(cell, cx, turn).await? {
-        tracing::warn!(actor = %outside(cell.id()), method, %status, "a turn of the actor's own failed");
+/// The end of a turn whose answer nobody waits for: an error is for the log.
+async fn own_turn<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    name: (&str, bool),
+    ran: Result<Result<(), Status>, Ended>,
+    done: impl Fn(),
+) -> Option<Box<Active<A>>> {
+    match ran {
+        Ok(result) => {
+            let ended = Box::pin(end_own_turn(cell, &mut active, name, result, done));
+            ended.await.then_some(active)
+        }
+        Err(ended) => {
+            ended.status(&cell.app.counters, cell.id(), name.0);
+            drop_activation(cell, active).await;
+            None
+        }
     }
-    Ok(())
 }
 
-/// Drops the activation with what it has not saved; the status for who waits.
-fn drop_activation<A: Actor, S: ActorServices<A>>(
+/// Drops an activation whose turn has ended without a result: what the actor holds outside of its entity may be torn.
+async fn drop_activation<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
-    active: Box<Active<A>>,
-    ended: Ended,
-    method: &str,
-) -> Status {
-    let counters = &cell.app.counters;
-    counters.dropped.add(1);
-    let status = ended.status(counters, cell.id(), method);
-    tracing::error!(actor = %outside(cell.id()), "its unsaved changes are lost");
+    mut active: Box<Active<A>>,
+) {
+    cell.app.counters.dropped.add(1);
+    if !Box::pin(rescue(cell, &mut active)).await {
+        tracing::error!(actor = %outside(cell.id()), "unsaved changes of its earlier turns are lost");
+    }
     cell.used(false);
-    drop(active);
-    status
 }
 
 pub(super) fn no_such(id: &str) -> String {

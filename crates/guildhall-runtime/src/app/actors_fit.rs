@@ -118,7 +118,7 @@ async fn table_fits(
     slots: u32,
 ) -> Result<(), StartError> {
     let (conditions, order) = (Vec::new(), Order::Key);
-    let query = Query { table, conditions, order, after: None, limit: ROWS };
+    let query = Query { table, conditions, order, after: None, limit: ROWS, keys_only: true };
     let Ok(page) = store.query(&query).await else { return Ok(()) };
     for (key, row) in page.rows {
         let Some(token) = row.token else { continue };

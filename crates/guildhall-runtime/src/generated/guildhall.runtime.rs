@@ -701,6 +701,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Reload",
@@ -718,6 +719,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Drain",
@@ -735,6 +737,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Node/Actors",
@@ -752,6 +755,7 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1008,6 +1012,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Ownership/Offer",
@@ -1025,6 +1030,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 60000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Ownership/Draining",
@@ -1042,6 +1048,7 @@ pub static OWNERSHIP: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1309,6 +1316,7 @@ pub static RAW: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servic
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1508,6 +1516,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: true,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Touch",
@@ -1529,6 +1538,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: true,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Close",
@@ -1550,6 +1560,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Session/Push",
@@ -1571,6 +1582,7 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1817,6 +1829,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Gate/DeliverAll",
@@ -1834,6 +1847,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.runtime.Gate/Kick",
@@ -1851,6 +1865,7 @@ pub static GATE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2144,6 +2159,7 @@ pub static ID_STATE_TABLE: ::guildhall::codegen::Table = ::guildhall::codegen::T
 pub struct IdStateEntity {
     state_: IdState,
     meta_: ::guildhall::codegen::EntityMeta,
+    before_: ::core::option::Option<::std::boxed::Box<IdState>>,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2159,19 +2175,27 @@ impl IdStateEntity {
         let key = ::guildhall::codegen::Key::from(
             ::std::string::ToString::to_string(&state.name),
         );
+        let meta = ::guildhall::codegen::EntityMeta::new(key, 0, false);
         Self {
             state_: state,
-            meta_: ::guildhall::codegen::EntityMeta::new(key, 0, false),
+            meta_: meta,
+            before_: ::core::option::Option::None,
         }
     }
     /// Sets `taken`; it is saved even if it is equal.
     pub fn set_taken(&mut self, value: u64) {
-        self.meta_.mark(0);
-        self.state_.taken = value;
+        let before = ::core::mem::replace(&mut self.state_.taken, value);
+        if self.meta_.mark(0) {
+            self.before_.get_or_insert_with(::core::default::Default::default).taken = before;
+        }
     }
     /// Changes `taken` in place; it is saved even if it stays equal.
     pub fn taken_mut(&mut self) -> &mut u64 {
-        self.meta_.mark(0);
+        if self.meta_.mark(0) {
+            self.before_.get_or_insert_with(::core::default::Default::default).taken = ::core::clone::Clone::clone(
+                &self.state_.taken,
+            );
+        }
         &mut self.state_.taken
     }
     /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
@@ -2185,11 +2209,23 @@ impl IdStateEntity {
     /// Makes it missing, with all fields at their defaults.
     pub fn delete(&mut self) {
         let key = ::core::mem::take(&mut self.state_.name);
-        self.state_ = IdState {
+        let missing = IdState {
             name: key,
             ..::core::default::Default::default()
         };
-        self.meta_.delete();
+        let mut deleted = ::core::mem::replace(&mut self.state_, missing);
+        let first = self.meta_.delete();
+        if first != 0 {
+            let before = self
+                .before_
+                .get_or_insert_with(::core::default::Default::default);
+            Self::exchange_(&mut deleted, before, first);
+        }
+    }
+    fn exchange_(a: &mut IdState, b: &mut IdState, columns: u128) {
+        if columns & (1 << 0) != 0 {
+            ::core::mem::swap(&mut a.taken, &mut b.taken);
+        }
     }
 }
 
@@ -2226,7 +2262,11 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
                 _ => {}
             }
         }
-        ::core::result::Result::Ok(Self { state_: state, meta_: meta })
+        ::core::result::Result::Ok(Self {
+            state_: state,
+            meta_: meta,
+            before_: ::core::option::Option::None,
+        })
     }
     fn key(&self) -> (u32, ::guildhall::codegen::Value) {
         (1, ::guildhall::codegen::scalar_value(&self.state_.name))
@@ -2246,5 +2286,33 @@ impl ::guildhall::codegen::Entity for IdStateEntity {
     }
     fn meta_mut(&mut self) -> &mut ::guildhall::codegen::EntityMeta {
         &mut self.meta_
+    }
+    fn grown(&mut self, columns: u128) -> isize {
+        let mut grown = 0;
+        if let ::core::option::Option::Some(before) = &mut self.before_ {
+            if columns & (1 << 0) != 0 {
+                grown
+                    += ::guildhall::codegen::growth(
+                        ::guildhall::codegen::scalar_size(&self.state_.taken),
+                        ::guildhall::codegen::scalar_size(&before.taken),
+                    );
+            }
+        }
+        grown
+    }
+    fn too_deep(&mut self, columns: u128) -> ::core::option::Option<u32> {
+        ::core::option::Option::None
+    }
+    fn has_new_unique(&self, columns: u128) -> bool {
+        if let ::core::option::Option::Some(before) = &self.before_ {}
+        false
+    }
+    fn take_back(&mut self, columns: u128) {
+        if let ::core::option::Option::Some(mut before) = self.before_.take() {
+            Self::exchange_(&mut self.state_, &mut before, columns);
+        }
+    }
+    fn forget_turn(&mut self) {
+        self.before_ = ::core::option::Option::None;
     }
 }

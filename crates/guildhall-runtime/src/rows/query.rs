@@ -34,7 +34,8 @@ impl<'a, E: Entity> Rows<'a, E> {
     /// Begins a query.
     pub fn query(self) -> RowsQuery<'a, E> {
         let (conditions, order) = (Vec::new(), Order::Key);
-        let query = Query { table: E::TABLE, conditions, order, after: None, limit: PAGE_ROWS };
+        let (table, limit) = (E::TABLE, PAGE_ROWS);
+        let query = Query { table, conditions, order, after: None, limit, keys_only: false };
         RowsQuery { rows: self, query }
     }
 }

@@ -85,6 +85,7 @@ const fn echo(path: &'static str, id: u32, index: usize) -> MethodDesc {
         idempotent: false,
         create: false,
         timeout_ms: 0,
+        keep_on_error: false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod actors;
 mod admin;
+mod atomic;
 mod callbacks;
 mod calls;
 mod commands;

@@ -11,7 +11,7 @@ use super::{
 };
 
 fn query(conditions: Vec<Condition>, order: Order, limit: usize) -> Query {
-    Query { table: &ROLE, conditions, order, after: None, limit }
+    Query { table: &ROLE, conditions, order, after: None, limit, keys_only: false }
 }
 
 fn when(column: u32, compare: Compare, value: Value) -> Vec<Condition> {
@@ -30,7 +30,8 @@ pub(super) async fn with_power(
 ) -> Vec<String> {
     let equal = Condition { column: POWER, compare: Compare::Equal, value: Value::Int(power) };
     let conditions = vec![equal];
-    let query = Query { table, conditions, order: Order::Key, after: None, limit: 9 };
+    let query =
+        Query { table, conditions, order: Order::Key, after: None, limit: 9, keys_only: false };
     let page = store.query(&query).await.expect("the store is there");
     page.rows.into_iter().map(|(key, _)| key.to_string()).collect()
 }
@@ -120,11 +121,32 @@ pub async fn rows_that_are_due_come_in_the_order_of_their_times<T: Store>(
     let is = |compare, value| when(WAKE.number, compare, Value::Uint(value));
     let conditions = [is(Compare::Greater, 0), is(Compare::Less, 8)].concat();
     let (table, order) = (&SLEEPER, Order::Up(WAKE.number));
-    let due = Query { table, conditions, order, after: None, limit: 1 };
+    let due = Query { table, conditions, order, after: None, limit: 1, keys_only: true };
     if store.capabilities().order {
         assert_eq!(ask(&store, due).await, "c|a");
     } else {
         assert_eq!(kind_of(store.query(&due).await), StoreErrorKind::Invalid);
+    }
+}
+
+/// Rule 12.
+pub async fn a_query_for_keys_alone_leaves_the_rest_of_the_rows_out<T: Store>(
+    open: impl AsyncFn() -> T,
+) {
+    let store = opened(&open).await;
+    fill(&store).await;
+    let keys = |order| Query { keys_only: true, ..query(Vec::new(), order, 2) };
+    assert_eq!(ask(&store, keys(Order::Key)).await, "10 a|b d|e", "its pages are the same");
+    let page = store.query(&keys(Order::Key)).await.expect("the store is there");
+    let is_bare = |row: &guildhall_core::store::Row| row.exists && row.records.is_empty();
+    assert!(page.rows.iter().all(|(_, row)| is_bare(row) && row.fields.is_empty()), "{page:?}");
+    if store.capabilities().order {
+        let ordered = keys(Order::Up(POWER));
+        let whole = Query { keys_only: false, ..ordered.clone() };
+        assert_eq!(ask(&store, ordered.clone()).await, ask(&store, whole).await);
+        let page = store.query(&ordered).await.expect("the store is there");
+        let of_order = |(number, _): &(u32, Value)| *number == POWER;
+        assert!(page.rows.iter().all(|(_, row)| row.fields.iter().all(of_order)), "{page:?}");
     }
 }
 

@@ -144,6 +144,7 @@ pub async fn a_new_column_has_its_default_in_rows_that_were_there<T: Store>(
     assert_eq!(with_power(&store, &LATER, 7).await, ["1"], "an index of rows that were there");
     assert_eq!(with_power(&store, &LATER, 0).await, ["2"]);
     let ranked = |compare, value| Query {
+        keys_only: false,
         table: &LATER,
         conditions: vec![Condition { column: RANK, compare, value: Value::Int(value) }],
         order: Order::Key,

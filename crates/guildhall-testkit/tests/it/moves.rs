@@ -9,7 +9,7 @@ mod suspended;
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall::{Actor, App, Cx, Effect, Status};
+use guildhall::{Actor, App, Cx, Effect, Mutation, Status};
 use guildhall_testkit::Cluster;
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
@@ -139,6 +139,34 @@ async fn a_planned_move_loses_nothing_and_takes_what_is_not_in_the_rows_along() 
     let back = all(&cx).await;
     assert!(back.iter().all(|(value, _, beside)| (*value, *beside) == (1, 1)), "{back:?}");
     assert_eq!(count_at(&back, ONE), KEYS as usize);
+}
+
+/// How many of the keys a planned move has cost.
+async fn lost_by_a_move(owners: fn(App) -> App) -> usize {
+    let mut cluster = Cluster::new(1);
+    cluster.start_with(ONE, &[SLOTS], owners).await.unwrap();
+    cluster.start(CALLER, |app| app).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(1)).await;
+    let cx = cluster.cx(CALLER);
+    fill(&cx).await;
+    // Before anything is saved in its time.
+    cluster.start_with(TWO, &[SLOTS], owners).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(Duration::from_secs(2)).await;
+    let mut lost = 0;
+    for key in 1..=KEYS {
+        let kept = CounterClient::new(&cx).get(GetReq { id: key.to_string() }).await;
+        lost += usize::from(!kept.is_ok_and(|rsp| rsp.value == 1));
+    }
+    lost
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_gives_its_actors_away_unsaved_is_found_out() {
+    assert_eq!(lost_by_a_move(pots).await, 0, "with all rules nothing is lost");
+    let lost = lost_by_a_move(|app| pots(app).without(Mutation::SaveBeforeHandover)).await;
+    assert!((10..30).contains(&lost), "{lost} of {KEYS} were lost: those that moved");
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,10 @@ const SETTINGS: [(&str, &str); 4] = [
     ("link.ping_ms", "1000"),
 ];
 const KEYS: u64 = 8;
+
+/// How many turns there are for one that fails, and the reason of it.
+const FAILS_ONE_OF: u64 = 20;
+const FAILED: u32 = 1_000;
 const CLIENTS_PER_APP: u64 = 3;
 
 /// How long a client waits at most before its next call.
@@ -60,8 +64,13 @@ impl Actor for Book {
 }
 
 impl Ledger for Book {
-    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<AddRsp, Status> {
+    /// Now and then it fails after it has changed its state, as turns do.
+    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<AddRsp, Status> {
         self.state.ops_mut().push(req.op);
+        if cx.env().random_below(FAILS_ONE_OF) == 0 {
+            let why = "the turn fails with its change made";
+            return Err(Status::new(Code::FailedPrecondition, why).with_reason(FAILED));
+        }
         Ok(AddRsp { count: self.state.ops.len() as u64 })
     }
 
@@ -102,7 +111,10 @@ impl Clients {
             let req = AddReq { id: key.to_owned(), op };
             let told = match LedgerClient::new(cx).add(req).await {
                 Ok(rsp) => Told::Done(rsp.count),
-                Err(status) if status.effect() == Effect::NotRun => Told::NotRun,
+                // A turn that has failed has changed nothing.
+                Err(status) if status.effect() == Effect::NotRun || status.reason() == FAILED => {
+                    Told::NotRun
+                }
                 Err(status) => {
                     self.log.log(format_args!("add {op} to {key}: {status}"));
                     Told::Unknown
@@ -282,6 +294,11 @@ fn an_owner_without_a_lease_is_found_out() {
 #[test]
 fn an_owner_that_shows_what_is_not_committed_is_found_out() {
     without(Mutation::ReadsWaitForCommits, deaths());
+}
+
+#[test]
+fn an_owner_that_keeps_what_failed_turns_have_changed_is_found_out() {
+    without(Mutation::FailedTurnsChangeNothing, [Fault::Kill]);
 }
 
 #[test]

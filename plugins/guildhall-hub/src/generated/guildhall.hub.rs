@@ -806,6 +806,9 @@ pub struct QueryReq {
     pub after: ::core::option::Option<Cursor>,
     #[prost(uint64, tag = "5")]
     pub limit: u64,
+    /// Rows without columns but that of the order, and without records.
+    #[prost(bool, tag = "6")]
+    pub keys_only: bool,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -938,6 +941,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Streams/Close",
@@ -955,6 +959,7 @@ pub static STREAMS: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1188,6 +1193,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Deregister",
@@ -1205,6 +1211,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Discovery/Watch",
@@ -1222,6 +1229,7 @@ pub static DISCOVERY: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1442,6 +1450,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Broker/Follow",
@@ -1459,6 +1468,7 @@ pub static BROKER: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1643,6 +1653,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Push",
@@ -1660,6 +1671,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Pop",
@@ -1677,6 +1689,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 30000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Queue/Ack",
@@ -1694,6 +1707,7 @@ pub static QUEUE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -1950,6 +1964,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/KeepAlive",
@@ -1967,6 +1982,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Close",
@@ -1984,6 +2000,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Acquire",
@@ -2001,6 +2018,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Release",
@@ -2018,6 +2036,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Transfer",
@@ -2035,6 +2054,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Record",
@@ -2052,6 +2072,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: true,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Leases/Watch",
@@ -2069,6 +2090,7 @@ pub static LEASES: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Ser
             idempotent: false,
             create: false,
             timeout_ms: 0,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
@@ -2469,6 +2491,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Claim",
@@ -2486,6 +2509,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Read",
@@ -2503,6 +2527,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Commit",
@@ -2520,6 +2545,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: false,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
         ::guildhall::codegen::MethodDesc {
             path: "/guildhall.hub.Store/Query",
@@ -2537,6 +2563,7 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             idempotent: true,
             create: false,
             timeout_ms: 10000,
+            keep_on_error: false,
         },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
