@@ -63,7 +63,11 @@ async fn follow(app: &AppInner, mut changes: mpsc::Receiver<LeaseChange>) {
                 marks.insert(id, holding.holder);
             }
             LeaseChange::Free(id) => {
-                if let Some(holder) = marks.remove(&id) {
+                let holder = marks.remove(&id);
+                // It may be the mark of an earlier session: so the backend is asked.
+                if holder.as_ref() == Some(&app.ownership.holder) {
+                    app.ownership.session_doubted.notify_one();
+                } else if let Some(holder) = holder {
                     app.mesh.session_ends(&holder.app, holder.incarnation);
                 }
             }
