@@ -242,6 +242,15 @@ fn an_owner_that_comes_back_with_the_lease_backend_takes_nothing_from_one_that_i
     sim::check(10, an_owner_comes_back);
 }
 
+#[test]
+fn a_lease_backend_that_forgets_its_holders_is_found_out() {
+    let forgets = async |sim: Sim| {
+        sim.leases_forget_holders();
+        an_owner_comes_back(sim).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, forgets), "a backend that forgets its holders");
+}
+
 fn restarts() -> [Fault; 4] {
     [
         Fault::LeasesRestart,
