@@ -3,6 +3,7 @@
 mod balance;
 mod damaged;
 mod hung;
+mod leases;
 mod pauses;
 mod stays;
 mod suspended;
