@@ -11,6 +11,7 @@ fn hello() -> Hello {
         versions: vec![1],
         methods_hash: 1,
         nonce: vec![1; 32].into(),
+        ..Hello::default()
     }
 }
 

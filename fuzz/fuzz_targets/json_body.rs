@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let desc = &messages()[usize::from(which) % messages().len()];
-    match json::to_protobuf(desc, &body) {
+    match json::to_protobuf(desc, &body, which & 0x80 != 0) {
         Ok(bytes) => {
             // Not every message has JSON: a date past the year 9999 has not.
             let _ = json::from_protobuf(desc, &bytes);
