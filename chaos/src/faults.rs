@@ -261,6 +261,22 @@ async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()>
             sleep(*pause).await;
             process.signal(Signal::CONT);
         }
+        Fault::Away { app, pause, down } => {
+            let process = cluster.process(app)?.lock().await;
+            count(tally, &tally.stops, what);
+            process.signal(Signal::STOP);
+            sleep(pause.saturating_sub(*down)).await;
+            let hub = async {
+                let mut hub = cluster.process(&cluster.cast.hub)?.lock().await;
+                count(tally, &tally.kills, what);
+                hub.kill().await;
+                sleep(*down).await;
+                hub.start()
+            };
+            let started = hub.await;
+            process.signal(Signal::CONT);
+            started?;
+        }
         Fault::Cut { one, other, way, cut, time } => {
             let (wires, other) = (&cluster.wires, other.as_deref());
             count(tally, &tally.cuts, what);

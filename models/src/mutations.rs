@@ -10,6 +10,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(tombstones_and_batches());
     all.extend(leases());
     all.extend(lost_epochs());
+    all.extend(lost_holders());
     all.extend(handovers());
     all.extend(payloads());
     all.extend(suspensions_and_transfers());
@@ -257,6 +258,27 @@ fn lost_epochs() -> Vec<Scenario> {
             commands: vec![add(0)],
             faults: Faults { reset: 1, ..none() },
             rules: Rules { says_largest: false, ..rules() },
+            ..protocol("")
+        },
+    ]
+}
+
+fn lost_holders() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            name: "rule 33: a restarted service grants at once",
+            finds: &[READ],
+            reads: true,
+            faults: Faults { restart: 1, ..none() },
+            rules: Rules { restart_waits: false, ..rules() },
+            ..protocol("")
+        },
+        Scenario {
+            name: "rule 17, new: an old grant is not doubted",
+            finds: &[STUCK],
+            commands: vec![add(0)],
+            faults: Faults { late: 1, ..none() },
+            rules: Rules { larger_is_doubted: false, ..rules() },
             ..protocol("")
         },
     ]

@@ -113,6 +113,8 @@ pub struct Rules {
     pub own_view_agrees: bool,
     /// Rule 17: the request says the asker's largest epoch, and a grant that is not larger is given back.
     pub says_largest: bool,
+    /// Rule 17, as amended: who is asked with a larger epoch than its own asks the service.
+    pub larger_is_doubted: bool,
     /// Rule 18: the last save comes before the handover.
     pub save_first: bool,
     /// Rule 18: calls that run are ended at a deadline.
@@ -147,6 +149,8 @@ pub struct Rules {
     pub nested_ids: bool,
     /// Rules 29 to 31.
     pub records: Records,
+    /// Rule 33: a service that has forgotten the holders grants nothing until all that it had promised them is over.
+    pub restart_waits: bool,
 }
 
 impl Default for Rules {
@@ -171,6 +175,7 @@ impl Default for Rules {
             names_the_holding: true,
             own_view_agrees: true,
             says_largest: true,
+            larger_is_doubted: true,
             save_first: true,
             calls_end: true,
             handover: Handover::Offer,
@@ -188,6 +193,7 @@ impl Default for Rules {
             lease: true,
             nested_ids: true,
             records: Records::FromLowest,
+            restart_waits: true,
         }
     }
 }

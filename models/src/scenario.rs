@@ -41,6 +41,10 @@ pub struct Faults {
     pub loss: u8,
     /// The lease service forgets epochs and holders.
     pub reset: u8,
+    /// The lease service forgets holders, and no epochs.
+    pub restart: u8,
+    /// A copy of a holder's `acquire` comes late, and nobody hears the answer.
+    pub late: u8,
     /// A move, or the answer to a claim, is given up before its time.
     pub abort: u8,
 }
@@ -169,6 +173,8 @@ impl Scenario {
             ("duplicate", f.duplicate),
             ("loss", f.loss),
             ("lost epochs", f.reset),
+            ("lost holders", f.restart),
+            ("late acquire", f.late),
             ("abort", f.abort),
             ("broken clocks", u8::from(self.broken_clock)),
         ];

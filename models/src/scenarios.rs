@@ -69,6 +69,19 @@ fn takeovers() -> Vec<Scenario> {
             commands: vec![add(0)],
             ..protocol("takeover: from nothing")
         },
+        Scenario {
+            quick: true,
+            reads: true,
+            faults: Faults { restart: 1, pause: 1, ..none() },
+            ..protocol("takeover: the lease service forgets its holders")
+        },
+        Scenario {
+            reads: true,
+            transfers_travel: true,
+            commands: vec![add(0)],
+            faults: Faults { restart: 1, lapse: 1, loss: 1, ..none() },
+            ..protocol("takeover: the lease service forgets its holders during a move")
+        },
     ]
 }
 
@@ -83,6 +96,13 @@ fn moves() -> Vec<Scenario> {
             faults: Faults { loss: 1, duplicate: 1, abort: 1, ..none() },
             commands: one.clone(),
             ..protocol("move: loss, duplicate, abort")
+        },
+        Scenario {
+            quick: true,
+            soft: 1,
+            faults: Faults { late: 1, loss: 1, ..none() },
+            commands: one.clone(),
+            ..protocol("move: a grant that its holder has not heard of")
         },
         Scenario {
             soft: 1,
@@ -381,6 +401,8 @@ pub const fn none() -> Faults {
         duplicate: 0,
         loss: 0,
         reset: 0,
+        restart: 0,
+        late: 0,
         abort: 0,
     }
 }

@@ -53,6 +53,18 @@ fn a_grant_that_its_holder_does_not_know_of_is_found_out() {
 }
 
 #[test]
+fn a_restarted_lease_service_grants_nothing_that_was_promised() {
+    hold("takeover: the lease service forgets its holders", true);
+    find(&["rule 33:"]);
+}
+
+#[test]
+fn a_slot_whose_holder_has_not_heard_of_its_grant_moves() {
+    hold("move: a grant that its holder has not heard of", true);
+    find(&["rule 17, new:"]);
+}
+
+#[test]
 fn a_planned_move_loses_nothing() {
     hold("move", true);
     find(&["rules 16, 17:", "rule 17:", "rule 18: handed", "rule 19:"]);

@@ -40,6 +40,8 @@ pub struct World {
     pub leases: [Lease; SLOTS],
     /// Of each app the lives that have a session, one bit each.
     pub sessions: [u8; APPS],
+    /// Of each app the lives whose session the service has forgotten, before its time was over.
+    pub promised: [u8; APPS],
     pub rows: [Row; KEYS],
     pub apps: [App; APPS],
     /// Sorted. A message is delivered at any time later, in any order, or never.
@@ -339,6 +341,16 @@ impl World {
 
     pub fn has_session(&self, app: u8, life: u8) -> bool {
         self.sessions[app as usize] & (1 << life) != 0
+    }
+
+    /// Whether a life of an app had a session that would not be over, had the service not forgotten it.
+    pub fn is_promised(&self, app: u8, life: u8) -> bool {
+        self.promised[app as usize] & (1 << life) != 0
+    }
+
+    /// Whether anybody may still hold what the service has forgotten.
+    pub fn is_any_promised(&self) -> bool {
+        self.promised != [0; APPS]
     }
 
     pub fn send(&mut self, message: Message) {

@@ -18,7 +18,7 @@ use guildhall_runtime::{Component, Cx, Service, StartError};
 use tokio_util::sync::CancellationToken;
 
 use crate::HubConfig;
-use crate::marks::Marks;
+use crate::kept::Kept;
 use crate::streams::Streams;
 use crate::tables::Tables;
 
@@ -54,8 +54,8 @@ impl State {
         let settings = Settings::parse(&config.data).map_err(wrong)?;
         let store = RedbStore::open(env, settings).await.map_err(|e| wrong(e.to_string()))?;
         let store = Arc::new(store);
-        let marks = Marks::open(Arc::clone(&store)).await.map_err(|e| wrong(e.to_string()))?;
-        let kept = marks.kept().await.map_err(|e| wrong(e.to_string()))?;
+        let file = Kept::open(Arc::clone(&store)).await.map_err(|e| wrong(e.to_string()))?;
+        let kept = file.read().await.map_err(|e| wrong(e.to_string()))?;
         let ack_wait = Duration::from_millis(config.ack_wait_ms);
         let limits = QueueLimits {
             items: config.queue_items_max,
@@ -67,7 +67,7 @@ impl State {
             discovery: MemoryDiscovery::new(env.clone()),
             broker: MemoryBroker::new(),
             queue: MemoryQueue::with(env.clone(), ack_wait, limits),
-            leases: MemoryLeases::durable(env.clone(), kept, Arc::new(marks)),
+            leases: MemoryLeases::durable(env.clone(), kept, Arc::new(file)),
             store,
             streams: Streams::new(env.clone(), &config, draining.clone()),
             tables: Tables::new(config.tables_max),

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_core::leases::{LeaseChange, LeaseError, Leases as _, Transferred, Wanted};
+use guildhall_core::leases::{LeaseChange, LeaseError, Leases as _, Opened, Transferred, Wanted};
 use guildhall_core::store::{self, LeaseId};
 use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_hub::convert::{self, lease_refusal};
 use guildhall_hub::proto::{
-    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, RecordReq, RecordRsp,
-    ReleaseReq, StreamRsp, TransferReq, TransferRsp, WatchLeasesReq, transfer_rsp::CameTo,
+    self, AcquireReq, AcquireRsp, Holder, LeaseRsp, NotYours, OpenReq, OpenRsp, RecordReq,
+    RecordRsp, ReleaseReq, SessionReq, StreamRsp, TransferReq, TransferRsp, WatchLeasesReq,
+    open_rsp::Session, transfer_rsp::CameTo,
 };
 use guildhall_runtime::Cx;
 use prost::Message as _;
@@ -20,17 +21,25 @@ use crate::hub::nonsense;
 use crate::streams::Source;
 
 impl proto::Leases for Hub {
-    async fn open(&self, _cx: &Cx, req: OpenReq) -> Result<LeaseRsp, Status> {
+    async fn open(&self, _cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
         let (holder, ttl) = (holder(req.holder)?, Duration::from_millis(req.ttl_ms));
-        Ok(done(self.state()?.leases.open(&holder, ttl).await))
+        let instead_of = (req.instead_of > 0).then_some(req.instead_of);
+        let session = match self.state()?.leases.open(&holder, instead_of, ttl).await {
+            Ok(Opened::New(number)) => Session::New(number),
+            Ok(Opened::Living(number)) => Session::Living(number),
+            Err(error) => {
+                return Ok(OpenRsp { failure: Some(lease_refusal(error)), session: None });
+            }
+        };
+        Ok(OpenRsp { failure: None, session: Some(session) })
     }
 
-    async fn keep_alive(&self, _cx: &Cx, req: Holder) -> Result<LeaseRsp, Status> {
-        Ok(done(self.state()?.leases.keep_alive(&holder(Some(req))?).await))
+    async fn keep_alive(&self, _cx: &Cx, req: SessionReq) -> Result<LeaseRsp, Status> {
+        Ok(done(self.state()?.leases.keep_alive(&holder(req.holder)?, req.session).await))
     }
 
-    async fn close(&self, _cx: &Cx, req: Holder) -> Result<LeaseRsp, Status> {
-        Ok(done(self.state()?.leases.close(&holder(Some(req))?).await))
+    async fn close(&self, _cx: &Cx, req: SessionReq) -> Result<LeaseRsp, Status> {
+        Ok(done(self.state()?.leases.close(&holder(req.holder)?, req.session).await))
     }
 
     async fn acquire(&self, _cx: &Cx, req: AcquireReq) -> Result<AcquireRsp, Status> {

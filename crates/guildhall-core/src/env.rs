@@ -117,7 +117,7 @@ impl Env {
         self.0.wall_step_ns.store(ahead_ns, Ordering::Relaxed);
     }
 
-    /// Makes this app's clock run ahead of (or behind) the others'; for simulators.
+    /// Makes all of this app's clocks run ahead of (or behind) the others'; for simulators.
     pub fn set_skew(&self, ahead_ns: i64) {
         self.0.skew_ns.store(ahead_ns, Ordering::Relaxed);
     }

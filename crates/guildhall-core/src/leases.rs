@@ -14,7 +14,8 @@ pub use session::{LeaseSession, LeaseTimes};
 
 /// Who holds what. [`LeaseSession`] is how an app uses it.
 ///
-/// A session is one holder's: its ids expire together. Epochs protect the rows; this service decides only who may try.
+/// A session is one holder's, and has a number: its ids expire together. Epochs protect the rows; this service decides only who
+/// may try.
 ///
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::leases`.
@@ -31,26 +32,41 @@ pub use session::{LeaseSession, LeaseTimes};
 /// 9. `a_transfer_is_learnt_by_asking`: the new holder that asks gets a larger epoch and is told the same offer.
 /// 10. `a_watch_shows_the_holders_of_a_prefix`: all present ones, then `Synced`, then changes in order.
 /// 11. `a_slow_watcher_of_leases_is_told_to_start_over`: it sees its stream end.
-/// 12. `closing_a_session_frees_its_ids`, and so does opening it again.
+/// 12. `closing_a_session_frees_its_ids`, and so does opening another one instead of it.
 /// 13. `epochs_grow_over_a_restart` (backends with `capabilities().durable_epochs`): the counter is durable before the grant is
-///     answered, has no TTL and is never deleted. Holders need not survive.
+///     answered, has no TTL and is never deleted.
 /// 14. `the_first_number_that_is_recorded_stays`: whatever later callers would like; as durable as epochs are.
+/// 15. `a_late_open_closes_no_living_session`: a session ends by another one only where that one names it; whoever does not is told
+///     which one lives. No two sessions have the same number.
+/// 16. `a_late_renewal_or_close_is_not_for_a_later_session`: both name the session that they are for.
+/// 17. `a_restart_gives_nothing_to_others_before_the_ttl_is_over` (backends with `capabilities().durable_epochs`): what a session held
+///     when the backend ended is its holder's, or nobody's, for a whole TTL from the new beginning on. A backend that does not
+///     know any more who held what grants nothing (`Unavailable`) until the longest TTL that it has ever promised is over.
 pub trait Leases: Send + Sync + 'static {
     /// What this backend can do.
     fn capabilities(&self) -> LeaseCapabilities;
 
-    /// Begins a session. One that the holder has already ends, with all that it holds.
+    /// Begins a session, if the holder has none but `instead_of`, which ends with all that it holds.
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
+        instead_of: Option<u64>,
         ttl: Duration,
+    ) -> BoxFuture<'a, Result<Opened, LeaseError>>;
+
+    /// Renews the session of that number and all that it holds for its TTL from now on; `Expired` when there is none.
+    fn keep_alive<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>>;
 
-    /// Renews the session and all that it holds for its TTL from now on; `Expired` when there is none.
-    fn keep_alive<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>>;
-
-    /// Ends the session and frees what it holds. Without a session it does nothing.
-    fn close<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>>;
+    /// Ends the session of that number and frees what it holds. Without it this does nothing.
+    fn close<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>>;
 
     /// Asks for ids, each for itself: the answers are in the order of the wishes.
     fn acquire<'a>(
@@ -92,8 +108,18 @@ pub trait Leases: Send + Sync + 'static {
 /// What a lease backend can do beyond the contract's minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseCapabilities {
-    /// Rule 13. Without it the store still refuses the writes of an old holder, and refused claims tell the epoch to ask for.
+    /// Rules 13, 14 and 17: a restart forgets nothing that it has answered. Without it the store still refuses the writes of an old
+    /// holder, and refused claims tell the epoch to ask for; but an old holder may answer reads until it hears of the restart.
     pub durable_epochs: bool,
+}
+
+/// What [`Leases::open`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// There is a new session, of this number.
+    New(u64),
+    /// Nothing has changed: this session of the holder lives.
+    Living(u64),
 }
 
 /// An id that is asked for.

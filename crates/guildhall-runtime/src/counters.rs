@@ -50,6 +50,8 @@ counters! {
     slots_given: Counter counter "guildhall_slots_given_total",
     /// Slots that another app handed over to this one.
     slots_taken: Counter counter "guildhall_slots_taken_total",
+    /// Times that the app has looked at the slots of an actor type: none while all are where they belong.
+    slot_looks: Counter counter "guildhall_slot_looks_total",
     /// Times that the lease session ran out before it was renewed.
     suspensions: Counter counter "guildhall_suspensions_total",
     /// Casts to actors that had moved, and could not be sent on.

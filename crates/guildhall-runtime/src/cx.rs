@@ -255,6 +255,13 @@ impl Cx {
         self.app.health.problems(self)
     }
 
+    /// What is not where the cluster's view says, as this app sees it, one line per slot and no more than a few; empty when every
+    /// slot that belongs here is served here, no other one is, and nobody is asked for any. For tests, and to see why a move takes
+    /// its time.
+    pub fn unsettled(&self) -> Vec<String> {
+        crate::ownership::unsettled(&self.app)
+    }
+
     /// What changes the level of the log, where `App::run` has begun to log.
     pub fn log(&self) -> Option<&LogControl> {
         self.app.log.as_ref()

@@ -43,7 +43,7 @@ use crate::app::AppInner;
 
 pub(crate) use config::OwnershipConfig;
 pub(crate) use early::{Early, moved_to, send_on};
-pub(crate) use keeper::keep;
+pub(crate) use keeper::{keep, unsettled};
 pub use lease::{Held, Lease, Lost};
 pub(crate) use peers::watch_peers;
 pub(crate) use service::OwnershipHere;
@@ -72,6 +72,8 @@ pub(crate) struct Ownership {
     rooms: Vec<Arc<dyn Owned>>,
     users: UserLeases,
     session: Mutex<Option<Arc<LeaseSession>>>,
+    /// The backend is to be asked at once whether the session lives.
+    session_doubted: Notify,
     /// The app ends: no session is opened any more.
     closed: AtomicBool,
     /// Until when, in ns of boot time, what is held is held (rule 5); 0 without a session.
@@ -84,9 +86,20 @@ pub(crate) struct Ownership {
 
 impl Ownership {
     pub(crate) fn new(config: OwnershipConfig, holder: Holder, rooms: Vec<Arc<dyn Owned>>) -> Self {
-        let (users, session, closed, valid_until, wake) = Default::default();
+        let (users, session, session_doubted, closed, valid_until, wake) = Default::default();
         let giving = Semaphore::new(config.moves_max.min(Semaphore::MAX_PERMITS));
-        Self { config, holder, rooms, users, session, closed, valid_until, wake, giving }
+        Self {
+            config,
+            holder,
+            rooms,
+            users,
+            session,
+            session_doubted,
+            closed,
+            valid_until,
+            wake,
+            giving,
+        }
     }
 
     /// Rule 25: whether the lease still holds, asked after the state was read and just before a reply from memory is sent.

@@ -1,7 +1,9 @@
 //! [`Cluster`]: many apps in one process, on a simulated network, under paused time, from one seed.
 
 mod faults;
+mod lease_backend;
 mod linked;
+mod settled;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use guildhall_core::discovery::Discovery;
 use guildhall_core::discovery::memory::MemoryDiscovery;
 use guildhall_core::env::Instant;
 use guildhall_core::leases::Leases;
-use guildhall_core::leases::memory::MemoryLeases;
 use guildhall_core::queue::memory::MemoryQueue;
 use guildhall_core::store::Store;
 use guildhall_core::store::memory::MemoryStore;
@@ -23,6 +24,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::faulty::{FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, Ways};
 use crate::net::{NoNet, SimNet, Trace};
+use lease_backend::LeaseBackend;
 
 /// What wall clocks show when a cluster begins, since the Unix epoch.
 const WALL: Duration = Duration::from_secs(1_800_000_000);
@@ -84,7 +86,7 @@ pub struct Cluster {
     discovery: Arc<MemoryDiscovery>,
     broker: Arc<MemoryBroker>,
     queue: Arc<MemoryQueue>,
-    leases: Arc<MemoryLeases>,
+    leases: Arc<LeaseBackend>,
     store: Arc<dyn Store>,
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
@@ -97,6 +99,8 @@ struct Member {
     lives: u64,
     life: Option<Life>,
     ways: Ways,
+    /// How far its wall clock is ahead of the cluster's, or behind.
+    wall_step_ns: i64,
 }
 
 type Build = Arc<dyn Fn(App) -> App + Send + Sync>;
@@ -133,7 +137,7 @@ impl Cluster {
             discovery: Arc::new(MemoryDiscovery::new(env.clone())),
             broker: Arc::default(),
             queue: Arc::new(MemoryQueue::new(env.clone())),
-            leases: Arc::new(MemoryLeases::new(env.clone())),
+            leases: Arc::new(LeaseBackend::new(env.clone())),
             store,
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -178,7 +182,8 @@ impl Cluster {
         let config = self.config(id, settings)?;
         let id = parse(id);
         let ways = Ways::new(&self.env);
-        let member = Member { config, build: Arc::new(build), lives: 0, life: None, ways };
+        let build = Arc::new(build);
+        let member = Member { config, build, lives: 0, life: None, ways, wall_step_ns: 0 };
         self.members.insert(id.clone(), member);
         self.live(&id).await
     }
@@ -205,7 +210,9 @@ impl Cluster {
         let discovery = Arc::clone(&self.discovery) as _;
         let discovery = Arc::new(FaultyDiscovery { discovery, way: way(Seam::Discovery) });
         let broker = FaultyBroker::new(Arc::clone(&self.broker) as _, way(Seam::Broker));
+        let wall_step_ns = member.wall_step_ns;
         let env = self.world(id.as_str(), &name);
+        env.set_wall_step(wall_step_ns);
         let app = App::with(config).env(env.clone());
         let app = app.discovery(discovery);
         let app = app.queue(Arc::clone(&self.queue) as _).leases(leases);
@@ -280,7 +287,7 @@ impl Cluster {
     }
 
     /// Sets the wall clocks of all apps ahead of (or behind) what they would show, and of those that start from now on. One app's
-    /// alone: [`Env::set_wall_step`] of its [`Cluster::env`].
+    /// alone: [`Cluster::set_wall_step_of`].
     pub fn set_wall_step(&self, ahead_ns: i64) {
         self.env.set_wall_step(ahead_ns);
         for id in self.apps() {

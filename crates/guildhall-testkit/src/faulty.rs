@@ -127,6 +127,8 @@ pub(crate) struct Way {
 #[derive(Default)]
 struct State {
     faults: SeamFaults,
+    /// Changes are refused by the backend, reads go on.
+    full: bool,
     /// Cancelled when the backend goes away.
     gone: CancellationToken,
 }
@@ -138,6 +140,8 @@ enum Lost {
     Unavailable,
     /// The request was done, or was not, or will be.
     Unknown,
+    /// It has arrived, and was refused: the disk is full.
+    Full,
 }
 
 /// What a request does.
@@ -157,6 +161,10 @@ impl Way {
         };
         // Without the lock: whoever is woken may ask.
         gone.inspect(CancellationToken::cancel);
+    }
+
+    pub(crate) fn set_full(&self, full: bool) {
+        self.state.lock().full = full;
     }
 
     fn faults(&self) -> SeamFaults {
@@ -195,6 +203,9 @@ impl Way {
         request: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Lost> {
         let faults = self.faults();
+        if does == Does::Changes && self.state.lock().full {
+            return Err(Lost::Full);
+        }
         if faults == SeamFaults::default() {
             return Ok(request.await);
         }

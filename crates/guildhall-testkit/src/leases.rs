@@ -1,20 +1,25 @@
 //! The contract suite of the [`Leases`] seam: one function per rule, and a macro that makes a test of each.
 
+mod restarts;
 mod sessions;
 mod transfers;
 
 use std::time::Duration;
 
-use guildhall_core::leases::{Acquired, Holding, LeaseChange, Leases, Wanted};
+use guildhall_core::leases::{Acquired, Holding, LeaseChange, Leases, Opened, Wanted};
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{Env, Incarnation};
 use tokio::sync::mpsc;
 
+pub use restarts::{
+    a_restart_gives_nothing_to_others_before_the_ttl_is_over, epochs_grow_over_a_restart,
+    the_first_number_that_is_recorded_stays,
+};
 pub use sessions::{
+    a_late_open_closes_no_living_session, a_late_renewal_or_close_is_not_for_a_later_session,
     a_session_that_is_not_kept_alive_expires, a_slow_watcher_of_leases_is_told_to_start_over,
     a_watch_shows_the_holders_of_a_prefix, an_expired_session_is_never_renewed,
-    closing_a_session_frees_its_ids, epochs_grow_over_a_restart,
-    the_first_number_that_is_recorded_stays,
+    closing_a_session_frees_its_ids,
 };
 pub use transfers::{
     a_late_transfer_changes_nothing, a_transfer_gives_a_new_epoch_in_one_step,
@@ -44,6 +49,9 @@ macro_rules! leases_contract {
             closing_a_session_frees_its_ids
             epochs_grow_over_a_restart
             the_first_number_that_is_recorded_stays
+            a_late_open_closes_no_living_session
+            a_late_renewal_or_close_is_not_for_a_later_session
+            a_restart_gives_nothing_to_others_before_the_ttl_is_over
         }
     };
     (@rules $make:tt $tokio:tt $($rule:ident)*) => {
@@ -75,8 +83,12 @@ fn id(text: &str) -> LeaseId {
     text.into()
 }
 
-async fn session(leases: &dyn Leases, holder: &Holder, ttl: Duration) {
-    leases.open(holder, ttl).await.expect("a session can be opened");
+/// Begins a session of a holder that has none; its number.
+async fn session(leases: &dyn Leases, holder: &Holder, ttl: Duration) -> u64 {
+    match leases.open(holder, None, ttl).await.expect("a session can be opened") {
+        Opened::New(number) => number,
+        Opened::Living(number) => panic!("{holder} has session {number}; it was to have none"),
+    }
 }
 
 /// Asks for one id.

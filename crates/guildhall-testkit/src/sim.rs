@@ -69,7 +69,12 @@ impl Sim {
     /// # Cancel safety
     /// Dropped, it leaves some of the faults.
     pub async fn calm(&mut self) {
-        self.ongoing.clear();
+        // What the end of a fault does beside ending it: clocks jump back, and a killed lease backend begins anew.
+        for ongoing in std::mem::take(&mut self.ongoing) {
+            if !matches!(ongoing.fault, Fault::Kill) {
+                self.end(ongoing).await;
+            }
+        }
         self.cluster.heal_all();
         self.cluster.end_delays();
         self.cluster.end_faults();

@@ -35,6 +35,7 @@ impl Scenario {
                 self.leave(w, app, slot);
             }
             Step::Notice { app } => self.lapse(w, app),
+            Step::PromisesEnd => w.promised = [0; super::APPS],
             Step::Reopen { app } => Self::reopen(w, app),
             Step::Revive { app } => self.revive(w, app),
             Step::Renew { app } => self.renew(w, app),
@@ -103,6 +104,14 @@ impl Scenario {
             Step::Reset => {
                 w.faults.reset -= 1;
                 Self::reset(w);
+            }
+            Step::ForgetHolders => {
+                w.faults.restart -= 1;
+                Self::forget_holders(w);
+            }
+            Step::LateAcquire { app, slot } => {
+                w.faults.late -= 1;
+                let _nobody_hears_it = self.service_acquire(w, app, slot);
             }
             _ => {}
         }

@@ -40,6 +40,18 @@ impl Scenario {
         w.witness.disturbed = true;
     }
 
+    /// The service begins anew and knows the epochs, but no holder.
+    pub(super) fn forget_holders(w: &mut World) {
+        for app in 0..super::APPS {
+            w.promised[app] |= w.sessions[app];
+            w.sessions[app] = 0;
+        }
+        for lease in &mut w.leases {
+            lease.holding = None;
+        }
+        w.witness.disturbed = true;
+    }
+
     /// Lives whose session the service lets go: nothing keeps it alive. With broken clocks also one that is kept.
     pub(super) fn expiring(&self, w: &World) -> Vec<(u8, u8, bool)> {
         let mut found = Vec::new();

@@ -11,6 +11,11 @@ impl Scenario {
         w.leases[slot as usize].holding.is_some_and(|h| h.app == app && same(h))
     }
 
+    /// Rule 33: whether nothing is granted now, as it may be another's still.
+    pub(super) fn waits(&self, w: &World) -> bool {
+        self.rules.restart_waits && w.is_any_promised()
+    }
+
     /// Whether the app's grant is the present one.
     pub(super) fn is_lawful(&self, w: &World, app: u8, slot: u8) -> bool {
         let epoch = w.held(app, slot).map(|held| held.epoch);

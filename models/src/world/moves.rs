@@ -32,6 +32,11 @@ impl Scenario {
             return;
         }
         if self.rules.names_the_holding && held.epoch != of {
+            // The service has granted it anew, and the answer was lost: it is asked.
+            if self.rules.larger_is_doubted {
+                let told = &mut w.app_mut(me).told[slot as usize];
+                *told = of.max(*told);
+            }
             return;
         }
         // The service has lost epochs: both acquire anew.

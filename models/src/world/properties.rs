@@ -71,6 +71,7 @@ impl Scenario {
             view: 0,
             leases: [Lease::default(); SLOTS],
             sessions: [0; APPS],
+            promised: [0; APPS],
             rows: [Row::default(); KEYS],
             apps: [App::default(); APPS],
             net: Vec::new(),
@@ -136,7 +137,9 @@ impl Scenario {
         let owned = |slot: u8| {
             let app = self.target(last, slot);
             let settled = w.held(app, slot).is_some_and(|held| held.leaving.is_none());
-            settled && w.app(app).session && self.is_lawful(w, app, slot)
+            // A grant that it has not heard of ends nothing: whoever asks for the slot makes it hear.
+            let holds = !self.rules.lease || self.is_holder(w, app, slot);
+            settled && w.app(app).session && holds
         };
         w.view == last
             && self.indices().all(|c| w.witness.replied & bit(c) != 0)

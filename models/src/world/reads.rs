@@ -6,10 +6,11 @@ use crate::scenario::Scenario;
 
 impl Scenario {
     /// Whether the app's clock says that it is before its deadline. The model of the clock shows when it is right to say so: then
-    /// the service has the session still.
+    /// the service has the session still, or would have it.
     pub(super) fn says_valid(&self, w: &World, app: u8) -> bool {
         let me = w.app(app);
-        me.session && (self.broken_clock || !self.rules.lease || w.has_session(app, me.life))
+        let holds = w.has_session(app, me.life) || w.is_promised(app, me.life);
+        me.session && (self.broken_clock || !self.rules.lease || holds)
     }
 
     pub(super) fn begin_read(&self, w: &mut World, app: u8, key: u8) {

@@ -137,6 +137,14 @@ pub enum Step {
         key: u8,
     },
     Reset,
+    ForgetHolders,
+    /// Time passes: all that the service had promised before it forgot is over.
+    PromisesEnd,
+    /// A copy of what a holder has asked for earlier arrives at the service.
+    LateAcquire {
+        app: u8,
+        slot: u8,
+    },
 }
 
 impl Step {
@@ -155,7 +163,9 @@ impl Step {
             | Self::Lapse { .. }
             | Self::Panic { .. }
             | Self::ClaimAgain { .. }
-            | Self::Reset => true,
+            | Self::Reset
+            | Self::ForgetHolders
+            | Self::LateAcquire { .. } => true,
             _ => false,
         }
     }
@@ -178,6 +188,12 @@ impl Scenario {
         }
         if w.faults.reset > 0 {
             out.push(Step::Reset);
+        }
+        if w.faults.restart > 0 {
+            out.push(Step::ForgetHolders);
+        }
+        if w.is_any_promised() {
+            out.push(Step::PromisesEnd);
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use guildhall_core::leases::memory::WATCH_BUFFER;
 use guildhall_core::leases::{
-    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Transferred,
-    Wanted,
+    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
+    Transferred, Wanted,
 };
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{BoxFuture, Status};
@@ -15,7 +15,7 @@ use crate::client::{HubClient, told};
 use crate::convert::{self, lease_failure};
 use crate::proto::{
     self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, RecordReq, ReleaseReq,
-    TransferReq, WatchLeasesReq, transfer_rsp::CameTo,
+    SessionReq, TransferReq, WatchLeasesReq, open_rsp::Session, transfer_rsp::CameTo,
 };
 use crate::stream::{POLL, Stream};
 
@@ -43,20 +43,38 @@ impl Leases for HubLeases {
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
+        instead_of: Option<u64>,
         ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
         let holder = Some(convert::holder(holder));
-        let answer = self.hub().open(OpenReq { holder, ttl_ms: convert::to_ms(ttl) });
-        Box::pin(async move { done("open", answer.await) })
+        let (ttl_ms, instead_of) = (convert::to_ms(ttl), instead_of.unwrap_or(0));
+        let answer = self.hub().open(OpenReq { holder, ttl_ms, instead_of });
+        Box::pin(async move {
+            let answer = answer.await.map_err(|status| failed("open", &status))?;
+            refused("open", answer.failure)?;
+            match answer.session {
+                Some(Session::New(number)) => Ok(Opened::New(number)),
+                Some(Session::Living(number)) => Ok(Opened::Living(number)),
+                None => Err(garbled("open")),
+            }
+        })
     }
 
-    fn keep_alive<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let answer = self.hub().keep_alive(convert::holder(holder));
+    fn keep_alive<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        let answer = self.hub().keep_alive(of(holder, session));
         Box::pin(async move { done("keep_alive", answer.await) })
     }
 
-    fn close<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let answer = self.hub().close(convert::holder(holder));
+    fn close<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        let answer = self.hub().close(of(holder, session));
         Box::pin(async move { done("close", answer.await) })
     }
 
@@ -172,6 +190,10 @@ async fn forward(stream: &Stream, changes: &mpsc::Sender<LeaseChange>) {
             }
         }
     }
+}
+
+fn of(holder: &Holder, session: u64) -> SessionReq {
+    SessionReq { holder: Some(convert::holder(holder)), session }
 }
 
 fn grant(id: &LeaseId, epoch: u64) -> Grant {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
-use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
+use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Opened, Wanted};
 use guildhall_core::store::{Holder, Migrate, Store as _};
 use guildhall_core::{Env, Opening};
 use guildhall_hub::HubClient;
@@ -62,17 +62,16 @@ async fn a_hub_that_is_killed_forgets_no_epoch_and_no_row_and_its_clients_go_on(
     let (leases, store) = (client.leases(), client.store());
     let (token, batch) = create("1", Bytes::new());
     let wanted = [Wanted { id: "role/1".into(), at_least: 0 }];
-    let grant = async |holder: &Holder| {
-        leases.open(holder, TTL).await?;
-        leases.acquire(holder, &wanted).await
-    };
+    let grant = async |holder: &Holder| leases.acquire(holder, &wanted).await;
+    let opened = leases.open(&token.holder, None, TTL).await.unwrap();
+    let Opened::New(session) = opened else { panic!("{opened:?}") };
     let first = grant(&token.holder).await.unwrap();
     store.prepare(&[row("1").table], Migrate::Auto).await.unwrap();
     store.claim(&[row("1")], token.clone()).await.unwrap();
     assert!(store.commit(vec![batch]).await[0].is_ok());
 
     hub.end("-KILL");
-    let error = leases.keep_alive(&token.holder).await.unwrap_err();
+    let error = leases.keep_alive(&token.holder, session).await.unwrap_err();
     assert_eq!(error.kind, LeaseErrorKind::Unavailable, "{error}");
     let hub = Program::start(&data, url.trim_start_matches("hub://"));
     let again = async || grant(&token.holder).await;

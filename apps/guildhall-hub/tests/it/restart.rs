@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::broker::{Broker as _, Delivery};
 use guildhall_core::discovery::{Change, Discovery as _, NodeRecord, NodeState};
-use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Wanted};
+use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Opened, Wanted};
 use guildhall_core::queue::{Queue as _, QueueErrorKind};
 use guildhall_core::store::{
     Batch, Column, Committed, Guard, Holder, Kind, Migrate, Op, Order, Query, RowId, Store as _,
@@ -116,21 +116,26 @@ async fn leases_go_on_after_the_hub_restarts() {
     let app = node(1).id;
     let holder = Holder { app, incarnation: Incarnation(1) };
     let wanted = [Wanted { id: "role/1".into(), at_least: 0 }];
-    leases.open(&holder, TTL).await.unwrap();
+    let other = Holder { incarnation: Incarnation(2), ..holder.clone() };
+    let open = async |holder: &Holder| match leases.open(holder, None, TTL).await.unwrap() {
+        Opened::New(number) => number,
+        Opened::Living(number) => panic!("{holder} has session {number}"),
+    };
+    let (of_holder, of_other) = (open(&holder).await, open(&other).await);
     let first = leases.acquire(&holder, &wanted).await.unwrap();
     let Acquired::Held { epoch: first, .. } = first[0] else { panic!("{first:?}") };
     world.kill().await;
-    let away = leases.keep_alive(&holder).await.unwrap_err();
+    let away = leases.keep_alive(&holder, of_holder).await.unwrap_err();
     assert_eq!(away.kind, LeaseErrorKind::Unavailable, "{away}");
     world.restart().await;
-    let alive = async || match leases.keep_alive(&holder).await {
-        Err(error) if error.kind == LeaseErrorKind::Expired => Ok(()),
-        other => Err(format!("{other:?}")),
-    };
-    let ((), gap) = until_it_works(&env, "a restart drops all holders", alive).await;
-    println!("told that it holds nothing {gap:?} after the hub was back");
-    leases.open(&holder, TTL).await.unwrap();
-    let second = leases.acquire(&holder, &wanted).await.unwrap();
+    let alive = async || leases.keep_alive(&holder, of_holder).await;
+    let ((), gap) = until_it_works(&env, "keep_alive of the session that there was", alive).await;
+    println!("renewed {gap:?} after the hub was back");
+    leases.keep_alive(&other, of_other).await.unwrap();
+    let asked = leases.acquire(&other, &wanted).await.unwrap();
+    assert_eq!(asked, [Acquired::Taken { holder: holder.clone(), epoch: first }]);
+    leases.close(&holder, of_holder).await.unwrap();
+    let second = leases.acquire(&other, &wanted).await.unwrap();
     let Acquired::Held { epoch: second, .. } = second[0] else { panic!("{second:?}") };
     assert!(second > first, "{second} after {first}");
 }

@@ -1,6 +1,7 @@
-//! [`MemoryLeases`]: the whole contract in a process's memory; whoever keeps its epochs makes them durable.
+//! [`MemoryLeases`]: the whole contract in a process's memory; whoever keeps it in a file makes it durable.
 
 mod board;
+mod file;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,17 +10,15 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Transferred,
-    Wanted,
+    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
+    Transferred, Wanted,
 };
 use crate::store::{Holder, LeaseId};
 use crate::{BoxFuture, Env};
 use board::Board;
 
 pub use board::{HELD_MAX, RECORDED_MAX, SESSIONS_MAX, WATCH_BUFFER};
-
-/// How far ahead of the grants the kept mark is, so that few grants wait for it.
-const AHEAD: u64 = 10_000;
+pub use file::{KeptLeases, KeptSession, LeaseChanges, LeaseFile};
 
 /// No epoch as large as this is asked for: one damaged row must not use up the epochs of all ids.
 pub const EPOCH_END: u64 = 0xffff << 48;
@@ -28,21 +27,12 @@ pub const EPOCH_END: u64 = 0xffff << 48;
 #[derive(Clone)]
 pub struct MemoryLeases(Arc<Shared>);
 
-/// Where the largest epoch that may be granted is kept, and what was recorded.
-pub trait EpochMark: Send + Sync + 'static {
-    /// Keeps `mark` for good. No epoch above the mark that was kept last is granted.
-    fn raise(&self, mark: u64) -> BoxFuture<'_, Result<(), LeaseError>>;
-
-    /// Keeps a number under a name for good, unless there is one; which one there is.
-    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
-}
-
 struct Shared {
     env: Env,
     board: Mutex<Board>,
-    mark: Option<Arc<dyn EpochMark>>,
-    /// One raises the mark at a time.
-    raising: tokio::sync::Mutex<()>,
+    file: Option<Arc<dyn LeaseFile>>,
+    /// One keeps what has changed at a time; what changes meanwhile is kept together.
+    keeping: tokio::sync::Mutex<()>,
     /// Told of new deadlines, and of the end.
     changed: Arc<Notify>,
 }
@@ -50,21 +40,23 @@ struct Shared {
 impl MemoryLeases {
     /// Makes an empty one; TTLs run by the clock of `env`.
     pub fn new(env: Env) -> Self {
-        Self::build(env, Board::new(0, u64::MAX), None)
+        Self::build(env, Board::new(), None)
     }
 
-    /// As [`MemoryLeases::new`], with epochs that grow over restarts: `kept` is what `mark` was raised to last.
-    pub fn durable(env: Env, kept: u64, mark: Arc<dyn EpochMark>) -> Self {
-        Self::build(env, Board::new(kept, kept), Some(mark))
+    /// As [`MemoryLeases::new`], and nothing that was answered is forgotten over a restart: `kept` is what `file` has kept, and
+    /// each session in it lives for a whole TTL from now on.
+    pub fn durable(env: Env, kept: KeptLeases, file: Arc<dyn LeaseFile>) -> Self {
+        let board = Board::kept_until(kept, env.now());
+        Self::build(env, board, Some(file))
     }
 
-    fn build(env: Env, board: Board, mark: Option<Arc<dyn EpochMark>>) -> Self {
+    fn build(env: Env, board: Board, file: Option<Arc<dyn LeaseFile>>) -> Self {
         let board = Mutex::new(board);
         Self(Arc::new(Shared {
             env,
             board,
-            mark,
-            raising: tokio::sync::Mutex::default(),
+            file,
+            keeping: tokio::sync::Mutex::default(),
             changed: Arc::default(),
         }))
     }
@@ -77,41 +69,18 @@ impl MemoryLeases {
         done
     }
 
-    /// As `on_board`, once the mark allows the largest epoch that `act` may grant.
-    async fn granting<R>(
-        &self,
-        operation: &'static str,
-        count: usize,
-        at_least: u64,
-        act: impl FnOnce(&mut Board) -> R,
-    ) -> Result<R, LeaseError> {
-        if at_least >= EPOCH_END {
-            let why = format!(
-                "{at_least} was never granted: it is of the last era, which is not used; the row that has it is damaged"
-            );
-            return Err(LeaseError::new(LeaseErrorKind::Invalid, operation, why));
+    /// As `on_board`; what it returns may be answered, because all that led to it is kept.
+    async fn changing<R>(&self, act: impl FnOnce(&mut Board) -> R) -> Result<R, LeaseError> {
+        let done = self.on_board(act);
+        let Some(file) = &self.0.file else { return Ok(done) };
+        // Whoever keeps it at this moment may fail, or be dropped: it stays to be kept.
+        let _alone = self.0.keeping.lock().await;
+        let changes = self.0.board.lock().to_keep();
+        if let Some(changes) = changes {
+            file.keep(&changes).await?;
+            self.0.board.lock().kept(&changes);
         }
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let top = |board: &Board| board.granted.max(at_least).saturating_add(count);
-        let mut act = Some(act);
-        loop {
-            let done = self.on_board(|board| {
-                let allowed = top(board) <= board.may_grant;
-                act.take_if(|_| allowed).map(|act| act(board))
-            });
-            if let Some(done) = done {
-                return Ok(done);
-            }
-            let _alone = self.0.raising.lock().await;
-            let mark = top(&self.0.board.lock());
-            if let Some(kept) = &self.0.mark
-                && mark > self.0.board.lock().may_grant
-            {
-                let mark = mark.saturating_add(AHEAD);
-                kept.raise(mark).await?;
-                self.0.board.lock().may_grant = mark;
-            }
-        }
+        Ok(done)
     }
 }
 
@@ -127,32 +96,38 @@ impl std::fmt::Debug for MemoryLeases {
 
 impl Leases for MemoryLeases {
     fn capabilities(&self) -> LeaseCapabilities {
-        LeaseCapabilities { durable_epochs: self.0.mark.is_some() }
+        LeaseCapabilities { durable_epochs: self.0.file.is_some() }
     }
 
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
+        instead_of: Option<u64>,
         ttl: Duration,
+    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
+        Box::pin(async move {
+            let now = self.0.env.now();
+            self.changing(|board| board.open(holder, instead_of, ttl, now)).await?
+        })
+    }
+
+    fn keep_alive<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>> {
         Box::pin(async move {
             let now = self.0.env.now();
-            self.on_board(|board| board.open(holder, ttl, now))
+            self.on_board(|board| board.keep_alive(holder, session, now))
         })
     }
 
-    fn keep_alive<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(async move {
-            let now = self.0.env.now();
-            self.on_board(|board| board.keep_alive(holder, now))
-        })
-    }
-
-    fn close<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(async move {
-            self.on_board(|board| board.close(holder));
-            Ok(())
-        })
+    fn close<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        Box::pin(self.changing(move |board| board.close(holder, session)))
     }
 
     fn acquire<'a>(
@@ -161,9 +136,14 @@ impl Leases for MemoryLeases {
         wanted: &'a [Wanted],
     ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>> {
         Box::pin(async move {
-            let at_least = wanted.iter().map(|wish| wish.at_least).max().unwrap_or_default();
-            let acquire = |board: &mut Board| board.acquire(holder, wanted);
-            self.granting("acquire", wanted.len(), at_least, acquire).await?
+            if let Some(wish) = wanted.iter().find(|wish| wish.at_least >= EPOCH_END) {
+                let why = format!(
+                    "{} was never granted: it is of the last era, which is not used; the row of {} that has it is damaged",
+                    wish.at_least, wish.id
+                );
+                return Err(LeaseError::new(LeaseErrorKind::Invalid, "acquire", why));
+            }
+            self.changing(|board| board.acquire(holder, wanted)).await?
         })
     }
 
@@ -172,12 +152,9 @@ impl Leases for MemoryLeases {
         holder: &'a Holder,
         grants: &'a [(LeaseId, u64)],
     ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(async move {
-            self.on_board(|board| {
-                grants.iter().for_each(|(id, epoch)| board.release(holder, id, *epoch));
-            });
-            Ok(())
-        })
+        Box::pin(self.changing(move |board| {
+            grants.iter().for_each(|(id, epoch)| board.release(holder, id, *epoch));
+        }))
     }
 
     fn transfer<'a>(
@@ -189,15 +166,14 @@ impl Leases for MemoryLeases {
         offer: u64,
     ) -> BoxFuture<'a, Result<Transferred, LeaseError>> {
         Box::pin(async move {
-            let transfer = |board: &mut Board| board.transfer(holder, id, epoch, to, offer);
-            self.granting("transfer", 1, 0, transfer).await?
+            self.changing(|board| board.transfer(holder, id, epoch, to, offer)).await
         })
     }
 
     fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
         Box::pin(async move {
-            if let Some(mark) = &self.0.mark {
-                return mark.record(name, number).await;
+            if let Some(file) = &self.0.file {
+                return file.record(name, number).await;
             }
             self.on_board(|board| board.record(name, number))
         })

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use super::{Acquired, LeaseError, LeaseErrorKind, Leases, Transferred, Wanted};
+use super::{Acquired, LeaseError, LeaseErrorKind, Leases, Opened, Transferred, Wanted};
 use crate::Env;
 use crate::store::{Holder, LeaseId};
 
@@ -18,13 +19,18 @@ pub struct LeaseTimes {
     pub margin: Duration,
 }
 
+/// How often a session is opened until it replaces the one that there is.
+const OPEN_TRIES: usize = 4;
+
 /// A holder's session with a lease backend. Its owner calls [`LeaseSession::keep_alive`] well within the TTL, and stops serving
 /// and writing at [`LeaseSession::valid_until`].
 pub struct LeaseSession {
     env: Env,
     leases: Arc<dyn Leases>,
     holder: Holder,
+    number: u64,
     times: LeaseTimes,
+    over: CancellationToken,
     /// When the last request that renewed it was sent, in boot time; `None` once it is over.
     sent: Mutex<Option<Duration>>,
 }
@@ -34,6 +40,9 @@ impl LeaseSession {
     ///
     /// # Errors
     /// The margin does not leave any time, or the backend does not do it.
+    ///
+    /// # Cancel safety
+    /// Dropped, there may be a session; it ends with its TTL, or when another one is opened.
     pub async fn open(
         env: Env,
         leases: Arc<dyn Leases>,
@@ -45,14 +54,54 @@ impl LeaseSession {
             let why = format!("a margin of {margin:?} leaves nothing of a TTL of {ttl:?}");
             return Err(LeaseError::new(LeaseErrorKind::Invalid, "open", why));
         }
-        let sent = Mutex::new(Some(env.boot_time()));
-        leases.open(&holder, times.ttl).await?;
-        Ok(Self { env, leases, holder, times, sent })
+        let mut instead_of = None;
+        for _ in 0..OPEN_TRIES {
+            let sent = Mutex::new(Some(env.boot_time()));
+            match leases.open(&holder, instead_of, times.ttl).await? {
+                Opened::New(number) => {
+                    let over = CancellationToken::new();
+                    return Ok(Self { env, leases, holder, number, times, over, sent });
+                }
+                // Of an earlier attempt, whose answer was lost, or of one that the backend does not know to be over.
+                Opened::Living(number) => instead_of = Some(number),
+            }
+        }
+        let why =
+            format!("another session of {holder} is opened each time: do two apps have one id?");
+        Err(LeaseError::new(LeaseErrorKind::Unavailable, "open", why))
     }
 
     /// Whose session this is.
     pub fn holder(&self) -> &Holder {
         &self.holder
+    }
+
+    /// Waits until the backend has said, in whatever answer, that the session is over.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped.
+    pub async fn over(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// Whether the backend has said so: what it held may be others'.
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    /// Any word that it is over ends it here.
+    fn heard<T>(&self, answer: Result<T, LeaseError>) -> Result<T, LeaseError> {
+        if let Err(error) = &answer
+            && error.kind == LeaseErrorKind::Expired
+        {
+            self.end();
+        }
+        answer
+    }
+
+    fn end(&self) {
+        *self.sent.lock() = None;
+        self.over.cancel();
     }
 
     /// When to stop, by [`Env::boot_time`] (rule 5): the time at which the last successful renewal was **sent**, plus the TTL, minus the
@@ -76,15 +125,11 @@ impl LeaseSession {
     /// Dropped, it may have been renewed; the own clock does not count on it.
     pub async fn keep_alive(&self) -> Result<(), LeaseError> {
         let now = self.env.boot_time();
-        let kept = self.leases.keep_alive(&self.holder).await;
+        self.heard(self.leases.keep_alive(&self.holder, self.number).await)?;
         let mut sent = self.sent.lock();
-        match &kept {
-            // Answers may come in another order than that of the requests.
-            Ok(()) => *sent = sent.map(|sent| sent.max(now)),
-            Err(error) if error.kind == LeaseErrorKind::Expired => *sent = None,
-            Err(_) => {}
-        }
-        kept
+        // Answers may come in another order than that of the requests.
+        *sent = sent.map(|sent| sent.max(now));
+        Ok(())
     }
 
     /// As [`Leases::acquire`].
@@ -95,7 +140,7 @@ impl LeaseSession {
     /// # Cancel safety
     /// Dropped, ids may have been granted: ask again.
     pub async fn acquire(&self, wanted: &[Wanted]) -> Result<Vec<Acquired>, LeaseError> {
-        self.leases.acquire(&self.holder, wanted).await
+        self.heard(self.leases.acquire(&self.holder, wanted).await)
     }
 
     /// As [`Leases::release`].
@@ -103,7 +148,7 @@ impl LeaseSession {
     /// # Errors
     /// As [`Leases::release`].
     pub async fn release(&self, grants: &[(LeaseId, u64)]) -> Result<(), LeaseError> {
-        self.leases.release(&self.holder, grants).await
+        self.heard(self.leases.release(&self.holder, grants).await)
     }
 
     /// As [`Leases::transfer`]. After an error, or when it is dropped, `acquire` says who holds the id.
@@ -117,7 +162,7 @@ impl LeaseSession {
         to: &Holder,
         offer: u64,
     ) -> Result<Transferred, LeaseError> {
-        self.leases.transfer(&self.holder, id, epoch, to, offer).await
+        self.heard(self.leases.transfer(&self.holder, id, epoch, to, offer).await)
     }
 
     /// Ends the session, and frees all that it holds at once.
@@ -125,8 +170,8 @@ impl LeaseSession {
     /// # Errors
     /// The backend was not told; the session goes with its TTL.
     pub async fn close(&self) -> Result<(), LeaseError> {
-        *self.sent.lock() = None;
-        self.leases.close(&self.holder).await
+        self.end();
+        self.leases.close(&self.holder, self.number).await
     }
 }
 

@@ -1,13 +1,13 @@
 //! Foreign bytes beside our own in one column.
 
+#[path = "../../../../fuzz/agreement/columns.rs"]
+mod agreement;
 #[path = "../../../../fuzz/agreement/bodies.rs"]
 #[allow(clippy::cast_possible_truncation, reason = "made for bits")]
 mod bodies;
-#[path = "../../../../fuzz/agreement/columns.rs"]
-mod agreement;
 
-use bodies::Bodies;
 use agreement::{FIELDS, Outcome, compare};
+use bodies::Bodies;
 
 #[test]
 fn whatever_a_column_holds_what_is_saved_beside_it_is_read_back() {

@@ -266,11 +266,13 @@ pub(super) fn drop_unsaved<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     active: &mut Active<A>,
 ) {
-    if is_dirty(cell, active) {
+    // Records of commands alone are of no use here: whoever has it now has those of the rows.
+    if active.actor.state().is_dirty() {
         cell.app.counters.dropped.add(1);
-        tracing::error!(
+        // As after a crash: what was not saved yet is lost, which is what the save interval says.
+        tracing::warn!(
             actor = %outside(cell.id()),
-            "its slot is another app's; its unsaved changes are lost"
+            "its slot is another app's; changes since the last save are lost"
         );
     }
     cell.used(false);

@@ -100,6 +100,7 @@ impl Ask {
         let at_least = own.floor(&self.app).await;
         let wanted = [Wanted { id: Arc::clone(&self.id), at_least }];
         let answer = self.app.env.until(self.deadline, session.acquire(&wanted)).await;
+        own.heard(&self.app, session);
         let why = match answer {
             Some(Ok(mut answers)) if answers.len() == 1 => return Ok(answers.remove(0)),
             Some(Ok(_)) => "the lease backend answers something else".to_owned(),

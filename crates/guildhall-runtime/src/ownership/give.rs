@@ -34,8 +34,9 @@ pub(super) async fn give(app: &Arc<AppInner>, asker: Holder, req: &MoveReq) -> M
     }
     let Some(session) = own.session() else { return not_yet };
     let Some(held) = table.begin_leaving(slot, req.epoch, &asker.app) else {
-        // Rule 22: it may have been transferred to this app, which has not heard of it.
-        if !table.is_held(slot) {
+        // Rule 22: it may have been transferred to this app, which has not heard of it; or granted to it anew, by a request of its own
+        // whose answer was lost, or that came late.
+        if table.held_under(slot).is_none_or(|epoch| epoch < req.epoch) {
             own.doubt(table, slot, req.epoch);
         }
         return not_yet;
@@ -95,7 +96,9 @@ impl Leaving<'_> {
     }
 
     async fn transfer(&self, handover: &Handover<'_>) -> MoveRsp {
-        match handover.transfer(&self.asker).await {
+        let transferred = handover.transfer(&self.asker).await;
+        self.own.heard(self.app, &self.session);
+        match transferred {
             Some(Ok(Transferred::Done(epoch))) => {
                 self.gone(Some((self.asker.clone(), epoch)));
                 self.app.counters.slots_given.add(1);

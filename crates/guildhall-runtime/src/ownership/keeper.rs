@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use guildhall_core::leases::{Acquired, LeaseSession, Wanted};
+use guildhall_core::leases::{Acquired, LeaseSession, Origin, Wanted};
 use guildhall_core::store::Holder;
-use guildhall_core::{AppId, Incarnation};
+use guildhall_core::{AppId, Incarnation, Status};
+use parking_lot::Mutex;
 
 use super::handover::ask_holder;
 use super::slots::Change;
@@ -21,7 +22,7 @@ const BATCH: usize = 512;
 pub(crate) async fn keep(app: Arc<AppInner>) {
     let own = &app.ownership;
     let mut changes = app.mesh.changes();
-    let asking = Arc::new(AtomicUsize::new(0));
+    let asks = Arc::new(Asks::default());
     let mut looked = None;
     loop {
         // Each slot that comes wakes this up. Were the lease service asked for all others each time, it would do nothing else while
@@ -31,7 +32,7 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
         looked = if all { Some(now) } else { looked };
         let mut settled = true;
         for room in &own.rooms {
-            settled &= round(&app, room, &asking, all).await;
+            settled &= round(&app, room, &asks, all).await;
         }
         let woken = async {
             tokio::select! {
@@ -51,13 +52,9 @@ pub(crate) async fn keep(app: Arc<AppInner>) {
 
 /// One look at one actor type; whether all that belongs here is here. Unless it is to look at all, the lease service is not asked
 /// again for what holders who live are asked for.
-async fn round(
-    app: &Arc<AppInner>,
-    room: &Arc<dyn Owned>,
-    asking: &Arc<AtomicUsize>,
-    all: bool,
-) -> bool {
+async fn round(app: &Arc<AppInner>, room: &Arc<dyn Owned>, asks: &Arc<Asks>, all: bool) -> bool {
     let own = &app.ownership;
+    app.counters.slot_looks.add(1);
     let table = room.table();
     let places = app.mesh.places(table.actor);
     let named = |slot| is_named(app, places.as_ref(), slot);
@@ -69,15 +66,23 @@ async fn round(
     let lives = |holder: &Holder| app.mesh.is_linked(&holder.app, holder.incarnation);
     let wanted = table.wanted(named, |holder| !all && lives(holder));
     for wanted in wanted.chunks(BATCH) {
+        if !own.is_present(&session) {
+            return false;
+        }
         acquire(app, &session, room, wanted).await;
     }
-    let free = own.config.moves_max.saturating_sub(asking.load(Ordering::Relaxed));
+    if all {
+        asks.say_refused(table.actor);
+    }
+    let free = own.config.moves_max.saturating_sub(asks.running.load(Ordering::Relaxed));
     for (slot, holder, epoch, owned) in table.ask(free, named, lives) {
-        asking.fetch_add(1, Ordering::Relaxed);
-        let (app, room, asking) = (Arc::clone(app), Arc::clone(room), Arc::clone(asking));
+        asks.running.fetch_add(1, Ordering::Relaxed);
+        let (app, room, asks) = (Arc::clone(app), Arc::clone(room), Arc::clone(asks));
+        let session = Arc::clone(&session);
         app.env.clone().spawn("move", async move {
-            ask(&app, &room, slot, holder, (epoch, owned)).await;
-            asking.fetch_sub(1, Ordering::Relaxed);
+            let at = Asked { room: &room, session: &session, slot, holder, epoch };
+            at.ask(&app, owned, &asks).await;
+            asks.running.fetch_sub(1, Ordering::Relaxed);
         });
     }
     let settled = table.is_settled(named);
@@ -93,6 +98,21 @@ pub(super) fn say_news(room: &Arc<dyn Owned>) {
     if let Some((before, slots)) = table.news() {
         tracing::info!(actor = table.actor, slots, before, of = table.count(), "slots served here");
     }
+}
+
+/// What is not where this app's view says, in words. Nothing, when all that belongs here is served here, all that is served here
+/// belongs here, and nobody is asked for anything.
+pub(crate) fn unsettled(app: &AppInner) -> Vec<String> {
+    let own = &app.ownership;
+    let mut found = Vec::new();
+    if own.is_needed() && !own.is_valid(&app.env) {
+        found.push("the app has no valid session with the lease backend".to_owned());
+    }
+    for table in own.rooms.iter().map(|room| room.table()) {
+        let places = app.mesh.places(table.actor);
+        found.extend(table.unsettled(|slot| is_named(app, places.as_ref(), slot)));
+    }
+    found
 }
 
 /// Whether the view names this app for a slot.
@@ -115,13 +135,18 @@ pub(super) async fn acquire(
     };
     let wanted: Vec<Wanted> = slots.iter().map(wish).collect();
     let deadline = app.env.now() + own.config.times().ttl;
-    match app.env.until(deadline, session.acquire(&wanted)).await {
+    let answers = app.env.until(deadline, session.acquire(&wanted)).await;
+    own.heard(app, session);
+    match answers {
+        // What an earlier session was granted, its end has freed.
+        Some(Ok(_)) if !own.is_present(session) => false,
         Some(Ok(answers)) => {
             for ((slot, _), answer) in slots.iter().zip(answers) {
                 own.apply(app, room, *slot, answer);
             }
             true
         }
+        Some(Err(_)) if session.is_over() => false,
         Some(Err(error)) => {
             tracing::warn!(%error, actor = room.table().actor, "slots are not acquired; trying again");
             false
@@ -130,41 +155,94 @@ pub(super) async fn acquire(
     }
 }
 
-/// Asks the holder of a slot to hand it over (rule 16).
-async fn ask(
-    app: &Arc<AppInner>,
-    room: &Arc<dyn Owned>,
-    slot: u32,
-    holder: Holder,
-    (epoch, at_least): (u64, u64),
-) {
-    let own = &app.ownership;
-    let lease = &room.table().leases[slot as usize];
-    // It may take the time of a move at the holder, and of an offer.
-    let within = own.config.move_time() * 2;
-    match ask_holder(app, lease, (&holder, epoch), at_least, within).await {
-        Ok(Some((epoch, from))) => {
-            app.counters.slots_taken.add(1);
-            own.apply(app, room, slot, Acquired::Held { epoch, from: Some(from) });
-        }
-        Ok(None) => {
-            let at = holder.app.clone();
-            if room.table().not_given(slot, holder, epoch) {
-                // Calls that have waited for the slot go where it is served.
-                room.drop_slot(slot, Some(&at));
-            }
-            // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not asked
-            // all the time.
-            app.env.sleep(own.config.poll()).await;
-        }
-        Err(status) => {
-            tracing::debug!(%status, holder = %holder, "a slot was not handed over; asking again");
-            room.table().not_given(slot, holder, epoch);
-            // It may have been transferred all the same: the lease service knows (rule 21).
-            own.doubt(room.table(), slot, 0);
+/// What is asked of holders of slots at the moment, all actor types together.
+#[derive(Debug, Default)]
+struct Asks {
+    running: AtomicUsize,
+    /// How many were answered by an error since the log has said so, and the last error.
+    refused: Mutex<(usize, Option<Status>)>,
+}
+
+impl Asks {
+    /// One line for all slots.
+    fn say_refused(&self, actor: &str) {
+        if let (slots, Some(status)) = std::mem::take(&mut *self.refused.lock()) {
+            tracing::debug!(actor, slots, last = %status, "slots were not handed over; asking again");
         }
     }
-    own.wake.notify_one();
+}
+
+/// A question to the holder of a slot.
+struct Asked<'a> {
+    room: &'a Arc<dyn Owned>,
+    session: &'a LeaseSession,
+    slot: u32,
+    holder: Holder,
+    epoch: u64,
+}
+
+impl Asked<'_> {
+    /// Asks the holder of a slot to hand it over (rule 16).
+    async fn ask(self, app: &Arc<AppInner>, owned: u64, asks: &Asks) {
+        let own = &app.ownership;
+        let table = self.room.table();
+        let Some(answer) = self.answer(app, owned).await else {
+            // The lease service has answered meanwhile that somebody else has it, or this app.
+            own.wake.notify_one();
+            return;
+        };
+        match answer {
+            // What was transferred to an earlier session of this app, its end has freed.
+            Ok(Some(_)) if !own.is_present(self.session) => {
+                table.not_given(self.slot, &self.holder, self.epoch);
+                own.doubt(table, self.slot, 0);
+            }
+            Ok(Some((epoch, from))) => {
+                app.counters.slots_taken.add(1);
+                own.apply(app, self.room, self.slot, Acquired::Held { epoch, from: Some(from) });
+                own.wake.notify_one();
+            }
+            Ok(None) => {
+                // The holder serves it. It counts among those that are asked for, so that a holder who keeps his slots is not
+                // asked all the time.
+                if table.not_given(self.slot, &self.holder, self.epoch) {
+                    // Calls that have waited for the slot go where it is served.
+                    self.room.drop_slot(self.slot, Some(&self.holder.app));
+                }
+                app.env.sleep(own.config.poll()).await;
+            }
+            Err(status) => {
+                let mut refused = asks.refused.lock();
+                *refused = (refused.0 + 1, Some(status));
+                drop(refused);
+                table.not_given(self.slot, &self.holder, self.epoch);
+                // It may have been transferred all the same: the lease service knows (rule 21).
+                own.doubt(table, self.slot, 0);
+            }
+        }
+    }
+
+    /// What the holder says; `None` when the slot is not asked for any more: the holder hangs, and its lease has ended.
+    async fn answer(
+        &self,
+        app: &Arc<AppInner>,
+        owned: u64,
+    ) -> Option<Result<Option<(u64, Origin)>, Status>> {
+        let own = &app.ownership;
+        let table = self.room.table();
+        let lease = &table.leases[self.slot as usize];
+        // It may take the time of a move at the holder, and of an offer.
+        let within = own.config.move_time() * 2;
+        let mut answer =
+            std::pin::pin!(ask_holder(app, lease, (&self.holder, self.epoch), owned, within));
+        loop {
+            let look = app.env.now() + own.config.poll();
+            let answered = app.env.until(look, answer.as_mut()).await;
+            if answered.is_some() || !table.is_asked(self.slot, &self.holder, self.epoch) {
+                return answered;
+            }
+        }
+    }
 }
 
 impl Ownership {

@@ -42,6 +42,10 @@ pub(super) async fn acquire_mark(app: &AppInner, session: &LeaseSession) -> bool
 
 /// Tells the mesh which apps' sessions end and begin again. Ends with the app.
 pub(crate) async fn watch_peers(app: Arc<AppInner>) {
+    // Nothing of another process is there to be watched.
+    if app.backends.leases.is_alone() {
+        return;
+    }
     loop {
         if let Ok(leases) = app.backends.leases.get().await
             && let Ok(changes) = leases.watch(PREFIX).await
@@ -63,7 +67,11 @@ async fn follow(app: &AppInner, mut changes: mpsc::Receiver<LeaseChange>) {
                 marks.insert(id, holding.holder);
             }
             LeaseChange::Free(id) => {
-                if let Some(holder) = marks.remove(&id) {
+                let holder = marks.remove(&id);
+                // It may be the mark of an earlier session: so the backend is asked.
+                if holder.as_ref() == Some(&app.ownership.holder) {
+                    app.ownership.session_doubted.notify_one();
+                } else if let Some(holder) = holder {
                     app.mesh.session_ends(&holder.app, holder.incarnation);
                 }
             }

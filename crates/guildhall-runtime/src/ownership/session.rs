@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use guildhall_core::leases::{LeaseErrorKind, LeaseSession, Leases};
+use guildhall_core::leases::{LeaseSession, Leases};
 
 use super::keeper::say_news;
 use super::peers::acquire_mark;
@@ -35,6 +35,9 @@ pub(crate) async fn keep_session(app: Arc<AppInner>) {
                 own.wake.notify_one();
                 renew(&app, &session).await;
                 *own.session.lock() = None;
+                if own.closed.load(Ordering::Acquire) {
+                    return;
+                }
                 own.suspend(&app);
                 own.rooms.iter().for_each(|room| room.table().lose_all());
                 own.users.lose_all(true);
@@ -92,25 +95,41 @@ async fn open(app: &Arc<AppInner>, leases: Arc<dyn Leases>) -> Result<LeaseSessi
 async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
     let own = &app.ownership;
     let pause = own.config.times().ttl / RENEWALS;
-    let mut marked = false;
+    let (mut marked, mut failed) = (false, false);
     loop {
         // Others see by it that the session is over.
         marked = marked || acquire_mark(app, session).await;
         let left = own.left(app);
-        app.env.sleep(if left.is_zero() { pause } else { pause.min(left) }).await;
+        // One that has failed is tried again soon: the backend may just begin anew.
+        let pause_now = if failed { own.config.poll().min(pause) } else { pause };
+        let next = app.env.now() + if left.is_zero() { pause_now } else { pause_now.min(left) };
+        let news = async {
+            tokio::select! {
+                biased;
+                () = session.over() => {}
+                () = own.session_doubted.notified() => {}
+            }
+        };
+        let _or_time_to_renew = app.env.until(next, news).await;
         if own.left(app).is_zero() {
             own.suspend(app);
         }
-        match app.env.until(app.env.now() + pause, session.keep_alive()).await {
+        let kept = match session.is_over() {
+            false => app.env.until(app.env.now() + pause, session.keep_alive()).await,
+            true => None,
+        };
+        // Rule 4: it is over for good, whichever answer has said so.
+        if session.is_over() {
+            let why = "the lease session is over; another one is opened".to_owned();
+            app.health.set(PART, Err(why));
+            return;
+        }
+        failed = !matches!(kept, Some(Ok(())));
+        match kept {
             Some(Ok(())) => {
                 app.health.set(PART, Ok(()));
                 own.renewed(session);
                 own.resume(app);
-            }
-            // Rule 4: it is over for good.
-            Some(Err(error)) if error.kind == LeaseErrorKind::Expired => {
-                app.health.set(PART, Err(error.to_string()));
-                return;
             }
             Some(Err(error)) => app.health.set(PART, Err(error.to_string())),
             None => app.health.set(PART, Err(format!("no answer within {pause:?}"))),
@@ -119,10 +138,27 @@ async fn renew(app: &Arc<AppInner>, session: &LeaseSession) {
 }
 
 impl Ownership {
+    /// Whether this is the session that the app has now: what another one was granted counts no more.
+    pub(super) fn is_present(&self, session: &LeaseSession) -> bool {
+        self.session.lock().as_deref().is_some_and(|present| std::ptr::eq(present, session))
+    }
+
+    /// After any answer of the lease backend: when it has said that the session is over, nothing is served from now on, whatever the
+    /// own clock says.
+    pub(super) fn heard(&self, app: &AppInner, session: &LeaseSession) {
+        if session.is_over() && self.is_present(session) {
+            self.suspend(app);
+        }
+    }
+
     fn renewed(&self, session: &LeaseSession) {
         let until = session.valid_until().unwrap_or_default();
         let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
         self.valid_until.store(until, Ordering::Release);
+        // It may have ended between the two.
+        if session.is_over() {
+            self.valid_until.store(0, Ordering::Release);
+        }
     }
 
     /// How long what is held is held.

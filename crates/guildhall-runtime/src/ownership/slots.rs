@@ -1,6 +1,6 @@
 //! [`SlotTable`]: the slots of one actor type as this app knows them; which are ours, under which epoch.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, Origin};
@@ -41,6 +41,9 @@ impl SlotMeters {
     }
 }
 
+/// How many slots are named that are not where they belong.
+const SHOWN: usize = 5;
+
 /// The slots of an actor type.
 pub(crate) struct SlotTable {
     pub(crate) actor: &'static str,
@@ -53,6 +56,8 @@ pub(crate) struct SlotTable {
     /// Activations under an earlier epoch claim again before they go on: the slot was not ours all the time since.
     fresh_from: Vec<AtomicU64>,
     slots: Mutex<Vec<Slot>>,
+    /// Where to look first for what is to be asked for.
+    ask_next: AtomicU32,
     /// Those whose last move was abandoned.
     pub(super) put_off: PutOff,
     pub(super) meters: SlotMeters,
@@ -78,13 +83,19 @@ enum State {
     Away,
     /// Somebody else's, who is to be asked.
     Taken(Holder, u64),
-    /// The holder has been asked; calls wait for the answer.
-    Asked,
+    /// The holder has been asked, with that epoch; calls wait for the answer.
+    Asked(Holder, u64),
     Ours(Holding),
     /// It goes to another app.
     Leaving(Holding, AppId),
     /// The session ran out; memory is kept (rule 6).
     Suspended(Holding),
+}
+
+impl State {
+    fn is_asked(&self, holder: &Holder, epoch: u64) -> bool {
+        matches!(self, Self::Asked(whom, with) if whom == holder && *with == epoch)
+    }
 }
 
 /// One holding of ours.
@@ -144,6 +155,7 @@ impl SlotTable {
             served: zeros(),
             fresh_from: zeros(),
             slots: Mutex::new((0..slots).map(|_| Slot::default()).collect()),
+            ask_next: AtomicU32::new(0),
             put_off: PutOff::default(),
             meters,
         }
@@ -162,7 +174,7 @@ impl SlotTable {
             match slot.state {
                 State::Ours(_) => counts.served += 1,
                 State::Suspended(_) => counts.suspended += 1,
-                State::Asked | State::Leaving(..) => counts.moving += 1,
+                State::Asked(..) | State::Leaving(..) => counts.moving += 1,
                 State::Away | State::Taken(..) => {}
             }
         }
@@ -217,7 +229,7 @@ impl SlotTable {
     }
 
     /// The slots to acquire, and from which epoch on: those that belong here, and those whose holder is in doubt (rules 16, 22).
-    /// Not those of holders that are asked.
+    /// Not those of holders that are asked, until it is time to look at all: the lease of one that does not answer may have ended.
     pub(super) fn wanted(
         &self,
         named: impl Fn(u32) -> bool,
@@ -227,8 +239,9 @@ impl SlotTable {
         let wants = |slot: &Slot, at| match &slot.state {
             State::Away | State::Suspended(_) => slot.doubted || named(at),
             State::Taken(holder, _) => slot.doubted || named(at) && !asked(holder),
+            State::Asked(holder, _) => named(at) && !asked(holder),
             State::Ours(_) => slot.doubted,
-            State::Asked | State::Leaving(..) => false,
+            State::Leaving(..) => false,
         };
         let all = (0..).zip(slots.iter());
         all.filter(|(at, slot)| wants(slot, *at)).map(|(at, slot)| (at, slot.seen)).collect()
@@ -244,28 +257,37 @@ impl SlotTable {
     ) -> Vec<(u32, Holder, u64, u64)> {
         let mut slots = self.slots.lock();
         let mut asked = Vec::new();
-        for (at, slot) in (0..).zip(slots.iter_mut()) {
+        // From where the last ones were asked for: those that are not given must not keep the others from being asked for.
+        let first = self.ask_next.load(Ordering::Relaxed);
+        for at in (first..self.count()).chain(0..first) {
             if asked.len() >= max {
                 break;
             }
+            let slot = &mut slots[at as usize];
             let State::Taken(holder, epoch) = &slot.state else { continue };
             if named(at) && may(holder) {
                 // Not what a row has told: that may be the holder's own epoch.
                 asked.push((at, holder.clone(), *epoch, slot.owned));
-                slot.state = State::Asked;
+                slot.state = State::Asked(holder.clone(), *epoch);
+                self.ask_next.store((at + 1) % self.count(), Ordering::Relaxed);
             }
         }
         asked
     }
 
-    /// The holder did not give the slot; false when it has come here all the same.
-    pub(super) fn not_given(&self, slot: u32, holder: Holder, epoch: u64) -> bool {
+    /// The holder did not give the slot; false when it is not asked for it any more: it has come here all the same, or is another's.
+    pub(super) fn not_given(&self, slot: u32, holder: &Holder, epoch: u64) -> bool {
         let slot = &mut self.slots.lock()[slot as usize];
-        let asked = matches!(slot.state, State::Asked);
+        let asked = slot.state.is_asked(holder, epoch);
         if asked {
-            slot.state = State::Taken(holder, epoch);
+            slot.state = State::Taken(holder.clone(), epoch);
         }
         asked
+    }
+
+    /// Whether that holder is still to answer for the slot.
+    pub(super) fn is_asked(&self, at: u32, holder: &Holder, epoch: u64) -> bool {
+        self.slots.lock()[at as usize].state.is_asked(holder, epoch)
     }
 
     /// What the lease service has answered.
@@ -273,9 +295,26 @@ impl SlotTable {
         let mut slots = self.slots.lock();
         let slot = &mut slots[at as usize];
         slot.doubted = false;
+        // Answers come in another order than that of the requests, and late: each was asked for with all that was seen then, so one
+        // with less than what is known now was overtaken. The lease service is asked again, but after an old grant of what is ours.
+        let overtaken = match &answer {
+            Acquired::Held { epoch, .. } => *epoch < slot.seen,
+            Acquired::Taken { epoch, .. } => match &slot.state {
+                State::Ours(held) | State::Leaving(held, _) => *epoch < held.epoch,
+                State::Away | State::Taken(..) | State::Asked(..) | State::Suspended(_) => false,
+            },
+        };
+        if overtaken {
+            let is_ours = matches!(slot.state, State::Ours(_) | State::Leaving(..));
+            slot.doubted = !(is_ours && matches!(answer, Acquired::Held { .. }));
+            return Change::None;
+        }
         match answer {
             Acquired::Held { epoch, from } => self.held_now(at, slot, epoch, from),
             Acquired::Taken { holder, epoch } => {
+                if slot.state.is_asked(&holder, epoch) {
+                    return Change::None;
+                }
                 slot.seen = slot.seen.max(epoch);
                 let app = holder.app.clone();
                 let before = std::mem::replace(&mut slot.state, State::Taken(holder, epoch));
@@ -284,7 +323,7 @@ impl SlotTable {
                     State::Ours(_) | State::Suspended(_) | State::Leaving(..) => {
                         Change::Drop(Some(app))
                     }
-                    State::Away | State::Taken(..) | State::Asked => Change::None,
+                    State::Away | State::Taken(..) | State::Asked(..) => Change::None,
                 }
             }
         }
@@ -316,7 +355,7 @@ impl SlotTable {
         let slot = &mut slots[at as usize];
         let held = match slot.state {
             State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => held.epoch,
-            State::Away | State::Taken(..) | State::Asked => 0,
+            State::Away | State::Taken(..) | State::Asked(..) => 0,
         };
         let newest = slot.parked.as_ref().is_none_or(|parked| from >= parked.from);
         if from.epoch <= held || !newest {
@@ -382,10 +421,14 @@ impl SlotTable {
         };
     }
 
-    /// Whether it is held here, or may be.
-    pub(super) fn is_held(&self, at: u32) -> bool {
-        let state = &self.slots.lock()[at as usize].state;
-        matches!(state, State::Ours(_) | State::Leaving(..) | State::Suspended(_))
+    /// Under which epoch it is held here, or may be.
+    pub(super) fn held_under(&self, at: u32) -> Option<u64> {
+        match &self.slots.lock()[at as usize].state {
+            State::Ours(held) | State::Leaving(held, _) | State::Suspended(held) => {
+                Some(held.epoch)
+            }
+            State::Away | State::Taken(..) | State::Asked(..) => None,
+        }
     }
 
     /// Has the lease service asked who holds it.
@@ -459,8 +502,29 @@ impl SlotTable {
         (0..).zip(slots.iter()).all(|(at, slot)| match slot.state {
             State::Ours(_) => !slot.doubted,
             State::Away | State::Taken(..) => !slot.doubted && !named(at),
-            State::Asked | State::Leaving(..) | State::Suspended(_) => false,
+            State::Asked(..) | State::Leaving(..) | State::Suspended(_) => false,
         })
+    }
+
+    /// The slots that are not as they are to be when all is at rest, the first few of them.
+    pub(super) fn unsettled(&self, named: impl Fn(u32) -> bool) -> Vec<String> {
+        let slots = self.slots.lock();
+        let rests = |at: u32, slot: &Slot| match slot.state {
+            // One that is pinned stays where it is.
+            State::Ours(_) => !slot.doubted && (named(at) || self.pinned),
+            State::Away | State::Taken(..) => !slot.doubted && (!named(at) || self.pinned),
+            State::Asked(..) | State::Leaving(..) | State::Suspended(_) => false,
+        };
+        let all = (0..).zip(slots.iter());
+        let unsettled: Vec<_> = all.filter(|(at, slot)| !rests(*at, slot)).collect();
+        let more = unsettled.len().saturating_sub(SHOWN);
+        let shown = unsettled.iter().take(SHOWN).map(|(at, slot)| {
+            let Slot { state, seen, doubted, .. } = slot;
+            let belongs = if named(*at) { "belongs here" } else { "belongs elsewhere" };
+            format!("{}/{at} {belongs}: {state:?}, seen {seen}, doubted {doubted}", self.actor)
+        });
+        let more = (more > 0).then(|| format!("{}: and {more} more", self.actor));
+        shown.chain(more).collect()
     }
 
     /// The slots that are held here and belong to others.

@@ -179,7 +179,9 @@ impl UserLeases {
             self.strays.notify_one();
             return not_now;
         }
-        let (next, answer) = match handover.transfer(asker).await {
+        let transferred = handover.transfer(asker).await;
+        app.ownership.heard(app, &session);
+        let (next, answer) = match transferred {
             Some(Ok(Transferred::Done(epoch))) => (None, MoveRsp { epoch, offer: 1 }),
             Some(Ok(Transferred::NotYours(_))) => (None, not_now),
             Some(Ok(Transferred::NobodyThere)) => (Some(Entry::Stray(Some(grant.epoch))), not_now),
@@ -284,6 +286,7 @@ impl Ownership {
         let wanted: Vec<Wanted> = ids.iter().map(wish).collect();
         let deadline = app.env.now() + self.config.times().ttl;
         let answers = app.env.until(deadline, session.acquire(&wanted)).await;
+        self.heard(app, session);
         let Some(Ok(answers)) = answers else {
             ids.iter().for_each(|id| self.users.stray(id, None));
             return false;

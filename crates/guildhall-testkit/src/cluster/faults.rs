@@ -63,8 +63,35 @@ impl Cluster {
         self.members.values().for_each(|member| member.ways.to(seam).set(faults.clone()));
     }
 
+    /// Ends the lease backend as SIGKILL does, and begins it anew at once, from what it has kept: what it has answered. Requests
+    /// that are on their way arrive at the new one. [`Cluster::set_faults_of_all`] makes it be away for a while.
+    pub fn restart_leases(&self) {
+        self.leases.restart();
+    }
+
+    /// From now on the lease backend keeps its epochs, and not who holds what: to show what goes wrong then.
+    pub fn leases_forget_holders(&self) {
+        self.leases.forget_holders();
+    }
+
+    /// The disk of the store and of the lease backend is full, or is not any more: changes are refused, reads go on.
+    pub fn set_disk_full(&self, is_full: bool) {
+        self.leases.set_full(is_full);
+        self.members.values().for_each(|member| member.ways.to(Seam::Store).set_full(is_full));
+    }
+
+    /// As [`Cluster::set_wall_step`], of one app in all its lives.
+    pub fn set_wall_step_of(&mut self, id: &str, ahead_ns: i64) {
+        let member = self.member_mut(id);
+        member.wall_step_ns = ahead_ns;
+        if let Some(life) = &member.life {
+            life.env.set_wall_step(ahead_ns);
+        }
+    }
+
     /// Ends all faults of backends.
     pub fn end_faults(&self) {
+        self.set_disk_full(false);
         Seam::ALL.into_iter().for_each(|seam| {
             self.set_faults_of_all(seam, &SeamFaults::default());
         });

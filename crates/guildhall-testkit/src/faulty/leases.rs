@@ -6,8 +6,8 @@ use std::time::Duration;
 use guildhall_core::BoxFuture;
 use guildhall_core::leases::memory::WATCH_BUFFER;
 use guildhall_core::leases::{
-    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Transferred,
-    Wanted,
+    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
+    Transferred, Wanted,
 };
 use guildhall_core::store::{Holder, LeaseId};
 use tokio::sync::mpsc;
@@ -31,6 +31,7 @@ impl FaultyLeases {
             let why = match lost {
                 Lost::Unavailable => "the request has not arrived",
                 Lost::Unknown => "the answer has not arrived",
+                Lost::Full => "the disk is full",
             };
             Err(LeaseError::new(LeaseErrorKind::Unavailable, operation, why))
         })
@@ -45,20 +46,29 @@ impl Leases for FaultyLeases {
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
+        instead_of: Option<u64>,
         ttl: Duration,
+    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
+        let (leases, holder) = (Arc::clone(&self.leases), holder.clone());
+        Box::pin(self.carry("open", async move { leases.open(&holder, instead_of, ttl).await }))
+    }
+
+    fn keep_alive<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>> {
         let (leases, holder) = (Arc::clone(&self.leases), holder.clone());
-        Box::pin(self.carry("open", async move { leases.open(&holder, ttl).await }))
+        Box::pin(self.carry("keep_alive", async move { leases.keep_alive(&holder, session).await }))
     }
 
-    fn keep_alive<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
+    fn close<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
         let (leases, holder) = (Arc::clone(&self.leases), holder.clone());
-        Box::pin(self.carry("keep_alive", async move { leases.keep_alive(&holder).await }))
-    }
-
-    fn close<'a>(&'a self, holder: &'a Holder) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let (leases, holder) = (Arc::clone(&self.leases), holder.clone());
-        Box::pin(self.carry("close", async move { leases.close(&holder).await }))
+        Box::pin(self.carry("close", async move { leases.close(&holder, session).await }))
     }
 
     fn acquire<'a>(

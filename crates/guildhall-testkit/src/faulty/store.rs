@@ -33,6 +33,7 @@ fn no_answer(operation: &'static str, lost: Lost) -> StoreError {
     let (kind, why) = match lost {
         Lost::Unavailable => (StoreErrorKind::Unavailable, "the request has not arrived"),
         Lost::Unknown => (StoreErrorKind::Unknown, "the answer has not arrived"),
+        Lost::Full => (StoreErrorKind::Unavailable, "the disk is full"),
     };
     StoreError::new(kind, operation, "the simulated store", why)
 }

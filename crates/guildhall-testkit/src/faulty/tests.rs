@@ -185,10 +185,10 @@ async fn a_watch_of_leases_ends_when_they_go_away() {
     assert_eq!(watch.recv().await, Some(LeaseChange::Synced));
     leases.way.set(SeamFaults::away());
     assert_eq!(watch.recv().await, None);
-    let error = leases.keep_alive(&holder()).await.unwrap_err();
+    let error = leases.keep_alive(&holder(), 1).await.unwrap_err();
     assert_eq!(error.kind, LeaseErrorKind::Unavailable);
     leases.way.set(SeamFaults::default());
-    leases.open(&holder(), SECOND).await.unwrap();
+    leases.open(&holder(), None, SECOND).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

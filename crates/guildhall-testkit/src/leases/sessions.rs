@@ -2,11 +2,11 @@
 
 use guildhall_core::Env;
 use guildhall_core::leases::memory::WATCH_BUFFER;
-use guildhall_core::leases::{LeaseChange, LeaseError, LeaseErrorKind, Leases, Wanted};
+use guildhall_core::leases::{LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened, Wanted};
 
 use super::{GRACE, SHORT, TTL, ask, grant, held, holder, id, next, session, taken};
 
-fn is_expired<V: std::fmt::Debug>(result: Result<V, LeaseError>) {
+pub(super) fn is_expired<V: std::fmt::Debug>(result: Result<V, LeaseError>) {
     let error = result.expect_err("there is no session");
     assert_eq!(error.kind, LeaseErrorKind::Expired, "{error}");
 }
@@ -15,7 +15,7 @@ fn is_expired<V: std::fmt::Debug>(result: Result<V, LeaseError>) {
 pub async fn a_session_that_is_not_kept_alive_expires<T: Leases>(open: impl AsyncFn() -> T) {
     let (leases, env) = (open().await, Env::real());
     let (one, two) = (holder(1, 1), holder(2, 1));
-    session(&leases, &one, SHORT).await;
+    let number = session(&leases, &one, SHORT).await;
     session(&leases, &two, TTL).await;
     let epoch = grant(&leases, &one, "role/1", 0).await;
     let mut watch = leases.watch("role/").await.expect("it can be watched");
@@ -25,7 +25,7 @@ pub async fn a_session_that_is_not_kept_alive_expires<T: Leases>(open: impl Asyn
     let half = env.until(env.now() + SHORT / 2, watch.recv()).await;
     assert_eq!(half, None, "nothing happens before the TTL");
     let renewed = env.now();
-    leases.keep_alive(&one).await.expect("it is in time");
+    leases.keep_alive(&one, number).await.expect("it is in time");
     let freed = env.until(renewed + SHORT + GRACE, watch.recv()).await;
     let lived = env.now().saturating_duration_since(renewed);
     assert_eq!(freed, Some(Some(LeaseChange::Free(id("role/1")))), "after {lived:?}");
@@ -37,11 +37,11 @@ pub async fn a_session_that_is_not_kept_alive_expires<T: Leases>(open: impl Asyn
 pub async fn an_expired_session_is_never_renewed<T: Leases>(open: impl AsyncFn() -> T) {
     let (leases, env) = (open().await, Env::real());
     let one = holder(1, 1);
-    is_expired(leases.keep_alive(&one).await);
-    session(&leases, &one, SHORT).await;
+    is_expired(leases.keep_alive(&one, 1).await);
+    let number = session(&leases, &one, SHORT).await;
     let epoch = grant(&leases, &one, "role/1", 0).await;
     env.sleep(SHORT + GRACE).await;
-    is_expired(leases.keep_alive(&one).await);
+    is_expired(leases.keep_alive(&one, number).await);
     is_expired(leases.acquire(&one, &[Wanted { id: id("role/1"), at_least: 0 }]).await);
     leases.release(&one, &[(id("role/1"), epoch)]).await.expect("it is gone, which is fine");
     session(&leases, &one, TTL).await;
@@ -95,53 +95,55 @@ pub async fn a_slow_watcher_of_leases_is_told_to_start_over<T: Leases>(open: imp
 pub async fn closing_a_session_frees_its_ids<T: Leases>(open: impl AsyncFn() -> T) {
     let leases = open().await;
     let (one, two) = (holder(1, 1), holder(2, 1));
-    session(&leases, &one, TTL).await;
-    session(&leases, &two, TTL).await;
+    let of_one = session(&leases, &one, TTL).await;
+    let of_two = session(&leases, &two, TTL).await;
     let first = grant(&leases, &one, "role/1", 0).await;
     assert_eq!(ask(&leases, &two, "role/1", 0).await, taken(&one, first));
-    leases.close(&one).await.expect("it is there");
-    leases.close(&one).await.expect("it is gone, which is fine");
-    is_expired(leases.keep_alive(&one).await);
+    leases.close(&one, of_one).await.expect("it is there");
+    leases.close(&one, of_one).await.expect("it is gone, which is fine");
+    is_expired(leases.keep_alive(&one, of_one).await);
     let second = grant(&leases, &two, "role/1", 0).await;
     assert!(second > first);
-    session(&leases, &two, TTL).await;
+    let anew = leases.open(&two, Some(of_two), TTL).await.expect("it names the one that lives");
+    let Opened::New(of_two_anew) = anew else { panic!("{anew:?} instead of {of_two}") };
     session(&leases, &one, TTL).await;
     assert!(grant(&leases, &one, "role/1", 0).await > second, "two has begun anew");
+    leases.keep_alive(&two, of_two_anew).await.expect("that is its session now");
 }
 
-/// Rule 13.
-pub async fn epochs_grow_over_a_restart<T: Leases>(open: impl AsyncFn() -> T) {
+/// Rule 15.
+pub async fn a_late_open_closes_no_living_session<T: Leases>(open: impl AsyncFn() -> T) {
     let leases = open().await;
-    let (one, durable) = (holder(1, 1), leases.capabilities().durable_epochs);
-    session(&leases, &one, TTL).await;
-    let seen = 3 << 48;
-    let before = grant(&leases, &one, "role/1", seen).await;
-    drop(leases);
-
-    let leases = open().await;
-    let two = holder(2, 1);
+    let (one, two) = (holder(1, 1), holder(2, 1));
     session(&leases, &two, TTL).await;
-    // Where holders survive, the old one is still there.
-    leases.close(&one).await.expect("it may be gone, which is fine");
-    let after = grant(&leases, &two, "role/1", 0).await;
-    assert!(!durable || after > before, "{after} after a restart, {before} before");
-    assert!(grant(&leases, &two, "role/1", before).await > before, "what was seen counts");
+    let first = session(&leases, &one, TTL).await;
+    let anew = leases.open(&one, Some(first), TTL).await.expect("it names the one that lives");
+    let Opened::New(second) = anew else { panic!("{anew:?} instead of {first}") };
+    assert!(second != first, "two sessions of number {first}");
+    let epoch = grant(&leases, &one, "role/1", 0).await;
+    // Copies of both requests, which come now.
+    for late in [None, Some(first)] {
+        let opened = leases.open(&one, late, TTL).await;
+        assert_eq!(opened, Ok(Opened::Living(second)), "a late copy that names {late:?}");
+        let asked = ask(&leases, &two, "role/1", 0).await;
+        assert_eq!(asked, taken(&one, epoch), "a late copy that names {late:?} has freed it");
+    }
+    leases.keep_alive(&one, second).await.expect("it lives");
 }
 
-/// Rule 14.
-///
-/// # Panics
-/// Where the backend breaks it.
-pub async fn the_first_number_that_is_recorded_stays<T: Leases>(open: impl AsyncFn() -> T) {
+/// Rule 16.
+pub async fn a_late_renewal_or_close_is_not_for_a_later_session<T: Leases>(
+    open: impl AsyncFn() -> T,
+) {
     let leases = open().await;
-    let durable = leases.capabilities().durable_epochs;
-    assert_eq!(leases.record("slots/role", 1024).await, Ok(1024));
-    assert_eq!(leases.record("slots/role", 64).await, Ok(1024), "the first one stays");
-    assert_eq!(leases.record("slots/club", 64).await, Ok(64), "another name is another number");
-    drop(leases);
-
-    let leases = open().await;
-    let expected = if durable { 1024 } else { 7 };
-    let after = leases.record("slots/role", 7).await;
-    assert!(after == Ok(expected) || after == Ok(1024), "{after:?} after a restart");
+    let (one, two) = (holder(1, 1), holder(2, 1));
+    session(&leases, &two, TTL).await;
+    let first = session(&leases, &one, TTL).await;
+    leases.close(&one, first).await.expect("it is there");
+    let second = session(&leases, &one, TTL).await;
+    let epoch = grant(&leases, &one, "role/1", 0).await;
+    is_expired(leases.keep_alive(&one, first).await);
+    leases.close(&one, first).await.expect("it is gone, which is fine");
+    assert_eq!(ask(&leases, &two, "role/1", 0).await, taken(&one, epoch));
+    leases.keep_alive(&one, second).await.expect("it lives");
 }

@@ -23,6 +23,15 @@ pub enum Fault {
     Delay(Range<Duration>),
     /// A backend has faults for an app; now and then for all.
     Seam(Seam, SeamFaults),
+    /// The lease backend is killed, and begins anew at the end of the fault.
+    LeasesRestart,
+    /// The disk of the store and of the lease backend is full.
+    DiskFull,
+    /// The wall clock of an app jumps, by up to so much, ahead or back; at the end of the fault it jumps back. What an app starts
+    /// meanwhile has that clock too.
+    ClockStep(Duration),
+    /// The monotonic clock of an app is off by up to so much, either way. Leases stand what is well within `ownership.margin_ms`.
+    ClockSkew(Duration),
 }
 
 /// Faults at random. Everything is within reach: begin with [`Chaos::default`] and set what should differ.
@@ -58,6 +67,13 @@ impl Default for Chaos {
                 Fault::Seam(seam, SeamFaults::unsure(20)),
             ]);
         }
+        faults.extend([
+            Fault::LeasesRestart,
+            Fault::LeasesRestart,
+            Fault::DiskFull,
+            Fault::ClockStep(Duration::from_secs(8 * 3_600)),
+            Fault::ClockSkew(ms(100)),
+        ]);
         let (every, lasts) = (ms(100)..ms(2_000), ms(50)..ms(8_000));
         Self { faults, apps: String::new(), at_once: 2, every, lasts }
     }
@@ -75,10 +91,12 @@ impl Chaos {
     }
 }
 
+const NS_PER_MS: i64 = 1_000_000;
+
 /// A fault that has begun.
 #[derive(Debug, PartialEq)]
 pub(super) struct Ongoing {
-    fault: Fault,
+    pub(super) fault: Fault,
     /// One app, or two; none are all.
     apps: Vec<String>,
     until: Instant,
@@ -91,6 +109,9 @@ enum Kind {
     Partition,
     Delay,
     Seam(Seam),
+    Disk,
+    Wall,
+    Skew,
 }
 
 impl Fault {
@@ -100,6 +121,10 @@ impl Fault {
             Self::Partition | Self::OneWayPartition => Kind::Partition,
             Self::Delay(_) => Kind::Delay,
             Self::Seam(seam, _) => Kind::Seam(*seam),
+            Self::LeasesRestart => Kind::Seam(Seam::Leases),
+            Self::DiskFull => Kind::Disk,
+            Self::ClockStep(_) => Kind::Wall,
+            Self::ClockSkew(_) => Kind::Skew,
         }
     }
 }
@@ -141,7 +166,9 @@ impl Sim {
         let may: Vec<_> = all.iter().filter(|id| id.starts_with(&chaos.apps)).cloned().collect();
         let Some(app) = self.one_of(&may) else { return };
         let apps = match fault.kind() {
-            Kind::Process => vec![app],
+            Kind::Process | Kind::Wall | Kind::Skew => vec![app],
+            Kind::Disk => Vec::new(),
+            Kind::Seam(_) if fault == Fault::LeasesRestart => Vec::new(),
             Kind::Partition | Kind::Delay => {
                 let others: Vec<_> = all.into_iter().filter(|id| *id != app).collect();
                 let Some(other) = self.one_of(&others) else { return };
@@ -173,13 +200,25 @@ impl Sim {
             (Fault::Delay(delay), [a, b]) => self.delay(a, b, delay.clone()),
             (Fault::Seam(seam, faults), [app]) => self.set_faults(app, *seam, faults.clone()),
             (Fault::Seam(seam, faults), _) => self.set_faults_of_all(*seam, faults),
+            (Fault::LeasesRestart, _) => {
+                self.set_faults_of_all(Seam::Leases, &SeamFaults::away());
+            }
+            (Fault::DiskFull, _) => self.set_disk_full(true),
+            (Fault::ClockStep(most), [app]) => {
+                let ahead = self.random_within(*most) * NS_PER_MS;
+                self.set_wall_step_of(app, ahead);
+            }
+            (Fault::ClockSkew(most), [app]) if self.runs(app) => {
+                let ahead = self.random_within(*most) * NS_PER_MS;
+                self.cluster.env(app).set_skew(ahead);
+            }
             // One that the scenario has killed.
             _ => return,
         }
         self.ongoing.push(ongoing);
     }
 
-    async fn end(&mut self, mut ongoing: Ongoing) {
+    pub(super) async fn end(&mut self, mut ongoing: Ongoing) {
         self.log(format_args!("ends: {ongoing}"));
         match (&ongoing.fault, &ongoing.apps[..]) {
             (Fault::Kill, [app]) if self.killed.contains(app) => {
@@ -196,6 +235,13 @@ impl Sim {
             (Fault::Delay(_), [a, b]) => self.end_delay(a, b),
             (Fault::Seam(seam, _), [app]) => self.set_faults(app, *seam, SeamFaults::default()),
             (Fault::Seam(seam, _), _) => self.set_faults_of_all(*seam, &SeamFaults::default()),
+            (Fault::LeasesRestart, _) => {
+                self.restart_leases();
+                self.set_faults_of_all(Seam::Leases, &SeamFaults::default());
+            }
+            (Fault::DiskFull, _) => self.set_disk_full(false),
+            (Fault::ClockStep(_), [app]) => self.set_wall_step_of(app, 0),
+            (Fault::ClockSkew(_), [app]) if self.runs(app) => self.cluster.env(app).set_skew(0),
             _ => {}
         }
     }
@@ -203,6 +249,13 @@ impl Sim {
     fn one_of<T: Clone>(&self, all: &[T]) -> Option<T> {
         let place = self.random_below(all.len() as u64);
         all.get(usize::try_from(place).ok()?).cloned()
+    }
+
+    /// In ms, ahead or back.
+    fn random_within(&self, most: Duration) -> i64 {
+        let most = i64::try_from(most.as_millis()).unwrap_or(i64::MAX / 4);
+        let drawn = self.random_below(u64::try_from(2 * most + 1).unwrap_or(1));
+        i64::try_from(drawn).unwrap_or_default() - most
     }
 
     fn random_of(&self, range: &Range<Duration>) -> Duration {

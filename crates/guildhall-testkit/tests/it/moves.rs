@@ -2,6 +2,7 @@
 
 mod balance;
 mod hung;
+mod leases;
 mod pauses;
 mod stays;
 mod suspended;

@@ -147,28 +147,41 @@ async fn clients_play(sim: Sim, chaos: Chaos) {
 }
 
 async fn clients_play_in(
-    mut sim: Sim,
+    sim: Sim,
     chaos: Chaos,
     ids: &[&str],
     owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
 ) {
+    let chaos = Chaos { apps: "dev.w1.ledger.".into(), ..chaos };
+    let happens = async |sim: &mut Sim| sim.chaos(&chaos, CHAOS).await;
+    clients_play_while(sim, (ids, &SETTINGS), &CALLERS, owners, happens).await;
+}
+
+/// Clients play in these apps while something happens; then the ledgers hold what the clients were told.
+async fn clients_play_while(
+    mut sim: Sim,
+    (ids, settings): (&[&str], &[(&str, &str)]),
+    callers: &[&str],
+    owners: impl Fn(App) -> App + Clone + Send + Sync + 'static,
+    happens: impl AsyncFnOnce(&mut Sim),
+) {
     for id in ids {
-        sim.start_with(id, &SETTINGS, owners.clone()).await.unwrap();
+        sim.start_with(id, settings, owners.clone()).await.unwrap();
     }
     for id in CALLERS {
-        sim.start_with(id, &SETTINGS, |app| app).await.unwrap();
+        sim.start_with(id, settings, |app| app).await.unwrap();
     }
     sim.linked().await;
     let (history, over) = (History::default(), Arc::default());
     let clients = Clients { history: history.clone(), log: sim.logger(), over };
     let mut playing = Vec::new();
-    for app in CALLERS {
+    for app in callers {
         for _ in 0..CLIENTS_PER_APP {
             let cx = sim.cx(app);
             playing.push(sim.env(app).spawn("client", clients.clone().play(cx)));
         }
     }
-    sim.chaos(&Chaos { apps: "dev.w1.ledger.".into(), ..chaos }, CHAOS).await;
+    happens(&mut sim).await;
     sim.calm().await;
     let calm = sim.env(CALLERS[0]).now();
     sim.advance(SERVED_WITHIN).await;
@@ -186,6 +199,7 @@ async fn clients_play_in(
         let ops = LedgerClient::new(&cx).read(ReadReq { id: key.clone() }).await.unwrap().ops;
         history.check(&key, &ops);
     }
+    sim.settled().await;
     assert!(history.acknowledged() > 100, "only {} were acknowledged", history.acknowledged());
 }
 
@@ -193,6 +207,57 @@ async fn clients_play_in(
 #[test]
 fn what_was_acknowledged_is_there_once_and_reads_are_never_stale_whatever_fails() {
     sim::check(50, async |sim| clients_play(sim, Chaos::default()).await);
+}
+
+#[test]
+fn what_is_served_is_not_granted_to_others_by_a_lease_backend_that_begins_anew() {
+    let chaos = hard(restarts());
+    sim::check(20, async |sim| clients_play(sim, chaos.clone()).await);
+}
+
+/// An owner that was away from the lease backend for longer than its lease comes back together with a backend that begins anew, again
+/// and again. Clients of its own write through it, while others read from the owner that has had what was its.
+async fn an_owner_comes_back(sim: Sim) {
+    let [away, stays] = [OWNERS[0], OWNERS[1]];
+    let callers = [CALLERS[0], CALLERS[1], away];
+    // So long that it takes a while until an owner hears of the new backend.
+    let settings = [SETTINGS[0], ("ownership.ttl_ms", "6000"), ("app.discovery_ttl_ms", "10000")];
+    clients_play_while(sim, (&[away, stays], &settings), &callers, ledgers, async |sim| {
+        for _ in 0..4 {
+            sim.set_faults(away, Seam::Leases, SeamFaults::away());
+            sim.advance(Duration::from_secs(8)).await;
+            // Callers go on to ask whom they know.
+            CALLERS.iter().for_each(|id| sim.set_faults(id, Seam::Leases, SeamFaults::away()));
+            sim.restart_leases();
+            sim.set_faults(away, Seam::Leases, SeamFaults::default());
+            sim.advance(Duration::from_secs(2)).await;
+            CALLERS.iter().for_each(|id| sim.set_faults(id, Seam::Leases, SeamFaults::default()));
+        }
+    })
+    .await;
+}
+
+#[test]
+fn an_owner_that_comes_back_with_the_lease_backend_takes_nothing_from_one_that_is_read_from() {
+    sim::check(10, an_owner_comes_back);
+}
+
+#[test]
+fn a_lease_backend_that_forgets_its_holders_is_found_out() {
+    let forgets = async |sim: Sim| {
+        sim.leases_forget_holders();
+        an_owner_comes_back(sim).await;
+    };
+    assert_found(sim::first_failure(FOUND_WITHIN, forgets), "a backend that forgets its holders");
+}
+
+fn restarts() -> [Fault; 4] {
+    [
+        Fault::LeasesRestart,
+        Fault::Pause,
+        Fault::Partition,
+        Fault::Seam(Seam::Leases, SeamFaults::away()),
+    ]
 }
 
 #[test]

@@ -31,6 +31,7 @@ async fn scenario(mut sim: Sim) {
     let chaos = Chaos { apps: "dev.w1.greeter.".into(), at_once: 3, ..Chaos::default() };
     sim.chaos(&chaos, 30 * SECOND).await;
     sim.calm().await;
+    sim.settled().await;
     assert_eq!(say(&sim.cx(CALLER), "you").await.unwrap(), "hello, you");
     calls.await.unwrap();
 }
@@ -56,7 +57,19 @@ fn every_fault_comes_and_everything_is_calm_after_it() {
         notes.borrow_mut().extend(begun.map(|(_, text)| fault(text)));
     }
     let notes = notes.into_inner();
-    for name in ["Kill", "Pause", "Partition", "OneWayPartition", "Delay", "Store", "Leases"] {
+    for name in [
+        "Kill",
+        "Pause",
+        "Partition",
+        "OneWayPartition",
+        "Delay",
+        "Store",
+        "Leases",
+        "LeasesRestart",
+        "DiskFull",
+        "ClockStep",
+        "ClockSkew",
+    ] {
         assert!(notes.iter().any(|note| note.starts_with(name)), "no {name} in {notes:#?}");
     }
 }

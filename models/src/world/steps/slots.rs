@@ -17,6 +17,12 @@ impl Scenario {
                 out.extend(told.then_some(Step::Forget { app, slot }));
             }
             Some(held) => {
+                if self.is_granted_anew(w, app, slot, held) {
+                    out.push(Step::Acquire { app, slot });
+                }
+                if w.faults.late > 0 && self.is_named(w, app, slot) && self.may_grant(w, slot) {
+                    out.push(Step::LateAcquire { app, slot });
+                }
                 if let Some(leaving) = held.leaving {
                     self.steps_of_leaving(w, (app, slot), held, leaving, out);
                 }
@@ -34,7 +40,27 @@ impl Scenario {
         let me = w.app(app);
         let told =
             self.rules.lease && me.session && !me.cut && held.leaving.is_none_or(|l| !l.sent);
-        told && w.has_session(app, me.life) && !self.is_lawful(w, app, slot)
+        told && w.has_session(app, me.life)
+            && !self.is_lawful(w, app, slot)
+            && !self.is_named(w, app, slot)
+    }
+
+    /// Whether the service names this app in its present life, whatever the epoch.
+    fn is_named(&self, w: &World, app: u8, slot: u8) -> bool {
+        let holding = w.leases[slot as usize].holding;
+        self.rules.lease && holding.is_some_and(|of| (of.app, of.life) == (app, w.app(app).life))
+    }
+
+    fn may_grant(&self, w: &World, slot: u8) -> bool {
+        w.leases[slot as usize].counter < self.last_epoch && !self.waits(w)
+    }
+
+    /// Rule 17: somebody has asked for the slot with a larger epoch than this app has it under.
+    fn is_granted_anew(&self, w: &World, app: u8, slot: u8, held: &Held) -> bool {
+        let me = w.app(app);
+        let told = me.told[slot as usize] > held.epoch && held.leaving.is_none();
+        let asks = me.session && !me.cut && w.has_session(app, me.life);
+        told && asks && self.is_named(w, app, slot) && self.may_grant(w, slot)
     }
 
     fn steps_of_leaving(
@@ -56,7 +82,7 @@ impl Scenario {
                 | Message::Transferred { slot: s, of: o, .. } => (*s, *o) == (slot, of),
                 _ => false,
             });
-            if w.leases[slot as usize].counter < self.last_epoch {
+            if self.may_grant(w, slot) {
                 if !open {
                     out.push(Step::TakeBack { app, slot, fault: false });
                 } else if w.faults.abort > 0 {
@@ -82,7 +108,7 @@ impl Scenario {
     fn steps_of_seeker(&self, w: &World, app: u8, slot: u8, out: &mut Vec<Step>) {
         let named = self.target(w.app(app).view, slot) == app;
         let lease = w.leases[slot as usize];
-        let more = lease.counter < self.last_epoch;
+        let more = self.may_grant(w, slot);
         match lease.holding {
             _ if !self.rules.lease => {
                 out.extend(named.then_some(Step::Acquire { app, slot }));

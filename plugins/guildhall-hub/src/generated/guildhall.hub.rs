@@ -240,6 +240,56 @@ pub struct OpenReq {
     pub holder: ::core::option::Option<Holder>,
     #[prost(uint64, tag = "2")]
     pub ttl_ms: u64,
+    /// The session that it replaces; 0 for none.
+    #[prost(uint64, tag = "3")]
+    pub instead_of: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct OpenRsp {
+    #[prost(message, optional, tag = "1")]
+    pub failure: ::core::option::Option<LeaseFailure>,
+    #[prost(oneof = "open_rsp::Session", tags = "2, 3")]
+    pub session: ::core::option::Option<open_rsp::Session>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Nested message and enum types in `OpenRsp`.
+pub mod open_rsp {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::guildhall::prost::Oneof)]
+    #[prost(prost_path = "::guildhall::prost")]
+    pub enum Session {
+        #[prost(uint64, tag = "2")]
+        New(u64),
+        /// Another one lives, and nothing has changed.
+        #[prost(uint64, tag = "3")]
+        Living(u64),
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionReq {
+    #[prost(message, optional, tag = "1")]
+    pub holder: ::core::option::Option<Holder>,
+    #[prost(uint64, tag = "2")]
+    pub session: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// In the hub's file.
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct KeptSession {
+    #[prost(message, optional, tag = "1")]
+    pub holder: ::core::option::Option<Holder>,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(uint64, tag = "3")]
+    pub ttl_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2109,13 +2159,13 @@ pub trait Leases: ::core::marker::Send + ::core::marker::Sync + 'static {
         cx: &::guildhall::codegen::Cx,
         req: OpenReq,
     ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
+        Output = ::core::result::Result<OpenRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
     /// Handles `/guildhall.hub.Leases/KeepAlive`.
     fn keep_alive(
         &self,
         cx: &::guildhall::codegen::Cx,
-        req: Holder,
+        req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
@@ -2123,7 +2173,7 @@ pub trait Leases: ::core::marker::Send + ::core::marker::Sync + 'static {
     fn close(
         &self,
         cx: &::guildhall::codegen::Cx,
-        req: Holder,
+        req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
@@ -2205,8 +2255,8 @@ impl<T_: Leases> ::guildhall::codegen::Service for LeasesServer<T_> {
             1 => {
                 ::guildhall::codegen::handle(
                     call,
-                    |_: &Holder| ::guildhall::codegen::KeyText::None,
-                    move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
+                    move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Leases::keep_alive(&*service, &cx, req).await
                     },
                 )
@@ -2214,8 +2264,8 @@ impl<T_: Leases> ::guildhall::codegen::Service for LeasesServer<T_> {
             2 => {
                 ::guildhall::codegen::handle(
                     call,
-                    |_: &Holder| ::guildhall::codegen::KeyText::None,
-                    move |cx: ::guildhall::codegen::Cx, req: Holder| async move {
+                    |_: &SessionReq| ::guildhall::codegen::KeyText::None,
+                    move |cx: ::guildhall::codegen::Cx, req: SessionReq| async move {
                         Leases::close(&*service, &cx, req).await
                     },
                 )
@@ -2281,15 +2331,15 @@ pub struct LeasesClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 impl<'a> LeasesClient<'a> {
     /// `/guildhall.hub.Leases/Open`.
-    pub const OPEN: ::guildhall::codegen::Method<OpenReq, LeaseRsp> = ::guildhall::codegen::Method::new(
+    pub const OPEN: ::guildhall::codegen::Method<OpenReq, OpenRsp> = ::guildhall::codegen::Method::new(
         &LEASES.methods[0],
     );
     /// `/guildhall.hub.Leases/KeepAlive`.
-    pub const KEEP_ALIVE: ::guildhall::codegen::Method<Holder, LeaseRsp> = ::guildhall::codegen::Method::new(
+    pub const KEEP_ALIVE: ::guildhall::codegen::Method<SessionReq, LeaseRsp> = ::guildhall::codegen::Method::new(
         &LEASES.methods[1],
     );
     /// `/guildhall.hub.Leases/Close`.
-    pub const CLOSE: ::guildhall::codegen::Method<Holder, LeaseRsp> = ::guildhall::codegen::Method::new(
+    pub const CLOSE: ::guildhall::codegen::Method<SessionReq, LeaseRsp> = ::guildhall::codegen::Method::new(
         &LEASES.methods[2],
     );
     /// `/guildhall.hub.Leases/Acquire`.
@@ -2352,7 +2402,7 @@ impl<'a> LeasesClient<'a> {
         &self,
         req: OpenReq,
     ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
+        Output = ::core::result::Result<OpenRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send + use<'a> {
         ::guildhall::codegen::call(
             self.cx,
@@ -2365,7 +2415,7 @@ impl<'a> LeasesClient<'a> {
     /// Calls `/guildhall.hub.Leases/KeepAlive`.
     pub fn keep_alive(
         &self,
-        req: Holder,
+        req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send + use<'a> {
@@ -2373,14 +2423,14 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::KEEP_ALIVE,
             ::core::clone::Clone::clone(&self.target),
-            |_: &Holder| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }
     /// Calls `/guildhall.hub.Leases/Close`.
     pub fn close(
         &self,
-        req: Holder,
+        req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<LeaseRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send + use<'a> {
@@ -2388,7 +2438,7 @@ impl<'a> LeasesClient<'a> {
             self.cx,
             Self::CLOSE,
             ::core::clone::Clone::clone(&self.target),
-            |_: &Holder| ::guildhall::codegen::KeyText::None,
+            |_: &SessionReq| ::guildhall::codegen::KeyText::None,
             req,
         )
     }

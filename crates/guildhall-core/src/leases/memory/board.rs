@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::file::{KeptLeases, KeptSession, Unkept};
 use crate::env::Instant;
 use crate::leases::{
-    Acquired, Holding, LeaseChange, LeaseError, LeaseErrorKind, Origin, Transferred, Wanted,
+    Acquired, Holding, LeaseChange, LeaseError, LeaseErrorKind, Opened, Origin, Transferred, Wanted,
 };
 use crate::store::{Holder, LeaseId};
 
@@ -27,10 +28,10 @@ pub const WATCH_BUFFER: usize = 4096;
 pub(super) struct Board {
     pub(super) sessions: BTreeMap<Holder, Session>,
     pub(super) held: BTreeMap<LeaseId, Holding>,
-    /// The largest epoch of all ids: one count for all, so that nothing has to be kept per id.
-    pub(super) granted: u64,
-    /// The largest one that may be granted.
-    pub(super) may_grant: u64,
+    /// The largest epoch of all ids, and number of all sessions: one count for all, so that nothing has to be kept per id.
+    pub(super) given: u64,
+    /// What is to be kept, where anything is.
+    pub(super) unkept: Option<Unkept>,
     recorded: BTreeMap<String, u64>,
     watchers: Vec<(String, mpsc::Sender<LeaseChange>)>,
     /// Whether a task looks after the deadlines.
@@ -38,56 +39,90 @@ pub(super) struct Board {
 }
 
 pub(super) struct Session {
-    ttl: Duration,
+    pub(super) number: u64,
+    pub(super) ttl: Duration,
     pub(super) deadline: Instant,
 }
 
 impl Board {
-    pub(super) fn new(granted: u64, may_grant: u64) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             sessions: BTreeMap::new(),
             held: BTreeMap::new(),
-            granted,
-            may_grant,
+            given: 0,
+            unkept: None,
             recorded: BTreeMap::new(),
             watchers: Vec::new(),
             tended: false,
         }
     }
 
+    /// What was kept is as it was. Nobody knows how long ago a session was renewed, so each has its whole TTL.
+    pub(super) fn kept_until(kept: KeptLeases, now: Instant) -> Self {
+        let session = |kept: KeptSession| Session {
+            number: kept.number,
+            ttl: kept.ttl,
+            deadline: now + kept.ttl,
+        };
+        let sessions = kept.sessions.into_iter().map(|(holder, kept)| (holder, session(kept)));
+        let sessions: BTreeMap<_, _> = sessions.collect();
+        let held = kept.held.into_iter().filter(|(_, of)| sessions.contains_key(&of.holder));
+        let (held, unkept) = (held.collect(), Some(Unkept::default()));
+        Self { sessions, held, given: kept.given, unkept, ..Self::new() }
+    }
+
     /// A session lives until its deadline, and not at it.
     pub(super) fn expire(&mut self, now: Instant) {
         let is_over = |(_, session): &(&Holder, &Session)| session.deadline <= now;
         let over: Vec<_> = self.sessions.iter().filter(is_over).map(|(h, _)| h.clone()).collect();
-        over.iter().for_each(|holder| self.close(holder));
+        over.iter().for_each(|holder| self.end(holder));
     }
 
     pub(super) fn open(
         &mut self,
         holder: &Holder,
+        instead_of: Option<u64>,
         ttl: Duration,
         now: Instant,
-    ) -> Result<(), LeaseError> {
-        self.close(holder);
+    ) -> Result<Opened, LeaseError> {
+        // A late copy of a request names an earlier session, or none.
+        match self.sessions.get(holder).map(|session| session.number) {
+            Some(living) if Some(living) != instead_of => return Ok(Opened::Living(living)),
+            Some(_) => self.end(holder),
+            None => {}
+        }
         if self.sessions.len() >= SESSIONS_MAX {
             let why = format!("{SESSIONS_MAX} holders have sessions; use another lease backend");
             return Err(LeaseError::new(LeaseErrorKind::Invalid, "open", why));
         }
-        self.sessions.insert(holder.clone(), Session { ttl, deadline: now + ttl });
-        Ok(())
+        self.given += 1;
+        let session = Session { number: self.given, ttl, deadline: now + ttl };
+        self.sessions.insert(holder.clone(), session);
+        self.note_session(holder);
+        Ok(Opened::New(self.given))
     }
 
-    pub(super) fn keep_alive(&mut self, holder: &Holder, now: Instant) -> Result<(), LeaseError> {
-        let session = self.sessions.get_mut(holder);
+    pub(super) fn keep_alive(
+        &mut self,
+        holder: &Holder,
+        number: u64,
+        now: Instant,
+    ) -> Result<(), LeaseError> {
+        let session = self.sessions.get_mut(holder).filter(|session| session.number == number);
         let session = session.ok_or_else(|| no_session("keep_alive", holder))?;
         session.deadline = now + session.ttl;
         Ok(())
     }
 
-    pub(super) fn close(&mut self, holder: &Holder) {
-        if self.sessions.remove(holder).is_none() {
-            return;
+    pub(super) fn close(&mut self, holder: &Holder, number: u64) {
+        if self.sessions.get(holder).is_some_and(|session| session.number == number) {
+            self.end(holder);
         }
+    }
+
+    fn end(&mut self, holder: &Holder) {
+        self.sessions.remove(holder);
+        self.note_session(holder);
         let mine = |(_, holding): &(&LeaseId, &Holding)| holding.holder == *holder;
         let freed: Vec<_> = self.held.iter().filter(mine).map(|(id, _)| Arc::clone(id)).collect();
         freed.iter().for_each(|id| self.free(id));
@@ -122,11 +157,12 @@ impl Board {
     }
 
     fn grant(&mut self, id: &LeaseId, holder: &Holder, at_least: u64, from: Option<Origin>) -> u64 {
-        self.granted = self.granted.max(at_least) + 1;
-        let holding = Holding { holder: holder.clone(), epoch: self.granted, from };
+        self.given = self.given.max(at_least) + 1;
+        let holding = Holding { holder: holder.clone(), epoch: self.given, from };
         self.held.insert(Arc::clone(id), holding.clone());
+        self.note_held(id);
         self.tell(id, &LeaseChange::Held(Arc::clone(id), holding));
-        self.granted
+        self.given
     }
 
     pub(super) fn release(&mut self, holder: &Holder, id: &LeaseId, epoch: u64) {
@@ -142,14 +178,14 @@ impl Board {
         epoch: u64,
         to: &Holder,
         offer: u64,
-    ) -> Result<Transferred, LeaseError> {
+    ) -> Transferred {
         if !self.is_held_by(holder, id, epoch) {
-            return Ok(Transferred::NotYours(self.held.get(id).cloned()));
+            return Transferred::NotYours(self.held.get(id).cloned());
         }
         if !self.sessions.contains_key(to) {
-            return Ok(Transferred::NobodyThere);
+            return Transferred::NobodyThere;
         }
-        Ok(Transferred::Done(self.grant(id, to, 0, Some(Origin { epoch, offer }))))
+        Transferred::Done(self.grant(id, to, 0, Some(Origin { epoch, offer })))
     }
 
     pub(super) fn record(&mut self, name: &str, number: u64) -> Result<u64, LeaseError> {
@@ -168,8 +204,21 @@ impl Board {
         self.held.get(id).is_some_and(|held| held.holder == *holder && held.epoch == epoch)
     }
 
+    fn note_session(&mut self, holder: &Holder) {
+        if let Some(unkept) = &mut self.unkept {
+            unkept.note_session(holder);
+        }
+    }
+
+    fn note_held(&mut self, id: &LeaseId) {
+        if let Some(unkept) = &mut self.unkept {
+            unkept.note_held(id);
+        }
+    }
+
     fn free(&mut self, id: &LeaseId) {
         if self.held.remove(id).is_some() {
+            self.note_held(id);
             self.tell(id, &LeaseChange::Free(Arc::clone(id)));
         }
     }

@@ -1,0 +1,174 @@
+//! [`LeaseBackend`]: the leases of a cluster, in a backend that can end and begin anew from what it has kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use guildhall_core::leases::memory::{KeptLeases, LeaseChanges, LeaseFile, MemoryLeases};
+use guildhall_core::leases::{
+    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
+    Transferred, Wanted,
+};
+use guildhall_core::store::{Holder, LeaseId};
+use guildhall_core::{BoxFuture, Env};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::mpsc;
+
+/// Leases, and the disk that they are kept on. Requests that arrive after it has begun anew are its.
+pub(super) struct LeaseBackend {
+    env: Env,
+    disk: Arc<Disk>,
+    present: RwLock<MemoryLeases>,
+}
+
+/// What is kept.
+#[derive(Default)]
+struct Disk {
+    kept: Mutex<KeptLeases>,
+    recorded: Mutex<BTreeMap<String, u64>>,
+    is_full: AtomicBool,
+    /// Holders and sessions are not kept, as if a backend did not care.
+    forgets: AtomicBool,
+}
+
+impl LeaseBackend {
+    pub(super) fn new(env: Env) -> Self {
+        let disk: Arc<Disk> = Arc::default();
+        let present = RwLock::new(begin(&env, &disk));
+        Self { env, disk, present }
+    }
+
+    /// Ends it, as SIGKILL does, and begins it anew.
+    pub(super) fn restart(&self) {
+        *self.present.write() = begin(&self.env, &self.disk);
+    }
+
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.disk.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub(super) fn forget_holders(&self) {
+        self.disk.forgets.store(true, Ordering::Relaxed);
+    }
+
+    fn present(&self) -> MemoryLeases {
+        self.present.read().clone()
+    }
+}
+
+fn begin(env: &Env, disk: &Arc<Disk>) -> MemoryLeases {
+    let kept = disk.kept.lock().clone();
+    let kept = match disk.forgets.load(Ordering::Relaxed) {
+        true => KeptLeases { given: kept.given, ..KeptLeases::default() },
+        false => kept,
+    };
+    MemoryLeases::durable(env.clone(), kept, Arc::clone(disk) as _)
+}
+
+impl Disk {
+    fn check(&self, operation: &'static str) -> Result<(), LeaseError> {
+        let why = "the disk of the simulated lease backend is full";
+        let full = LeaseError::new(LeaseErrorKind::Unavailable, operation, why);
+        if self.is_full.load(Ordering::Relaxed) { Err(full) } else { Ok(()) }
+    }
+}
+
+impl LeaseFile for Disk {
+    fn keep<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
+        Box::pin(async move {
+            self.check("keep")?;
+            self.kept.lock().apply(changes);
+            Ok(())
+        })
+    }
+
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
+        Box::pin(async move {
+            let mut recorded = self.recorded.lock();
+            if let Some(number) = recorded.get(name) {
+                return Ok(*number);
+            }
+            self.check("record")?;
+            recorded.insert(name.to_owned(), number);
+            Ok(number)
+        })
+    }
+}
+
+impl Leases for LeaseBackend {
+    fn capabilities(&self) -> LeaseCapabilities {
+        self.present().capabilities()
+    }
+
+    fn open<'a>(
+        &'a self,
+        holder: &'a Holder,
+        instead_of: Option<u64>,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.open(holder, instead_of, ttl).await })
+    }
+
+    fn keep_alive<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.keep_alive(holder, session).await })
+    }
+
+    fn close<'a>(
+        &'a self,
+        holder: &'a Holder,
+        session: u64,
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.close(holder, session).await })
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        holder: &'a Holder,
+        wanted: &'a [Wanted],
+    ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.acquire(holder, wanted).await })
+    }
+
+    fn release<'a>(
+        &'a self,
+        holder: &'a Holder,
+        grants: &'a [(LeaseId, u64)],
+    ) -> BoxFuture<'a, Result<(), LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.release(holder, grants).await })
+    }
+
+    fn transfer<'a>(
+        &'a self,
+        holder: &'a Holder,
+        id: &'a LeaseId,
+        epoch: u64,
+        to: &'a Holder,
+        offer: u64,
+    ) -> BoxFuture<'a, Result<Transferred, LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.transfer(holder, id, epoch, to, offer).await })
+    }
+
+    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.record(name, number).await })
+    }
+
+    fn watch<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<mpsc::Receiver<LeaseChange>, LeaseError>> {
+        let leases = self.present();
+        Box::pin(async move { leases.watch(prefix).await })
+    }
+}
