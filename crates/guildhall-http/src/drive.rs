@@ -75,7 +75,8 @@ async fn serve<S: Service>(
             std::future::pending::<()>().await;
         }
     };
-    let mut stopped = pin!(stopped.fuse());
+    let mut stopped = pin!(stopped);
+    let mut is_stopped = false;
     let mut alarm = Alarm::new(env, seat.deadline());
     std::future::poll_fn(|cx| {
         loop {
@@ -85,12 +86,17 @@ async fn serve<S: Service>(
             if alarm.is_over(&seat, cx) {
                 return Poll::Ready(Err(format!("too slow: {:?}", seat.phase())));
             }
-            if stopped.as_mut().poll(cx).is_pending() {
+            if !is_stopped && stopped.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if matches!(seat.phase(), Phase::Fresh | Phase::Head | Phase::Idle) {
+            // Nothing was asked, or it is refused anyway.
+            if matches!(seat.phase(), Phase::Fresh | Phase::Head | Phase::Idle | Phase::Held(_)) {
                 return Poll::Ready(Ok(()));
             }
+            if is_stopped {
+                return Poll::Pending;
+            }
+            is_stopped = true;
             http.as_mut().graceful_shutdown();
         }
     })

@@ -34,6 +34,11 @@ impl<T: ?Sized> Lazy<T> {
         Ok(Self { open, opener, key, url: url.to_owned(), alone, seam })
     }
 
+    /// Whether other processes are known that cannot have this backend.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
     /// The open backend. Cancel safe: who comes next opens it.
     pub(crate) async fn get(&self) -> Result<&Arc<T>, Status> {
         let unavailable = |why| Status::not_run(Code::Unavailable, reason::NO_ROUTE, why);

@@ -75,7 +75,7 @@ impl Supervisor {
         }
         let mut signals = EndSignals::listen()?;
         let all_clear = all_clear(self.env.clone(), self.board.clone());
-        let _says = self.env.spawn("all-clear", all_clear);
+        let all_clear = self.env.spawn("all-clear", all_clear);
         loop {
             tokio::select! {
                 biased;
@@ -88,6 +88,7 @@ impl Supervisor {
             }
         }
         drop(control);
+        all_clear.abort();
         self.end(signals).await
     }
 
@@ -290,7 +291,7 @@ async fn all_clear(env: Env, board: Board) {
         let ready =
             board.find(|board| (!board.is_empty() && all(board)).then_some(board.len())).await;
         let s = env.now().saturating_duration_since(begun).as_secs_f32();
-        complain(&format!("guildhall: all {ready} instances are ready, after {s:.1} s"));
+        complain(&format!("guildhall: all is ready after {s:.1} s, instances: {ready}"));
         board.find(|board| (!all(board)).then_some(())).await;
         begun = env.now();
     }

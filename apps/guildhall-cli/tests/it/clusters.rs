@@ -143,9 +143,14 @@ fn a_program_that_is_not_there_is_not_tried_again() {
 fn up_says_what_it_builds_and_when_all_are_ready_and_again_after_some_were_not() {
     let (folder, mut up) = cluster(&format!("build = [\"true\", \"all\"]\n{CLUSTER}"));
     up.wait_for("guildhall: builds first: true all");
-    up.wait_for_start("guildhall: all 3 instances are ready, after ");
+    up.wait_for_start("guildhall: all is ready after ");
     run(folder.path(), &["kill", "head.2", "--hard"]);
-    up.wait_for_start("guildhall: all 3 instances are ready, after ");
+    up.wait_for_start("guildhall: all is ready after ");
+    interrupt(&up);
+    let (_, printed) = up.finish();
+    // Those that are left while it ends are no news.
+    let said: Vec<_> = printed.lines().filter(|line| line.contains("all is ready")).collect();
+    assert!(said.len() == 2 && said.iter().all(|line| line.ends_with("instances: 3")), "{said:?}");
 }
 
 #[test]

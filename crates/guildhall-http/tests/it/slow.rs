@@ -79,7 +79,11 @@ async fn a_server_that_stops_answers_what_runs_and_closes_what_waits() {
     idle.reply().await.unwrap();
     runs.ask("/wait").await;
     within(world.waits.acquire()).await.unwrap().forget();
+    let mut held = world.client().await;
+    held.ask("/held").await;
+    within(world.holds.acquire()).await.unwrap().forget();
     let client = async {
+        assert_eq!(held.reply().await, None);
         assert_eq!(silent.reply().await, None);
         assert_eq!(idle.reply().await, None);
         world.gate.add_permits(1);

@@ -32,6 +32,8 @@ pub(crate) struct Desk {
     gate: Arc<Semaphore>,
     /// Gets a permit when somebody waits at the gate.
     waits: Arc<Semaphore>,
+    /// Gets a permit when an answer is held back.
+    holds: Arc<Semaphore>,
 }
 
 impl Service for Desk {
@@ -44,7 +46,10 @@ impl Service for Desk {
                 self.gate.acquire().await.unwrap().forget();
                 text(StatusCode::OK, "waited")
             }
-            "/held" => text(StatusCode::FORBIDDEN, "no").held(PATIENCE),
+            "/held" => {
+                self.holds.add_permits(1);
+                text(StatusCode::FORBIDDEN, "no").held(2 * PATIENCE)
+            }
             "/short" => text(StatusCode::FORBIDDEN, "no").held(Duration::from_millis(100)),
             "/large" => text(StatusCode::OK, vec![b'x'; 8 << 20]),
             _ => text(StatusCode::NOT_FOUND, "nothing"),
@@ -64,14 +69,16 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) gate: Arc<Semaphore>,
     pub(crate) waits: Arc<Semaphore>,
+    pub(crate) holds: Arc<Semaphore>,
 }
 
 impl World {
     pub(crate) async fn start(limits: Limits) -> Self {
-        let (gate, waits) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let desk = Desk { gate: Arc::clone(&gate), waits: Arc::clone(&waits) };
+        let [gate, waits, holds] = [(); 3].map(|()| Arc::new(Semaphore::new(0)));
+        let desk =
+            Desk { gate: Arc::clone(&gate), waits: Arc::clone(&waits), holds: Arc::clone(&holds) };
         let server = Server::start(&Env::real(), "test.listen", "127.0.0.1:0", limits, desk).await;
-        Self { server: server.unwrap(), gate, waits }
+        Self { server: server.unwrap(), gate, waits, holds }
     }
 
     pub(crate) async fn client(&self) -> Client {

@@ -42,6 +42,10 @@ pub(super) async fn acquire_mark(app: &AppInner, session: &LeaseSession) -> bool
 
 /// Tells the mesh which apps' sessions end and begin again. Ends with the app.
 pub(crate) async fn watch_peers(app: Arc<AppInner>) {
+    // Nothing of another process is there to be watched.
+    if app.backends.leases.is_alone() {
+        return;
+    }
     loop {
         if let Ok(leases) = app.backends.leases.get().await
             && let Ok(changes) = leases.watch(PREFIX).await

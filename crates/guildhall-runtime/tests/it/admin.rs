@@ -90,6 +90,25 @@ async fn who_says_nothing_is_cut_off_and_one_connection_too_many_too() {
     app.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_crowd_that_says_nothing_does_not_keep_the_operator_out() {
+    let config = Config::builder().set("admin.listen", ADMIN).set("admin.connections_max", 4);
+    let app = App::with(config.set("admin.request_ms", 60_000).build().unwrap());
+    let app = app.start().await.unwrap();
+    let cx = app.cx();
+    let addr = cx.admin_addr().unwrap().to_string();
+    let mut crowd = Vec::new();
+    for number in 0..40 {
+        let mut conn = ConnIo::new(cx.env().net().connect(&addr).await.unwrap());
+        if number % 2 == 0 {
+            conn.write_all(b"GET /livez HTTP/1.1\r\nX: ").await.unwrap();
+        }
+        crowd.push(conn);
+        assert_eq!(get(&cx, "/readyz").await, (200, "ready\n".into()));
+    }
+    app.shutdown().await;
+}
+
 /// Takes its time to start and to drain.
 struct Slow {
     start: parking_lot::Mutex<Option<oneshot::Receiver<()>>>,
