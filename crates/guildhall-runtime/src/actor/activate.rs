@@ -19,7 +19,7 @@ use super::Actor;
 use super::atomic::keep_activation;
 use super::cell::{Active, Cell};
 use super::commands::Commands;
-use super::held::{Answer, Commits};
+use super::held::Answer;
 use super::later::Later;
 use super::services::ActorServices;
 use super::work::no_such;
@@ -115,20 +115,9 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     take_over(cell, &mut commands, &mut actor);
     cell.app.counters.activations.add(1);
     cell.used(true);
-    let commits = Commits::new();
-    cell.hold(commits.held());
+    let mut active = Box::new(Active::new(actor, token, commands));
+    cell.hold(active.commits.held());
     cell.send_out();
-    let mut active = Box::new(Active {
-        actor,
-        token,
-        commits,
-        commands,
-        trace: None,
-        moved: None,
-        claiming: None,
-        settles: false,
-        alone: false,
-    });
     keep_activation(cell, &mut active);
     Ok(active)
 }
@@ -151,7 +140,8 @@ fn begin_later<A: Actor, S: ActorServices<A>>(
     let Some(row) = first else { return Ok(()) };
     let records = Records::decode(row.records.clone()).map_err(|error| error.to_string())?;
     if cell.room.wakes {
-        let later = Later::load(&cell.app, records, row.exists, |id| cell.room.method(id))?;
+        let mut later = Later::load(&cell.app, records, row.exists, |id| cell.room.method(id))?;
+        later.outbox.begin_above(row.version);
         cell.begin_later(later);
         return Ok(());
     }

@@ -72,6 +72,22 @@ pub(super) struct Active<A> {
     pub(super) alone: bool,
 }
 
+impl<A> Active<A> {
+    pub(super) fn new(actor: A, token: Token, commands: Commands) -> Self {
+        Self {
+            actor,
+            token,
+            commits: Commits::new(),
+            commands,
+            trace: None,
+            moved: None,
+            claiming: None,
+            settles: false,
+            alone: false,
+        }
+    }
+}
+
 struct Task<A: Actor> {
     idle: Option<Box<Active<A>>>,
     running: Option<TurnBox<A>>,

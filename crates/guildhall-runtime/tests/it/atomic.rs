@@ -389,9 +389,10 @@ async fn a_save_that_the_store_refuses_for_good_does_not_stop_those_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_nested_too_deep_to_be_read_again_is_refused_and_all_else_is_read_again() {
+    type Case = fn(u32) -> PutReq;
     let store = TestStore::default();
     let mut running = app(&[], &store).await;
-    let cases: [(&str, fn(u32) -> PutReq); 2] = [
+    let cases: [(&str, Case); 2] = [
         ("ann", |deep| PutReq { deep, ..req("ann", 1) }),
         ("bob", |deep_maps| PutReq { deep_maps, ..req("bob", 1) }),
     ];

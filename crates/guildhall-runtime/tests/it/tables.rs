@@ -65,6 +65,23 @@ async fn a_row_is_created_read_changed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_would_be_too_large_is_not_written() {
+    let store = TestStore::default();
+    let app = app_with(&[("store.row_max", "1000")], &store).await;
+    let cx = app.cx();
+    let seats = cx.table::<SeatStateEntity>();
+    let mut ann = seat("ann", 7);
+    ann.set_note("x".repeat(900));
+    seats.create(&mut ann).await.unwrap();
+    ann.set_note("x".repeat(1_001));
+    let refused = seats.update(&mut ann).await;
+    fails(refused, Code::ResourceExhausted, reason::TOO_LARGE, Effect::NotRun);
+    let read = seats.get("ann").await.unwrap().unwrap();
+    assert_eq!((read.guild, read.note.len()), (7, 900));
+    seats.delete(ann).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_many_who_create_a_row_one_succeeds() {
     let app = app(&TestStore::default()).await;
     let cx = app.cx();
