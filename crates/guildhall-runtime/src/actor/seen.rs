@@ -169,6 +169,13 @@ impl Seen {
         self.change(sender, change);
     }
 
+    /// How long it is until all senders are forgotten, in ms.
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now: Instant) -> u64 {
+        let silent = self.senders.values().map(|known| known.silent_for(now)).min();
+        let left = |silent| Duration::from_millis(config.seen_ms).saturating_sub(silent);
+        silent.map_or(0, |silent| u64::try_from(left(silent).as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Adds what was kept elsewhere.
     pub(super) fn take_in(&mut self, records: Vec<SenderRecords>, now: Instant) {
         for SenderRecords { sender, low, silent_ms, seen } in records {

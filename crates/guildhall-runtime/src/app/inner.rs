@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
-use crate::actor::{keep_awake, keep_residents, keep_rows};
+use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
 use crate::backends::LazyBackends;
 use crate::call::RetryBudget;
 use crate::component::Component;
@@ -143,7 +143,7 @@ impl AppInner {
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
         homes: Vec<Arc<dyn Home>>,
-        (rows, sleepers): (SleepersOf, SleepersOf),
+        (rows, sleepers, swept): (SleepersOf, SleepersOf, Swept),
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
@@ -160,6 +160,9 @@ impl AppInner {
         }
         if !sleepers.is_empty() {
             tasks.push(self.env.spawn("waker", keep_awake(Arc::clone(self), sleepers)));
+        }
+        if !swept.is_empty() && self.tables.config.sweep_ms > 0 {
+            tasks.push(self.env.spawn("sweeper", sweep(Arc::clone(self), swept)));
         }
         tasks
     }
