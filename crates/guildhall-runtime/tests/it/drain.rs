@@ -9,7 +9,7 @@ use guildhall_runtime::proto::{DrainReq, NodeClient};
 use proto::room::{MemberServer, RoomClient, RoomServer, WaitReq};
 use proto::routing::{AskReq, DeskClient};
 
-use crate::entities::join;
+use crate::entities::{info, join};
 use crate::rooms::{TestMember, TestRoom, TestStore};
 use crate::town::{Town, sees};
 use crate::world::spawn;
@@ -140,4 +140,20 @@ async fn actors_are_saved_though_a_stream_outlives_the_drain_and_it_is_closed() 
     assert!(read.is_some_and(|read| read.unwrap() == 0), "not closed after 1500 ms");
     (&mut draining).await.unwrap();
     assert!(is_saved(&store, "ann").await, "the last quarter of the drain is for saving");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_whose_turn_outlives_the_drain_is_saved_as_earlier_turns_left_it() {
+    let store = TestStore::default();
+    let app = saves_at_the_end(&store, 1000).await;
+    let cx = app.cx();
+    join_unsaved(&cx, "slow").await;
+    let calling = cx.clone();
+    // A second, of which the drain gives three quarters.
+    let turn = spawn(async move { info(&calling, "slow").await });
+    cx.env().sleep(Duration::from_millis(10)).await;
+    assert!(!is_saved(&store, "slow").await, "the drain has nothing to save");
+    app.shutdown().await;
+    assert!(is_saved(&store, "slow").await, "the turn ends, and what was before it is saved");
+    assert_eq!(turn.await.unwrap().unwrap_err().effect(), Effect::MayHaveRun);
 }
