@@ -16,6 +16,7 @@
 //! | `later`, `outbox`, `reminders`, `cell_later` | what an actor does later in any case, as its row has it |
 //! | `deliver`, `seen` | a message of an outbox on its way, and at its receiver |
 //! | `waker` | activates actors that have something to do |
+//! | `sweeper` | removes what deleted rows have left |
 //! | `residents` | the actors that are always active, and where |
 //! | `runner` | one per worker: polls the cells that have work, keeps their time |
 
@@ -46,6 +47,7 @@ mod saves;
 mod schedule;
 mod seen;
 mod services;
+mod sweeper;
 mod timer;
 mod timers;
 mod waker;
@@ -69,6 +71,7 @@ pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;
 pub use schedule::Schedule;
 pub use services::{ActorServices, ActorSetup, And};
+pub(crate) use sweeper::{Swept, sweep};
 pub use timer::Timer;
 pub(crate) use timers::Message;
 pub(crate) use waker::{SleepersOf, keep_awake};

@@ -197,11 +197,22 @@ pub struct StoreConfig {
     pub row_max: usize,
     /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
     pub id_block: u64,
+    /// How often tombstones of deleted rows are removed whose records nobody can ask for any more, in ms; 0 is never.
+    pub sweep_ms: u64,
+    /// Tombstones of one page of that.
+    pub sweep_page: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { migrate: "auto".into(), changes_max: 16, row_max: 2 << 20, id_block: 1000 }
+        Self {
+            migrate: "auto".into(),
+            changes_max: 16,
+            row_max: 2 << 20,
+            id_block: 1000,
+            sweep_ms: 10_000,
+            sweep_page: 256,
+        }
     }
 }
 

@@ -140,7 +140,8 @@ fn begin_later<A: Actor, S: ActorServices<A>>(
     let Some(row) = first else { return Ok(()) };
     let records = Records::decode(row.records.clone()).map_err(|error| error.to_string())?;
     if cell.room.wakes {
-        let later = Later::load(&cell.app, records, row.exists, |id| cell.room.method(id))?;
+        let mut later = Later::load(&cell.app, records, row.exists, |id| cell.room.method(id))?;
+        later.outbox.begin_above(row.version);
         cell.begin_later(later);
         return Ok(());
     }

@@ -230,6 +230,13 @@ impl Commands {
         }
     }
 
+    /// How long somebody may ask for a record: as long the tombstone of a deleted row is kept, in ms.
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now_ms: u64) -> u64 {
+        let durable = self.players.values().flatten().any(|session| session.durable);
+        let of_sessions = if durable { config.records_ms } else { 0 };
+        of_sessions.max(self.seen.keep_ms(config, now_ms))
+    }
+
     /// Records that were on their way are not in the row.
     pub(super) fn not_saved(&mut self) {
         self.unsaved = self.sessions > 0 || !self.seen.is_empty();

@@ -84,6 +84,9 @@ impl Default for ActorConfig {
     }
 }
 
+/// Numbers of messages begin anew above those of a deleted row, which is counted by this.
+const OUTBOX_MOST: usize = 1 << super::outbox::OF_VERSION;
+
 impl ActorConfig {
     pub(super) fn of(name: &str, all: &Self, config: &Config) -> Result<Self, ConfigError> {
         config.section_over(&format!("actor.{name}"), all)
@@ -108,6 +111,9 @@ impl ActorConfig {
             Self { wake_ms: 0, .. } => wrong("wake_ms", 0, "at least 1"),
             Self { wake_page: 0, .. } => wrong("wake_page", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
+            Self { outbox_max: max, .. } if *max > OUTBOX_MOST => {
+                wrong("outbox_max", *max as u64, "at most 1048576")
+            }
             Self { turn_limit_ms: 0, .. } => wrong("turn_limit_ms", 0, "at least 1"),
             Self { tick_ms: ms @ 1..50, .. } => wrong("tick_ms", *ms, "0 (never) or at least 50"),
             _ => Ok(()),

@@ -96,6 +96,19 @@ pub(super) enum Stage {
     Leaving,
 }
 
+/// Messages that one version of a row can have: more than any outbox takes.
+pub(super) const OF_VERSION: u32 = 20;
+
+impl Outbox {
+    /// Numbers go on above those of a row that was here before, was deleted, and has left nothing: its receivers may remember them.
+    /// Versions never go back, whatever was removed, and each counts for more messages than it can have.
+    pub(super) fn begin_above(&mut self, version: u64) {
+        if self.next == 0 {
+            self.next = version.saturating_sub(1) << OF_VERSION;
+        }
+    }
+}
+
 /// What is to be sent now.
 #[derive(Debug)]
 pub(super) struct Sending {

@@ -66,6 +66,7 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
         guard: Guard::Owner(token.clone(), change.version),
         write: change.write,
         records: None,
+        keep_ms: 0,
     };
     // Rule 30: state, reply and id are one write, of the first row. A command that has changed nothing asks for none: should its
     // record be lost with the process, it runs again as if for the first time, as nobody has seen it run.
@@ -75,6 +76,9 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
     let mut ops: Vec<Op> = state.take_save(with_records).into_iter().map(op).collect();
     let exists = state.exists();
     if let Some(first) = ops.first_mut() {
+        if first.write == Write::Delete {
+            first.keep_ms = active.commands.keep_ms(&cell.room.config, wall_ms(&cell.app.env));
+        }
         if must || active.commands.unsaved {
             put_records(cell, &mut active.commands, exists, first);
         }

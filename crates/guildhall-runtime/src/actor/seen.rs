@@ -99,6 +99,12 @@ impl Seen {
         self.senders.retain(|_, known| now_ms.saturating_sub(known.used_ms) < config.seen_ms);
     }
 
+    /// How long it is until all senders are forgotten, in ms.
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now_ms: u64) -> u64 {
+        let last = self.senders.values().map(|known| known.used_ms).max();
+        last.map_or(0, |last| last.saturating_add(config.seen_ms).saturating_sub(now_ms))
+    }
+
     /// Adds what was kept elsewhere.
     pub(super) fn take_in(&mut self, records: Vec<SenderRecords>) {
         for SenderRecords { sender, low, used_ms, seen } in records {

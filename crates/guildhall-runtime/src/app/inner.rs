@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
-use crate::actor::{keep_awake, keep_residents};
+use crate::actor::{Swept, keep_awake, keep_residents, sweep};
 use crate::backends::LazyBackends;
 use crate::call::RetryBudget;
 use crate::component::Component;
@@ -141,7 +141,7 @@ impl AppInner {
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
         homes: Vec<Arc<dyn Home>>,
-        sleepers: SleepersOf,
+        (sleepers, swept): (SleepersOf, Swept),
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
@@ -154,6 +154,9 @@ impl AppInner {
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         if !sleepers.is_empty() {
             tasks.push(self.env.spawn("waker", keep_awake(Arc::clone(self), sleepers)));
+        }
+        if !swept.is_empty() && self.tables.config.sweep_ms > 0 {
+            tasks.push(self.env.spawn("sweeper", sweep(Arc::clone(self), swept)));
         }
         tasks
     }

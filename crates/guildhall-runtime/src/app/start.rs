@@ -25,7 +25,7 @@ use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
-use crate::metrics::{Metrics, MetricsConfig};
+use crate::metrics::{Gauge, Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
@@ -87,6 +87,8 @@ impl App {
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
         config.section::<LogConfig>("log")?.check()?;
+        let help = "Tasks that live";
+        metrics.gauge("guildhall_tasks", help, &[])?.adopt(&[], &Gauge::of(env.tasks()));
         let help = "Lines of the log that were dropped: log.queue_max of them waited already";
         if let Some(log) = &log {
             metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
@@ -104,6 +106,7 @@ impl App {
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
+        let swept = tables.swept(&actors);
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
         let routes = RouteRules::read(&config, &services)?;
@@ -194,7 +197,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes, sleepers));
+        tasks.extend(inner.join(listener, &discovery, ttl, homes, (sleepers, swept)));
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);

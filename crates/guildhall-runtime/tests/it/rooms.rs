@@ -8,7 +8,7 @@ use std::time::Duration;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
 use parking_lot::Mutex;
@@ -341,5 +341,26 @@ impl Store for TestStore {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.0.store.query(query)
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Unavailable, "tombstones", "a row", "away");
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.0.store.tombstones(table, after, limit)
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Unavailable, "probe", "a page", "away");
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.0.store.probe()
     }
 }
