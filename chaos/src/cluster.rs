@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     pub(crate) gates: u32,
     /// Settings of all apps: `key=value`.
     pub(crate) settings: Vec<String>,
+    /// Whether players can have accounts.
+    pub(crate) login: bool,
 }
 
 /// A cluster that runs. Dropping it kills it.
@@ -40,6 +42,10 @@ pub(crate) struct Cluster {
     pub(crate) gates: Vec<String>,
     /// Of the hub itself, without a wire.
     pub(crate) hub: String,
+    /// Where players log in.
+    pub(crate) login: Option<String>,
+    /// Where each process can be asked for its metrics, by its name.
+    pub(crate) admins: BTreeMap<String, String>,
 }
 
 impl Cluster {
@@ -61,10 +67,19 @@ impl Cluster {
         let mut ports = Ports::new();
         let hub = ports.free()?;
         let hub_door = wires.door(&cast.hub, hub.clone()).await?;
-        let mut maker = Maker { shape, programs, folder, ports, wires: &wires, hub_door };
-        let mut processes = vec![maker.hub(&cast.hub, &hub)];
-        let rest = r#"["club", "clubrole", "uid", "online"]"#;
-        processes.push(maker.app(&cast.rest, rest, Vec::new()).await?);
+        let admins = BTreeMap::new();
+        let mut maker = Maker { shape, programs, folder, ports, wires: &wires, hub_door, admins };
+        let mut processes = vec![maker.hub(&cast.hub, &hub)?];
+        let login = if shape.login { Some(maker.ports.free()?) } else { None };
+        let (rest, more) = match &login {
+            None => (r#"["club", "clubrole", "uid", "online"]"#, Vec::new()),
+            Some(listen) => {
+                let keys = format!("login.keys={}", keys.display());
+                let more = vec![format!("login.listen={listen}"), keys];
+                (r#"["login", "club", "clubrole", "uid", "online"]"#, more)
+            }
+        };
+        processes.push(maker.app(&cast.rest, rest, more).await?);
         for name in &cast.roles {
             processes.push(maker.app(name, r#"["role"]"#, Vec::new()).await?);
         }
@@ -82,7 +97,8 @@ impl Cluster {
         }
         let named = |process: Process| (process.name.clone(), Arc::new(Mutex::new(process)));
         let processes = processes.into_iter().map(named).collect();
-        let cluster = Self { cast, wires, processes, gates, hub };
+        let admins = maker.admins;
+        let cluster = Self { cast, wires, processes, gates, hub, login, admins };
         cluster.begin().await?;
         Ok(cluster)
     }
@@ -129,16 +145,25 @@ struct Maker<'a> {
     ports: Ports,
     wires: &'a Wires,
     hub_door: String,
+    admins: BTreeMap<String, String>,
 }
 
 impl Maker<'_> {
-    fn hub(&self, name: &str, listen: &str) -> Process {
+    /// The setting by which a process can be asked for its metrics.
+    fn admin(&mut self, name: &str) -> Result<String> {
+        let address = self.ports.free()?;
+        self.admins.insert(name.to_owned(), address.clone());
+        Ok(format!("admin.listen={address}"))
+    }
+
+    fn hub(&mut self, name: &str, listen: &str) -> Result<Process> {
         let args = [
+            self.admin(name)?,
             format!("app.id={WORLD}{name}"),
             format!("link.listen={listen}"),
             "hub.data=./data/hub".into(),
         ];
-        self.process(name, self.programs.hub.clone(), args.into())
+        Ok(self.process(name, self.programs.hub.clone(), args.into()))
     }
 
     async fn app(&mut self, name: &str, serve: &str, more: Vec<String>) -> Result<Process> {
@@ -154,7 +179,7 @@ impl Maker<'_> {
             format!("demo.serve={serve}"),
             format!("link.listen={listen}"),
             format!("link.advertise={door}"),
-            "admin.listen=127.0.0.1:0".into(),
+            self.admin(name)?,
             "log.level=info".into(),
         ];
         args.extend(more);

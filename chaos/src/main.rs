@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p chaos -- ownership --seconds 300 --seed 1
 //! cargo run --release -p chaos -- rolling
+//! cargo run --release -p chaos -- soak --minutes 20
 //! cargo run --release -p chaos -- memory
 //! ```
 //!
@@ -17,7 +18,8 @@
 //! | `history`, `checker` | what came of it, and what of that must not be |
 //! | `measure` | how long what has failed is missed |
 //! | `game` | a run from its beginning to its end |
-//! | `ownership`, `rolling`, `memory` | the commands |
+//! | `growth` | what processes have over time |
+//! | `ownership`, `rolling`, `memory`, `soak` | the commands |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(
@@ -29,6 +31,7 @@ mod checker;
 mod cluster;
 mod faults;
 mod game;
+mod growth;
 mod history;
 mod line;
 mod measure;
@@ -39,6 +42,7 @@ mod player;
 mod process;
 mod programs;
 mod rolling;
+mod soak;
 mod upheld;
 mod wires;
 
@@ -49,6 +53,7 @@ use clap::{Parser, Subcommand};
 use memory::MemoryArgs;
 use ownership::OwnershipArgs;
 use rolling::RollingArgs;
+use soak::SoakArgs;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -68,6 +73,9 @@ enum Command {
     /// All apps of the game are restarted while it is played, one after the other, twice: the second time to a build with a column
     /// and a method more. Ends with 1 when a call failed that a player could not just make again.
     Rolling(RollingArgs),
+    /// Bots play for long, and nothing goes wrong. Prints by how much the file of the hub, and memory, tasks and descriptors of each
+    /// process grow after a warm-up. Ends with 1 when something grows that those who live do not explain, or an answer was wrong.
+    Soak(SoakArgs),
     /// What the game keeps in memory with a thousand players, and while hundreds log in at the same time. Ends with 1 when that is
     /// too much. Linux only.
     Memory(MemoryArgs),
@@ -96,6 +104,7 @@ fn run() -> Result<ExitCode> {
             match command {
                 Command::Ownership(args) => ownership::run(args).await,
                 Command::Rolling(args) => rolling::run(args).await,
+                Command::Soak(args) => soak::run(args).await,
                 Command::Memory(args) => memory::run(args).await,
             }
         };

@@ -67,7 +67,8 @@ pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
 async fn run_in(folder: &Path, args: OwnershipArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
+    let shape =
+        Shape { roles: args.roles, gates: args.gates, settings: args.set.clone(), login: false };
     let programs = args.build.programs(&folder.join("bin"))?;
     let keys = folder.join("keys");
     let mint = mint(&keys)?;

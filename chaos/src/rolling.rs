@@ -71,7 +71,8 @@ async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     };
     let now = programs(&args.programs, "now", &[])?;
     let next = programs(&args.next, "next", &["next".to_owned()])?;
-    let shape = Shape { roles: args.roles, gates: args.gates, settings: args.set.clone() };
+    let shape =
+        Shape { roles: args.roles, gates: args.gates, settings: args.set.clone(), login: false };
     let keys = folder.join("keys");
     let mint = mint(&keys)?;
     let upheld = Upheld::start(&shape, &now, folder, &keys).await?;

@@ -121,7 +121,7 @@ fn text(
     hub: &str,
     gate: u32,
 ) -> String {
-    let Shape { roles, gates, settings } = shape;
+    let Shape { roles, gates, settings, .. } = shape;
     let settings: String =
         settings.iter().map(|setting| format!("\n    '--set={setting}',")).collect();
     let app = |name: &str, count: u32, serve: &str, more: &str| {

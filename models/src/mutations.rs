@@ -2,7 +2,7 @@
 
 use crate::rules::{Batch, Claim, Handover, ReadCheck, Records, Resume, Rules, TakeBack};
 use crate::scenario::{Command, Does, Faults, Scenario, add, protocol};
-use crate::scenarios::{calls, nested, none, posts};
+use crate::scenarios::{calls, created_and_deleted, nested, none, posts};
 use crate::world::{BACK, EFFECT, LOST, MOVES, ONCE, READ, SEQUENCE, SOFT, STALE, STUCK, TWICE};
 
 pub fn all() -> Vec<Scenario> {
@@ -17,6 +17,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(reads());
     all.extend(commands());
     all.extend(outbox());
+    all.extend(removed_tombstones());
     all
 }
 
@@ -526,6 +527,39 @@ fn outbox() -> Vec<Scenario> {
             finds: &[TWICE],
             rules: Rules { outbox_deduplicated: false, ..rules() },
             ..posts
+        },
+    ]
+}
+
+/// Rows that were deleted, and whose tombstones are gone.
+fn removed_tombstones() -> Vec<Scenario> {
+    let removed = Scenario {
+        absent: true,
+        commands: created_and_deleted(),
+        faults: Faults { panic: 1, pause: 1, sweep: 1, ..none() },
+        ..protocol("")
+    };
+    vec![
+        Scenario {
+            name: "rule 32: no floor",
+            finds: &[BACK],
+            rules: Rules { floor: false, ..rules() },
+            ..removed.clone()
+        },
+        Scenario {
+            name: "rule 32: removed while a record is wanted",
+            finds: &[LOST],
+            faults: Faults { sweep: 1, ..none() },
+            rules: Rules { records_run_out: false, ..rules() },
+            ..removed.clone()
+        },
+        Scenario {
+            name: "rule 32, new: a late claim makes the version that a write expects",
+            finds: &[LOST],
+            claims_travel: true,
+            faults: Faults { pause: 1, duplicate: 1, sweep: 1, ..none() },
+            rules: Rules { floor_skips: false, ..rules() },
+            ..removed
         },
     ]
 }

@@ -149,6 +149,12 @@ pub struct Rules {
     pub nested_ids: bool,
     /// Rules 29 to 31.
     pub records: Records,
+    /// Rule 32: a tombstone that is removed raises the floor of its lease.
+    pub floor: bool,
+    /// Rule 32: versions go on above the one that a late write would take for itself.
+    pub floor_skips: bool,
+    /// Rule 32: a tombstone stays while a record in it may be asked for.
+    pub records_run_out: bool,
     /// Rule 33: a service that has forgotten the holders grants nothing until all that it had promised them is over.
     pub restart_waits: bool,
 }
@@ -193,6 +199,9 @@ impl Default for Rules {
             lease: true,
             nested_ids: true,
             records: Records::FromLowest,
+            floor: true,
+            floor_skips: true,
+            records_run_out: true,
             restart_waits: true,
         }
     }

@@ -47,6 +47,8 @@ pub struct Faults {
     pub late: u8,
     /// A move, or the answer to a claim, is given up before its time.
     pub abort: u8,
+    /// A tombstone is removed. No fault, but it happens at any time.
+    pub sweep: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +178,7 @@ impl Scenario {
             ("lost holders", f.restart),
             ("late acquire", f.late),
             ("abort", f.abort),
+            ("sweep", f.sweep),
             ("broken clocks", u8::from(self.broken_clock)),
         ];
         let some: Vec<String> = named

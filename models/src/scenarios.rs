@@ -319,9 +319,37 @@ fn rows() -> Vec<Scenario> {
     vec![
         Scenario {
             absent: true,
-            commands: vec![add(0), Command { does: Does::Delete, ..add(1) }, add(2)],
+            commands: created_and_deleted(),
             faults: Faults { lapse: 1, duplicate: 1, loss: 1, ..none() },
             ..protocol("row: created, deleted, created")
+        },
+        Scenario {
+            quick: true,
+            absent: true,
+            commands: created_and_deleted(),
+            faults: Faults { lapse: 1, sweep: 1, ..none() },
+            ..protocol("row: deleted and removed")
+        },
+        Scenario {
+            absent: true,
+            claims_travel: true,
+            commands: created_and_deleted(),
+            faults: Faults { pause: 1, duplicate: 1, sweep: 1, ..none() },
+            ..protocol("row: deleted and removed, late claims and writes")
+        },
+        Scenario {
+            absent: true,
+            suspends: true,
+            commands: created_and_deleted(),
+            views: vec![[0, 0], [1, 1], [0, 0]],
+            faults: Faults { lapse: 1, sweep: 1, ..none() },
+            ..protocol("row: deleted and removed during a suspension")
+        },
+        Scenario {
+            absent: true,
+            commands: created_and_deleted().into_iter().take(2).collect(),
+            faults: Faults { reset: 1, pause: 1, sweep: 1, ..none() },
+            ..protocol("row: deleted and removed, epochs are lost")
         },
         Scenario {
             name: "row: two rows by a redo record",
@@ -335,6 +363,11 @@ fn rows() -> Vec<Scenario> {
             ..redo
         },
     ]
+}
+
+/// A row that is made, deleted, and made again.
+pub fn created_and_deleted() -> Vec<Command> {
+    vec![add(0), Command { does: Does::Delete, ..add(1) }, add(2)]
 }
 
 fn commands() -> Vec<Scenario> {
@@ -404,5 +437,6 @@ pub const fn none() -> Faults {
         restart: 0,
         late: 0,
         abort: 0,
+        sweep: 0,
     }
 }

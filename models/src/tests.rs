@@ -118,6 +118,12 @@ fn a_message_of_the_outbox_arrives_once() {
 }
 
 #[test]
+fn a_removed_tombstone_leaves_a_floor() {
+    hold("row: deleted and removed", true);
+    find(&["rule 32:", "rule 32, new:"]);
+}
+
+#[test]
 fn each_mutation_is_in_a_test() {
     let here = include_str!("tests.rs");
     let tested: Vec<&str> = here.split("find(&[").skip(1).collect();

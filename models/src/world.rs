@@ -43,6 +43,8 @@ pub struct World {
     /// Of each app the lives whose session the service has forgotten, before its time was over.
     pub promised: [u8; APPS],
     pub rows: [Row; KEYS],
+    /// Rule 32: what removed tombstones have left behind, one for each lease id.
+    pub floors: [Floor; SLOTS],
     pub apps: [App; APPS],
     /// Sorted. A message is delivered at any time later, in any order, or never.
     pub net: Vec<Message>,
@@ -89,6 +91,14 @@ pub struct Row {
     pub second: [u8; COMMANDS],
     /// Witness: counts changes, also where a mutation forgets versions.
     pub stamp: u8,
+}
+
+/// Below it nobody claims a row that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Floor {
+    pub token: Token,
+    /// The largest version of a removed row: versions go on from there.
+    pub version: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -292,6 +302,8 @@ pub struct Witness {
     pub shown: Commands,
     /// Calls that were made, and messages that went out: they may arrive at any time from then on, any number of times.
     pub called: Commands,
+    /// Commands that nobody sends any more: their records have run out.
+    pub over: Commands,
     /// A turn has begun anew, and a mutation gives its call another id.
     pub again: bool,
     pub soft: [u8; KEYS],

@@ -99,7 +99,7 @@ impl Kept {
                 (None, Some(value)) => (Guard::Absent, Write::Create(vec![(VALUE, value.clone())])),
                 (None, None) => return None,
             };
-            Some(Op { row: id.clone(), guard, write, records: None })
+            Some(Op { row: id.clone(), guard, write, records: None, keep_ms: 0 })
         });
         let ops: Vec<_> = ops.collect();
         if ops.is_empty() {
@@ -144,7 +144,7 @@ impl LeaseFile for Kept {
                 }
                 let create = Write::Create(vec![(VALUE, Value::Uint(number))]);
                 let (row, guard) = (row.clone(), Guard::Absent);
-                let op = Op { row, guard, write: create, records: None };
+                let op = Op { row, guard, write: create, records: None, keep_ms: 0 };
                 let done = self.0.commit(vec![Batch { ops: vec![op] }]).await;
                 match done.into_iter().collect::<Result<Vec<_>, _>>() {
                     Ok(_) => return Ok(number),

@@ -1,8 +1,8 @@
 //! The hub: discovery, broker, queue, leases and store for a cluster of processes, from one process with nothing to install.
 //!
 //! It is for development and small deployments: one process, one file, no replica. What it keeps in the file is what must not
-//! be forgotten, rows and epochs. Who is there, who holds what, and items of queues are in its memory: apps register again as
-//! soon as it is back, and ask again for what they held.
+//! be forgotten: rows, and leases with their sessions, holders and epochs. Who is there, and items of queues, are in its memory: apps
+//! register again as soon as it is back.
 
 mod broker;
 mod config;

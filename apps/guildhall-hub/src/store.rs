@@ -5,7 +5,8 @@ use guildhall_core::store::{Batch, Migrate, Query, RowId, Store as _, StoreError
 use guildhall_hub::convert::{self, store_refusal};
 use guildhall_hub::proto::{
     self, BatchRsp, ClaimReq, CommitReq, CommitRsp, KeyedRow, MaybeRow, PrepareReq, QueryReq,
-    QueryRsp, ReadReq, RowsRsp, StoreFailure, StoreRsp, store_failure::Kind,
+    QueryRsp, ReadReq, RowsRsp, StoreFailure, StoreRsp, TombstonesReq, TombstonesRsp,
+    store_failure::Kind,
 };
 use guildhall_runtime::Cx;
 use prost::Message as _;
@@ -102,6 +103,29 @@ impl proto::Store for Hub {
             _ => page.next,
         };
         Ok(QueryRsp { failure: None, rows, next: next.as_ref().map(convert::cursor) })
+    }
+
+    async fn tombstones(&self, _cx: &Cx, req: TombstonesReq) -> Result<TombstonesRsp, Status> {
+        let state = self.state()?;
+        let failed = |failure| TombstonesRsp { failure: Some(failure), tombstones: Vec::new() };
+        let Some(table) = state.tables.get(req.table) else { return Ok(failed(unprepared())) };
+        let after = req
+            .after
+            .map(|of| convert::from_tombstone(of, table).ok_or_else(|| nonsense("tombstone")));
+        let limit = usize::try_from(req.limit).unwrap_or(usize::MAX);
+        let page = state.store.tombstones(table, after.transpose()?.as_ref(), limit).await;
+        Ok(match page {
+            Ok(page) => {
+                let tombstones = page.iter().map(convert::tombstone).collect();
+                TombstonesRsp { failure: None, tombstones }
+            }
+            Err(error) => failed(store_refusal(error)),
+        })
+    }
+
+    async fn probe(&self, _cx: &Cx, (): ()) -> Result<StoreRsp, Status> {
+        let probed = self.state()?.store.probe().await;
+        Ok(StoreRsp { failure: probed.err().map(store_refusal) })
     }
 }
 

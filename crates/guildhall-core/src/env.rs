@@ -45,6 +45,23 @@ struct World {
     simulated: Option<Simulated>,
     blocking: Semaphore,
     killed: CancellationToken,
+    tasks: Arc<AtomicI64>,
+}
+
+/// A task that lives: counted until it is dropped.
+struct LiveTask(Arc<AtomicI64>);
+
+impl LiveTask {
+    fn new(tasks: &Arc<AtomicI64>) -> Self {
+        tasks.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(tasks))
+    }
+}
+
+impl Drop for LiveTask {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Simulated {
@@ -79,6 +96,7 @@ impl Env {
             simulated,
             blocking: Semaphore::new(BLOCKING_MAX),
             killed: CancellationToken::new(),
+            tasks: Arc::default(),
         }))
     }
 
@@ -198,7 +216,9 @@ impl Env {
     ) -> impl Future<Output = Option<F::Output>> + use<F> {
         let killed = self.0.killed.clone();
         let pause = self.pause_of_tasks().cloned();
+        let live = LiveTask::new(&self.0.tasks);
         async move {
+            let _live = live;
             // A task that panics must not vanish without a word.
             let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(future));
             let mut steps = std::pin::pin!(async {
@@ -221,6 +241,11 @@ impl Env {
             })
             .await
         }
+    }
+
+    /// How many tasks live that were started here: what is read goes on counting.
+    pub fn tasks(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.0.tasks)
     }
 
     /// Runs a closure that blocks (a disk, a hash) away from the workers. At most [`BLOCKING_MAX`] at a time. `None` when it

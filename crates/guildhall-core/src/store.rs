@@ -13,7 +13,9 @@ mod table;
 use crate::BoxFuture;
 
 pub use query::{Compare, Condition, Cursor, Order, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, Page, Query};
-pub use row::{Batch, Committed, Guard, Holder, LeaseId, Op, Row, RowId, Token, Write};
+pub use row::{
+    Batch, Committed, Floor, Guard, Holder, LeaseId, Op, Row, RowId, Token, Tombstone, Write,
+};
 pub use schema::Migrate;
 pub use span::Span;
 pub use table::{Column, Kind, Table, Value, WAKE};
@@ -51,6 +53,16 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 ///     values are no values. The message of the `Exists` names the column.
 /// 18. `a_new_column_has_its_default_in_rows_that_were_there`, in queries too.
 /// 19. `a_check_changes_nothing_and_says_what_is_needed`: [`Migrate::Check`].
+/// 20. `a_tombstone_is_kept_as_long_as_was_asked`: of an [`Op::keep_ms`] by the store's own clock, whatever its clients' say. One
+///     that only a claim has made is kept for nobody.
+/// 21. `a_forgotten_tombstone_leaves_a_floor` ([`Write::Forget`], [`Floor`]): one atomic step removes the row and raises the floor of
+///     its lease. A claim of a row that is not there is refused below the floor, and at its epoch for another holder.
+///     `floors_survive_a_restart`.
+/// 22. `a_row_that_is_made_again_has_a_later_version`: whatever was removed in between, and by stateless writers too.
+/// 23. `a_tombstone_that_was_claimed_meanwhile_stays`.
+/// 24. `tombstones_come_page_by_page_the_longest_over_first`.
+/// 25. `a_query_does_not_walk_over_tombstones`: a page has the same cost, and the same rows, whatever was deleted.
+/// 26. `a_probe_leaves_nothing_behind`.
 pub trait Store: Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
@@ -82,6 +94,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Finds rows of one table.
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// Tombstones of one table that may go, after `after`, the last one of the page before: at most `limit`, and never more than
+    /// [`PAGE_ROWS_MAX`]. Fewer than that are the last ones. Their owners look for them, and remove them by [`Write::Forget`].
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>>;
+
+    /// Whether it would take a write now, as one of a few pages: an error says why not. A store that answered reads alone would
+    /// look well on a full disk. Nobody sees what is written.
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// What a store can do beyond the contract's minimum.

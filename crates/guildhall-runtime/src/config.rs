@@ -99,7 +99,7 @@ pub struct LinkConfig {
     pub pending_max: usize,
     /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
     pub queued_max: usize,
-    /// Calls of one link that may run at a time; one more is `OVERLOADED`.
+    /// Calls and casts of one link that may run at a time; one more call is `OVERLOADED`, one more cast is lost and counted.
     pub running_max: usize,
     /// Connections that others may open to this app.
     pub accepted_max: usize,
@@ -197,11 +197,22 @@ pub struct StoreConfig {
     pub row_max: usize,
     /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
     pub id_block: u64,
+    /// How often tombstones of deleted rows are removed whose records nobody can ask for any more, in ms; 0 is never.
+    pub sweep_ms: u64,
+    /// Tombstones of one page of that.
+    pub sweep_page: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { migrate: "auto".into(), changes_max: 16, row_max: 2 << 20, id_block: 1000 }
+        Self {
+            migrate: "auto".into(),
+            changes_max: 16,
+            row_max: 2 << 20,
+            id_block: 1000,
+            sweep_ms: 10_000,
+            sweep_page: 256,
+        }
     }
 }
 

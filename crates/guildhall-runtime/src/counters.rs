@@ -60,6 +60,8 @@ counters! {
     outbox_refused: Counter counter "guildhall_outbox_refused_total",
     /// Messages of outboxes that have to be sent again.
     outbox_retries: Counter counter "guildhall_outbox_retries_total",
+    /// Tombstones of deleted rows that were removed.
+    swept: Counter counter "guildhall_tombstones_removed_total",
     /// Actors that were woken because they had something to do.
     woken: Counter counter "guildhall_actors_woken_total",
     /// Hooks and background tasks of the game that panicked.

@@ -181,9 +181,9 @@ impl<E: Entity> Rows<'_, E> {
         };
         let guard = match write {
             Write::Create(_) => Guard::Absent,
-            Write::Update(_) | Write::Delete => Guard::Version(version),
+            Write::Update(_) | Write::Delete | Write::Forget => Guard::Version(version),
         };
-        let batch = Batch { ops: vec![Op { row, guard, write, records: None }] };
+        let batch = Batch { ops: vec![Op { row, guard, write, records: None, keep_ms: 0 }] };
         let commit = store.commit(vec![batch]);
         let done = self.within(key.as_str(), Effect::MayHaveRun, commit).await;
         let done = done.and_then(|mut results| match results.pop() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use guildhall_core::env::Instant;
 use guildhall_core::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall_core::{BoxFuture, Code, Env, Key};
 
@@ -240,5 +240,21 @@ impl Store for Trips {
             let trip = self.0.begin("query");
             back(trip, self.0.store.query(query).await)
         })
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        Box::pin(async move {
+            let trip = self.0.begin("tombstones");
+            back(trip, self.0.store.tombstones(table, after, limit).await)
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.store.probe()
     }
 }

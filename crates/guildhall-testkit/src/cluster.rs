@@ -117,7 +117,8 @@ impl Cluster {
     /// # Panics
     /// Where time is not paused.
     pub fn new(seed: u64) -> Self {
-        Self::with_store(seed, Arc::new(MemoryStore::new()))
+        let clock = Env::simulated(seed, Arc::new(NoNet), WALL);
+        Self::with_store(seed, Arc::new(MemoryStore::with_clock(clock)))
     }
 
     /// As [`Cluster::new`], with another store.

@@ -4,6 +4,7 @@ mod batches;
 mod claims;
 mod queries;
 mod tables;
+mod tombstones;
 mod writes;
 
 use guildhall_core::store::{
@@ -33,6 +34,12 @@ pub use tables::{
     an_older_release_keeps_the_indexes_of_a_newer_one,
     columns_that_the_schema_does_not_know_are_kept, prepare_refuses_a_number_under_another_name,
     prepare_refuses_a_retyped_column,
+};
+pub use tombstones::{
+    a_forgotten_tombstone_leaves_a_floor, a_probe_leaves_nothing_behind,
+    a_query_does_not_walk_over_tombstones, a_row_that_is_made_again_has_a_later_version,
+    a_tombstone_is_kept_as_long_as_was_asked, a_tombstone_that_was_claimed_meanwhile_stays,
+    floors_survive_a_restart, tombstones_come_page_by_page_the_longest_over_first,
 };
 pub use writes::{
     a_delete_keeps_the_head_and_the_records, a_repeated_write_is_done_once,
@@ -83,6 +90,14 @@ macro_rules! store_contract {
             a_check_changes_nothing_and_says_what_is_needed
             committed_rows_survive_a_restart
             a_unique_value_is_taken_once
+            a_tombstone_is_kept_as_long_as_was_asked
+            a_forgotten_tombstone_leaves_a_floor
+            floors_survive_a_restart
+            a_row_that_is_made_again_has_a_later_version
+            a_tombstone_that_was_claimed_meanwhile_stays
+            tombstones_come_page_by_page_the_longest_over_first
+            a_query_does_not_walk_over_tombstones
+            a_probe_leaves_nothing_behind
         }
     };
     (@rules $make:tt $tokio:tt $($rule:ident)*) => {
@@ -150,7 +165,7 @@ fn int(number: u32, value: i64) -> (u32, Value) {
 }
 
 fn op(key: &str, guard: Guard, write: Write) -> Op {
-    Op { row: row(key), guard, write, records: None }
+    Op { row: row(key), guard, write, records: None, keep_ms: 0 }
 }
 
 async fn claim(store: &dyn Store, key: &str, by: &Token) -> Result<Row, StoreError> {

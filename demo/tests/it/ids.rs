@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall::{BoxFuture, Cx, Env, Status};
 use guildhall_testkit::Cluster;
@@ -156,6 +156,19 @@ impl Store for Slow {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.memory.query(query)
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        self.memory.tombstones(table, after, limit)
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.memory.probe()
     }
 }
 

@@ -105,6 +105,10 @@ impl Scenario {
                 w.faults.reset -= 1;
                 Self::reset(w);
             }
+            Step::Sweep { key } => {
+                w.faults.sweep -= 1;
+                self.sweep(w, key);
+            }
             Step::ForgetHolders => {
                 w.faults.restart -= 1;
                 Self::forget_holders(w);

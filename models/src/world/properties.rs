@@ -2,7 +2,7 @@
 
 use stateright::{Model, Property};
 
-use super::{APPS, App, Fields, KEYS, Lease, Row, SLOTS, Step, Token, Witness, World, bit};
+use super::{APPS, App, Fields, Floor, KEYS, Lease, Row, SLOTS, Step, Token, Witness, World, bit};
 use crate::scenario::{Does, Scenario};
 
 pub const BACK: &str = "the epochs of a row never go back";
@@ -73,6 +73,7 @@ impl Scenario {
             sessions: [0; APPS],
             promised: [0; APPS],
             rows: [Row::default(); KEYS],
+            floors: [Floor::default(); SLOTS],
             apps: [App::default(); APPS],
             net: Vec::new(),
             faults: self.faults,
@@ -111,7 +112,8 @@ impl Scenario {
         if command.does == Does::Delete {
             return (0..c).all(|earlier| row.fields.runs[earlier as usize] == 0);
         }
-        let deletes = |d: u8| self.commands[d as usize].does == Does::Delete && self.is_sent(w, d);
+        let came = |d: u8| self.is_sent(w, d) || w.witness.over & bit(d) != 0;
+        let deletes = |d: u8| self.commands[d as usize].does == Does::Delete && came(d);
         let deleted = self.indices().skip(usize::from(c) + 1).any(deletes);
         deleted || row.fields.runs[c as usize] >= 1 && row.second[c as usize] >= 1
     }

@@ -137,6 +137,9 @@ pub enum Step {
         key: u8,
     },
     Reset,
+    Sweep {
+        key: u8,
+    },
     ForgetHolders,
     /// Time passes: all that the service had promised before it forgot is over.
     PromisesEnd,
@@ -164,6 +167,7 @@ impl Step {
             | Self::Panic { .. }
             | Self::ClaimAgain { .. }
             | Self::Reset
+            | Self::Sweep { .. }
             | Self::ForgetHolders
             | Self::LateAcquire { .. } => true,
             _ => false,
@@ -189,6 +193,8 @@ impl Scenario {
         if w.faults.reset > 0 {
             out.push(Step::Reset);
         }
+        let sweeps = |key: &u8| w.faults.sweep > 0 && self.may_sweep(w, *key);
+        out.extend((0..self.keys).filter(sweeps).map(|key| Step::Sweep { key }));
         if w.faults.restart > 0 {
             out.push(Step::ForgetHolders);
         }

@@ -7,7 +7,17 @@ use crate::scenario::Scenario;
 impl Scenario {
     /// Rule 8: reads the row and writes the token and version + 1. Refused with the row's epoch.
     pub(super) fn store_claim(&self, w: &mut World, key: u8, token: Token) -> Result<Row, Epoch> {
+        let floor = w.floors[self.slot_of[key as usize] as usize];
         let row = &mut w.rows[key as usize];
+        // Rule 32: where a row was removed, its floor says who may make it again.
+        if row.version == 0 && self.rules.floor {
+            let rival = floor.token.epoch == token.epoch
+                && (floor.token.app, floor.token.life) != (token.app, token.life);
+            if floor.version > 0 && (floor.token.epoch > token.epoch || rival) {
+                return Err(floor.token.epoch);
+            }
+            row.version = floor.version;
+        }
         // Rule 7: where there is nothing a claim makes a tombstone.
         let there = row.version > 0 || self.rules.tombstones;
         if there && self.rules.claim != Claim::Never {
@@ -69,6 +79,40 @@ impl Scenario {
         }
         self.apply(w, write);
         w.send(answer(true));
+    }
+
+    /// Whether the row is a tombstone that nobody needs: no message waits in it, and whoever could ask for a record has the reply.
+    pub(super) fn may_sweep(&self, w: &World, key: u8) -> bool {
+        let Row { version, fields, .. } = w.rows[key as usize];
+        let known = self.ran_in(key, fields);
+        let out = !self.rules.records_run_out || known & !w.witness.replied == 0;
+        version > 0 && !fields.exists && fields.outbox == 0 && out
+    }
+
+    /// Rule 32: the tombstone goes, and raises the floor of its lease id, in one step.
+    pub(super) fn sweep(&self, w: &mut World, key: u8) {
+        let row = w.rows[key as usize];
+        if self.rules.records_run_out {
+            w.witness.over |= self.ran_in(key, row.fields);
+        }
+        let floor = &mut w.floors[self.slot_of[key as usize] as usize];
+        // One more than its own: a write in flight takes its token and the next version for itself (rule 10).
+        let skips = u8::from(self.rules.floor_skips);
+        floor.version = floor.version.max(row.version + skips);
+        if row.token.epoch >= floor.token.epoch {
+            floor.token = row.token;
+        }
+        w.rows[key as usize] = Row { stamp: row.stamp + 1, ..Row::default() };
+    }
+
+    /// The commands that the row knows to have run.
+    fn ran_in(&self, key: u8, fields: Fields) -> u8 {
+        let of_row = |c: &u8| {
+            let command = self.commands[*c as usize];
+            let below = command.session == 0 && command.number < fields.lowest;
+            command.key == key && (fields.records & super::bit(*c) != 0 || below)
+        };
+        self.indices().filter(of_row).fold(0, |all, c| all | super::bit(c))
     }
 
     fn apply(&self, w: &mut World, write: Write) {

@@ -7,6 +7,9 @@ use crate::scenario::{Does, Scenario};
 impl Scenario {
     /// Whether clients, or the calls and messages of other commands, may bring this command to an owner now.
     pub(super) fn is_sent(&self, w: &World, command: u8) -> bool {
+        if w.witness.over & bit(command) != 0 {
+            return false;
+        }
         if self.parent(command).is_some() {
             return w.witness.called & bit(command) != 0;
         }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use guildhall_core::status::reason;
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
-    StoreError, StoreErrorKind, Table, Token,
+    StoreError, StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall_core::{BoxFuture, Effect, Status};
 use prost::Message as _;
@@ -15,6 +15,7 @@ use crate::client::{HubClient, told};
 use crate::convert::{self, store_failure};
 use crate::proto::{
     self, ClaimReq, CommitReq, PrepareReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
+    TombstonesReq,
 };
 use prepared::{Answer, Prepared};
 
@@ -166,6 +167,35 @@ impl Store for HubStore {
                 .next
                 .map(|at| convert::from_cursor(at).ok_or_else(|| only_read(garbled("query"))));
             Ok(Page { rows, next: next.transpose()? })
+        })
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        Box::pin(async move {
+            let req = TombstonesReq {
+                table: self.prepared.fingerprint(table),
+                after: after.map(convert::tombstone),
+                limit: u64::try_from(limit).unwrap_or(u64::MAX),
+            };
+            let answer = self.ask(|| self.hub().tombstones(req.clone())).await;
+            let answer = answer.map_err(|status| only_read(failed("tombstones", &status)))?;
+            refused("tombstones", answer.failure)?;
+            let page = answer.tombstones.into_iter();
+            let page = page.map(|of| convert::from_tombstone(of, table)).collect::<Option<_>>();
+            page.ok_or_else(|| only_read(garbled("tombstones")))
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let answer = self.hub().probe(()).await;
+            let answer = answer.map_err(|status| only_read(failed("probe", &status)))?;
+            refused("probe", answer.failure)
         })
     }
 }

@@ -2,26 +2,46 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use guildhall_core::Env;
 use guildhall_core::store::{StoreError, StoreErrorKind};
 use parking_lot::Mutex;
-use redb::{Database, DatabaseError, ReadableTable as _, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
-use crate::Settings;
+use crate::{Settings, layout};
 
 /// Table, key and sub key of a row.
 pub(crate) type RowKey = (&'static str, &'static str, Option<&'static str>);
 /// Table, column and value, and key and sub key of the row that has it.
 pub(crate) type IndexKey = (&'static str, u32, &'static [u8], &'static str, Option<&'static str>);
 
+/// Table, since when it may go, and key and sub key of a tombstone.
+pub(crate) type OverKey = (&'static str, u64, &'static str, Option<&'static str>);
+
+/// Rows that exist: queries walk over these alone.
 pub(crate) const ROWS: TableDefinition<'static, RowKey, &[u8]> = TableDefinition::new("rows");
+pub(crate) const TOMBSTONES: TableDefinition<'static, RowKey, &[u8]> =
+    TableDefinition::new("tombstones");
+pub(crate) const OVER: TableDefinition<'static, OverKey, ()> = TableDefinition::new("over");
+/// By lease.
+pub(crate) const FLOORS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("floors");
+/// By table, above which version rows are made.
+pub(crate) const REMOVED: TableDefinition<'static, &str, u64> = TableDefinition::new("removed");
 pub(crate) const INDEX: TableDefinition<'static, IndexKey, ()> = TableDefinition::new("index");
 /// What was prepared, by table.
 pub(crate) const SCHEMAS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("schemas");
-/// `format`: how this file is laid out.
-const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-const FORMAT: u64 = 2;
+/// `format`: how this file is laid out. `transaction`: the last one that is in the file.
+pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+pub(crate) const TRANSACTION: &str = "transaction";
+/// What a probe has written.
+pub(crate) const PROBE: TableDefinition<'static, (), &[u8]> = TableDefinition::new("probe");
+const FORMAT: u64 = 3;
+/// Where tombstones were among the rows.
+const FORMAT_BEFORE: u64 = 2;
+
+/// How long tombstones of files of an earlier release are kept: as long as records were by default.
+const KEPT_BEFORE_MS: u64 = 7 * 24 * 3_600_000;
 
 /// What an opener is told while somebody else has the file.
 pub(crate) const ALREADY_OPEN: &str = "another process has this file open (or another store of this one); stop it, or give each its own directory";
@@ -30,24 +50,32 @@ pub(crate) const ALREADY_OPEN: &str = "another process has this file open (or an
 pub(crate) struct Client {
     path: PathBuf,
     cache_bytes: usize,
+    compact_bytes: u64,
+    env: Env,
     open: Mutex<Option<Arc<Database>>>,
+    /// The disk has failed, and no write has succeeded since.
+    pub(crate) failing: AtomicBool,
     /// Committed transactions.
     pub(crate) transactions: AtomicU64,
 }
 
 impl Client {
     /// Opens the file, which blocks.
-    pub(crate) fn open(settings: &Settings) -> Result<Self, StoreError> {
+    pub(crate) fn open(env: &Env, settings: &Settings) -> Result<Self, StoreError> {
         let path = settings.file();
         std::fs::create_dir_all(&settings.directory)
             .map_err(|e| unavailable("open", settings.directory.display(), e))?;
         let client = Self {
             path,
             cache_bytes: settings.cache_mb << 20,
+            compact_bytes: (settings.compact_mb as u64) << 20,
+            env: env.clone(),
             open: Mutex::default(),
+            failing: AtomicBool::new(false),
             transactions: AtomicU64::new(0),
         };
         client.database()?;
+        client.compact();
         Ok(client)
     }
 
@@ -78,14 +106,17 @@ impl Client {
             transaction.set_quick_repair(true);
             let mut meta = transaction.open_table(META)?;
             let format = meta.get("format")?.map(|format| format.value());
-            if let Some(format) = format {
+            if let Some(format) = format.filter(|format| *format != FORMAT_BEFORE) {
                 return Ok(format);
             }
             meta.insert("format", FORMAT)?;
             drop(meta);
-            transaction.open_table(ROWS)?;
             transaction.open_table(INDEX)?;
             transaction.open_table(SCHEMAS)?;
+            transaction.open_table(FLOORS)?;
+            transaction.open_table(REMOVED)?;
+            // None is removed before any record that this release knows of has run out.
+            layout::part_tombstones(&transaction, self.now_ms().saturating_add(KEPT_BEFORE_MS))?;
             transaction.commit()?;
             Ok(FORMAT)
         };
@@ -102,10 +133,79 @@ impl Client {
         }
     }
 
-    /// Forgets the open file after an error of the disk: redb refuses everything from then on.
+    /// Forgets the open file after an error of the disk: redb refuses everything from then on. An outage is said once.
     pub(crate) fn lost(&self, error: &dyn std::fmt::Display) {
-        tracing::error!(file = %self.path.display(), %error, "the store's file failed; it will be opened again");
         self.open.lock().take();
+        if !self.failing.swap(true, Ordering::AcqRel) {
+            tracing::error!(file = %self.path.display(), %error, "the store's file failed; it is opened again, until it works");
+        }
+    }
+
+    /// A write is in the file.
+    pub(crate) fn works(&self) {
+        if self.failing.load(Ordering::Acquire) && self.failing.swap(false, Ordering::AcqRel) {
+            tracing::info!(file = %self.path.display(), "the store's file works again");
+        }
+    }
+
+    /// What became of the transaction with this number, whose commit failed with `error`: the file knows, once it can be opened.
+    pub(crate) fn fate_of(&self, transaction: u64, error: &str) -> Result<(), StoreError> {
+        let last = || -> Result<u64, redb::Error> {
+            let database = self.database().map_err(|_| redb::Error::PreviousIo)?;
+            let meta = database.begin_read()?.open_table(META)?;
+            Ok(meta.get(TRANSACTION)?.map_or(0, |last| last.value()))
+        };
+        match last() {
+            Ok(last) if last >= transaction => Ok(()),
+            Ok(_) => Err(self.failed("commit", error)),
+            Err(_) => Err(self.unknown("commit", error)),
+        }
+    }
+
+    /// Gives the space of a file back of which less than half is used. A reader that is at work puts it off.
+    pub(crate) fn compact(&self) {
+        let size = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        if self.compact_bytes == 0 || size < self.compact_bytes {
+            return;
+        }
+        let compacted = || -> Result<bool, redb::Error> {
+            let Ok(database) = self.database() else { return Ok(false) };
+            let transaction = database.begin_write()?;
+            let stats = transaction.stats()?;
+            transaction.abort()?;
+            drop(database);
+            if stats.allocated_pages().saturating_mul(stats.page_size() as u64) > size / 2 {
+                return Ok(false);
+            }
+            let mut open = self.open.lock();
+            let Some(database) = open.take() else { return Ok(false) };
+            match Arc::try_unwrap(database) {
+                Ok(mut database) => {
+                    let done = database.compact();
+                    *open = Some(Arc::new(database));
+                    done.map_err(redb::Error::from)
+                }
+                Err(shared) => {
+                    *open = Some(shared);
+                    Ok(false)
+                }
+            }
+        };
+        let file = self.path.display();
+        match compacted() {
+            Ok(true) => {
+                let now = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+                tracing::info!(%file, before = size, now, "the store's file was compacted");
+            }
+            Ok(false) => {}
+            Err(redb::Error::TransactionInProgress) => {}
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// Ms since the Unix epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.env.wall().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn failed(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use guildhall_core::Incarnation;
+use guildhall_core::store::local::Kept;
 use guildhall_core::store::schema::{Schema, SeenColumn};
-use guildhall_core::store::{Holder, Kind, Row, Token, Value};
+use guildhall_core::store::{Floor, Holder, Kind, Row, Token, Value};
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -20,6 +21,19 @@ struct RowBytes {
     fields: Vec<FieldBytes>,
     #[prost(bytes = "bytes", tag = "5")]
     records: Bytes,
+    /// Of tombstones.
+    #[prost(uint64, tag = "6")]
+    over_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FloorBytes {
+    #[prost(uint64, tag = "1")]
+    epoch: u64,
+    #[prost(string, tag = "2")]
+    app: String,
+    #[prost(uint64, tag = "3")]
+    incarnation: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -80,7 +94,8 @@ struct ColumnBytes {
     index: bool,
 }
 
-pub(crate) fn encode(row: Row) -> Vec<u8> {
+pub(crate) fn encode(kept: Kept) -> Vec<u8> {
+    let Kept { row, over_ms } = kept;
     let fields = row.fields.into_iter().map(|(number, value)| FieldBytes {
         number,
         value: Some(match value {
@@ -104,12 +119,13 @@ pub(crate) fn encode(row: Row) -> Vec<u8> {
         exists: row.exists,
         fields: fields.collect(),
         records: row.records,
+        over_ms,
     };
     row.encode_to_vec()
 }
 
 /// Reads a row; the error says what is damaged.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Row, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Kept, String> {
     let row = RowBytes::decode(Bytes::copy_from_slice(bytes)).map_err(|e| e.to_string())?;
     let token = row.token.map(|token| {
         Ok::<_, String>(Token {
@@ -136,13 +152,29 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Row, String> {
         };
         Ok((field.number, value))
     });
-    Ok(Row {
+    let over_ms = row.over_ms;
+    let row = Row {
         token: token.transpose()?,
         version: row.version,
         exists: row.exists,
         fields: fields.collect::<Result<_, _>>()?,
         records: row.records,
-    })
+    };
+    Ok(Kept { row, over_ms })
+}
+
+pub(crate) fn encode_floor(floor: Floor) -> Vec<u8> {
+    let Floor { epoch, holder } = floor;
+    let (app, incarnation) = (holder.app.to_string(), holder.incarnation.0);
+    FloorBytes { epoch, app, incarnation }.encode_to_vec()
+}
+
+/// Reads a floor; the error says what is damaged.
+pub(crate) fn decode_floor(bytes: &[u8]) -> Result<Floor, String> {
+    let FloorBytes { epoch, app, incarnation } =
+        FloorBytes::decode(bytes).map_err(|error| error.to_string())?;
+    let app = app.parse().map_err(|error| format!("{error}"))?;
+    Ok(Floor { epoch, holder: Holder { app, incarnation: Incarnation(incarnation) } })
 }
 
 /// Their numbers are their places; append only.

@@ -1,12 +1,13 @@
 //! [`RedbStore`]: the [`Store`] seam over one redb file.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use guildhall_core::store::{
-    Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
-    StoreError, StoreErrorKind, Table, Token,
+    Batch, BatchReach, Capabilities, Committed, Migrate, PAGE_ROWS_MAX, Page, Query, Row, RowId,
+    Store, StoreError, StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall_core::{BoxFuture, Env, Key};
 use redb::{AccessGuard, ReadTransaction, ReadableDatabase as _};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 use crate::Settings;
-use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, ROWS};
+use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, OVER, ROWS, TOMBSTONES};
 use crate::writer::{self, Job, place_of, read_row};
 
 /// Rows in a file of this machine.
@@ -46,7 +47,11 @@ impl RedbStore {
         let deadline = env.now() + CLOSING;
         let client = loop {
             let settings = settings.clone();
-            let opened = env.blocking(move || Client::open(&settings)).await.unwrap_or_else(|| {
+            let opened = env.blocking({
+                let env = env.clone();
+                move || Client::open(&env, &settings)
+            });
+            let opened = opened.await.unwrap_or_else(|| {
                 let message =
                     "opening it failed; the file may be damaged, restore it from a backup";
                 Err(StoreError::new(StoreErrorKind::Unavailable, "open", file.display(), message))
@@ -159,12 +164,16 @@ impl Store for RedbStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
         let rows = rows.to_vec();
         Box::pin(self.look("read", move |transaction| {
-            let kept = transaction.open_table(ROWS)?;
+            let (kept, tombstones) =
+                (transaction.open_table(ROWS)?, transaction.open_table(TOMBSTONES)?);
             let mut read = Vec::with_capacity(rows.len());
             for id in &rows {
-                let bytes = kept.get(place_of(id))?;
+                let bytes = match kept.get(place_of(id))? {
+                    Some(bytes) => Some(bytes),
+                    None => tombstones.get(place_of(id))?,
+                };
                 let row = bytes.map(|bytes| read_row(id, bytes.value())).transpose();
-                read.push(row.map_err(ReadError::Row)?);
+                read.push(row.map_err(ReadError::Row)?.map(|kept| kept.row));
             }
             Ok(read)
         }))
@@ -185,6 +194,60 @@ impl Store for RedbStore {
         let asked = query.clone();
         Box::pin(self.look("query", move |transaction| answer(transaction, &asked)))
     }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        let (after, now_ms) = (after.cloned(), self.client.now_ms());
+        let limit = limit.min(PAGE_ROWS_MAX);
+        Box::pin(self.look("tombstones", move |transaction| {
+            page_of_tombstones(transaction, table, after.as_ref(), now_ms, limit)
+        }))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.ask("probe", Job::Probe).await? })
+    }
+}
+
+fn page_of_tombstones(
+    transaction: &ReadTransaction,
+    table: &'static Table,
+    after: Option<&Tombstone>,
+    now_ms: u64,
+    limit: usize,
+) -> Result<Vec<Tombstone>, ReadError> {
+    let (over, tombstones) = (transaction.open_table(OVER)?, transaction.open_table(TOMBSTONES)?);
+    let from = match after {
+        Some(last) => {
+            let (_, key, sub) = place_of(&last.row);
+            Bound::Excluded((table.name, last.over_ms, key, sub))
+        }
+        None => Bound::Included((table.name, 0, "", None)),
+    };
+    let to = Bound::Excluded((table.name, now_ms.saturating_add(1), "", None));
+    let mut page = Vec::new();
+    // A clock that went back may put the end before the beginning.
+    if after.is_some_and(|last| last.over_ms > now_ms) {
+        return Ok(page);
+    }
+    for entry in over.range::<(&str, u64, &str, Option<&str>)>((from, to))?.take(limit) {
+        let (at, ()) = {
+            let (at, nothing) = entry?;
+            (at, nothing.value())
+        };
+        let (_, over_ms, key, sub) = at.value();
+        let row = RowId { table, key: Key::from(key), sub: sub.map(Key::from) };
+        if let Some(bytes) = tombstones.get(place_of(&row))? {
+            let kept = read_row(&row, bytes.value()).map_err(ReadError::Row)?;
+            let (token, version) = (kept.row.token, kept.row.version);
+            page.push(Tombstone { row, token, version, over_ms });
+        }
+    }
+    Ok(page)
 }
 
 fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadError> {
@@ -193,8 +256,8 @@ fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadErro
     let table = query.table;
     let read = |key: &str, bytes: &[u8]| {
         let id = RowId { table, key: Key::from(key), sub: None };
-        let row = read_row(&id, bytes).map_err(ReadError::Row)?;
-        Ok((id.key, row))
+        let kept = read_row(&id, bytes).map_err(ReadError::Row)?;
+        Ok((id.key, kept.row))
     };
     if span.is_empty() {
         return Ok(Page { rows: Vec::new(), next: None });

@@ -4,18 +4,23 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use guildhall_core::store::index::{self, Entry, Place};
-use guildhall_core::store::local::{self, Rows};
+use guildhall_core::store::local::{self, Kept, Rows};
 use guildhall_core::store::schema::{self, Change, Schema};
 use guildhall_core::store::{
-    Batch, Committed, Migrate, Row, RowId, StoreError, StoreErrorKind, Table as Entity, Token,
+    Batch, Committed, Floor, LeaseId, Migrate, Row, RowId, StoreError, StoreErrorKind,
+    Table as Entity, Token,
 };
 use guildhall_core::{Env, Key};
 use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::client::{Client, INDEX, IndexKey, ROWS, RowKey, SCHEMAS};
+use crate::client::{
+    Client, FLOORS, INDEX, IndexKey, META, OVER, OverKey, PROBE, REMOVED, ROWS, RowKey, SCHEMAS,
+    TOMBSTONES, TRANSACTION,
+};
 use crate::row;
 use crate::store::behind;
 
@@ -24,9 +29,16 @@ pub(crate) enum Job {
     Prepare(Vec<&'static Entity>, Migrate, Answer<()>),
     Claim(Vec<RowId>, Token, Answer<Vec<Row>>),
     Commit(Vec<Batch>, oneshot::Sender<Vec<Result<Committed, StoreError>>>),
+    Probe(Answer<()>),
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// How often it is looked whether the file has much space that nobody uses.
+const COMPACTS: Duration = Duration::from_secs(3600);
+
+/// What a probe writes: more than what is left over in a full file.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Takes waiting jobs together, as many as there are up to `group`, until the store is dropped.
 pub(crate) async fn run(
@@ -36,6 +48,7 @@ pub(crate) async fn run(
     group: usize,
 ) {
     let mut waiting = Vec::with_capacity(group);
+    let mut compacts = env.now() + COMPACTS;
     while jobs.recv_many(&mut waiting, group).await > 0 {
         let Some(client) = client.upgrade() else {
             return;
@@ -48,6 +61,13 @@ pub(crate) async fn run(
         // The answers of jobs that were lost with a panic are dropped, which their callers see.
         if transaction.await.is_none() {
             client.lost(&"a transaction panicked");
+        }
+        if env.now() >= compacts {
+            let compacted = env.blocking(move || client.compact());
+            if compacted.await.is_none() {
+                tracing::error!("compacting the store's file panicked");
+            }
+            compacts = env.now() + COMPACTS;
         }
     }
 }
@@ -70,7 +90,7 @@ fn transact(client: &Client, jobs: Vec<Job>) {
     let written = match Open::new(client, &transaction) {
         Ok(mut open) => {
             replies.extend(jobs.into_iter().map(|job| job.run(&mut open)));
-            open.broken.into_inner().map_or(Ok(open.dirty), Err)
+            open.finish()
         }
         Err(error) => {
             client.lost(&error);
@@ -79,16 +99,25 @@ fn transact(client: &Client, jobs: Vec<Job>) {
     };
     let kept = match written {
         // Nothing but refusals and repetitions: there is nothing to sync.
-        Ok(false) => Ok(()),
-        Ok(true) => transaction
-            .commit()
-            .inspect(|()| _ = client.transactions.fetch_add(1, Ordering::Relaxed))
-            .map_err(|error| client.unknown("commit", &error.to_string())),
-        Err(error) => Err(error),
+        Ok(None) => Ok(()),
+        Ok(Some(number)) => match transaction.commit() {
+            Ok(()) => {
+                client.transactions.fetch_add(1, Ordering::Relaxed);
+                client.works();
+                Ok(())
+            }
+            Err(error) => {
+                client.lost(&error);
+                client.fate_of(number, &error.to_string())
+            }
+        },
+        Err(error) => {
+            // The file is opened again only when nobody has it any more.
+            drop(transaction);
+            client.lost(&error);
+            Err(error)
+        }
     };
-    if let Err(error) = &kept {
-        client.lost(error);
-    }
     // When the transaction failed nobody's answer holds: a refusal may have seen a write that is not there.
     for reply in replies {
         reply(kept.as_ref().err());
@@ -103,6 +132,7 @@ impl Job {
         match self {
             Self::Prepare(tables, migrate, answer) => reply(open.prepare(&tables, migrate), answer),
             Self::Claim(rows, by, answer) => reply(local::claim(open, &rows, &by), answer),
+            Self::Probe(answer) => reply(open.probe(), answer),
             Self::Commit(batches, answer) => {
                 let done: Vec<_> = batches.iter().map(|batch| local::commit(open, batch)).collect();
                 Box::new(move |failed| {
@@ -120,6 +150,7 @@ impl Job {
         match self {
             Self::Prepare(.., answer) => drop(answer.send(Err(error.clone()))),
             Self::Claim(.., answer) => drop(answer.send(Err(error.clone()))),
+            Self::Probe(answer) => drop(answer.send(Err(error.clone()))),
             Self::Commit(batches, answer) => {
                 drop(answer.send(vec![Err(error.clone()); batches.len()]));
             }
@@ -136,7 +167,12 @@ fn reply<T: 'static>(done: Result<T, StoreError>, answer: Answer<T>) -> Reply {
 /// The tables within a transaction.
 struct Open<'a> {
     client: &'a Client,
+    transaction: &'a WriteTransaction,
     rows: Table<'a, RowKey, &'static [u8]>,
+    tombstones: Table<'a, RowKey, &'static [u8]>,
+    over: Table<'a, OverKey, ()>,
+    floors: Table<'a, &'static str, &'static [u8]>,
+    removed: Table<'a, &'static str, u64>,
     index: Table<'a, IndexKey, ()>,
     schemas: Table<'a, &'static str, &'static [u8]>,
     /// Those that were read already.
@@ -152,12 +188,49 @@ impl<'a> Open<'a> {
         let failed = |error| client.failed("open", error);
         Ok(Self {
             client,
+            transaction,
             rows: transaction.open_table(ROWS).map_err(failed)?,
+            tombstones: transaction.open_table(TOMBSTONES).map_err(failed)?,
+            over: transaction.open_table(OVER).map_err(failed)?,
+            floors: transaction.open_table(FLOORS).map_err(failed)?,
+            removed: transaction.open_table(REMOVED).map_err(failed)?,
             index: transaction.open_table(INDEX).map_err(failed)?,
             schemas: transaction.open_table(SCHEMAS).map_err(failed)?,
             seen: RefCell::default(),
             dirty: false,
             broken: RefCell::default(),
+        })
+    }
+
+    /// The number of the transaction, if something was written.
+    fn finish(self) -> Result<Option<u64>, StoreError> {
+        let Self { client, transaction, dirty, broken, .. } = self;
+        if let Some(error) = broken.into_inner() {
+            return Err(error);
+        }
+        if !dirty {
+            return Ok(None);
+        }
+        let number = || -> Result<u64, redb::Error> {
+            let mut meta = transaction.open_table(META)?;
+            let number = meta.get(TRANSACTION)?.map_or(0, |last| last.value()) + 1;
+            meta.insert(TRANSACTION, number)?;
+            Ok(number)
+        };
+        number().map(Some).map_err(|error| client.failed("commit", error))
+    }
+
+    /// Writes what nobody reads.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let written = || -> Result<(), redb::Error> {
+            let mut probe = self.transaction.open_table(PROBE)?;
+            probe.insert((), vec![0; PROBE_BYTES].as_slice())?;
+            Ok(())
+        };
+        self.dirty = true;
+        written().map_err(|error| {
+            let error = self.client.failed("probe", error);
+            self.broken.borrow_mut().get_or_insert(error).clone()
         })
     }
 
@@ -190,8 +263,8 @@ impl<'a> Open<'a> {
             let (at, bytes) = entry.map_err(|e| self.fault(e))?;
             let (_, key, sub) = at.value();
             let id = RowId { table, key: key.into(), sub: sub.map(Key::from) };
-            let row = read_row(&id, bytes.value())?;
-            Ok((id, row))
+            let kept = read_row(&id, bytes.value())?;
+            Ok((id, kept.row))
         });
         index::rebuild(change, rows)
     }
@@ -203,16 +276,71 @@ impl<'a> Open<'a> {
 }
 
 impl Rows for Open<'_> {
-    fn get(&self, id: &RowId) -> Result<Option<Row>, StoreError> {
-        let bytes = self.rows.get(place_of(id)).map_err(|e| self.fault(e))?;
+    fn get(&self, id: &RowId) -> Result<Option<Kept>, StoreError> {
+        let at = place_of(id);
+        let bytes = match self.rows.get(at).map_err(|e| self.fault(e))? {
+            Some(bytes) => Some(bytes),
+            None => self.tombstones.get(at).map_err(|e| self.fault(e))?,
+        };
         bytes.map(|bytes| read_row(id, bytes.value())).transpose()
     }
 
-    fn put(&mut self, id: &RowId, row: Row) -> Result<(), StoreError> {
+    fn put(&mut self, id: &RowId, was: Option<bool>, kept: Kept) -> Result<(), StoreError> {
         self.dirty = true;
-        let bytes = row::encode(row);
-        let kept = self.rows.insert(place_of(id), bytes.as_slice()).map(drop);
+        let at = place_of(id);
+        match (was, kept.row.exists) {
+            (Some(false), _) => self.remove(id)?,
+            (Some(true), false) => {
+                self.rows.remove(at).map(drop).map_err(|e| self.fault(e))?;
+            }
+            _ => {}
+        }
+        let (exists, over_ms) = (kept.row.exists, kept.over_ms);
+        let bytes = row::encode(kept);
+        if exists {
+            let put = self.rows.insert(at, bytes.as_slice()).map(drop);
+            return put.map_err(|e| self.fault(e));
+        }
+        let put = self.tombstones.insert(at, bytes.as_slice()).map(drop);
+        put.map_err(|e| self.fault(e))?;
+        let put = self.over.insert((at.0, over_ms, at.1, at.2), ()).map(drop);
+        put.map_err(|e| self.fault(e))
+    }
+
+    fn remove(&mut self, id: &RowId) -> Result<(), StoreError> {
+        self.dirty = true;
+        let at = place_of(id);
+        let Some(Kept { over_ms, .. }) = self.get(id)? else { return Ok(()) };
+        self.tombstones.remove(at).map(drop).map_err(|e| self.fault(e))?;
+        let gone = self.over.remove((at.0, over_ms, at.1, at.2)).map(drop);
+        gone.map_err(|e| self.fault(e))
+    }
+
+    fn floor(&self, lease: &LeaseId) -> Result<Option<Floor>, StoreError> {
+        let bytes = self.floors.get(&**lease).map_err(|e| self.fault(e))?;
+        let floor = bytes.map(|bytes| row::decode_floor(bytes.value())).transpose();
+        floor.map_err(|why| damaged("read", format!("the floor of {lease}"), &why))
+    }
+
+    fn set_floor(&mut self, lease: &LeaseId, floor: Floor) -> Result<(), StoreError> {
+        self.dirty = true;
+        let bytes = row::encode_floor(floor);
+        let kept = self.floors.insert(&**lease, bytes.as_slice()).map(drop);
         kept.map_err(|e| self.fault(e))
+    }
+
+    fn removed_version(&self, table: &str) -> Result<u64, StoreError> {
+        let version = self.removed.get(table).map_err(|e| self.fault(e))?;
+        Ok(version.map_or(0, |version| version.value()))
+    }
+
+    fn set_removed_version(&mut self, table: &'static str, version: u64) -> Result<(), StoreError> {
+        self.dirty = true;
+        self.removed.insert(table, version).map(drop).map_err(|e| self.fault(e))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.client.now_ms()
     }
 
     fn schema(&self, table: &str) -> Result<Arc<Schema>, StoreError> {
@@ -258,7 +386,7 @@ pub(crate) fn place_of(id: &RowId) -> (&str, &str, Option<&str>) {
 }
 
 /// Reads the row `id`; a damaged one is an error of whoever asks for it.
-pub(crate) fn read_row(id: &RowId, bytes: &[u8]) -> Result<Row, StoreError> {
+pub(crate) fn read_row(id: &RowId, bytes: &[u8]) -> Result<Kept, StoreError> {
     row::decode(bytes).map_err(|why| damaged("read", id, &why))
 }
 

@@ -156,7 +156,10 @@ pub(crate) fn create(key: &str, records: Bytes) -> (Token, Batch) {
     let token = Token { lease: "role/1".into(), epoch: 5, holder, activation: 1 };
     let write = Write::Create(vec![(2, Value::Text(key.into()))]);
     let guard = Guard::Owner(token.clone(), 1);
-    (token, Batch { ops: vec![Op { row: row(key), guard, write, records: Some(records) }] })
+    (
+        token,
+        Batch { ops: vec![Op { row: row(key), guard, write, records: Some(records), keep_ms: 0 }] },
+    )
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //! Every store of this project that decides in its own process uses these; stores that decide in a statement of their own
 //! say the same in its language. The rules are those of the ownership protocol.
 
-use super::row::{Guard, Op, Row, RowId, Token, Write};
+use super::row::LeaseId;
+use super::row::{Floor, Guard, Op, Row, RowId, Token, Write};
 use super::table::Value;
 use super::{StoreError, StoreErrorKind};
 
@@ -14,6 +15,17 @@ pub enum Written {
     Changed(Row),
     /// The row holds this write already, and has this version.
     Repeated(u64),
+    /// The row goes. It leaves this floor, where it was owned, and its version.
+    Removed(Option<(LeaseId, Floor)>, u64),
+}
+
+/// What there is where there is no row: what rows that were removed have left (rule 32).
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    /// Of the lease under which the row is claimed.
+    pub floor: Option<Floor>,
+    /// Above which version the row begins: versions of a row never go back, whatever becomes of it.
+    pub version: u64,
 }
 
 /// Decides a claim, and returns the row as it is to be kept: with the token of `by` and version + 1 (rule 8), or as it is when it
@@ -21,9 +33,20 @@ pub enum Written {
 ///
 /// # Errors
 /// `Refused` by a row whose epoch is larger, or equal with another holder (rule 8), or that is owned under another lease,
-/// whose epochs say nothing about this one's (rule 15).
-pub fn claim(row: Option<Row>, id: &RowId, by: &Token) -> Result<Row, StoreError> {
-    let mut row = row.unwrap_or_else(Row::nothing);
+/// whose epochs say nothing about this one's (rule 15). Where there is no row, by the floor likewise (rule 32).
+pub fn claim(row: Option<Row>, ground: &Ground, id: &RowId, by: &Token) -> Result<Row, StoreError> {
+    if let (None, Some(floor)) = (&row, &ground.floor)
+        && (floor.epoch > by.epoch || floor.epoch == by.epoch && floor.holder != by.holder)
+    {
+        let message = format!(
+            "rows of this lease were removed under a later grant than epoch {} ({}, epoch {}); give the grant back and acquire one above it",
+            show_epoch(by.epoch),
+            floor.holder,
+            show_epoch(floor.epoch)
+        );
+        return Err(StoreError::new(refusal(floor.epoch), "claim", id, message));
+    }
+    let mut row = row.unwrap_or_else(|| Row::nothing(ground));
     if let Some(owner) = &row.token {
         let refused = |why: &str| {
             let message = format!("{why} ({})", owned_by(owner));
@@ -62,9 +85,12 @@ pub fn claim(row: Option<Row>, id: &RowId, by: &Token) -> Result<Row, StoreError
 /// # Errors
 /// `Refused` where the guard does not hold (rule 9; rule 15 for stateless writers), `Exists` and `Missing` where it holds and
 /// the write does not fit.
-pub fn write(row: Option<Row>, op: &Op) -> Result<Written, StoreError> {
+pub fn write(row: Option<Row>, ground: &Ground, op: &Op) -> Result<Written, StoreError> {
+    if op.write == Write::Forget {
+        return forget(row, op);
+    }
     let absent = row.is_none();
-    let row = row.unwrap_or_else(Row::nothing);
+    let row = row.unwrap_or_else(|| Row::nothing(ground));
     match &op.guard {
         Guard::Owner(token, version) => {
             let owned = row.token.as_ref().is_some_and(|owner| owner == token);
@@ -100,6 +126,38 @@ pub fn write(row: Option<Row>, op: &Op) -> Result<Written, StoreError> {
     apply(row, op).map(Written::Changed)
 }
 
+/// Decides whether a tombstone goes (rule 32): one that is exactly as the guard says.
+fn forget(row: Option<Row>, op: &Op) -> Result<Written, StoreError> {
+    let (Guard::Owner(_, guarded) | Guard::Version(guarded)) = &op.guard else {
+        let message = "a tombstone is removed with its version";
+        return Err(StoreError::new(StoreErrorKind::Invalid, "write", &op.row, message));
+    };
+    // A copy of what is done.
+    let Some(row) = row else { return Ok(Written::Repeated(*guarded)) };
+    if row.exists {
+        return Err(exists(op));
+    }
+    let by = match &op.guard {
+        Guard::Owner(token, _) => Some(token),
+        _ => None,
+    };
+    if row.token.as_ref() != by || row.version != *guarded {
+        let epoch = row.token.as_ref().map_or(0, |owner| owner.epoch);
+        let message = "somebody has claimed the tombstone meanwhile; it stays";
+        return Err(StoreError::new(refusal(epoch), "write", &op.row, message));
+    }
+    let floor = |Token { lease, epoch, holder, .. }| (lease, Floor { epoch, holder });
+    Ok(Written::Removed(row.token.map(floor), row.version))
+}
+
+impl Floor {
+    /// The floor after another tombstone has gone.
+    #[must_use]
+    pub fn raised(before: Option<Self>, to: Self) -> Self {
+        before.filter(|before| before.epoch > to.epoch).unwrap_or(to)
+    }
+}
+
 /// Does what an allowed write says: version + 1, and the records that it names.
 fn apply(mut row: Row, op: &Op) -> Result<Row, StoreError> {
     match &op.write {
@@ -116,6 +174,8 @@ fn apply(mut row: Row, op: &Op) -> Result<Row, StoreError> {
             row.fields.clear();
             row.exists = false;
         }
+        // It has its own way, as it leaves no row.
+        Write::Forget => {}
     }
     if let Some(records) = &op.records {
         row.records = records.clone();
@@ -135,10 +195,10 @@ fn set(fields: &mut Vec<(u32, Value)>, new: &[(u32, Value)]) {
 
 impl Row {
     /// What a claim starts from where there is no row.
-    fn nothing() -> Self {
+    fn nothing(ground: &Ground) -> Self {
         Self {
             token: None,
-            version: 0,
+            version: ground.version,
             exists: false,
             fields: Vec::new(),
             records: bytes::Bytes::new(),

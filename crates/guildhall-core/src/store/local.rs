@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use super::fence::{self, Written};
+use super::fence::{self, Ground, Written};
 use super::index::{self, Entry, Place};
-use super::row::{Batch, Committed, Op, Row, RowId, Token, Write};
+use super::row::{Batch, Committed, Floor, LeaseId, Op, Row, RowId, Token, Write};
 use super::schema::Schema;
 use super::{StoreError, StoreErrorKind};
+
+/// A row as it is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The row.
+    pub row: Row,
+    /// Of a tombstone since when it may go, in ms since the Unix epoch; 0 where nobody has asked to keep it.
+    pub over_ms: u64,
+}
 
 /// Rows by table, key and sub key, and their entries in indexes. An error of these methods is one of the storage: whatever
 /// was put before it must not be kept.
@@ -15,13 +24,46 @@ pub trait Rows {
     ///
     /// # Errors
     /// The storage failed.
-    fn get(&self, id: &RowId) -> Result<Option<Row>, StoreError>;
+    fn get(&self, id: &RowId) -> Result<Option<Kept>, StoreError>;
 
-    /// Keeps `row`.
+    /// Keeps a row. `was` is whether there was one, and whether it existed.
     ///
     /// # Errors
     /// The storage failed.
-    fn put(&mut self, id: &RowId, row: Row) -> Result<(), StoreError>;
+    fn put(&mut self, id: &RowId, was: Option<bool>, row: Kept) -> Result<(), StoreError>;
+
+    /// Removes a tombstone.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn remove(&mut self, id: &RowId) -> Result<(), StoreError>;
+
+    /// What removed rows of a lease have left.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn floor(&self, lease: &LeaseId) -> Result<Option<Floor>, StoreError>;
+
+    /// Keeps the floor of a lease, for ever.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn set_floor(&mut self, lease: &LeaseId, floor: Floor) -> Result<(), StoreError>;
+
+    /// Above which version rows of a table are made anew, because others were removed; 0 where none was.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn removed_version(&self, table: &str) -> Result<u64, StoreError>;
+
+    /// Keeps it, for ever.
+    ///
+    /// # Errors
+    /// The storage failed.
+    fn set_removed_version(&mut self, table: &'static str, version: u64) -> Result<(), StoreError>;
+
+    /// Ms since the Unix epoch, by the clock of the storage.
+    fn now_ms(&self) -> u64;
 
     /// What was prepared of a table.
     ///
@@ -48,12 +90,28 @@ pub trait Rows {
 /// Those of [`fence::claim`], and `Invalid` when a row is named twice.
 pub fn claim(rows: &mut impl Rows, ids: &[RowId], by: &Token) -> Result<Vec<Row>, StoreError> {
     refuse_twice("claim", ids.iter())?;
-    let claimed: Vec<Row> =
-        ids.iter().map(|id| fence::claim(rows.get(id)?, id, by)).collect::<Result<_, _>>()?;
-    for (id, row) in ids.iter().zip(&claimed) {
-        rows.put(id, row.clone())?;
+    let mut claimed = Vec::with_capacity(ids.len());
+    for id in ids {
+        let before = rows.get(id)?;
+        let ground = match &before {
+            Some(_) => Ground::default(),
+            None => ground(rows, id, Some(&by.lease))?,
+        };
+        let was = before.as_ref().map(|kept| kept.row.exists);
+        let over_ms = before.as_ref().map_or(0, |kept| kept.over_ms);
+        let row = fence::claim(before.map(|kept| kept.row), &ground, id, by)?;
+        claimed.push((was, Kept { row, over_ms }));
     }
-    Ok(claimed)
+    for (id, (was, kept)) in ids.iter().zip(&claimed) {
+        rows.put(id, *was, kept.clone())?;
+    }
+    Ok(claimed.into_iter().map(|(_, kept)| kept.row).collect())
+}
+
+/// What there is where there is no row.
+fn ground(rows: &impl Rows, id: &RowId, lease: Option<&LeaseId>) -> Result<Ground, StoreError> {
+    let floor = lease.map_or(Ok(None), |lease| rows.floor(lease))?;
+    Ok(Ground { floor, version: rows.removed_version(id.table.name)? })
 }
 
 /// Writes all of a batch or nothing.
@@ -68,19 +126,31 @@ pub fn commit(rows: &mut impl Rows, batch: &Batch) -> Result<Committed, StoreErr
     refuse_twice("commit", batch.ops.iter().map(|op| &op.row))?;
     let mut versions = Vec::with_capacity(batch.ops.len());
     let mut changes = Vec::with_capacity(batch.ops.len());
+    let mut removed = Vec::new();
     for op in &batch.ops {
         check_values(op)?;
         let before = rows.get(&op.row)?;
-        match fence::write(before.clone(), op)? {
+        let ground = match &before {
+            Some(_) => Ground::default(),
+            None => ground(rows, &op.row, None)?,
+        };
+        refuse_kept(rows, op, before.as_ref())?;
+        let before = before.map(|kept| kept.row);
+        match fence::write(before.clone(), &ground, op)? {
             Written::Changed(after) => {
                 versions.push(after.version);
                 changes.push((&op.row, before, after));
+            }
+            Written::Removed(floor, version) => {
+                versions.push(version);
+                removed.push((&op.row, floor, version));
             }
             Written::Repeated(version) => versions.push(version),
         }
     }
     // A batch is there as a whole or not at all: one half of it alone is some other write of the same owner.
-    if !changes.is_empty() && changes.len() < batch.ops.len() {
+    let new = changes.len() + removed.len();
+    if new > 0 && new < batch.ops.len() {
         let row_epoch = changes.iter().find_map(|(_, _, row)| Some(row.token.as_ref()?.epoch));
         let kind = StoreErrorKind::Refused { row_epoch: row_epoch.unwrap_or(0) };
         let message =
@@ -88,10 +158,34 @@ pub fn commit(rows: &mut impl Rows, batch: &Batch) -> Result<Committed, StoreErr
         return Err(StoreError::new(kind, "commit", "batch", message));
     }
     index::follow(rows, &changes)?;
-    for (id, _, after) in changes {
-        rows.put(id, after)?;
+    let now_ms = rows.now_ms();
+    let keeps = |id: &RowId| batch.ops.iter().find(|op| std::ptr::eq(&op.row, id));
+    for (id, before, row) in changes {
+        let keep_ms = keeps(id).filter(|_| !row.exists).map_or(0, |op| op.keep_ms);
+        let over_ms = if keep_ms == 0 { 0 } else { now_ms.saturating_add(keep_ms) };
+        rows.put(id, before.map(|before| before.exists), Kept { row, over_ms })?;
+    }
+    for (id, floor, version) in removed {
+        rows.remove(id)?;
+        if let Some((lease, floor)) = floor {
+            let raised = Floor::raised(rows.floor(&lease)?, floor);
+            rows.set_floor(&lease, raised)?;
+        }
+        let table = id.table.name;
+        // One more than its own: a late write of its owner would take its token and the next version for itself (rule 10).
+        let version = version.saturating_add(1).max(rows.removed_version(table)?);
+        rows.set_removed_version(table, version)?;
     }
     Ok(Committed { versions })
+}
+
+/// A tombstone stays as long as somebody may ask for its records.
+fn refuse_kept(rows: &impl Rows, op: &Op, before: Option<&Kept>) -> Result<(), StoreError> {
+    let left = before.map_or(0, |kept| kept.over_ms.saturating_sub(rows.now_ms()));
+    if op.write != Write::Forget || left == 0 {
+        return Ok(());
+    }
+    Err(invalid("commit", &op.row, format!("its tombstone is kept for another {left} ms")))
 }
 
 fn check_values(op: &Op) -> Result<(), StoreError> {

@@ -6,22 +6,42 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::index::{self, Entry, Place};
-use super::local::{self, Rows};
-use super::query::{Page, Query};
-use super::row::{Batch, Committed, Row, RowId, Token};
+use super::local::{self, Kept, Rows};
+use super::query::{PAGE_ROWS_MAX, Page, Query};
+use super::row::{Batch, Committed, Floor, LeaseId, Row, RowId, Token, Tombstone};
 use super::schema::{self, Migrate, Schema};
 use super::table::Table;
 use super::{BatchReach, Capabilities, Store, StoreError};
-use crate::{BoxFuture, Key};
+use crate::{BoxFuture, Env, Key};
 
 /// Rows in memory. Clones share them, so apps of one process can work on the same store.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct MemoryStore(Arc<Mutex<Tables>>);
 
 impl MemoryStore {
-    /// Makes an empty store.
+    /// Makes an empty store, with the clock of this machine.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_clock(Env::real())
+    }
+
+    /// As [`MemoryStore::new`], with the clock of `env`: it says when tombstones may go.
+    pub fn with_clock(env: Env) -> Self {
+        Self(Arc::new(Mutex::new(Tables {
+            env,
+            schemas: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            index: BTreeSet::new(),
+            tombstones: BTreeMap::new(),
+            over: BTreeSet::new(),
+            floors: BTreeMap::new(),
+            removed: BTreeMap::new(),
+        })))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -31,12 +51,20 @@ impl std::fmt::Debug for MemoryStore {
     }
 }
 
-#[derive(Default)]
 struct Tables {
+    env: Env,
     schemas: BTreeMap<&'static str, Arc<Schema>>,
-    rows: BTreeMap<(&'static str, Key, Option<Key>), Row>,
+    /// Those that exist: what queries walk over.
+    rows: BTreeMap<RowKey, Row>,
     index: BTreeSet<IndexEntry>,
+    tombstones: BTreeMap<RowKey, Kept>,
+    /// Tombstones by table and when they may go.
+    over: BTreeSet<(&'static str, u64, Place)>,
+    floors: BTreeMap<LeaseId, Floor>,
+    removed: BTreeMap<&'static str, u64>,
 }
+
+type RowKey = (&'static str, Key, Option<Key>);
 
 /// Table, column, value, and which row has it.
 type IndexEntry = (&'static str, u32, Vec<u8>, Place);
@@ -68,7 +96,7 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
         Box::pin(async move {
             let kept = self.0.lock();
-            rows.iter().map(|id| kept.get(id)).collect()
+            rows.iter().map(|id| Ok(kept.get(id)?.map(|kept| kept.row))).collect()
         })
     }
 
@@ -84,6 +112,19 @@ impl Store for MemoryStore {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move { self.0.lock().query(query) })
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        Box::pin(async move { Ok(self.0.lock().page_of_tombstones(table, after, limit)) })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -137,14 +178,91 @@ impl Tables {
     }
 }
 
+impl Tables {
+    fn page_of_tombstones(
+        &self,
+        table: &'static Table,
+        after: Option<&Tombstone>,
+        limit: usize,
+    ) -> Vec<Tombstone> {
+        let from = after.map_or_else(
+            || (table.name, 0, (Key::from(""), None)),
+            |last| (table.name, last.over_ms, (last.row.key.clone(), last.row.sub.clone())),
+        );
+        let now_ms = self.now_ms();
+        let due = self.over.range(from.clone()..);
+        let due = due.take_while(|(name, over_ms, _)| *name == table.name && *over_ms <= now_ms);
+        let due = due.filter(|at| after.is_none() || **at != from);
+        let due = due.filter_map(|(name, over_ms, (key, sub))| {
+            let kept = self.tombstones.get(&(*name, key.clone(), sub.clone()))?;
+            Some(Tombstone {
+                row: RowId { table, key: key.clone(), sub: sub.clone() },
+                token: kept.row.token.clone(),
+                version: kept.row.version,
+                over_ms: *over_ms,
+            })
+        });
+        due.take(limit.min(PAGE_ROWS_MAX)).collect()
+    }
+}
+
+fn key_of(id: &RowId) -> RowKey {
+    (id.table.name, id.key.clone(), id.sub.clone())
+}
+
 impl Rows for Tables {
-    fn get(&self, id: &RowId) -> Result<Option<Row>, StoreError> {
-        Ok(self.rows.get(&(id.table.name, id.key.clone(), id.sub.clone())).cloned())
+    fn get(&self, id: &RowId) -> Result<Option<Kept>, StoreError> {
+        let key = key_of(id);
+        let exists = self.rows.get(&key).map(|row| Kept { row: row.clone(), over_ms: 0 });
+        Ok(exists.or_else(|| self.tombstones.get(&key).cloned()))
     }
 
-    fn put(&mut self, id: &RowId, row: Row) -> Result<(), StoreError> {
-        self.rows.insert((id.table.name, id.key.clone(), id.sub.clone()), row);
+    fn put(&mut self, id: &RowId, was: Option<bool>, kept: Kept) -> Result<(), StoreError> {
+        let key = key_of(id);
+        match (was, kept.row.exists) {
+            (Some(false), _) => self.remove(id)?,
+            (Some(true), false) => _ = self.rows.remove(&key),
+            _ => {}
+        }
+        if kept.row.exists {
+            self.rows.insert(key, kept.row);
+        } else {
+            let (table, key_text, sub) = key.clone();
+            self.over.insert((table, kept.over_ms, (key_text, sub)));
+            self.tombstones.insert(key, kept);
+        }
         Ok(())
+    }
+
+    fn remove(&mut self, id: &RowId) -> Result<(), StoreError> {
+        let key = key_of(id);
+        if let Some(gone) = self.tombstones.remove(&key) {
+            let (table, key, sub) = key;
+            self.over.remove(&(table, gone.over_ms, (key, sub)));
+        }
+        Ok(())
+    }
+
+    fn floor(&self, lease: &LeaseId) -> Result<Option<Floor>, StoreError> {
+        Ok(self.floors.get(lease).cloned())
+    }
+
+    fn set_floor(&mut self, lease: &LeaseId, floor: Floor) -> Result<(), StoreError> {
+        self.floors.insert(Arc::clone(lease), floor);
+        Ok(())
+    }
+
+    fn removed_version(&self, table: &str) -> Result<u64, StoreError> {
+        Ok(self.removed.get(table).copied().unwrap_or(0))
+    }
+
+    fn set_removed_version(&mut self, table: &'static str, version: u64) -> Result<(), StoreError> {
+        self.removed.insert(table, version);
+        Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.env.wall().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn schema(&self, table: &str) -> Result<Arc<Schema>, StoreError> {

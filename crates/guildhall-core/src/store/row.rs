@@ -90,6 +90,9 @@ pub struct Op {
     pub write: Write,
     /// New completion records; `None` leaves them.
     pub records: Option<Bytes>,
+    /// How long the tombstone of a [`Write::Delete`] is kept at least, in ms by the store's clock: as long as somebody may ask for
+    /// its records.
+    pub keep_ms: u64,
 }
 
 /// What must hold before a write.
@@ -112,6 +115,34 @@ pub enum Write {
     Update(Vec<(u32, Value)>),
     /// Leaves a tombstone; `Missing` when the row does not exist.
     Delete,
+    /// Removes a tombstone, and raises the [`Floor`] of its lease to its token, and the versions of its table above its own. `Exists`
+    /// when the row exists; `Invalid` while it is to be kept. One that is gone is done.
+    Forget,
+}
+
+/// What the removed tombstones of a lease leave behind, for ever: there are as many as leases.
+///
+/// A row that is not there is claimed by no epoch below, and at this epoch by this holder alone: else an owner of long ago, who was
+/// away while the row was deleted and forgotten, would make it anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// The largest epoch of a removed row.
+    pub epoch: u64,
+    /// Who had that grant.
+    pub holder: Holder,
+}
+
+/// A row that is none any more, and that nobody needs.
+#[derive(Clone, Debug)]
+pub struct Tombstone {
+    /// Which.
+    pub row: RowId,
+    /// Who has claimed it; `None` for rows of stateless writers.
+    pub token: Option<Token>,
+    /// Its version.
+    pub version: u64,
+    /// Since when it may go, in ms since the Unix epoch by the store's clock; 0 for one that a claim has made.
+    pub over_ms: u64,
 }
 
 /// A batch that is in the store: the new version of each row, in the order of the ops.

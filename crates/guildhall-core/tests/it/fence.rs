@@ -1,9 +1,9 @@
 //! Every rule of the fence, decided without a store.
 
 use bytes::Bytes;
-use guildhall_core::store::fence::{self, Written};
+use guildhall_core::store::fence::{self, Ground, Written};
 use guildhall_core::store::{
-    Column, Guard, Holder, Kind, Op, Row, RowId, StoreErrorKind, Table, Token, Value, Write,
+    Column, Floor, Guard, Holder, Kind, Op, Row, RowId, StoreErrorKind, Table, Token, Value, Write,
 };
 use guildhall_core::{Incarnation, Key};
 
@@ -34,7 +34,7 @@ fn name(text: &str) -> Vec<(u32, Value)> {
 }
 
 fn op(guard: Guard, write: Write) -> Op {
-    Op { row: id(), guard, write, records: None }
+    Op { row: id(), guard, write, records: None, keep_ms: 0 }
 }
 
 fn owned(by: &Token, version: u64, exists: bool) -> Row {
@@ -47,13 +47,13 @@ fn free(version: u64, exists: bool) -> Row {
 }
 
 fn kind(row: Option<Row>, guard: Guard, write: Write) -> StoreErrorKind {
-    fence::write(row, &op(guard, write)).unwrap_err().kind
+    fence::write(row, &Ground::default(), &op(guard, write)).unwrap_err().kind
 }
 
 fn changed(row: Option<Row>, op: &Op) -> Row {
-    match fence::write(row, op).unwrap() {
+    match fence::write(row, &Ground::default(), op).unwrap() {
         Written::Changed(row) => row,
-        Written::Repeated(version) => panic!("repeated at {version}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -63,7 +63,7 @@ fn refused(row_epoch: u64) -> StoreErrorKind {
 
 #[test]
 fn rule_7_a_claim_of_nothing_makes_a_tombstone() {
-    let row = fence::claim(None, &id(), &token(4, 1, 1, 1)).unwrap();
+    let row = fence::claim(None, &Ground::default(), &id(), &token(4, 1, 1, 1)).unwrap();
     assert_eq!((row.token, row.version, row.exists), (Some(token(4, 1, 1, 1)), 1, false));
     assert!(row.fields.is_empty() && row.records.is_empty());
 }
@@ -78,13 +78,23 @@ fn rule_7_a_write_never_makes_a_row() {
 
 #[test]
 fn rule_8_a_claim_keeps_fields_and_records_and_counts() {
-    let row = fence::claim(Some(owned(&token(4, 1, 1, 1), 9, true)), &id(), &token(5, 2, 1, 1));
+    let row = fence::claim(
+        Some(owned(&token(4, 1, 1, 1), 9, true)),
+        &Ground::default(),
+        &id(),
+        &token(5, 2, 1, 1),
+    );
     assert_eq!(row.unwrap(), owned(&token(5, 2, 1, 1), 10, true));
 }
 
 #[test]
 fn rule_8_a_smaller_epoch_is_refused_with_the_rows() {
-    let error = fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &id(), &token(4, 1, 1, 1));
+    let error = fence::claim(
+        Some(owned(&token(5, 2, 1, 1), 9, true)),
+        &Ground::default(),
+        &id(),
+        &token(4, 1, 1, 1),
+    );
     let error = error.unwrap_err();
     assert_eq!(error.kind, refused(5));
     let text = error.to_string();
@@ -97,19 +107,31 @@ fn rule_8_a_smaller_epoch_is_refused_with_the_rows() {
 #[test]
 fn rule_8_an_equal_epoch_of_another_app_or_life_is_refused() {
     let row = || Some(owned(&token(5, 2, 1, 1), 9, true));
-    assert_eq!(fence::claim(row(), &id(), &token(5, 1, 1, 1)).unwrap_err().kind, refused(5));
-    assert_eq!(fence::claim(row(), &id(), &token(5, 2, 2, 1)).unwrap_err().kind, refused(5));
+    assert_eq!(
+        fence::claim(row(), &Ground::default(), &id(), &token(5, 1, 1, 1)).unwrap_err().kind,
+        refused(5)
+    );
+    assert_eq!(
+        fence::claim(row(), &Ground::default(), &id(), &token(5, 2, 2, 1)).unwrap_err().kind,
+        refused(5)
+    );
 }
 
 #[test]
 fn rule_8_a_second_activation_of_the_same_holder_claims() {
-    let row = fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &id(), &token(5, 2, 1, 2));
+    let row = fence::claim(
+        Some(owned(&token(5, 2, 1, 1), 9, true)),
+        &Ground::default(),
+        &id(),
+        &token(5, 2, 1, 2),
+    );
     assert_eq!(row.unwrap(), owned(&token(5, 2, 1, 2), 10, true));
 }
 
 #[test]
 fn rule_8_an_unowned_row_can_be_claimed() {
-    let row = fence::claim(Some(free(3, true)), &id(), &token(1, 1, 1, 1)).unwrap();
+    let row =
+        fence::claim(Some(free(3, true)), &Ground::default(), &id(), &token(1, 1, 1, 1)).unwrap();
     assert_eq!(row, owned(&token(1, 1, 1, 1), 4, true));
 }
 
@@ -158,7 +180,8 @@ fn rule_10_the_next_version_under_the_same_token_is_the_write_itself() {
     let me = token(5, 2, 1, 1);
     for write in [Write::Create(name("b")), Write::Update(name("b")), Write::Delete] {
         let row = Some(owned(&me, 10, true));
-        let again = fence::write(row, &op(Guard::Owner(me.clone(), 9), write)).unwrap();
+        let again =
+            fence::write(row, &Ground::default(), &op(Guard::Owner(me.clone(), 9), write)).unwrap();
         assert_eq!(again, Written::Repeated(10));
     }
     let other = Some(owned(&token(5, 2, 1, 2), 10, true));
@@ -175,7 +198,9 @@ fn rule_10_stateless_writes_are_never_taken_for_repeated() {
 fn rule_15_another_lease_is_refused_however_large_the_epoch() {
     let mut by = token(99, 2, 1, 1);
     by.lease = "role/4".into();
-    let error = fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &id(), &by).unwrap_err();
+    let error =
+        fence::claim(Some(owned(&token(5, 2, 1, 1), 9, true)), &Ground::default(), &id(), &by)
+            .unwrap_err();
     assert_eq!(error.kind, refused(5));
     assert!(error.to_string().contains("offline migration"), "{error}");
 }
@@ -228,4 +253,50 @@ fn records_are_replaced_when_the_write_names_them() {
     let mut write = op(Guard::Owner(me.clone(), 9), Write::Delete);
     write.records = Some(Bytes::from_static(b"new"));
     assert_eq!(changed(Some(owned(&me, 9, true)), &write).records, Bytes::from_static(b"new"));
+}
+
+#[test]
+fn rule_32_the_floor_refuses_who_owned_before() {
+    let floor = Some(Floor { epoch: 5, holder: token(5, 2, 1, 1).holder });
+    let ground = Ground { floor, version: 9 };
+    let claim = |by: &Token| fence::claim(None, &ground, &id(), by).map_err(|error| error.kind);
+    assert_eq!(claim(&token(4, 1, 1, 1)), Err(refused(5)), "below it");
+    assert_eq!(claim(&token(5, 1, 1, 1)), Err(refused(5)), "another app at its epoch");
+    assert_eq!(claim(&token(5, 2, 2, 1)), Err(refused(5)), "another life at its epoch");
+    for by in [token(5, 2, 1, 7), token(6, 1, 1, 1)] {
+        let row = claim(&by).unwrap();
+        assert_eq!((row.token, row.version, row.exists), (Some(by), 10, false));
+    }
+    // A row that is there has its own head.
+    let there = Some(owned(&token(3, 1, 1, 1), 2, true));
+    assert!(fence::claim(there, &ground, &id(), &token(4, 1, 1, 1)).is_ok());
+}
+
+#[test]
+fn rule_32_a_tombstone_goes_as_it_was_seen_and_a_row_does_not() {
+    let me = token(5, 2, 1, 1);
+    let forget = |row, guard| fence::write(row, &Ground::default(), &op(guard, Write::Forget));
+    let guard = |version| Guard::Owner(me.clone(), version);
+    let floor = Floor { epoch: 5, holder: me.holder.clone() };
+    let gone = forget(Some(owned(&me, 9, false)), guard(9));
+    assert_eq!(gone.unwrap(), Written::Removed(Some((me.lease.clone(), floor)), 9));
+    assert_eq!(forget(None, guard(9)).unwrap(), Written::Repeated(9), "a copy");
+    let free_one = forget(Some(free(3, false)), Guard::Version(3)).unwrap();
+    assert_eq!(free_one, Written::Removed(None, 3), "of stateless writers");
+
+    let kind = |row, guard| forget(Some(row), guard).unwrap_err().kind;
+    assert_eq!(kind(owned(&me, 9, true), guard(9)), StoreErrorKind::Exists);
+    assert_eq!(kind(owned(&me, 10, false), guard(9)), refused(5), "it was claimed again");
+    assert_eq!(kind(owned(&token(6, 1, 1, 1), 9, false), guard(9)), refused(6));
+    assert_eq!(kind(owned(&me, 9, false), Guard::Version(9)), refused(5), "it is owned");
+    assert_eq!(kind(free(9, false), guard(9)), refused(0), "nobody owns it");
+    assert_eq!(kind(free(9, false), Guard::Absent), StoreErrorKind::Invalid);
+}
+
+#[test]
+fn rule_32_a_floor_never_goes_down() {
+    let floor = |epoch, app| Floor { epoch, holder: token(epoch, app, 1, 1).holder };
+    assert_eq!(Floor::raised(None, floor(5, 1)), floor(5, 1));
+    assert_eq!(Floor::raised(Some(floor(5, 1)), floor(6, 2)), floor(6, 2));
+    assert_eq!(Floor::raised(Some(floor(6, 2)), floor(5, 1)), floor(6, 2));
 }

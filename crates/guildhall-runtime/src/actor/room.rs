@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use guildhall_core::config::Config;
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
-use guildhall_core::store::{Table, WAKE};
+use guildhall_core::store::{LeaseId, Table, WAKE};
 use guildhall_core::{
     ActorKey as _, BoxFuture, Code, Env, Key, KeyKind, KeyText, MethodDesc, ServiceDesc, Status,
     slot_of,
@@ -24,6 +24,7 @@ use super::config::ActorConfig;
 use super::owned::Unused;
 use super::residents::Home;
 use super::services::ActorServices;
+use super::sweeper::Leaves;
 use super::waker::Sleepers;
 use super::{Actor, Why, work};
 use crate::app::{AppInner, StartError};
@@ -64,9 +65,13 @@ pub(crate) struct Registered {
     pub(crate) owned: Arc<dyn Owned>,
     /// Where it has residents.
     pub(crate) home: Option<Arc<dyn Home>>,
+    /// Where all that have an entity are active, and by which table.
+    pub(crate) rows: Option<(&'static Table, Arc<dyn Sleepers>)>,
     /// Where actors may have to be woken, and by which table.
     pub(crate) sleepers: Option<(&'static Table, Arc<dyn Sleepers>)>,
     pub(crate) tables: Vec<&'static Table>,
+    /// What removes the tombstones of these tables.
+    pub(crate) leaves: Arc<dyn Leaves>,
     pub(crate) key: KeyKind,
 }
 
@@ -130,6 +135,10 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     in_memory.adopt(&[A::NAME], count.live());
     let slots = knobs.slots(world.slots);
     let first = A::State::tables().first().copied();
+    if knobs.resident_rows && first.is_none() {
+        let why = format!("actor.{}.resident_rows is true, and the type has no entity", A::NAME);
+        return Err(StartError::new(why));
+    }
     let wakes = first.filter(|table| table.column(WAKE.number).is_some());
     let room = Arc::new(Room::<A, S> {
         slots: SlotTable::new(
@@ -159,8 +168,12 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
         owned: Arc::clone(&room) as _,
+        rows: first
+            .filter(|_| room.config.resident_rows)
+            .map(|table| (table, Arc::clone(&room) as _)),
         sleepers: wakes.map(|table| (table, Arc::clone(&room) as _)),
         home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
+        leaves: Arc::clone(&room) as _,
         room,
         tables: A::State::tables(),
         key: A::Key::KIND,
@@ -439,6 +452,14 @@ impl<A: Actor, S: ActorServices<A>> Sleepers for Room<A, S> {
             cell.enter();
         }
         sleeps
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Leaves for Room<A, S> {
+    fn may_remove(&self, key: &str, lease: &LeaseId) -> bool {
+        let slot = self.slot_of(key) as usize;
+        let here = self.slots.leases[slot] == *lease && self.is_here(key);
+        here && !self.shards[slot].lock().contains_key(key)
     }
 }
 

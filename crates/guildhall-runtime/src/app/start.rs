@@ -25,7 +25,7 @@ use crate::link::{Tls, self_loop};
 use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
-use crate::metrics::{Metrics, MetricsConfig};
+use crate::metrics::{Gauge, Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
@@ -87,6 +87,8 @@ impl App {
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
         config.section::<LogConfig>("log")?.check()?;
+        let help = "Tasks that live";
+        metrics.gauge("guildhall_tasks", help, &[])?.adopt(&[], &Gauge::of(env.tasks()));
         let help = "Lines of the log that were dropped: log.queue_max of them waited already";
         if let Some(log) = &log {
             metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
@@ -100,10 +102,12 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
+        let rows = actors.iter().filter_map(|actor| actor.rows.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
         let tables = Tables::new(&config, tables, &actors)?;
+        let swept = tables.swept(&actors);
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let services = table(ServedMeters::new(&metrics)?, services)?;
         let routes = RouteRules::read(&config, &services)?;
@@ -144,6 +148,7 @@ impl App {
             load_every,
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
+            tells: LiveCount::default(),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             pushed: Pushed::new(calls.pushed_max),
             metrics,
@@ -194,7 +199,8 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes, sleepers));
+        let kept = (rows, sleepers, swept);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes, kept));
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);

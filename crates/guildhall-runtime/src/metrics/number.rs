@@ -25,6 +25,11 @@ impl Counter {
 pub struct Gauge(Arc<AtomicI64>);
 
 impl Gauge {
+    /// Shows what is counted elsewhere.
+    pub(crate) fn of(number: Arc<AtomicI64>) -> Self {
+        Self(number)
+    }
+
     /// Sets it.
     pub fn set(&self, n: i64) {
         self.0.store(n, Ordering::Relaxed);

@@ -1,9 +1,11 @@
 //! The tables of an app: which of them actors own, and which anybody may write.
 
+use std::sync::Arc;
+
 use guildhall_core::config::Config;
 use guildhall_core::store::{Migrate, Table};
 
-use crate::actor::Registered;
+use crate::actor::{Registered, Swept};
 use crate::app::StartError;
 use crate::config::StoreConfig;
 use crate::ids::Ids;
@@ -52,6 +54,14 @@ impl Tables {
     pub(super) fn writable(&self, table: &Table) -> Option<bool> {
         let free = has(&self.free, table);
         (free || has(&self.owned, table)).then_some(free)
+    }
+
+    /// Whose tombstones are removed, and by which rule.
+    pub(crate) fn swept(&self, actors: &[Registered]) -> Swept {
+        let owned = actors.iter().flat_map(|actor| {
+            actor.tables.iter().map(|table| (*table, Some(Arc::clone(&actor.leaves))))
+        });
+        self.free.iter().map(|table| (*table, None)).chain(owned).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<&'static Table> {

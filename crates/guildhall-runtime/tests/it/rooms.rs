@@ -8,7 +8,7 @@ use std::time::Duration;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
 use parking_lot::Mutex;
@@ -216,6 +216,8 @@ struct Inner {
     commits: AtomicU64,
     /// Commits wait while somebody writes to this.
     gate: Arc<RwLock<()>>,
+    /// What is on its way.
+    late: Mutex<Vec<Batch>>,
     /// What the next commits fail with.
     failures: Mutex<VecDeque<Failure>>,
 }
@@ -231,6 +233,8 @@ pub(crate) enum Failure {
     Silent,
     /// It was written, and there is no answer.
     Unanswered,
+    /// It is on its way, and will be written when the test says so; that is not known.
+    Late,
     /// Nothing was written, and never will be.
     Invalid,
 }
@@ -255,6 +259,12 @@ impl TestStore {
 
     pub(crate) fn fail_next(&self, failures: &[Failure]) {
         self.0.failures.lock().extend(failures);
+    }
+
+    /// What was on its way arrives; what the store says to it.
+    pub(crate) async fn land(&self) -> Vec<Result<Committed, StoreError>> {
+        let late = std::mem::take(&mut *self.0.late.lock());
+        self.0.store.commit(late).await
     }
 
     /// The member as it stands in the store.
@@ -323,6 +333,11 @@ impl Store for TestStore {
                 Some(Failure::Unavailable) => {
                     vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
                 }
+                Some(Failure::Late) => {
+                    let lost = vec![Err(lost(StoreErrorKind::Unknown)); batches.len()];
+                    self.0.late.lock().extend(batches);
+                    lost
+                }
                 Some(Failure::Invalid) => {
                     vec![Err(lost(StoreErrorKind::Invalid)); batches.len()]
                 }
@@ -341,5 +356,26 @@ impl Store for TestStore {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.0.store.query(query)
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Unavailable, "tombstones", "a row", "away");
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.0.store.tombstones(table, after, limit)
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        if self.0.away.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Unavailable, "probe", "a page", "away");
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.0.store.probe()
     }
 }

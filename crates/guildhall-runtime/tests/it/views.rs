@@ -104,7 +104,7 @@ fn the_first_delta_of_an_activation_is_the_whole_view() {
     before.delta(ProfileStateView::Own);
     let columns = |change: RowChange| match change.write {
         Write::Create(columns) | Write::Update(columns) => columns,
-        Write::Delete => Vec::new(),
+        Write::Delete | Write::Forget => Vec::new(),
     };
     let fields = before.begin_save().into_iter().flat_map(columns).collect();
     let key = Key::from("ann");

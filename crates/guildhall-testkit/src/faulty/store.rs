@@ -5,7 +5,7 @@ use std::sync::Arc;
 use guildhall_core::BoxFuture;
 use guildhall_core::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token,
+    StoreErrorKind, Table, Token, Tombstone,
 };
 
 use super::{Does, Lost, Way};
@@ -85,5 +85,21 @@ impl Store for FaultyStore {
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         let (store, query) = (Arc::clone(&self.store), query.clone());
         Box::pin(self.carry("query", Does::Reads, async move { store.query(&query).await }))
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        let (store, after) = (Arc::clone(&self.store), after.cloned());
+        let request = async move { store.tombstones(table, after.as_ref(), limit).await };
+        Box::pin(self.carry("tombstones", Does::Reads, request))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let store = Arc::clone(&self.store);
+        Box::pin(self.carry("probe", Does::Reads, async move { store.probe().await }))
     }
 }

@@ -96,7 +96,7 @@ fn token() -> Token {
 
 fn create() -> Vec<Batch> {
     let write = Write::Create(vec![(2, Value::Int(1))]);
-    let op = Op { row: row(), guard: Guard::Owner(token(), 1), write, records: None };
+    let op = Op { row: row(), guard: Guard::Owner(token(), 1), write, records: None, keep_ms: 0 };
     vec![Batch { ops: vec![op] }]
 }
 

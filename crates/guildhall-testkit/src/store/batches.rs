@@ -32,6 +32,7 @@ pub async fn a_batch_is_all_or_nothing<T: Store>(open: impl AsyncFn() -> T) {
             guard: Guard::Owner(token(5), version),
             write: Write::Create(vec![text(NAME, "ann")]),
             records: None,
+            keep_ms: 0,
         });
         vec![Batch { ops: ops.collect() }]
     };

@@ -17,6 +17,7 @@ mod replay;
 mod residents;
 mod seen;
 mod sim;
+mod tombstones;
 mod traces;
 mod user_leases;
 mod world;

@@ -2,7 +2,7 @@
 
 use guildhall_core::store::{
     Batch, Column, Compare, Condition, Cursor, Guard, Kind, Op, Order, Row, RowId, StoreError,
-    StoreErrorKind, Table, Token, Value, Write,
+    StoreErrorKind, Table, Token, Tombstone, Value, Write,
 };
 use prost::Message as _;
 use xxhash_rust::xxh3::xxh3_64;
@@ -146,8 +146,10 @@ pub fn batch(batch: &Batch, table_of: impl Fn(&Table) -> u64) -> proto::Batch {
             Write::Create(new) => op::Write::Create(proto::Fields { fields: fields(new) }),
             Write::Update(new) => op::Write::Update(proto::Fields { fields: fields(new) }),
             Write::Delete => op::Write::Delete(true),
+            Write::Forget => op::Write::Forget(true),
         }),
         records: op.records.clone(),
+        keep_ms: op.keep_ms,
     };
     proto::Batch { ops: batch.ops.iter().map(op).collect() }
 }
@@ -165,9 +167,32 @@ pub fn from_op(op: proto::Op, table: &'static Table) -> Option<Op> {
             op::Write::Create(new) => Write::Create(from_fields(new.fields)?),
             op::Write::Update(new) => Write::Update(from_fields(new.fields)?),
             op::Write::Delete(_) => Write::Delete,
+            op::Write::Forget(_) => Write::Forget,
         },
         records: op.records,
+        keep_ms: op.keep_ms,
     })
+}
+
+pub fn tombstone(of: &Tombstone) -> proto::Tombstone {
+    proto::Tombstone {
+        key: of.row.key.to_string(),
+        sub: of.row.sub.as_ref().map(ToString::to_string),
+        token: of.token.as_ref().map(token),
+        version: of.version,
+        over_ms: of.over_ms,
+    }
+}
+
+/// `table` is that of its row.
+pub fn from_tombstone(of: proto::Tombstone, table: &'static Table) -> Option<Tombstone> {
+    let proto::Tombstone { key, sub, token, version, over_ms } = of;
+    let token = match token {
+        Some(token) => Some(from_token(Some(token))?),
+        None => None,
+    };
+    let row = RowId { table, key: key.into(), sub: sub.map(Into::into) };
+    Some(Tombstone { row, token, version, over_ms })
 }
 
 pub fn condition(of: &Condition) -> proto::Condition {

@@ -773,9 +773,12 @@ pub struct Op {
     pub row: ::core::option::Option<RowId>,
     #[prost(bytes = "bytes", optional, tag = "8")]
     pub records: ::core::option::Option<::guildhall::prost::bytes::Bytes>,
+    /// How long the tombstone of a delete is kept at least, by the clock of the hub.
+    #[prost(uint64, tag = "10")]
+    pub keep_ms: u64,
     #[prost(oneof = "op::Guard", tags = "2, 3, 4")]
     pub guard: ::core::option::Option<op::Guard>,
-    #[prost(oneof = "op::Write", tags = "5, 6, 7")]
+    #[prost(oneof = "op::Write", tags = "5, 6, 7, 9")]
     pub write: ::core::option::Option<op::Write>,
 }
 
@@ -801,6 +804,8 @@ pub mod op {
         Update(super::Fields),
         #[prost(bool, tag = "7")]
         Delete(bool),
+        #[prost(bool, tag = "9")]
+        Forget(bool),
     }
 }
 
@@ -951,6 +956,47 @@ pub struct QueryRsp {
     /// Absent when there is nothing more.
     #[prost(message, optional, tag = "3")]
     pub next: ::core::option::Option<Cursor>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct TombstonesReq {
+    /// Fingerprint of the prepared Table.
+    #[prost(fixed64, tag = "1")]
+    pub table: u64,
+    /// The last one of the page before.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<Tombstone>,
+    #[prost(uint64, tag = "3")]
+    pub limit: u64,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct TombstonesRsp {
+    #[prost(message, optional, tag = "1")]
+    pub failure: ::core::option::Option<StoreFailure>,
+    #[prost(message, repeated, tag = "2")]
+    pub tombstones: ::guildhall::prost::alloc::vec::Vec<Tombstone>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct Tombstone {
+    #[prost(string, tag = "1")]
+    pub key: ::guildhall::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub sub: ::core::option::Option<::guildhall::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub token: ::core::option::Option<Token>,
+    #[prost(uint64, tag = "4")]
+    pub version: u64,
+    /// Since when it may go, in ms since the Unix epoch by the clock of the hub.
+    #[prost(uint64, tag = "5")]
+    pub over_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -2615,6 +2661,42 @@ pub static STORE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Serv
             timeout_ms: 10000,
             keep_on_error: false,
         },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.hub.Store/Tombstones",
+            id: 0xd3c420fd,
+            service: "guildhall.hub.Store",
+            index: 5,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 10000,
+            keep_on_error: false,
+        },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.hub.Store/Probe",
+            id: 0xa9bd18dd,
+            service: "guildhall.hub.Store",
+            index: 6,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: false,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: true,
+            create: false,
+            timeout_ms: 10000,
+            keep_on_error: false,
+        },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
 };
@@ -2666,6 +2748,22 @@ pub trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: QueryReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<QueryRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Handles `/guildhall.hub.Store/Tombstones`.
+    fn tombstones(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: TombstonesReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<TombstonesRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// Whether a write would be taken now.
+    fn probe(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<StoreRsp, ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
 }
 
@@ -2738,6 +2836,24 @@ impl<T_: Store> ::guildhall::codegen::Service for StoreServer<T_> {
                     },
                 )
             }
+            5 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    |_: &TombstonesReq| ::guildhall::codegen::KeyText::None,
+                    move |cx: ::guildhall::codegen::Cx, req: TombstonesReq| async move {
+                        Store::tombstones(&*service, &cx, req).await
+                    },
+                )
+            }
+            6 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    |_: &()| ::guildhall::codegen::KeyText::None,
+                    move |cx: ::guildhall::codegen::Cx, req: ()| async move {
+                        Store::probe(&*service, &cx, req).await
+                    },
+                )
+            }
             _ => ::guildhall::codegen::no_such_method(call),
         }
     }
@@ -2772,6 +2888,14 @@ impl<'a> StoreClient<'a> {
     /// `/guildhall.hub.Store/Query`.
     pub const QUERY: ::guildhall::codegen::Method<QueryReq, QueryRsp> = ::guildhall::codegen::Method::new(
         &STORE.methods[4],
+    );
+    /// `/guildhall.hub.Store/Tombstones`.
+    pub const TOMBSTONES: ::guildhall::codegen::Method<TombstonesReq, TombstonesRsp> = ::guildhall::codegen::Method::new(
+        &STORE.methods[5],
+    );
+    /// `/guildhall.hub.Store/Probe`.
+    pub const PROBE: ::guildhall::codegen::Method<(), StoreRsp> = ::guildhall::codegen::Method::new(
+        &STORE.methods[6],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -2880,6 +3004,36 @@ impl<'a> StoreClient<'a> {
             Self::QUERY,
             ::core::clone::Clone::clone(&self.target),
             |_: &QueryReq| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Calls `/guildhall.hub.Store/Tombstones`.
+    pub fn tombstones(
+        &self,
+        req: TombstonesReq,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<TombstonesRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::TOMBSTONES,
+            ::core::clone::Clone::clone(&self.target),
+            |_: &TombstonesReq| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+    /// Whether a write would be taken now.
+    pub fn probe(
+        &self,
+        req: (),
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<StoreRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::call(
+            self.cx,
+            Self::PROBE,
+            ::core::clone::Clone::clone(&self.target),
+            |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
     }

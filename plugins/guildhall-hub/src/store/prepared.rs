@@ -5,7 +5,8 @@ use parking_lot::RwLock;
 
 use crate::convert;
 use crate::proto::{
-    self, CommitRsp, PrepareReq, QueryRsp, RowsRsp, StoreFailure, store_failure::Kind,
+    self, CommitRsp, PrepareReq, QueryRsp, RowsRsp, StoreFailure, TombstonesRsp,
+    store_failure::Kind,
 };
 
 #[derive(Debug, Default)]
@@ -58,6 +59,12 @@ pub(super) trait Answer {
 }
 
 impl Answer for RowsRsp {
+    fn failure(&self) -> Option<&StoreFailure> {
+        self.failure.as_ref()
+    }
+}
+
+impl Answer for TombstonesRsp {
     fn failure(&self) -> Option<&StoreFailure> {
         self.failure.as_ref()
     }

@@ -40,6 +40,7 @@ fn create(row: &RowId, name: &str) -> Op {
         guard: Guard::Owner(token(), 1),
         write: Write::Create(vec![(2, Value::Text(name.to_owned()))]),
         records: None,
+        keep_ms: 0,
     }
 }
 

@@ -3,7 +3,7 @@
 use guildhall::BoxFuture;
 use guildhall::store::{
     Batch, Capabilities, Committed, Guard, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    Table, Token,
+    Table, Token, Tombstone,
 };
 use guildhall_core::store::memory::MemoryStore;
 
@@ -67,5 +67,18 @@ impl Store for Unfenced {
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.0.query(query)
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        self.0.tombstones(table, after, limit)
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.probe()
     }
 }
