@@ -14,6 +14,7 @@
 //! | `saves`, `saver` | what of an actor goes to the store, and what becomes of it; many actors share a trip |
 //! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
 //! | `later`, `outbox`, `reminders`, `cell_later` | what an actor does later in any case, as its row has it |
+//! | `schedule`, `calendar` | the times of a reminder |
 //! | `deliver`, `seen` | a message of an outbox on its way, and at its receiver |
 //! | `waker` | activates actors that have something to do |
 //! | `sweeper` | removes what deleted rows have left |
@@ -23,6 +24,7 @@
 mod activate;
 mod admin;
 mod atomic;
+mod calendar;
 mod cell;
 mod cell_later;
 mod commands;
@@ -65,7 +67,7 @@ pub use config::ActorConfig;
 pub(crate) use later::DoesLater;
 pub use outbox::OutboxConfig;
 pub use outgoing::Message as OutboxMessage;
-pub(crate) use residents::{Home, keep_residents};
+pub(crate) use residents::{Home, keep_residents, keep_rows};
 pub(crate) use room::{ActorType, AnyRoom, Registered, World, open};
 pub(crate) use runner::Runner;
 pub(crate) use saver::Saver;

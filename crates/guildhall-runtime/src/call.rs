@@ -87,6 +87,8 @@ const FOLLOWED_MAX: u32 = 2;
 struct Moves {
     next: Option<AppId>,
     followed: u32,
+    /// How often it has waited for a newer view.
+    waits: u32,
 }
 
 impl Moves {
@@ -109,8 +111,14 @@ impl Moves {
             self.next = Some(to);
             return true;
         }
+        // Two apps that name each other would be asked without end: the first wait is a part of any move, those after it are retries.
+        if self.waits > 0 && !app.retries.spend() {
+            return false;
+        }
         let mut changes = app.mesh.changes();
-        let wait = Duration::from_millis(app.calls.moved_pause_ms);
+        let wait = app.calls.moved_pause_ms.saturating_mul(1 << self.waits.min(4));
+        self.waits += 1;
+        let wait = Duration::from_millis(wait);
         let until = deadline.min(app.env.now() + wait);
         let _or_the_time_is_over = app.env.until(until, changes.changed()).await;
         self.followed = 0;

@@ -33,7 +33,7 @@ pub struct AppConfig {
     /// queues, otherwise `memory:`. Opened when it is first used.
     pub queue: String,
     /// What decides which app owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of
-    /// `app.discovery` if it has leases, otherwise `memory:`. Opened when there are actors, or when it is first used.
+    /// `app.discovery` if it has leases, otherwise `memory:`. Opened at the start: all apps watch whose lease sessions end.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,
@@ -99,7 +99,7 @@ pub struct LinkConfig {
     pub pending_max: usize,
     /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
     pub queued_max: usize,
-    /// Calls of one link that may run at a time; one more is `OVERLOADED`.
+    /// Calls and casts of one link that may run at a time; one more call is `OVERLOADED`, one more cast is lost and counted.
     pub running_max: usize,
     /// Connections that others may open to this app.
     pub accepted_max: usize,

@@ -60,7 +60,12 @@ pub(crate) trait Owned: Send + Sync {
     fn serve(self: Arc<Self>, app: &Arc<AppInner>, slot: u32, payloads: Vec<Payload>);
     /// Ends the turns of a slot that is not served any more, answers the calls that wait with `Moved`, and saves its actors; what
     /// they give to the next owner. `None` when an actor could not be saved.
-    fn leave<'a>(&'a self, slot: u32, to: &'a AppId) -> BoxFuture<'a, Option<Vec<Payload>>>;
+    fn leave<'a>(
+        &'a self,
+        slot: u32,
+        to: &'a AppId,
+        env: &'a Env,
+    ) -> BoxFuture<'a, Option<Vec<Payload>>>;
     /// Drops the actors of a slot that is another's now. Calls that wait for them are sent there.
     fn drop_slot(&self, slot: u32, to: Option<&AppId>);
 }

@@ -73,7 +73,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let rows = A::State::rows(&cell.key);
     let (token, rows) = match (cell.app.store(), rows.is_empty()) {
         // What has moved here is there, though nobody has called it since.
-        (_, true) if !create && !cell.room.unused.has(cell.slot, &cell.key) => {
+        (_, true) if !create && !has_unused(cell) => {
             return Err(missing(Commands::default()));
         }
         (Some(store), false) => {
@@ -122,6 +122,11 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     Ok(active)
 }
 
+fn has_unused<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>) -> bool {
+    let (now, idle) = (cell.app.env.now(), cell.room.config.idle());
+    cell.room.unused.has(cell.slot, &cell.key, now, idle)
+}
+
 /// The answer to a call whose actor refuses to be activated: it has not run.
 fn refused(status: Status) -> Status {
     // What a call in `activate` was told of another actor's place says nothing of this one's.
@@ -160,7 +165,8 @@ fn take_over<A: Actor, S: ActorServices<A>>(
     commands: &mut Commands,
     actor: &mut A,
 ) {
-    let Some(payload) = cell.room.unused.take(cell.slot, &cell.key) else { return };
+    let (now, idle) = (cell.app.env.now(), cell.room.config.idle());
+    let Some(payload) = cell.room.unused.take(cell.slot, &cell.key, now, idle) else { return };
     match Records::decode(payload.commands) {
         Ok(records) => commands.take_in(records, cell.app.env.now()),
         Err(error) => {

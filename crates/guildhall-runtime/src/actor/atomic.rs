@@ -82,7 +82,7 @@ fn end_changed<A: Actor, S: ActorServices<A>, T>(
 /// Whether the rows can be written, and read again.
 fn fits<A: Actor, S: ActorServices<A>>(
     cell: &Cell<A, S>,
-    active: &Active<A>,
+    active: &mut Active<A>,
     turned: Turned,
     reply: usize,
 ) -> Result<(), Status> {
@@ -95,9 +95,11 @@ fn fits<A: Actor, S: ActorServices<A>>(
     }
     let max = cell.app.tables.config.row_max;
     let known = turned.size + active.commands.row_bytes + reply;
-    if !cell.room.has_rows || known <= max {
+    // A quarter is for records that the row may have twice.
+    if !cell.room.has_rows || known <= max - max / 4 {
         return Ok(());
     }
+    active.commands.stale = true;
     // Some of the records may not be needed any more.
     let later = cell.with_later(|later| later.bytes()).unwrap_or_default();
     let bytes = turned.size + active.commands.bytes_for_row() + later + reply;

@@ -40,6 +40,8 @@ pub(super) struct Cell<A: Actor, S> {
     pub(super) key: Key,
     /// It is never idle, and it is active without an entity too.
     pub(super) resident: bool,
+    /// It is never idle.
+    stays: bool,
     id: String,
     pub(super) slot: u32,
     pub(super) worker: usize,
@@ -111,6 +113,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             app: Arc::clone(app),
             id: format!("{}/{key}", A::NAME),
             resident: room.config.is_resident(key.as_str()),
+            stays: room.config.resident_rows || room.config.is_resident(key.as_str()),
             slot: slot_of(key.as_str(), room.slots.count()),
             key,
             worker,
@@ -203,7 +206,14 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let mut mail = self.mail.lock();
         // Under the lock: who serves the slot again starts it again after this.
         mail.stopped |= self.room.slots.epoch(self.slot) == 0;
-        mail.next(&self.app.env)
+        let calls = if mail.stopped { mail.take_calls() } else { Vec::new() };
+        let job = mail.next(&self.app.env);
+        drop(mail);
+        // Those that have come before a suspension wait for the slot as those that come after it do: for a bounded time.
+        for call in calls {
+            Arc::clone(&self.room).post_elsewhere(self.slot, call);
+        }
+        job
     }
 
     /// Puts a job back that cannot be done now.
@@ -367,7 +377,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let idle = || Some(mail.last_used? + config.idle()?);
         // One that is to be closed has nothing left to wait for.
         let stays = mail.close.is_none();
-        let idle = if stays && mail.idles() && !self.resident { idle() } else { None };
+        let idle = if stays && mail.idles() && !self.stays { idle() } else { None };
         let timer = if stays { mail.timers.earliest() } else { None };
         let limit = mail.suspended.map(|since| since + limit);
         let later = mail.later.as_ref().filter(|_| stays && mail.active && !mail.stopped);
@@ -463,7 +473,7 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
             (mail.tick_due, work) = (true, true);
         }
         let idle_at = mail.last_used.zip(config.idle()).map(|(used, idle)| used + idle);
-        if mail.idles() && !self.resident && is_due(idle_at) {
+        if mail.idles() && !self.stays && is_due(idle_at) {
             mail.close.get_or_insert(Why::Idle);
             work = true;
         }

@@ -7,10 +7,10 @@ use guildhall_core::{Code, Status};
 
 use super::Actor;
 use super::cell::Cell;
-use super::deliver::{Sends, deliver};
+use super::deliver::{Sends, deliver, tell};
 use super::key::with_key;
 use super::later::{DoesLater, Later, wall_ms};
-use super::outbox::{Answered, Outgoing, OwnCall, Stage};
+use super::outbox::{Answered, Drained, Outgoing, OwnCall, Stage};
 use super::schedule::Schedule;
 use super::services::ActorServices;
 use crate::chain::Callee as _;
@@ -43,6 +43,14 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             let me = Arc::clone(self) as Arc<dyn Sends>;
             let sent = deliver(Arc::clone(&self.app), me, sending);
             self.app.env.spawn_on(self.app.workers.get(self.worker), "outbox", sent);
+        }
+    }
+
+    /// Tells receivers that they may forget this actor's messages.
+    pub(super) fn tell(&self, drained: Vec<Drained>) {
+        for drained in drained {
+            let told = tell(Arc::clone(&self.app), self.id().to_owned(), drained);
+            self.app.env.spawn_on(self.app.workers.get(self.worker), "outbox-tell", told);
         }
     }
 

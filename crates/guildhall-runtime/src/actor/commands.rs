@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
@@ -14,17 +15,29 @@ use guildhall_wire::Generation;
 use super::atomic::RECORD_BYTES;
 use super::config::ActorConfig;
 use super::held::Answer;
-use super::later::wall_ms;
-use super::seen::Seen;
+use super::records::answer_size;
+use super::seen::{Seen, is_drained, no_room};
 use crate::command::{command_path, may_have_run, unknown};
 use crate::cx::Cx;
 
-/// The records of one activation.
+/// What a session and a record take beside their names, answers and paths, about, in bytes.
+const OVERHEAD: usize = 64;
+
+/// The records of one activation. Bounded in bytes, by player and in all, and in age.
 #[derive(Default)]
 pub(super) struct Commands {
     /// Sessions by player, the oldest first. Ordered: what is written does not depend on a hash.
     pub(super) players: BTreeMap<Box<str>, Vec<Session>>,
-    pub(super) sessions: usize,
+    /// What all of them take, about.
+    bytes: usize,
+    /// When old ones were last looked for.
+    cleaned: Option<Instant>,
+    /// What the row has of sessions, encoded; what has changed since it was encoded whole stands behind it.
+    pub(super) row: BytesMut,
+    /// Whether `row` is to be encoded whole: something in it is gone.
+    pub(super) stale: bool,
+    /// Players with sessions that have changed since they were encoded.
+    pub(super) changed: Vec<Box<str>>,
     /// There is a record for the row that the row does not have.
     pub(super) unsaved: bool,
     /// Among them one that is to be there even if nothing else has changed.
@@ -45,6 +58,10 @@ pub(super) struct Session {
     pub(super) durable: bool,
     /// By number, and by path for calls inside commands.
     pub(super) records: BTreeMap<Box<[u64]>, Record>,
+    /// Of the records, and what holds them.
+    bytes: usize,
+    /// It has changed since it was encoded for the row.
+    pub(super) changed: bool,
     /// When it was last heard of.
     used: Instant,
     /// When a later login of the player was first seen.
@@ -120,7 +137,10 @@ impl Commands {
         method: &'static MethodDesc,
     ) -> Option<Answer> {
         if let Some(sender) = cx.sender() {
-            return self.seen.before(sender, config, wall_ms(env));
+            let now = env.now();
+            let known = self.seen.before(sender, config, now);
+            let is_new = known.is_none() && !is_drained(sender) && !self.seen.knows(sender);
+            return known.or_else(|| if is_new { self.full(config, now) } else { None });
         }
         let command = Command::of(cx, method)?;
         let now = env.now();
@@ -130,13 +150,17 @@ impl Commands {
     /// The answer to one that has run.
     fn repeat(&mut self, command: &Command<'_>, now: Instant) -> Option<Answer> {
         let mut low = command.answered();
-        if let Some(known) = self.find(command.session) {
+        let known = self.change(command.session, |known| {
             known.used = now;
             known.forget_below(low);
-            if let Some(record) = known.records.get(command.path) {
-                return Some(record.repeat(command));
+            let record = known.records.get(command.path);
+            (known.answered, record.map(|record| record.repeat(command)))
+        });
+        if let Some((answered, answer)) = known {
+            if answer.is_some() {
+                return answer;
             }
-            low = known.answered;
+            low = answered;
         }
         // A call inside a command may come when that has ended.
         (!command.is_nested() && command.number() < low).then(|| command.gone())
@@ -162,17 +186,43 @@ impl Commands {
         if !command.is_recorded() {
             return None;
         }
-        let (has_room, knob, max) = match self.find(command.session) {
-            Some(known) => {
-                let has_room = known.has_room(command, config, now);
-                (has_room, "records_max", config.records_max)
+        let known = self.change(command.session, |known| known.has_room(command, config, now));
+        if known == Some(false) {
+            let max = config.records_max;
+            return Some(no_room(format!(
+                "{max} records are kept already (actor.NAME.records_max)"
+            )));
+        }
+        let max = config.peer_bytes_max;
+        if self.bytes_of_player(player(command.session)) >= max {
+            self.clean(config, now);
+            if self.bytes_of_player(player(command.session)) >= max {
+                let why = format!("{max} bytes of one player are kept (actor.NAME.peer_bytes_max)");
+                return Some(no_room(why));
             }
-            None => (self.has_room(config, now), "sessions_max", config.sessions_max),
-        };
-        (!has_room).then(|| {
-            let why = format!("{max} records are kept already (actor.NAME.{knob})");
-            Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why))
+        }
+        if known.is_none() { self.full(config, now) } else { None }
+    }
+
+    /// The answer to what would begin to be remembered, where there is no room for it.
+    fn full(&mut self, config: &ActorConfig, now: Instant) -> Option<Answer> {
+        let max = config.records_bytes_max;
+        if self.bytes + self.seen.bytes() >= max {
+            self.clean(config, now);
+        }
+        (self.bytes + self.seen.bytes() >= max).then(|| {
+            no_room(format!("{max} bytes of records are kept (actor.NAME.records_bytes_max)"))
         })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the sessions of a player take.
+    fn bytes_of_player(&self, player: &str) -> usize {
+        let sessions = self.players.get(player).into_iter().flatten();
+        sessions.map(|session| session.bytes).sum()
     }
 
     /// Bytes of the record that the row will have of a call; 0 where it will have none.
@@ -192,10 +242,10 @@ impl Commands {
     pub(super) fn forget_record(&mut self, cx: &Cx, method: &'static MethodDesc) {
         if let Some(sender) = cx.sender() {
             self.seen.forget_record(sender);
-        } else if let Some(command) = Command::of(cx, method)
-            && let Some(known) = self.find(command.session)
-        {
-            known.records.remove(command.path);
+        } else if let Some(command) = Command::of(cx, method) {
+            self.change(command.session, |known| known.remove(command.path));
+            // What was encoded has it.
+            self.stale = true;
         }
     }
 
@@ -208,7 +258,7 @@ impl Commands {
         answer: &Answer,
     ) {
         if let Some(sender) = cx.sender() {
-            let recorded = self.seen.record(sender, answer, wall_ms(env));
+            let recorded = self.seen.record(sender, answer, env.now());
             self.row_bytes += RECORD_BYTES;
             self.unsaved |= recorded;
             // The sender acts on a refusal: an attempt that comes late must find it. One that was taken and has changed nothing may be
@@ -219,27 +269,37 @@ impl Commands {
         let Some(command) = Command::of(cx, method).filter(Command::is_recorded) else { return };
         let (now, durable) = (env.now(), method.durable);
         let session = command.session;
-        let known = self.enter(player(session), &session.session, session.login(), now);
-        known.forget_below(command.answered());
         let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
-        known.records.insert(command.path.into(), record);
-        known.durable |= durable;
+        let answered = command.answered();
+        self.enter(player(session), &session.session, session.login(), now, |known| {
+            known.forget_below(answered);
+            known.durable |= durable;
+            known.insert(command.path.into(), record);
+        });
         self.unsaved |= durable;
         if durable {
             self.row_bytes += RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
         }
     }
 
+    /// A sender says that all its messages are done with.
+    pub(super) fn drained(&mut self, cx: &Cx) {
+        let known = cx.sender().is_some_and(|sender| self.seen.drained(sender));
+        self.unsaved |= known;
+        // Else the row would have it for as long as the sender is silent, which may be for ever.
+        self.must_save |= known;
+    }
+
     /// How long somebody may ask for a record: as long the tombstone of a deleted row is kept, in ms.
-    pub(super) fn keep_ms(&self, config: &ActorConfig, now_ms: u64) -> u64 {
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now: Instant) -> u64 {
         let durable = self.players.values().flatten().any(|session| session.durable);
         let of_sessions = if durable { config.records_ms } else { 0 };
-        of_sessions.max(self.seen.keep_ms(config, now_ms))
+        of_sessions.max(self.seen.keep_ms(config, now))
     }
 
     /// Records that were on their way are not in the row.
     pub(super) fn not_saved(&mut self) {
-        self.unsaved = self.sessions > 0 || !self.seen.is_empty();
+        self.unsaved = !self.players.is_empty() || !self.seen.is_empty();
         self.must_save = !self.seen.is_empty();
     }
 
@@ -248,21 +308,21 @@ impl Commands {
         if let Some(sender) = cx.sender() {
             return self.seen.knows(sender);
         }
-        cx.session().is_some_and(|session| self.find(session).is_some())
+        cx.session().is_some_and(|session| self.change(session, |_| ()).is_some())
     }
 
-    /// The session, which is remembered from now on.
+    /// Changes a session, which is remembered from now on.
     pub(super) fn enter(
         &mut self,
         player: &str,
         id: &str,
         generation: Generation,
         now: Instant,
-    ) -> &mut Session {
+        change: impl FnOnce(&mut Session),
+    ) {
         let of_player = self.players.entry(player.into()).or_default();
         let at = of_player.iter().position(|session| &*session.id == id);
         let at = at.unwrap_or_else(|| {
-            self.sessions += 1;
             let at = of_player.partition_point(|session| session.generation <= generation);
             let session = Session {
                 id: id.into(),
@@ -270,9 +330,12 @@ impl Commands {
                 answered: 0,
                 durable: false,
                 records: BTreeMap::new(),
+                bytes: OVERHEAD + player.len() + id.len(),
+                changed: false,
                 used: now,
                 ended: None,
             };
+            self.bytes += session.bytes;
             of_player.insert(at, session);
             let newest = of_player.last().map_or(generation, |session| session.generation);
             for session in of_player.iter_mut().filter(|session| session.generation < newest) {
@@ -280,42 +343,53 @@ impl Commands {
             }
             at
         });
-        &mut of_player[at]
-    }
-
-    fn find(&mut self, session: &guildhall_wire::Session) -> Option<&mut Session> {
-        let of_player = self.players.get_mut(player(session))?;
-        of_player.iter_mut().find(|known| *known.id == *session.session)
-    }
-
-    /// Whether one more session may have records. Those that are over make room, and those that have been silent for as long as a
-    /// client could still ask for a reply: it has seen its deadline, and its time to come back is over.
-    fn has_room(&mut self, config: &ActorConfig, now: Instant) -> bool {
-        if self.sessions >= config.sessions_max {
-            let kept = config.records();
-            self.forget(|session| !is_over(Some(session.used), kept, now));
+        let known = &mut of_player[at];
+        let (bytes, changed) = (known.bytes, known.changed);
+        change(known);
+        self.bytes = self.bytes + known.bytes - bytes;
+        if known.changed && !changed {
+            self.changed.push(player.into());
         }
-        self.sessions < config.sessions_max
     }
 
-    /// Forgets the sessions that have ended long ago, or have nothing left, and what was called inside commands as long ago.
-    pub(super) fn forget_old(&mut self, config: &ActorConfig, now: Instant) {
+    /// Does something with a session, if it is known.
+    fn change<T>(
+        &mut self,
+        session: &guildhall_wire::Session,
+        change: impl FnOnce(&mut Session) -> T,
+    ) -> Option<T> {
+        let of_player = self.players.get_mut(player(session))?;
+        let known = of_player.iter_mut().find(|known| *known.id == *session.session)?;
+        let (bytes, changed) = (known.bytes, known.changed);
+        let done = change(known);
+        self.bytes = self.bytes + known.bytes - bytes;
+        if known.changed && !changed {
+            self.changed.push(player(session).into());
+        }
+        Some(done)
+    }
+
+    /// Forgets what nobody asks for any more, at most so often that it costs little: sessions that a later login has ended, or that
+    /// have been silent, for as long as a client could still ask for a reply; calls inside commands that are as old; silent senders.
+    pub(super) fn clean(&mut self, config: &ActorConfig, now: Instant) {
         let kept = config.records();
-        self.forget(|session| {
-            session.forget_nested(kept, now);
-            let since = session.ended.or(session.records.is_empty().then_some(session.used));
-            !is_over(since, kept, now)
-        });
-    }
-
-    fn forget(&mut self, mut keep: impl FnMut(&mut Session) -> bool) {
-        let mut count = 0;
+        if self.cleaned.is_some_and(|at| now < at + kept / 16) {
+            return;
+        }
+        self.cleaned = Some(now);
+        self.seen.forget_silent(config, now);
+        let (mut bytes, before) = (0, self.bytes);
         self.players.retain(|_, sessions| {
-            sessions.retain_mut(&mut keep);
-            count += sessions.len();
+            sessions.retain_mut(|session| {
+                session.forget_nested(kept, now);
+                let keep = !is_over(session.ended.unwrap_or(session.used), kept, now);
+                bytes += if keep { session.bytes } else { 0 };
+                keep
+            });
             !sessions.is_empty()
         });
-        self.sessions = count;
+        self.bytes = bytes;
+        self.stale |= bytes < before;
     }
 }
 
@@ -324,9 +398,29 @@ impl Session {
     pub(super) fn forget_below(&mut self, number: u64) {
         if number > self.answered {
             self.answered = number;
+            self.changed = true;
             // With them what they have called: they will not run again.
-            self.records = self.records.split_off(&[number][..]);
+            let kept = self.records.split_off(&[number][..]);
+            let gone = std::mem::replace(&mut self.records, kept);
+            self.bytes -= gone.iter().map(|(path, record)| size(path, record)).sum::<usize>();
         }
+    }
+
+    /// One has not run after all.
+    fn remove(&mut self, path: &[u64]) {
+        if let Some(record) = self.records.remove(path) {
+            self.changed = true;
+            self.bytes -= size(path, &record);
+        }
+    }
+
+    pub(super) fn insert(&mut self, path: Box<[u64]>, record: Record) {
+        self.changed = true;
+        self.bytes += size(&path, &record);
+        if let Some((path, before)) = self.records.remove_entry(&path) {
+            self.bytes -= size(&path, &before);
+        }
+        self.records.insert(path, record);
     }
 
     /// Whether one more record has room.
@@ -348,8 +442,22 @@ impl Session {
 
     /// Nobody says when a call inside a command will not come again, so those go by time.
     fn forget_nested(&mut self, kept: Duration, now: Instant) {
-        self.records.retain(|path, record| path.len() == 1 || !is_over(Some(record.at), kept, now));
+        let mut gone = 0;
+        self.records.retain(|path, record| {
+            let keep = path.len() == 1 || !is_over(record.at, kept, now);
+            gone += if keep { 0 } else { size(path, record) };
+            keep
+        });
+        if gone > 0 {
+            self.bytes -= gone;
+            self.changed = true;
+        }
     }
+}
+
+/// What a record takes, about, in bytes.
+fn size(path: &[u64], record: &Record) -> usize {
+    OVERHEAD + size_of_val(path) + answer_size(&record.answer)
 }
 
 impl Record {
@@ -368,6 +476,6 @@ fn player(session: &guildhall_wire::Session) -> &str {
     if session.player.is_empty() { &session.session } else { &session.player }
 }
 
-fn is_over(since: Option<Instant>, kept: Duration, now: Instant) -> bool {
-    since.is_some_and(|since| now.saturating_duration_since(since) >= kept)
+fn is_over(since: Instant, kept: Duration, now: Instant) -> bool {
+    now.saturating_duration_since(since) >= kept
 }

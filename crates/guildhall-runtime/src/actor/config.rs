@@ -27,6 +27,10 @@ pub struct ActorConfig {
     /// Actors of the type that are always active, whoever calls them: those with the keys 1, 2, 3 and so on, each in the app
     /// that owns its slot. 1 is a leader: the one with the key 1. The same in all apps.
     pub resident: u32,
+    /// Whether every actor of the type that has an entity is always active, in the app that owns its slot: from when it is made, and
+    /// after its slot has moved within a walk over the table, `wake_page` times `wake_pages_max` rows in each `wake_ms`. For types of
+    /// which there are few enough to be in memory all at a time.
+    pub resident_rows: bool,
     /// Slots of the type: shares of its keys, which are owned and moved each as one. The same in all apps, and for good; 0 is
     /// `app.slots`, 1 makes one app the owner of all.
     pub slots: u32,
@@ -37,17 +41,19 @@ pub struct ActorConfig {
     /// Commands of one session whose reply the client has not confirmed, and calls inside them, that an actor keeps records of; one
     /// more is `OVERLOADED`. Of a client that confirms nothing the oldest ones go.
     pub records_max: usize,
-    /// Sessions that an actor keeps records of; one more is `OVERLOADED`. Those that have not called for `records_ms` make room.
-    pub sessions_max: usize,
-    /// How long records of a session are kept after another login of its player, and records of calls inside commands, in ms. At
-    /// least as long as a client may come back after a lost connection, and the longest deadline.
+    /// Bytes of all records that an actor keeps, of sessions and of messages of outboxes; one more is `OVERLOADED`. They are in its row,
+    /// with each save. Too small: calls are refused where many play.
+    pub records_bytes_max: usize,
+    /// Bytes of the records of one player, and of those of one sender of messages; one more is `OVERLOADED`. Too large: a few fill an
+    /// actor that all use.
+    pub peer_bytes_max: usize,
+    /// How long records of a session are kept after its last call, or another login of its player, and records of calls inside
+    /// commands, in ms. At least as long as a client may come back after a lost connection, and the longest deadline.
     pub records_ms: u64,
     /// Messages in the outbox of one actor; one more is `OVERLOADED`. Also of one sender those that an actor remembers.
     pub outbox_max: usize,
-    /// Senders of outboxes whose messages an actor remembers; one more is `OVERLOADED`, and tries again.
-    pub senders_max: usize,
-    /// How long the messages of a silent sender are remembered, in ms. Long: a sender whose app was away sends again what it sent
-    /// before, and this is how long it may have been away.
+    /// How long the messages of a silent sender are remembered that has not said that they are done with, in ms of the time that the
+    /// actor is in memory. Long: a sender whose app was away sends again what it sent before, and this is how long it may have been.
     pub seen_ms: u64,
     /// Reminders of one actor; one more is `OVERLOADED`.
     pub reminders_max: usize,
@@ -55,6 +61,9 @@ pub struct ActorConfig {
     pub wake_ms: u64,
     /// Rows of one page of that look.
     pub wake_page: usize,
+    /// Pages of one look of rows that have become due in the last minute, and as many of those that have been due for longer, where the
+    /// next look goes on. Too small: where many are due at a time, the last ones wait for several looks.
+    pub wake_pages_max: usize,
 }
 
 impl Default for ActorConfig {
@@ -67,19 +76,21 @@ impl Default for ActorConfig {
             tick_ms: 0,
             timers: 64,
             resident: 0,
+            resident_rows: false,
             slots: 0,
             pinned: false,
             turn_limit_ms: 30_000,
             activate_ms: 10_000,
             records_max: 64,
-            sessions_max: 1024,
+            records_bytes_max: 1 << 20,
+            peer_bytes_max: 32 << 10,
             records_ms: 120_000,
             outbox_max: 256,
-            senders_max: 1024,
             seen_ms: 7 * 24 * 3_600_000,
             reminders_max: 64,
             wake_ms: 1_000,
             wake_page: 128,
+            wake_pages_max: 16,
         }
     }
 }
@@ -107,9 +118,11 @@ impl ActorConfig {
         match self {
             Self { mailbox: 0, .. } => wrong("mailbox", 0, "at least 1"),
             Self { records_max: 0, .. } => wrong("records_max", 0, "at least 1"),
-            Self { sessions_max: 0, .. } => wrong("sessions_max", 0, "at least 1"),
+            Self { records_bytes_max: 0, .. } => wrong("records_bytes_max", 0, "at least 1"),
+            Self { peer_bytes_max: 0, .. } => wrong("peer_bytes_max", 0, "at least 1"),
             Self { wake_ms: 0, .. } => wrong("wake_ms", 0, "at least 1"),
             Self { wake_page: 0, .. } => wrong("wake_page", 0, "at least 1"),
+            Self { wake_pages_max: 0, .. } => wrong("wake_pages_max", 0, "at least 1"),
             Self { save_ms: 0, .. } => wrong("save_ms", 0, "at least 1"),
             Self { outbox_max: max, .. } if *max > OUTBOX_MOST => {
                 wrong("outbox_max", *max as u64, "at most 1048576")

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, KeyText, Status, outside};
 use guildhall_wire::{Head, Sender};
 
-use super::outbox::{Answered, Sending};
+use super::key::with_key;
+use super::outbox::{Answered, Drained, Sending};
 use crate::app::AppInner;
 use crate::call::call_encoded;
 use crate::chain::Callee;
@@ -54,6 +56,48 @@ pub(super) async fn deliver(app: Arc<AppInner>, sender: Arc<dyn Sends>, sending:
         } else {
             tracing::debug!(%actor, method, %key, number, tries, %status, "a message waits");
         }
+    }
+}
+
+/// How often a receiver is told that it may forget a sender.
+const TELLS: u32 = 6;
+
+/// Tells a receiver that no message of a sender is under way to it any more. Where that fails it remembers the sender for longer than
+/// it must, and nothing else.
+pub(super) async fn tell(app: Arc<AppInner>, sender: String, drained: Drained) {
+    /// One of `outbox.tells_max`.
+    struct Place(Arc<AppInner>);
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.0.tells.end();
+        }
+    }
+    let max = app.outbox.tells_max;
+    if app.tells.get() >= max {
+        tracing::debug!(max, sender, "a receiver is not told that it may forget a sender");
+        return;
+    }
+    app.tells.begin();
+    let _place = Place(Arc::clone(&app));
+    let Drained { method, key, low, doubtful } = drained;
+    let Some(field) = method.key else { return };
+    if doubtful {
+        app.env.sleep(app.outbox.late()).await;
+    }
+    let head = Head { sender: Some(Sender { actor: sender, number: 0, low }), ..Head::default() };
+    let head = Some(Arc::new(head));
+    let body = with_key(&Bytes::new(), field, &key);
+    for tries in 0..TELLS {
+        let deadline = Some(app.env.now() + app.outbox.timeout());
+        let outside = Cx::outside(Arc::clone(&app));
+        let cx = Cx { deadline, head: head.clone(), is_command: true, ..outside };
+        let key = find_key(&body, field).unwrap_or(KeyText::None);
+        let told = call_encoded(&cx, method, &Target::Default, key, &RawBody::new(&body)).await;
+        match told.as_ref().err().map_or(Answered::Taken, meaning) {
+            Answered::NotNow | Answered::Unknown => {}
+            Answered::Taken | Answered::Refused | Answered::Impossible => return,
+        }
+        app.env.sleep(app.outbox.pause(tries)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Key, MethodDesc, Status};
 
 use super::atomic::RECORD_BYTES;
-use super::outbox::{Outbox, Outgoing, OwnCall, Stage};
+use super::outbox::{Drained, Outbox, Outgoing, OwnCall, Stage};
 use super::reminders::{Firing, Reminders};
 use super::schedule::{Schedule, Times};
 use crate::app::AppInner;
@@ -158,11 +158,11 @@ impl Later {
         self.outbox.of_row().map(message).sum::<usize>() + reminders.sum::<usize>()
     }
 
-    /// The commit is in the store, or not.
-    pub(super) fn saved(&mut self, saved: bool) {
-        self.outbox.saved(saved);
+    /// The commit is in the store, or not; the receivers that have no messages under way any more.
+    pub(super) fn saved(&mut self, saved: bool) -> Vec<Drained> {
         self.reminders.saved(saved);
         self.due = true;
+        self.outbox.saved(saved)
     }
 
     /// What a row has. `own` finds the actor's own methods by their ids.

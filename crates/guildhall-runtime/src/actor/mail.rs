@@ -103,6 +103,18 @@ impl Mail {
             && self.later.as_ref().is_none_or(|later| later.outbox.waiting() == 0)
     }
 
+    /// Takes the calls that wait, and leaves the rest.
+    pub(super) fn take_calls(&mut self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for letter in std::mem::take(&mut self.letters) {
+            match letter {
+                Letter::Call(call) => calls.push(call),
+                timer @ Letter::Timer(_) => self.letters.push_back(timer),
+            }
+        }
+        calls
+    }
+
     /// Puts a job back that cannot be done now.
     pub(super) fn put_off(&mut self, job: Job) {
         match job {

@@ -34,13 +34,26 @@ pub struct OutboxConfig {
     pub retry_ms: u64,
     /// Longest pause before a message is sent again, in ms.
     pub retry_max_ms: u64,
+    /// How long a copy of a message that got no answer may be on its way, in ms, before its receiver is told to forget it. Too small:
+    /// a copy that comes later runs once more.
+    pub late_ms: u64,
+    /// Receivers that are being told at a time that a sender has nothing under way for them; of more, what they remember of it goes
+    /// with its age (`actor.NAME.seen_ms`).
+    pub tells_max: usize,
     /// Methods of other apps that messages in rows may name.
     pub methods_max: usize,
 }
 
 impl Default for OutboxConfig {
     fn default() -> Self {
-        Self { timeout_ms: 5_000, retry_ms: 100, retry_max_ms: 30_000, methods_max: 4_096 }
+        Self {
+            timeout_ms: 5_000,
+            retry_ms: 100,
+            retry_max_ms: 30_000,
+            late_ms: 30_000,
+            tells_max: 4_096,
+            methods_max: 4_096,
+        }
     }
 }
 
@@ -49,7 +62,11 @@ impl OutboxConfig {
         Duration::from_millis(self.timeout_ms)
     }
 
-    fn pause(&self, tries: u32) -> Duration {
+    pub(super) fn late(&self) -> Duration {
+        Duration::from_millis(self.late_ms)
+    }
+
+    pub(super) fn pause(&self, tries: u32) -> Duration {
         let pause = self.retry_ms.saturating_mul(1 << tries.min(16));
         Duration::from_millis(pause.min(self.retry_max_ms))
     }
@@ -75,6 +92,20 @@ pub(super) struct Letter {
     tries: u32,
     /// Until then an earlier attempt may still be on its way.
     uncertain: Instant,
+    /// There was an attempt of which nobody knows what became of it.
+    doubtful: bool,
+}
+
+/// A receiver whose messages are all done with: it may forget what it knows of them.
+#[derive(Clone, Debug)]
+pub(super) struct Drained {
+    /// The method of the last one.
+    pub(super) method: &'static MethodDesc,
+    pub(super) key: Key,
+    /// No message below this number is sent again.
+    pub(super) low: u64,
+    /// A copy of one may still be on its way.
+    pub(super) doubtful: bool,
 }
 
 /// How far a message has come.
@@ -154,7 +185,8 @@ impl Outbox {
         stage: Stage,
         (at, uncertain): (Instant, Instant),
     ) {
-        let letter = Letter { message, otherwise, stage, at, tries: 0, uncertain };
+        let doubtful = uncertain > at;
+        let letter = Letter { message, otherwise, stage, at, tries: 0, uncertain, doubtful };
         self.letters.insert(number, letter);
         self.next = self.next.max(number + 1);
     }
@@ -246,6 +278,7 @@ impl Outbox {
         letter.stage = Stage::Stored;
         if answer == Answered::Unknown {
             letter.uncertain = now + config.timeout();
+            letter.doubtful = true;
         }
         letter.at = match answer {
             Answered::Impossible => letter.uncertain,
@@ -290,11 +323,19 @@ impl Outbox {
         }
     }
 
-    /// It is in the store, or not.
-    pub(super) fn saved(&mut self, saved: bool) {
-        self.letters.retain(|_, letter| {
+    /// It is in the store, or not; the receivers whose last message has left the row with it.
+    pub(super) fn saved(&mut self, saved: bool) -> Vec<Drained> {
+        let mut drained: BTreeMap<(&str, Key), Drained> = BTreeMap::new();
+        self.letters.retain(|number, letter| {
             letter.stage = match (letter.stage, saved) {
-                (Stage::Leaving, true) => return false,
+                (Stage::Leaving, true) => {
+                    let Outgoing { method, key, .. } = &letter.message;
+                    let (key, doubtful) = (key.clone(), letter.doubtful);
+                    let one = Drained { method, key: key.clone(), low: number + 1, doubtful };
+                    let all = drained.entry((method.service, key)).or_insert(one);
+                    (all.low, all.doubtful) = (number + 1, all.doubtful || doubtful);
+                    return false;
+                }
                 (Stage::Leaving, false) => Stage::Answered,
                 (Stage::Saving, true) => Stage::Stored,
                 (Stage::Saving, false) => Stage::New,
@@ -302,6 +343,15 @@ impl Outbox {
             };
             true
         });
+        for (number, letter) in &self.letters {
+            let Outgoing { method, key, .. } = &letter.message;
+            drained.remove(&(method.service, key.clone()));
+            // Another service of the same actor, maybe.
+            for drained in drained.values_mut().filter(|drained| drained.key == *key) {
+                drained.low = drained.low.min(*number);
+            }
+        }
+        drained.into_values().collect()
     }
 
     /// Forgets what no row will have; how many messages.

@@ -1,17 +1,16 @@
 //! Records as they are in rows, and as they move.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Status};
 use guildhall_wire::Generation;
 use guildhall_wire::frame::error_aux;
-use prost::{DecodeError, Message};
+use prost::{DecodeError, Message, encoding};
 
 use super::commands::{Commands, Record, Session};
 use super::config::ActorConfig;
 use super::held::Answer;
-use super::later::wall_ms;
 use crate::proto::{CommandRecord, Records, SessionRecords};
 use crate::reply::{status_body, status_from_frame};
 
@@ -34,59 +33,113 @@ impl Commands {
 
     /// Adds what was kept elsewhere: in a row, or in the memory of the owner before.
     pub(super) fn take_in(&mut self, records: Records, now: Instant) {
-        self.seen.take_in(records.seen);
+        self.seen.take_in(records.seen, now);
         for of_session in records.commands {
             let SessionRecords { player, session, generation, answered, records, epoch } =
                 of_session;
             let generation = Generation { epoch, number: generation };
-            let session = self.enter(&player, &session, generation, now);
-            session.forget_below(answered);
-            for CommandRecord { path, method, error, body, durable } in records {
-                session.durable |= durable;
-                // Where rows are many, one may have what another has forgotten.
-                if path.first().is_some_and(|number| *number >= session.answered) {
-                    let record =
-                        Record { method, answer: answer_of(error, body), durable, at: now };
-                    session.records.insert(path.into(), record);
+            self.enter(&player, &session, generation, now, |session| {
+                session.forget_below(answered);
+                for CommandRecord { path, method, error, body, durable } in records {
+                    session.durable |= durable;
+                    // Where rows are many, one may have what another has forgotten.
+                    if path.first().is_some_and(|number| *number >= session.answered) {
+                        let answer = answer_of(error, body);
+                        let record = Record { method, answer, durable, at: now };
+                        session.insert(path.into(), record);
+                    }
                 }
-            }
+            });
         }
     }
 
-    /// All records: what a planned move carries, for [`Commands::take_in`].
-    pub(super) fn all(&self) -> Records {
-        self.list(|_| true, |_| true)
-    }
-
-    /// Those that belong into the row. Old ones are left out.
-    pub(super) fn take_for_row(&mut self, config: &ActorConfig, env: &Env) -> Records {
-        (self.unsaved, self.must_save) = (false, false);
-        self.forget_old(config, env.now());
-        self.seen.forget_silent(config, wall_ms(env));
-        self.list(|session| session.durable, |record| record.durable)
-    }
-
-    /// Bytes of those that belong into the row, old ones included.
+    /// Bytes of those that belong into the row, about, old ones included.
     pub(super) fn bytes_for_row(&self) -> usize {
-        self.list(|session| session.durable, |record| record.durable).encoded_len()
+        self.bytes() + self.seen.bytes()
     }
 
-    fn list(&self, of: fn(&Session) -> bool, which: fn(&Record) -> bool) -> Records {
-        let of_session = |(player, session): (&str, &Session)| {
-            let records = session.records.iter().filter(|(_, record)| which(record));
-            SessionRecords {
-                player: player.to_owned(),
-                session: session.id.to_string(),
-                epoch: session.generation.epoch,
-                generation: session.generation.number,
-                answered: session.answered,
-                records: records.map(|(path, record)| encoded(path, record)).collect(),
-            }
-        };
+    /// All records: what a planned move carries, for [`Commands::take_in`].
+    pub(super) fn all(&self, now: Instant) -> Records {
         let all = self.players.iter();
-        let all = all.flat_map(|(player, sessions)| sessions.iter().map(move |s| (&**player, s)));
-        let commands = all.filter(|(_, session)| of(session)).map(of_session).collect();
-        Records { commands, seen: self.seen.records(), ..Records::default() }
+        let all = all.flat_map(|(player, sessions)| sessions.iter().map(move |s| (player, s)));
+        let commands = all.map(|(player, session)| session.encode(player, |_| true)).collect();
+        Records { commands, seen: self.seen.records(now), ..Records::default() }
+    }
+
+    /// Those that belong into the row, encoded, without old ones. A session that has changed is encoded again behind all others, which
+    /// means the same: else a call to an actor that thousands use would cost thousands of times what it costs the first.
+    /// What stands there twice is less than a quarter of `row_max`; a row that is nearer to it has each once.
+    pub(super) fn take_for_row(
+        &mut self,
+        config: &ActorConfig,
+        env: &Env,
+        row_max: usize,
+    ) -> BytesMut {
+        let now = env.now();
+        (self.unsaved, self.must_save) = (false, false);
+        self.clean(config, now);
+        let changed = std::mem::take(&mut self.changed);
+        let max = (self.bytes() * 3 / 2).min(row_max / 8);
+        if self.stale || self.row.len() > max || self.bytes() > row_max / 8 {
+            self.row.clear();
+            self.players.iter_mut().for_each(|(player, of)| put(&mut self.row, player, of, true));
+        } else {
+            for player in changed {
+                let of_player = self.players.get_mut(&player).into_iter();
+                of_player.for_each(|of| put(&mut self.row, &player, of, false));
+            }
+        }
+        self.stale = false;
+        let mut out = BytesMut::with_capacity(self.row.len() + self.seen.bytes() + 256);
+        out.extend_from_slice(&self.row);
+        self.seen.put(&mut out, now);
+        out
+    }
+}
+
+/// Encodes sessions of a player for the row: those that have changed, or all.
+fn put(out: &mut BytesMut, player: &str, sessions: &mut [Session], all: bool) {
+    for session in sessions.iter_mut().filter(|session| session.durable) {
+        if std::mem::take(&mut session.changed) || all {
+            let records = session.encode(player, |record| record.durable);
+            encoding::message::encode(COMMANDS, &records, out);
+        }
+    }
+}
+
+impl Session {
+    fn encode(&self, player: &str, which: fn(&Record) -> bool) -> SessionRecords {
+        let records = self.records.iter().filter(|(_, record)| which(record));
+        SessionRecords {
+            player: player.to_owned(),
+            session: self.id.to_string(),
+            epoch: self.generation.epoch,
+            generation: self.generation.number,
+            answered: self.answered,
+            records: records.map(|(path, record)| encoded(path, record)).collect(),
+        }
+    }
+}
+
+/// The field of `Records` that has sessions.
+const COMMANDS: u32 = 1;
+
+/// One of a message's repeated fields, encoded.
+pub(super) fn put_field(number: u32, message: &impl Message) -> Bytes {
+    let mut out = BytesMut::with_capacity(message.encoded_len() + 8);
+    encoding::message::encode(number, message, &mut out);
+    out.freeze()
+}
+
+/// What an answer takes, about, in bytes.
+pub(super) fn answer_size(answer: &Answer) -> usize {
+    match answer {
+        Ok(body) => body.len(),
+        Err(status) => {
+            let details =
+                status.details().iter().map(|detail| detail.kind.len() + detail.value.len());
+            status.message().len() + details.sum::<usize>()
+        }
     }
 }
 
@@ -151,11 +204,10 @@ mod tests {
         let records = Records { commands: vec![session], ..Records::default() };
         let mut commands = Commands::default();
         commands.take_in(Records::decode(&*records.encode_to_vec()).unwrap(), now);
-        assert_eq!(commands.all(), records);
+        assert_eq!(commands.all(now), records);
         assert!(!commands.unsaved, "the row has them");
-        let row = commands.take_for_row(&ActorConfig::default(), &Env::real());
-        let row = Bytes::from(row.encode_to_vec());
-        let row = Commands::load([&row], now).unwrap().all();
+        let row = commands.take_for_row(&ActorConfig::default(), &Env::real(), 1 << 20);
+        let row = Commands::load([&row.freeze()], now).unwrap().all(now);
         assert_eq!(row.commands[0].records, records.commands[0].records[..2]);
     }
 }

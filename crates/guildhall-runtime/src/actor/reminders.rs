@@ -26,7 +26,22 @@ pub(super) struct Reminder {
     /// How many of its times have passed.
     pub(super) fired: u64,
     stage: Stage,
+    /// Its next time could not be found: it is not looked at before this, in ms since the Unix epoch.
+    again_ms: u64,
 }
+
+impl Reminder {
+    fn new(call: OwnCall, schedule: Schedule, (next_ms, fired): (u64, u64), stage: Stage) -> Self {
+        Self { call, schedule, next_ms, fired, stage, again_ms: 0 }
+    }
+
+    fn at(&self) -> u64 {
+        self.next_ms.max(self.again_ms)
+    }
+}
+
+/// How long after the next time of a reminder could not be found it is looked for again, in ms.
+const AGAIN_MS: u64 = 60_000;
 
 /// It fires only as the row says, so that what has fired stays so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +74,7 @@ impl Reminders {
                 (known.call, known.stage) = (call, Stage::New);
             }
             _ => {
-                let reminder = Reminder { call, schedule, next_ms, fired: 0, stage: Stage::New };
+                let reminder = Reminder::new(call, schedule, (next_ms, 0), Stage::New);
                 self.by_name.insert(name, reminder);
             }
         }
@@ -73,7 +88,7 @@ impl Reminders {
         next_ms: u64,
         fired: u64,
     ) {
-        let reminder = Reminder { call, schedule, next_ms, fired, stage: Stage::Stored };
+        let reminder = Reminder::new(call, schedule, (next_ms, fired), Stage::Stored);
         self.by_name.insert(name, reminder);
     }
 
@@ -124,7 +139,7 @@ impl Reminders {
     /// When the first one fires, of those in the row.
     pub(super) fn next_ms(&self) -> Option<u64> {
         let stored = self.by_name.values().filter(|reminder| reminder.stage == Stage::Stored);
-        stored.map(|reminder| reminder.next_ms).min()
+        stored.map(Reminder::at).min()
     }
 
     /// When somebody has to wake the actor.
@@ -132,14 +147,27 @@ impl Reminders {
         self.by_name.values().map(|reminder| reminder.next_ms).min()
     }
 
-    /// The one that is due the longest.
-    pub(super) fn due(&self, now_ms: u64) -> Option<Firing> {
-        let due = |(_, reminder): &(&String, &Reminder)| {
-            reminder.stage == Stage::Stored && reminder.next_ms <= now_ms
+    /// The one that is due the longest. One whose next time cannot be found does not fire, as it could not go on: it stays, and is
+    /// looked at again.
+    pub(super) fn due(&mut self, now_ms: u64) -> Option<Firing> {
+        let due = |(_, reminder): &(&String, &mut Reminder)| {
+            reminder.stage == Stage::Stored && reminder.at() <= now_ms
         };
-        let due = self.by_name.iter().filter(due);
+        let due = self.by_name.iter_mut().filter(due);
         let (name, reminder) = due.min_by_key(|(_, reminder)| reminder.next_ms)?;
-        let (passed, next_ms) = reminder.schedule.after(reminder.next_ms, now_ms);
+        let after = reminder.schedule.after(reminder.next_ms, now_ms);
+        let (passed, next_ms) = match after {
+            Ok(after) => after,
+            Err(why) => {
+                reminder.again_ms = now_ms + AGAIN_MS;
+                tracing::error!(
+                    reminder = name,
+                    why,
+                    "a reminder waits: its next time is not known"
+                );
+                return self.due(now_ms);
+            }
+        };
         Some(Firing {
             name: name.clone(),
             call: reminder.call.clone(),

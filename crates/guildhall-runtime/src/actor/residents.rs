@@ -1,8 +1,13 @@
-//! Residents: actors that are always active in one app, the one that has their slot.
+//! Residents: actors that are always active in one app, the one that has their slot: those with the first numbers as keys, or all that
+//! have an entity.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::env::Instant;
+use guildhall_core::store::{Cursor, Order, Query, Store, StoreError, Table};
+
+use super::waker::{Sleepers, SleepersOf};
 use crate::app::AppInner;
 
 /// How long after a resident was lost, or could not be activated, it is activated again.
@@ -34,4 +39,54 @@ pub(crate) async fn keep_residents(app: Arc<AppInner>, homes: Vec<Arc<dyn Home>>
         }
         let _drains = app.env.until(app.env.now() + AGAIN, app.draining.cancelled()).await;
     }
+}
+
+/// Where the walk over one table goes on.
+struct Walk {
+    at: Instant,
+    after: Option<Cursor>,
+}
+
+/// Activates all actors that have an entity, of types that say so, until the app drains. Of a table a bounded number of rows is looked
+/// at at a time; at its end the walk begins anew.
+pub(crate) async fn keep_rows(app: Arc<AppInner>, types: SleepersOf) {
+    let now = app.env.now();
+    let mut walks: Vec<Walk> = types.iter().map(|_| Walk { at: now, after: None }).collect();
+    while let Some(next) = walks.iter().map(|walk| walk.at).min() {
+        let _or_drains = app.env.until(next, app.draining.cancelled()).await;
+        let Some(store) = app.store().filter(|_| !app.draining.is_cancelled()) else { return };
+        for ((table, rooms), walk) in types.iter().zip(&mut walks) {
+            if walk.at > app.env.now() {
+                continue;
+            }
+            if let Err(error) = step(&app, &*store, table, rooms, &mut walk.after).await {
+                tracing::warn!(%error, table = table.name, "residents are not looked for just now");
+            }
+            walk.at = app.env.now() + Duration::from_millis(rooms.config().wake_ms);
+        }
+    }
+}
+
+async fn step(
+    app: &Arc<AppInner>,
+    store: &dyn Store,
+    table: &'static Table,
+    rooms: &Arc<dyn Sleepers>,
+    after: &mut Option<Cursor>,
+) -> Result<(), StoreError> {
+    let (order, limit) = (Order::Key, rooms.config().wake_page);
+    let (conditions, after_this, keys_only) = (Vec::new(), after.take(), true);
+    let mut query = Query { table, conditions, order, after: after_this, limit, keys_only };
+    for _ in 0..rooms.config().wake_pages_max {
+        let page = store.query(&query).await?;
+        for (key, _) in &page.rows {
+            Arc::clone(rooms).wake(app, key.as_str());
+        }
+        query.after = page.next;
+        if query.after.is_none() || app.draining.is_cancelled() {
+            break;
+        }
+    }
+    *after = query.after;
+    Ok(())
 }

@@ -65,6 +65,8 @@ pub(crate) struct Registered {
     pub(crate) owned: Arc<dyn Owned>,
     /// Where it has residents.
     pub(crate) home: Option<Arc<dyn Home>>,
+    /// Where all that have an entity are active, and by which table.
+    pub(crate) rows: Option<(&'static Table, Arc<dyn Sleepers>)>,
     /// Where actors may have to be woken, and by which table.
     pub(crate) sleepers: Option<(&'static Table, Arc<dyn Sleepers>)>,
     pub(crate) tables: Vec<&'static Table>,
@@ -133,6 +135,10 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
     in_memory.adopt(&[A::NAME], count.live());
     let slots = knobs.slots(world.slots);
     let first = A::State::tables().first().copied();
+    if knobs.resident_rows && first.is_none() {
+        let why = format!("actor.{}.resident_rows is true, and the type has no entity", A::NAME);
+        return Err(StartError::new(why));
+    }
     let wakes = first.filter(|table| table.column(WAKE.number).is_some());
     let room = Arc::new(Room::<A, S> {
         slots: SlotTable::new(
@@ -162,6 +168,9 @@ pub(crate) fn open<A: Actor, S: ActorServices<A>>(
         services: descs.into_iter().enumerate().map(endpoint).collect(),
         admin: Arc::clone(&room) as _,
         owned: Arc::clone(&room) as _,
+        rows: first
+            .filter(|_| room.config.resident_rows)
+            .map(|table| (table, Arc::clone(&room) as _)),
         sleepers: wakes.map(|table| (table, Arc::clone(&room) as _)),
         home: (room.config.resident > 0).then(|| Arc::clone(&room) as _),
         leaves: Arc::clone(&room) as _,

@@ -26,6 +26,23 @@ pub(super) struct Save {
     pub(super) alone: bool,
     /// The turn that made them, if it is traced.
     pub(super) trace: Option<Trace>,
+    /// A copy of it was sent of which nobody knows what became.
+    pub(super) unsure: bool,
+}
+
+impl Save {
+    /// What an error means. Where an earlier copy of the write may still come, a "no" is not the last word: should the copy be done
+    /// later, the next write would look like one that is done already (rule 10). So the activation ends, and the next one's claim keeps
+    /// the copy away.
+    fn judge(&self, error: StoreError) -> StoreError {
+        use StoreErrorKind::{Refused, Unavailable, Unknown};
+        if !self.unsure || matches!(error.kind, Refused { .. } | Unavailable | Unknown) {
+            return error;
+        }
+        let why =
+            format!("an earlier copy of the write may still be done; the store says now: {error}");
+        StoreError::new(Refused { row_epoch: 0 }, "commit", "a batch", why)
+    }
 }
 
 /// Who is told what became of a save.
@@ -112,7 +129,7 @@ async fn commit(
     });
     let mut again = Vec::new();
     for (save, result) in saves.into_iter().zip(results) {
-        match result {
+        match result.map_err(|error| save.judge(error)) {
             Ok(committed) => {
                 counters.saves.add(1);
                 // Whoever waits hears of it at once; the actor, when its turn is over.
@@ -122,7 +139,8 @@ async fn commit(
             Err(error) => match error.kind {
                 StoreErrorKind::Unavailable | StoreErrorKind::Unknown => {
                     tracing::warn!(%error, "not saved yet; trying again");
-                    again.push(save);
+                    let unsure = save.unsure || error.kind == StoreErrorKind::Unknown;
+                    again.push(Save { unsure, ..save });
                 }
                 _ => {
                     counters.save_failures.add(1);

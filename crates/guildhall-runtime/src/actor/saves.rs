@@ -17,6 +17,7 @@ use super::saver::Save;
 use super::services::ActorServices;
 use super::{Actor, Why};
 use crate::chain::Callee as _;
+use crate::proto::Records;
 
 /// Replies from now on show what is committed: what earlier turns have changed, and a save still carries, included.
 pub(super) fn want_commit<A: Actor, S: ActorServices<A>>(
@@ -77,7 +78,7 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
     let exists = state.exists();
     if let Some(first) = ops.first_mut() {
         if first.write == Write::Delete {
-            first.keep_ms = active.commands.keep_ms(&cell.room.config, wall_ms(&cell.app.env));
+            first.keep_ms = active.commands.keep_ms(&cell.room.config, cell.app.env.now());
         }
         if must || active.commands.unsaved {
             put_records(cell, &mut active.commands, exists, first);
@@ -87,7 +88,15 @@ pub(super) fn begin_save<A: Actor, S: ActorServices<A>>(
         let held = active.commits.begin();
         let alone = active.settles;
         active.alone = alone;
-        cell.app.saver.submit(Save { batch: Batch { ops }, activation, saved, held, alone, trace });
+        cell.app.saver.submit(Save {
+            batch: Batch { ops },
+            activation,
+            saved,
+            held,
+            alone,
+            trace,
+            unsure: false,
+        });
     }
 }
 
@@ -98,15 +107,18 @@ fn put_records<A: Actor, S: ActorServices<A>>(
     exists: bool,
     first: &mut Op,
 ) {
-    let mut records = commands.take_for_row(&cell.room.config, &cell.app.env);
+    let mut encoded =
+        commands.take_for_row(&cell.room.config, &cell.app.env, cell.app.tables.config.row_max);
+    let mut records = Records::default();
     let now_ms = wall_ms(&cell.app.env);
     let is_first =
         A::State::tables().first().is_some_and(|table| table.name == first.row.table.name);
     let save = |later: &mut Later| later.save(exists, &mut records, now_ms);
     let wake_ms = if is_first { cell.with_later(save) } else { None };
-    let records = records.encode_to_vec();
-    commands.row_bytes = records.len();
-    first.records = Some(records.into());
+    // Fields of one message may be encoded one after the other.
+    records.encode(&mut encoded).expect("it grows");
+    commands.row_bytes = encoded.len();
+    first.records = Some(encoded.freeze());
     if let (Some(wake_ms), Write::Create(columns) | Write::Update(columns)) =
         (wake_ms, &mut first.write)
     {
@@ -209,7 +221,8 @@ pub(super) fn apply_saved<A: Actor, S: ActorServices<A>>(
     match result {
         Ok(versions) => {
             state.saved(&versions);
-            cell.with_later(|later| later.saved(true));
+            let drained = cell.with_later(|later| later.saved(true)).unwrap_or_default();
+            cell.tell(drained);
             let all = !is_dirty(cell, active);
             active.commits.committed(all);
             if all && !active.actor.state().exists() {

@@ -1,30 +1,45 @@
 //! What an actor has taken from the outboxes of others, so that what is sent again is not run again.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status};
 use guildhall_wire::Sender;
 
 use super::config::ActorConfig;
 use super::held::Answer;
-use super::records::{answer_of, error_of};
+use super::records::{answer_of, answer_size, error_of, put_field};
 use crate::proto::{SeenRecord, SenderRecords};
 
-/// By sender, `NAME/key`. Bounded by `senders_max`.
+/// What an entry takes beside its name and its answers, about, in bytes.
+const OVERHEAD: usize = 64;
+
+/// The field of `Records` that has them.
+const FIELD: u32 = 4;
+
+/// By sender, `NAME/key`: those that have messages under way. Bounded in bytes, by sender and in all.
 #[derive(Default)]
 pub(super) struct Seen {
     senders: BTreeMap<Box<str>, FromOne>,
+    bytes: usize,
 }
 
-#[derive(Default)]
 struct FromOne {
     /// Earlier ones are done with: their sender has it in its row.
     low: u64,
-    /// When it was last heard of, in ms since the Unix epoch.
-    used_ms: u64,
+    /// How long it had been silent at `as_of`, while the actor was in memory. No wall clock: one that jumps would forget what may
+    /// come again.
+    silent: Duration,
+    as_of: Instant,
     /// By number.
     answers: BTreeMap<u64, Answer>,
+    /// Of the answers, the name and what holds them.
+    bytes: usize,
+    /// As it is in rows, until it changes.
+    encoded: Option<Bytes>,
 }
 
 impl Seen {
@@ -32,25 +47,27 @@ impl Seen {
         self.senders.is_empty()
     }
 
+    /// What all entries take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn knows(&self, sender: &Sender) -> bool {
         self.senders.contains_key(sender.actor.as_str())
     }
 
-    /// The answer to a message that must not run: it has, or there is no room to remember it.
+    /// The answer to a message that must not run, because it has, or because its sender has too many under way.
     pub(super) fn before(
         &mut self,
         sender: &Sender,
         config: &ActorConfig,
-        now_ms: u64,
+        now: Instant,
     ) -> Option<Answer> {
-        let Some(known) = self.senders.get_mut(sender.actor.as_str()) else {
-            return (!self.has_room(config, now_ms)).then(|| {
-                let max = config.senders_max;
-                no_room(format!("{max} senders are known already (actor.NAME.senders_max)"))
-            });
-        };
-        known.used_ms = now_ms;
-        known.forget_below(sender.low);
+        if is_drained(sender) {
+            return None;
+        }
+        self.change(&sender.actor, |known| known.heard(sender.low, now));
+        let known = self.senders.get(sender.actor.as_str())?;
         if let Some(answer) = known.answers.get(&sender.number) {
             return Some(answer.clone());
         }
@@ -59,88 +76,188 @@ impl Seen {
             let status = Status::new(Code::FailedPrecondition, why).with_reason(reason::REPLY_GONE);
             return Some(Err(status.with_effect(Effect::Ran)));
         }
-        (known.answers.len() >= config.outbox_max).then(|| {
-            let max = config.outbox_max;
-            no_room(format!("{max} messages of one sender are known (actor.NAME.outbox_max)"))
+        let (max, bytes_max) = (config.outbox_max, config.peer_bytes_max);
+        if known.answers.len() >= max {
+            let why = format!("{max} messages of one sender are known (actor.NAME.outbox_max)");
+            return Some(no_room(why));
+        }
+        (known.bytes >= bytes_max).then(|| {
+            let why =
+                format!("{bytes_max} bytes of one sender are kept (actor.NAME.peer_bytes_max)");
+            no_room(why)
         })
     }
 
     /// A message has run; false when there is nothing to remember.
-    pub(super) fn record(&mut self, sender: &Sender, answer: &Answer, now_ms: u64) -> bool {
+    pub(super) fn record(&mut self, sender: &Sender, answer: &Answer, now: Instant) -> bool {
         // What has not run may be tried again.
         if answer.as_ref().is_err_and(|status| status.effect() != Effect::Ran) {
             return false;
         }
-        let known = self.senders.entry(sender.actor.as_str().into()).or_default();
-        known.used_ms = now_ms;
-        known.forget_below(sender.low);
-        // Its sender does not look at the reply.
-        let answer = answer.clone().map(|_| bytes::Bytes::new());
-        known.answers.insert(sender.number, answer);
+        self.enter(&sender.actor, now, |known| {
+            known.heard(sender.low, now);
+            // Its sender does not look at the reply.
+            known.add(sender.number, answer.clone().map(|_| Bytes::new()));
+        });
         true
     }
 
     /// A message has not run after all.
     pub(super) fn forget_record(&mut self, sender: &Sender) {
-        if let Some(known) = self.senders.get_mut(sender.actor.as_str()) {
-            known.answers.remove(&sender.number);
-        }
+        self.change(&sender.actor, |known| known.remove(sender.number));
     }
 
-    fn has_room(&mut self, config: &ActorConfig, now_ms: u64) -> bool {
-        if self.senders.len() >= config.senders_max {
-            self.forget_silent(config, now_ms);
+    /// All messages below `sender.low` are done with and none can come again: the sender is forgotten, unless it has sent another
+    /// one since. Whether anything was known.
+    pub(super) fn drained(&mut self, sender: &Sender) -> bool {
+        let mut nothing_left = false;
+        let known = self.change(&sender.actor, |known| {
+            known.forget_below(sender.low);
+            nothing_left = known.answers.is_empty();
+        });
+        if nothing_left {
+            self.forget(|name, _| name == sender.actor);
         }
-        self.senders.len() < config.senders_max
+        known
     }
 
-    /// Forgets senders that have been silent for so long that none of their messages can still be under way.
-    pub(super) fn forget_silent(&mut self, config: &ActorConfig, now_ms: u64) {
-        self.senders.retain(|_, known| now_ms.saturating_sub(known.used_ms) < config.seen_ms);
+    /// Forgets senders that have been silent for so long that none of their messages can still be under way. How long the others
+    /// have been is for the row too, when it is much more than the row has.
+    pub(super) fn forget_silent(&mut self, config: &ActorConfig, now: Instant) {
+        let kept = Duration::from_millis(config.seen_ms);
+        for known in self.senders.values_mut() {
+            if now.saturating_duration_since(known.as_of) >= kept / 16 {
+                (known.silent, known.as_of, known.encoded) = (known.silent_for(now), now, None);
+            }
+        }
+        self.forget(|_, known| known.silent_for(now) >= kept);
+    }
+
+    fn forget(&mut self, of: impl Fn(&str, &FromOne) -> bool) {
+        let mut gone = 0;
+        self.senders.retain(|name, known| {
+            let forget = of(name, known);
+            gone += if forget { known.bytes } else { 0 };
+            !forget
+        });
+        self.bytes -= gone;
+    }
+
+    /// Changes a sender that is known; whether it is.
+    fn change(&mut self, sender: &str, change: impl FnOnce(&mut FromOne)) -> bool {
+        let Some(known) = self.senders.get_mut(sender) else { return false };
+        let before = known.bytes;
+        change(known);
+        self.bytes = self.bytes + known.bytes - before;
+        true
+    }
+
+    /// Changes a sender, which is known from now on.
+    fn enter(&mut self, sender: &str, now: Instant, change: impl FnOnce(&mut FromOne)) {
+        if !self.senders.contains_key(sender) {
+            let known = FromOne {
+                low: 0,
+                silent: Duration::ZERO,
+                as_of: now,
+                answers: BTreeMap::new(),
+                bytes: OVERHEAD + sender.len(),
+                encoded: None,
+            };
+            self.bytes += known.bytes;
+            self.senders.insert(sender.into(), known);
+        }
+        self.change(sender, change);
     }
 
     /// How long it is until all senders are forgotten, in ms.
-    pub(super) fn keep_ms(&self, config: &ActorConfig, now_ms: u64) -> u64 {
-        let last = self.senders.values().map(|known| known.used_ms).max();
-        last.map_or(0, |last| last.saturating_add(config.seen_ms).saturating_sub(now_ms))
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now: Instant) -> u64 {
+        let silent = self.senders.values().map(|known| known.silent_for(now)).min();
+        let left = |silent| Duration::from_millis(config.seen_ms).saturating_sub(silent);
+        silent.map_or(0, |silent| u64::try_from(left(silent).as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Adds what was kept elsewhere.
-    pub(super) fn take_in(&mut self, records: Vec<SenderRecords>) {
-        for SenderRecords { sender, low, used_ms, seen } in records {
-            let known = self.senders.entry(sender.into()).or_default();
-            known.used_ms = known.used_ms.max(used_ms);
-            for SeenRecord { number, error, body } in seen {
-                known.answers.insert(number, answer_of(error, body));
-            }
-            known.forget_below(low);
+    pub(super) fn take_in(&mut self, records: Vec<SenderRecords>, now: Instant) {
+        for SenderRecords { sender, low, silent_ms, seen } in records {
+            self.enter(&sender, now, |known| {
+                known.silent = Duration::from_millis(silent_ms);
+                for SeenRecord { number, error, body } in seen {
+                    known.add(number, answer_of(error, body));
+                }
+                known.forget_below(low);
+            });
         }
     }
 
-    pub(super) fn records(&self) -> Vec<SenderRecords> {
+    pub(super) fn records(&self, now: Instant) -> Vec<SenderRecords> {
+        self.senders.iter().map(|(sender, known)| known.record(sender, now)).collect()
+    }
+
+    /// Puts them where a row's `Records` are encoded: only what has changed is encoded anew.
+    pub(super) fn put(&mut self, out: &mut BytesMut, now: Instant) {
+        out.reserve(self.bytes);
+        for (sender, known) in &mut self.senders {
+            if known.encoded.is_none() {
+                known.encoded = Some(put_field(FIELD, &known.record(sender, now)));
+            }
+            out.extend_from_slice(known.encoded.as_deref().unwrap_or_default());
+        }
+    }
+}
+
+/// Whether this is no message, but says that all below `low` are done with.
+pub(super) fn is_drained(sender: &Sender) -> bool {
+    sender.number == 0
+}
+
+impl FromOne {
+    fn heard(&mut self, low: u64, now: Instant) {
+        (self.silent, self.as_of) = (Duration::ZERO, now);
+        self.forget_below(low);
+    }
+
+    fn silent_for(&self, now: Instant) -> Duration {
+        self.silent + now.saturating_duration_since(self.as_of)
+    }
+
+    fn add(&mut self, number: u64, answer: Answer) {
+        self.encoded = None;
+        self.bytes += answer_size(&answer);
+        if let Some(before) = self.answers.insert(number, answer) {
+            self.bytes -= answer_size(&before);
+        }
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(answer) = self.answers.remove(&number) {
+            self.encoded = None;
+            self.bytes -= answer_size(&answer);
+        }
+    }
+
+    fn forget_below(&mut self, low: u64) {
+        if low > self.low {
+            (self.low, self.encoded) = (low, None);
+            let kept = self.answers.split_off(&low);
+            let gone = std::mem::replace(&mut self.answers, kept);
+            self.bytes -= gone.values().map(answer_size).sum::<usize>();
+        }
+    }
+
+    fn record(&self, sender: &str, now: Instant) -> SenderRecords {
         let record = |(number, answer): (&u64, &Answer)| {
             let (error, body) = error_of(answer);
             SeenRecord { number: *number, error, body }
         };
-        let mut records = Vec::with_capacity(self.senders.len());
-        for (sender, known) in &self.senders {
-            let FromOne { low, used_ms, answers } = known;
-            let (sender, seen) = (sender.to_string(), answers.iter().map(record).collect());
-            records.push(SenderRecords { sender, low: *low, used_ms: *used_ms, seen });
-        }
-        records
-    }
-}
-
-impl FromOne {
-    fn forget_below(&mut self, low: u64) {
-        if low > self.low {
-            self.low = low;
-            self.answers = self.answers.split_off(&low);
+        SenderRecords {
+            sender: sender.to_owned(),
+            low: self.low,
+            silent_ms: u64::try_from(self.silent_for(now).as_millis()).unwrap_or(u64::MAX),
+            seen: self.answers.iter().map(record).collect(),
         }
     }
 }
 
-fn no_room(why: String) -> Answer {
+pub(super) fn no_room(why: String) -> Answer {
     Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why))
 }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -25,6 +26,7 @@ use super::saves::{
     apply_saved, begin_save, close_missing, drop_unsaved, is_dirty, save_to_leave, save_within,
     want_commit,
 };
+use super::seen::is_drained;
 use super::services::ActorServices;
 use super::timers::Message;
 use super::{Actor, Why};
@@ -142,10 +144,12 @@ async fn run<A: Actor, S: ActorServices<A>>(
     if let Some(span) = &mut span {
         span.field("actor", cell.id());
     }
+    // Not a message, but that a sender has none under way any more.
+    let drained = cx.sender().is_some_and(is_drained);
     let mut active = match active {
         Some(active) => active,
         None => {
-            let create = method.create || cell.resident;
+            let create = (method.create && !drained) || cell.resident;
             match Box::pin(activate(cell, &cx, Some(method), create)).await {
                 Ok(active) => active,
                 Err(answer) => {
@@ -157,6 +161,11 @@ async fn run<A: Actor, S: ActorServices<A>>(
             }
         }
     };
+    if drained {
+        active.commands.drained(&cx);
+        reply.send_encoded(Ok(Bytes::new()));
+        return keep(cell, active);
+    }
     if let Some(answer) = active.commands.before(&cell.room.config, &cell.app.env, &cx, method) {
         return finish(cell, active, method, reply, answer);
     }
@@ -369,10 +378,10 @@ async fn leave<A: Actor, S: ActorServices<A>>(
         drop_activation(cell, active).await;
         return None;
     };
-    let commands: Bytes = active.commands.all().encode_to_vec().into();
+    let commands: Bytes = active.commands.all(cell.app.env.now()).encode_to_vec().into();
     active.moved = Some(state.clone());
     if !state.is_empty() || !commands.is_empty() {
-        ticket.gives(Payload { key: cell.key.clone(), state, commands });
+        ticket.gives(Payload { key: cell.key.clone(), state, commands, unused: Duration::ZERO });
     }
     Some(active)
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
-use crate::actor::{Swept, keep_awake, keep_residents, sweep};
+use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
 use crate::backends::LazyBackends;
 use crate::call::RetryBudget;
 use crate::component::Component;
@@ -64,6 +64,8 @@ pub(crate) struct AppInner {
     pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
+    /// Receivers of messages that are being told that a sender has none under way.
+    pub(crate) tells: LiveCount,
     pub(crate) pushed: Pushed,
     pub(crate) reloads: Reloads,
     /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
@@ -141,7 +143,7 @@ impl AppInner {
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
         homes: Vec<Arc<dyn Home>>,
-        (sleepers, swept): (SleepersOf, Swept),
+        (rows, sleepers, swept): (SleepersOf, SleepersOf, Swept),
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
@@ -152,6 +154,10 @@ impl AppInner {
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        if !rows.is_empty() {
+            let keeping = keep_rows(Arc::clone(self), rows);
+            tasks.push(self.env.spawn("resident-rows", keeping));
+        }
         if !sleepers.is_empty() {
             tasks.push(self.env.spawn("waker", keep_awake(Arc::clone(self), sleepers)));
         }

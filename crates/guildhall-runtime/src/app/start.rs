@@ -102,6 +102,7 @@ impl App {
         lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
+        let rows = actors.iter().filter_map(|actor| actor.rows.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
@@ -147,6 +148,7 @@ impl App {
             load_every,
             going: CancellationToken::new(),
             in_flight: LiveCount::new(counters.in_flight.clone()),
+            tells: LiveCount::default(),
             callbacks: LiveCount::new(counters.callbacks.clone()),
             pushed: Pushed::new(calls.pushed_max),
             metrics,
@@ -197,7 +199,8 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes, (sleepers, swept)));
+        let kept = (rows, sleepers, swept);
+        tasks.extend(inner.join(listener, &discovery, ttl, homes, kept));
         inner.health.started();
         let ending = hooks.ready(&inner);
         let drain = Duration::from_millis(app.drain_ms);

@@ -65,6 +65,9 @@ pub struct SlotPayload {
     /// Replies that may be asked for again.
     #[prost(bytes = "bytes", tag = "3")]
     pub commands: ::guildhall::prost::bytes::Bytes,
+    /// How long no activation has used it, in ms.
+    #[prost(uint64, tag = "4")]
+    pub unused_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -599,11 +602,11 @@ pub struct SenderRecords {
     /// Earlier ones are done with.
     #[prost(uint64, tag = "2")]
     pub low: u64,
-    /// When it was last heard of, in ms since the Unix epoch.
-    #[prost(uint64, tag = "3")]
-    pub used_ms: u64,
     #[prost(message, repeated, tag = "4")]
     pub seen: ::guildhall::prost::alloc::vec::Vec<SeenRecord>,
+    /// How long it has been silent while the receiver was in memory, in ms.
+    #[prost(uint64, tag = "5")]
+    pub silent_ms: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]

@@ -63,12 +63,37 @@ struct Serving {
 
 /// Handlers that wait for something, so that a CANCEL and the end of the link can drop them.
 #[derive(Default)]
-struct Running(Mutex<BTreeMap<u64, AbortHandle>>);
+struct Running(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    by_id: BTreeMap<Id, AbortHandle>,
+    casts: u64,
+}
+
+/// What runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Id {
+    /// A call, by the caller's id.
+    Call(u64),
+    /// A cast: those have no id, so each gets a number here. Nobody cancels it.
+    Cast(u64),
+}
+
+impl Table {
+    fn id(&mut self, header: &Header<LinkKind>) -> Id {
+        if header.kind == LinkKind::Call {
+            return Id::Call(header.id);
+        }
+        self.casts += 1;
+        Id::Cast(self.casts)
+    }
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
         self.replies.close();
-        for handler in std::mem::take(&mut *self.running.0.lock()).into_values() {
+        for handler in std::mem::take(&mut self.running.0.lock().by_id).into_values() {
             handler.abort();
         }
     }
@@ -149,7 +174,7 @@ impl Serving {
                 LinkKind::Call => self.begin(&frame, now, true, chunk)?,
                 LinkKind::Cast => self.begin(&frame, now, false, chunk)?,
                 LinkKind::Cancel => {
-                    match self.running.0.lock().remove(&id) {
+                    match self.running.0.lock().by_id.remove(&Id::Call(id)) {
                         Some(handler) => handler.abort(),
                         None => self.replies.cancel(id, self.app.links.running_max),
                     }
@@ -167,7 +192,7 @@ impl Serving {
             };
             at += frame.len;
             if let Some(handler) = begun {
-                self.run(id, handler).await;
+                self.run(&frame.header, handler).await?;
             }
         }
         bytes::Buf::advance(input, at);
@@ -197,8 +222,9 @@ impl Serving {
             reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
             return Ok(None);
         }
-        if self.running.0.lock().len() >= self.app.links.running_max {
-            let why = "this link has too many calls running (link.running_max)";
+        if self.running.0.lock().by_id.len() >= self.app.links.running_max {
+            self.app.counters.overloaded.add(1);
+            let why = "this link has too many calls and casts running (link.running_max)";
             reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
             return Ok(None);
         }
@@ -237,18 +263,27 @@ impl Serving {
     }
 
     /// Polls the handler in place; only one that has to wait gets a task.
-    async fn run(&self, id: u64, mut handler: HandlerFuture) {
+    async fn run(
+        &self,
+        header: &Header<LinkKind>,
+        mut handler: HandlerFuture,
+    ) -> Result<(), String> {
         let first = std::future::poll_fn(|cx| std::task::Poll::Ready(handler.as_mut().poll(cx)));
         if first.await.is_ready() {
-            return;
+            return Ok(());
         }
         let running = Arc::clone(&self.running);
         // Held while the table is filled, so that a handler that ends at once does not end before it is in there.
         let mut table = self.running.0.lock();
+        let id = table.id(header);
+        if table.by_id.contains_key(&id) {
+            return Err(format!("two calls with the id {:#x} run at a time", header.id));
+        }
         let task = self.app.env.spawn("handler", async move {
             handler.await;
-            running.0.lock().remove(&id);
+            running.0.lock().by_id.remove(&id);
         });
-        table.insert(id, task.abort_handle());
+        table.by_id.insert(id, task.abort_handle());
+        Ok(())
     }
 }

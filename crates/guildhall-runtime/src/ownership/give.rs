@@ -68,7 +68,7 @@ impl Leaving<'_> {
         let (env, asker) = (&self.app.env, &self.asker);
         let began = env.now();
         let deadline = began + self.own.config.move_time();
-        let left = env.until(deadline, self.room.leave(self.slot, &asker.app)).await;
+        let left = env.until(deadline, self.room.leave(self.slot, &asker.app, env)).await;
         let Some(Some(payloads)) = left else {
             self.stay();
             return MoveRsp::default();

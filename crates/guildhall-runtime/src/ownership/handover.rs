@@ -92,14 +92,16 @@ pub(super) async fn ask_holder(
 fn in_frames(payloads: Vec<Payload>, max: usize) -> Vec<Vec<SlotPayload>> {
     let mut parts: Vec<Vec<SlotPayload>> = Vec::new();
     let mut room = 0;
-    for Payload { key, state, commands } in payloads {
+    for Payload { key, state, commands, unused } in payloads {
         let size = key.as_str().len() + state.len() + commands.len();
         if size > room || parts.is_empty() {
             parts.push(Vec::new());
             room = max;
         }
         room = room.saturating_sub(size);
-        let payload = SlotPayload { key: key.as_str().to_owned(), state, commands };
+        let unused_ms = u64::try_from(unused.as_millis()).unwrap_or(u64::MAX);
+        let key = key.as_str().to_owned();
+        let payload = SlotPayload { key, state, commands, unused_ms };
         if let Some(part) = parts.last_mut() {
             part.push(payload);
         }

@@ -1,5 +1,7 @@
 //! What apps say to each other about slots: a framework service of every app.
 
+use std::time::Duration;
+
 use guildhall_core::leases::Origin;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Key, Status};
@@ -29,8 +31,12 @@ impl Ownership for OwnershipHere {
         if req.incarnation != own.holder.incarnation.0 {
             return Ok(OfferRsp { taken: false });
         }
-        let payload =
-            |SlotPayload { key, state, commands }| Payload { key: Key::from(key), state, commands };
+        let payload = |SlotPayload { key, state, commands, unused_ms }| Payload {
+            key: Key::from(key),
+            state,
+            commands,
+            unused: Duration::from_millis(unused_ms),
+        };
         let from = Origin { epoch: req.epoch, offer: req.offer };
         let payloads = req.payloads.into_iter().map(payload).collect();
         let taken = match own.room_of(&req.lease) {

@@ -1,8 +1,10 @@
 //! [`SlotTable`]: the slots of one actor type as this app knows them; which are ours, under which epoch.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use guildhall_core::leases::memory::EPOCH_END;
 use guildhall_core::leases::{Acquired, Origin};
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
@@ -124,6 +126,8 @@ pub(crate) struct Payload {
     pub(crate) state: Bytes,
     /// Replies that may be asked for again, encoded.
     pub(crate) commands: Bytes,
+    /// How long nobody has used it, in all apps that had it.
+    pub(crate) unused: Duration,
 }
 
 /// What a change of a slot asks of its actors.
@@ -434,7 +438,10 @@ impl SlotTable {
     /// Has the lease service asked who holds it.
     pub(crate) fn doubt(&self, at: u32, row_epoch: u64) {
         let slot = &mut self.slots.lock()[at as usize];
-        slot.seen = slot.seen.max(row_epoch);
+        // One that no backend grants is a damaged row's: asked for, it would have the whole batch of slots refused.
+        if row_epoch < EPOCH_END {
+            slot.seen = slot.seen.max(row_epoch);
+        }
         slot.doubted = true;
     }
 

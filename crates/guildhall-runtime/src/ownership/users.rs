@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, LeaseSession, Origin, Transferred, Wanted};
@@ -170,7 +171,12 @@ impl UserLeases {
         let Some(bytes) = grant.ask(app, &asker.app).await else { return not_now };
         let held = Holding { epoch: grant.epoch, offers: 1 };
         let handover = Handover { app, session: &session, lease: &grant.id, held };
-        let payload = |state| Payload { key: "".into(), state, commands: Bytes::new() };
+        let payload = |state| Payload {
+            key: "".into(),
+            state,
+            commands: Bytes::new(),
+            unused: Duration::ZERO,
+        };
         let payloads = (!bytes.is_empty()).then(|| payload(bytes)).into_iter().collect();
         let deadline = app.env.now() + app.ownership.config.move_time();
         if app.env.until(deadline, handover.offer(asker, payloads)).await != Some(true) {

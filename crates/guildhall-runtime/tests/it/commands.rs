@@ -256,8 +256,7 @@ async fn a_number_that_was_another_method_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn records_have_bounds_and_the_call_of_one_more_is_refused() {
     let store = TestStore::default();
-    let settings = [("actor.member.records_max", "2"), ("actor.member.sessions_max", "2")];
-    let app = app(&settings, &store).await;
+    let app = app(&[("actor.member.records_max", "2")], &store).await;
     let mut ann = Client::of(&app);
     join(&ann.cx, "ann").await.unwrap();
     earn(&ann.sends(1), "ann", 1).await.unwrap();
@@ -267,20 +266,80 @@ async fn records_have_bounds_and_the_call_of_one_more_is_refused() {
     assert!(refused.message().contains("records_max"), "{refused}");
     ann.confirms(2);
     assert_eq!(earn(&ann.sends(3), "ann", 1).await.unwrap(), 3);
+}
 
-    // What apps call inside commands of others: those may not call for ann themselves.
-    let of = |player: &str| {
+impl Client {
+    /// What an app calls inside a command of another player, who may not call for this one itself.
+    fn inside(&self, player: &str) -> Cx {
         let (path, number, inner) = (vec![2, 0], 0, true);
         let (player, session) = (player.to_owned(), player.to_owned());
-        ann.cx.with_session(Session { player, session, number, path, inner, ..ann.session.clone() })
+        let session = Session { player, session, number, path, inner, ..self.session.clone() };
+        self.cx.with_session(session)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_are_bounded_in_bytes_by_player_before_by_actor() {
+    let store = TestStore::default();
+    let settings =
+        [("actor.member.peer_bytes_max", "400"), ("actor.member.records_bytes_max", "1000")];
+    let app = app(&settings, &store).await;
+    let ann = Client::of(&app);
+    join(&ann.cx, "ann").await.unwrap();
+    let mut told = 0;
+    let refused = loop {
+        match earn(&ann.sends(told + 2), "ann", 1).await {
+            Ok(_) => told += 1,
+            Err(status) => break status,
+        }
     };
-    earn(&of("bob"), "ann", 1).await.unwrap();
-    let refused = earn(&of("eve"), "ann", 1).await.unwrap_err();
     assert_eq!((refused.reason(), refused.effect()), (reason::OVERLOADED, Effect::NotRun));
-    assert!(refused.message().contains("sessions_max"), "{refused}");
+    assert!(
+        refused.message().contains("400") && refused.message().contains("peer_bytes_max"),
+        "{refused}"
+    );
+    assert!((2..8).contains(&told), "{told} records in 400 bytes");
+    // One who has filled what is one player's takes nothing from others; many together come to the bound of the actor.
+    let mut players = 0;
+    let refused = loop {
+        match earn(&ann.inside(&format!("p{players}")), "ann", 1).await {
+            Ok(_) => players += 1,
+            Err(status) => break status,
+        }
+    };
+    assert!((2..10).contains(&players), "{players} players in 600 bytes");
+    assert!(refused.message().contains("records_bytes_max"), "{refused}");
+    let row = store.member("ann").await.unwrap().records.len();
+    assert!(row <= 1000 + 200, "{row} bytes in the row");
     // Those who have not called for long enough make room.
     ann.cx.env().sleep(Duration::from_secs(121)).await;
-    assert_eq!(earn(&of("eve"), "ann", 1).await.unwrap(), 5);
+    earn(&ann.inside("eve"), "ann", 1).await.unwrap();
+    assert!(store.member("ann").await.unwrap().records.len() < 200, "the others are gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_sessions_may_use_one_actor() {
+    let store = TestStore::default();
+    let app = app(&[], &store).await;
+    let ann = Client::of(&app);
+    join(&ann.cx, "boss").await.unwrap();
+    for n in 1..=2000 {
+        let raider = ann.inside(&format!("raider {n}"));
+        assert_eq!(earn(&raider, "boss", 1).await.unwrap(), n);
+    }
+    let again = ann.inside("raider 1");
+    assert_eq!(earn(&again, "boss", 1).await.unwrap(), 1, "the first one is remembered too");
+    // Rounds of the same leave nothing: who has called in the last minutes is remembered.
+    let mut sizes = Vec::new();
+    for round in 0..4 {
+        ann.cx.env().sleep(Duration::from_secs(130)).await;
+        for n in 0..100 {
+            let raider = ann.inside(&format!("round {round} raider {n:2}"));
+            earn(&raider, "boss", 1).await.unwrap();
+        }
+        sizes.push(store.member("boss").await.unwrap().records.len());
+    }
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
 }
 
 #[tokio::test(start_paused = true)]

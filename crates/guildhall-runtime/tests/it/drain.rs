@@ -81,8 +81,8 @@ async fn a_draining_app_is_not_registered_again() {
 }
 
 /// An app whose actors are saved when it drains and not before, with streams that never end.
-async fn saves_at_the_end(store: &TestStore) -> RunningApp {
-    let config = Config::builder().set("app.id", "dev.w1.room.1").set("app.drain_ms", 2000);
+async fn saves_at_the_end(store: &TestStore, drain_ms: i64) -> RunningApp {
+    let config = Config::builder().set("app.id", "dev.w1.room.1").set("app.drain_ms", drain_ms);
     // What is refused is not sent again by this app, which ends.
     let config = config.set("actor.member.save_ms", 600_000).set("call.retries_max", 0);
     let config = config.build().unwrap();
@@ -106,7 +106,7 @@ async fn is_saved(store: &TestStore, player: &str) -> bool {
 #[tokio::test(start_paused = true)]
 async fn actors_are_saved_though_a_call_outlives_the_drain() {
     let store = TestStore::default();
-    let app = saves_at_the_end(&store).await;
+    let app = saves_at_the_end(&store, 2000).await;
     let cx = app.cx();
     join_unsaved(&cx, "ann").await;
     let (calling, waiting) = (cx.clone(), cx.clone());
@@ -128,7 +128,7 @@ async fn actors_are_saved_though_a_call_outlives_the_drain() {
 #[tokio::test(start_paused = true)]
 async fn actors_are_saved_though_a_stream_outlives_the_drain_and_it_is_closed() {
     let store = TestStore::default();
-    let app = saves_at_the_end(&store).await;
+    let app = saves_at_the_end(&store, 2000).await;
     let cx = app.cx();
     join_unsaved(&cx, "ann").await;
     let mut stream = cx.open_stream(cx.app_id(), "endless").await.unwrap();

@@ -6,7 +6,7 @@ use guildhall::status::reason;
 use guildhall::{Code, Cx, Effect, Status};
 use proto::room::{EarnReq, InfoReq, JoinReq, MemberClient, MemberState};
 
-use crate::rooms::{Failure, TestStore, app, app_named};
+use crate::rooms::{Failure, LEAVES, TestStore, app, app_named};
 
 pub(crate) async fn join(cx: &Cx, player: &str) -> Result<MemberState, Status> {
     let req = JoinReq { player: player.into(), name: format!("name of {player}") };
@@ -252,4 +252,35 @@ async fn the_calls_of_a_cancelled_turn_fail() {
     cx.env().sleep(Duration::from_secs(1)).await;
     let status = RoomClient::new(&cx).count(RoomReq { id: 2 }).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound, "room 2 was never called");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_a_refused_write_that_comes_late_is_not_taken_for_the_next_write() {
+    let store = TestStore::default();
+    let app = app(&[], &store).await;
+    let cx = app.cx();
+    for player in ["ann", "bob"] {
+        join(&cx, player).await.unwrap();
+        earn(&cx, player, 1).await.unwrap();
+    }
+    // She takes his name: the first copy of the write is on its way, the second one is refused.
+    let taken = JoinReq { player: "ann".into(), name: "name of bob".into() };
+    store.fail_next(&[Failure::Late]);
+    let refused = MemberClient::new(&cx).join(taken).await.unwrap_err();
+    assert_eq!(refused.effect(), Effect::MayHaveRun, "the first copy may still be done: {refused}");
+    // He is gone, and with him what has kept the first copy away.
+    earn(&cx, "bob", LEAVES).await.unwrap();
+    assert!(store.member("bob").await.is_none_or(|row| !row.exists));
+    let known = info(&cx, "ann").await.unwrap().points;
+    assert!(
+        store.land().await.iter().all(Result::is_err),
+        "the next activation's claim came first"
+    );
+    assert_eq!(earn(&cx, "ann", 5).await.unwrap(), known + 5);
+    let saved = saved_points(store.member("ann").await);
+    assert_eq!(
+        saved,
+        Some(guildhall::store::Value::Int(known + 5)),
+        "what was acknowledged is there"
+    );
 }

@@ -4,6 +4,7 @@
 mod actors;
 mod admin;
 mod atomic;
+mod bounds;
 mod callbacks;
 mod calls;
 mod commands;

@@ -216,6 +216,8 @@ struct Inner {
     commits: AtomicU64,
     /// Commits wait while somebody writes to this.
     gate: Arc<RwLock<()>>,
+    /// What is on its way.
+    late: Mutex<Vec<Batch>>,
     /// What the next commits fail with.
     failures: Mutex<VecDeque<Failure>>,
 }
@@ -231,6 +233,8 @@ pub(crate) enum Failure {
     Silent,
     /// It was written, and there is no answer.
     Unanswered,
+    /// It is on its way, and will be written when the test says so; that is not known.
+    Late,
     /// Nothing was written, and never will be.
     Invalid,
 }
@@ -255,6 +259,12 @@ impl TestStore {
 
     pub(crate) fn fail_next(&self, failures: &[Failure]) {
         self.0.failures.lock().extend(failures);
+    }
+
+    /// What was on its way arrives; what the store says to it.
+    pub(crate) async fn land(&self) -> Vec<Result<Committed, StoreError>> {
+        let late = std::mem::take(&mut *self.0.late.lock());
+        self.0.store.commit(late).await
     }
 
     /// The member as it stands in the store.
@@ -322,6 +332,11 @@ impl Store for TestStore {
                 None => self.0.store.commit(batches).await,
                 Some(Failure::Unavailable) => {
                     vec![Err(lost(StoreErrorKind::Unavailable)); batches.len()]
+                }
+                Some(Failure::Late) => {
+                    let lost = vec![Err(lost(StoreErrorKind::Unknown)); batches.len()];
+                    self.0.late.lock().extend(batches);
+                    lost
                 }
                 Some(Failure::Invalid) => {
                     vec![Err(lost(StoreErrorKind::Invalid)); batches.len()]

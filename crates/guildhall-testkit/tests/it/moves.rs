@@ -1,6 +1,7 @@
 //! Slots move between apps: what their actors know goes with them, and calls find them.
 
 mod balance;
+mod damaged;
 mod hung;
 mod leases;
 mod pauses;
@@ -59,8 +60,10 @@ impl Actor for Pot {
 
 impl Counter for Pot {
     async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
-        if req.note == "slow" {
-            cx.env().sleep(Duration::from_millis(300)).await;
+        match req.note.as_str() {
+            "slow" => cx.env().sleep(Duration::from_millis(300)).await,
+            "long" => cx.env().sleep(Duration::from_secs(8)).await,
+            _ => {}
         }
         *self.state.value_mut() += req.add;
         self.beside += req.add;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use guildhall::status::reason;
+use guildhall::store::RowId;
 use guildhall::{Actor, App, Code, Cx, Schedule, Status};
 use guildhall_testkit::Cluster;
 use proto::bank::{
@@ -34,6 +35,9 @@ impl Actor for TestBank {
     type State = AccountEntity;
 
     async fn activate(cx: &Cx, key: String, account: AccountEntity) -> Result<Self, Status> {
+        if key == "never again" && cx.env().wall() > REST.start {
+            return Err(Status::new(Code::Unavailable, "never again"));
+        }
         if key.starts_with("resting") && REST.contains(&cx.env().wall()) {
             return Err(Status::new(Code::Unavailable, "not yet"));
         }
@@ -309,20 +313,45 @@ async fn an_outbox_is_bounded() {
     transfer(&cluster, "ann", "bob", 1).await.unwrap();
 }
 
+/// Bytes of what the row of an account remembers.
+async fn remembers(cluster: &Cluster, owner: &str) -> usize {
+    let table = <AccountEntity as guildhall::entity::Entity>::TABLE;
+    let row = RowId { table, key: owner.into(), sub: None };
+    let rows = cluster.store().read(&[row]).await.unwrap();
+    rows.into_iter().flatten().map(|row| row.records.len()).sum()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_receiver_knows_a_bounded_number_of_senders() {
-    let settings = [("actor.bank.senders_max", "1"), ("actor.bank.seen_ms", "20000")];
-    let cluster = cluster(&settings).await;
+async fn messages_of_more_than_a_thousand_senders_arrive_and_none_is_remembered() {
+    // There is room for some 800 senders at a time.
+    let cluster = cluster(&[("actor.bank.records_bytes_max", "65536")]).await;
+    open(&cluster, "shop", 0).await;
+    let orders: Vec<String> = (0..1200).map(|n| format!("order{n}")).collect();
+    for order in &orders {
+        open(&cluster, order, 1).await;
+        transfer(&cluster, order, "shop", 1).await.unwrap();
+    }
+    cluster.advance(3 * SETTLED).await;
+    assert_eq!(show(&cluster, "shop").await.credits.len(), orders.len());
+    assert_eq!(remembers(&cluster, "shop").await, 0, "no message is under way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_remembers_messages_under_way_in_bounded_bytes() {
+    let cluster = cluster(&[("actor.bank.records_bytes_max", "1")]).await;
     for owner in ["ann", "bob", "cid"] {
         open(&cluster, owner, 100).await;
     }
     transfer(&cluster, "ann", "cid", 1).await.unwrap();
-    cluster.advance(Duration::from_secs(5)).await;
+    cluster.advance(Duration::from_secs(1)).await;
+    assert!(remembers(&cluster, "cid").await > 0, "it is in the row of its sender still");
     transfer(&cluster, "bob", "cid", 2).await.unwrap();
-    cluster.advance(Duration::from_secs(5)).await;
-    assert_eq!(show(&cluster, "cid").await.credits, [1]);
-    cluster.advance(Duration::from_secs(60)).await;
-    assert_eq!(show(&cluster, "cid").await.credits, [1, 2], "the silent one has made room");
+    cluster.advance(Duration::from_secs(1)).await;
+    assert_eq!(show(&cluster, "cid").await.credits, [1], "there is no room for a second sender");
+    cluster.advance(SETTLED).await;
+    assert_eq!(show(&cluster, "cid").await.credits, [1, 2], "the first one was done with");
+    cluster.advance(SETTLED).await;
+    assert_eq!(remembers(&cluster, "cid").await, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -335,4 +364,65 @@ async fn an_outbox_wants_its_option_and_durable_methods() {
     assert!(refused.message().contains("wakes: true"), "{refused}");
     let refused = add(1).await.unwrap_err();
     assert!(refused.message().contains("durable: true"), "{refused}");
+}
+
+/// How often an app has asked the store a question.
+fn queries(cluster: &Cluster, app: &str) -> u64 {
+    let text = cluster.cx(app).metrics().text();
+    let count = "guildhall_store_seconds_count{operation=\"query\"} ";
+    text.lines().find_map(|line| line.strip_prefix(count)).unwrap().parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_due_for_ever_cost_a_bounded_number_of_pages_and_hold_up_nobody() {
+    let pages = [("actor.bank.wake_page", "4"), ("actor.bank.wake_pages_max", "2")];
+    let mut cluster = cluster(&[&pages[..], &[("actor.bank.idle_ms", "1000")]].concat()).await;
+    let stuck: Vec<String> = (0..40).map(|n| format!("stuck{n}")).collect();
+    open(&cluster, "never again", 0).await;
+    cluster.advance(Duration::from_secs(15)).await;
+    for owner in &stuck {
+        open(&cluster, owner, 100).await;
+        transfer(&cluster, owner, "never again", 1).await.unwrap();
+    }
+    open(&cluster, "ann", 0).await;
+    cluster.advance(Duration::from_secs(90)).await;
+    assert_eq!(owned_by(&cluster, ONE, &stuck).len(), stuck.len(), "they try");
+    let before = queries(&cluster, ONE);
+    // In a minute from now, when she sleeps.
+    let cx = cluster.cx(CALLER);
+    let save = SaveReq { owner: "ann".into(), after_ms: 60_000, ..SaveReq::default() };
+    BankClient::new(&cx).save(save).await.unwrap();
+    cluster.advance(Duration::from_secs(63)).await;
+    let asked = queries(&cluster, ONE) - before;
+    assert!(asked <= 63 * 4, "{asked} pages in 63 looks, with two of each kind at most");
+    assert_eq!(show(&cluster, "ann").await.interests, [1], "what is due now does not wait");
+    // All are gone through, a few at a time: the next owner has them all in memory.
+    cluster.kill(ONE);
+    cluster.restart(ONE).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(SETTLED).await;
+    let woken = owned_by(&cluster, ONE, &stuck).len();
+    assert_eq!(woken, stuck.len(), "{}", cluster.cx(ONE).metrics().text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_by_weeks_makes_no_receiver_forget() {
+    let mut cluster = cluster(&[]).await;
+    let (sender, receiver) = on_two(&mut cluster).await;
+    // The message arrives, and its answer does not.
+    cluster.partition_one_way(TWO, ONE);
+    transfer(&cluster, &sender, &receiver, 7).await.unwrap();
+    cluster.advance(Duration::from_secs(1)).await;
+    assert_eq!(show(&cluster, &receiver).await.credits, [7]);
+    let weeks = Duration::from_secs(21 * 24 * 3600);
+    cluster.env(TWO).set_wall_step(i64::try_from(weeks.as_nanos()).unwrap());
+    // What is saved now is without what is old enough.
+    freeze(&cluster, &receiver, false).await;
+    for _ in 0..3 {
+        transfer(&cluster, &receiver, "nobody cares", 1).await.unwrap();
+        cluster.advance(Duration::from_secs(10)).await;
+    }
+    cluster.heal_all();
+    cluster.advance(2 * SETTLED).await;
+    assert_eq!(show(&cluster, &receiver).await.credits, [7], "sent again, and not run again");
 }

@@ -149,6 +149,47 @@ async fn one_resident_is_a_leader_and_a_panic_is_not_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_actors_of_a_table_are_always_active_and_go_with_their_slots() {
+    let mut cluster = Cluster::new(9);
+    let settings = [
+        ("actor.warden.resident_rows", "true"),
+        ("actor.warden.idle_ms", "1000"),
+        ("actor.warden.wake_page", "4"),
+    ];
+    for id in [ONE, TWO] {
+        cluster.start_with(id, &settings, wardens).await.unwrap();
+    }
+    cluster.start(CALLER, |app| app).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(SETTLED).await;
+    let cx = cluster.cx(CALLER);
+    let mut all: Vec<String> = (0..30).map(|n| format!("club {n}")).collect();
+    all.sort();
+    for id in &all {
+        CounterClient::new(&cx).add(AddReq { id: id.clone(), ..AddReq::default() }).await.unwrap();
+    }
+    let active = |cluster: &Cluster, apps: &[&str]| {
+        let mut keys: Vec<String> = apps.iter().flat_map(|app| at(cluster, app)).collect();
+        keys.sort();
+        keys
+    };
+    cluster.advance(Duration::from_secs(60)).await;
+    assert_eq!(active(&cluster, &[ONE, TWO]), all, "they are never idle");
+    assert!(!at(&cluster, ONE).is_empty() && !at(&cluster, TWO).is_empty());
+    cluster.kill(ONE);
+    cluster.advance(SETTLED + Duration::from_secs(3)).await;
+    assert_eq!(active(&cluster, &[TWO]), all, "nobody has called them");
+    // A key without an entity is nobody's resident.
+    let guessed = CounterClient::new(&cx).get(GetReq { id: "guessed".into() }).await;
+    assert!(guessed.is_err());
+    cluster.shutdown(TWO).await;
+    cluster.restart(TWO).await.unwrap();
+    cluster.linked().await;
+    cluster.advance(SETTLED).await;
+    assert_eq!(active(&cluster, &[TWO]), all, "nor after a restart of all");
+}
+
+#[tokio::test(start_paused = true)]
 async fn residents_without_a_service_are_a_start_up_error() {
     let config = Config::builder().set("actor.warden.resident", 2).build().unwrap();
     let app = App::with(config).actor::<Warden, _>(|a| a);

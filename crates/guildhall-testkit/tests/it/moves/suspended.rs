@@ -7,7 +7,7 @@ use guildhall_core::leases::LeaseChange;
 use guildhall_testkit::{Cluster, Seam, SeamFaults};
 
 use super::{KEYS, ONE, SLOTS, TWO, add, all, cluster_with, count_at, counted, fill, pots};
-use crate::world::CALLER;
+use crate::world::{CALLER, spawn};
 
 const SUSPENSIONS: &str = "guildhall_suspensions_total";
 const ACTIVATIONS: &str = "guildhall_actor_activations_total";
@@ -148,4 +148,28 @@ async fn a_slot_whose_session_ends_while_it_moves_is_served_by_one() {
         assert_eq!(served.iter().sum::<u64>(), 64, "seed {seed}: {served:?}");
     }
     assert!(moves > 0, "nothing was on its way");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_in_a_mailbox_when_the_lease_runs_out_fail_in_time_and_have_not_run() {
+    let mut cluster =
+        cluster_with(24, &[ONE], &[SLOTS, ("actor.pot.turn_limit_ms", "60000")]).await;
+    const ASKER: &str = "dev.w1.asker.1";
+    cluster.start_with(ASKER, &[("call.timeout_ms", "40000")], |app| app).await.unwrap();
+    cluster.linked().await;
+    let cx = cluster.cx(ASKER);
+    super::add(&cx, 1, "").await.unwrap();
+    cluster.set_faults(ONE, Seam::Leases, SeamFaults::away());
+    cluster.advance(Duration::from_secs(1)).await;
+    // A turn over the end of the lease, and a call behind it.
+    let (long, behind) = (cx.clone(), cx.clone());
+    let _turn = spawn(async move { super::add(&long, 1, "long").await });
+    cluster.advance(Duration::from_millis(100)).await;
+    let asked = cx.env().now();
+    let behind = spawn(async move { super::add(&behind, 1, "").await });
+    let refused = behind.await.unwrap().unwrap_err();
+    let took = cx.env().now() - asked;
+    assert_eq!(refused.effect(), Effect::NotRun, "after {took:?}: {refused}");
+    // The turn takes 8 s; then `ownership.hold_ms`, 3 s, for the call and each of its three retries.
+    assert!(took < Duration::from_secs(8 + 4 * 3 + 1), "{took:?}");
 }
