@@ -105,8 +105,28 @@ impl Kept {
         if ops.is_empty() {
             return Ok(());
         }
+        let deletes =
+            ops.iter().map(|op| matches!(op.write, Write::Delete).then(|| op.row.clone()));
+        let deleted: Vec<Option<RowId>> = deletes.collect();
         let done = self.0.commit(vec![Batch { ops }]).await;
-        done.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
+        let done = done.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let versions = done.into_iter().flat_map(|committed| committed.versions);
+        self.forget(deleted.into_iter().zip(versions)).await;
+        Ok(())
+    }
+
+    /// Removes the tombstones of rows that were just deleted: each life of each app, and each lease of the game's, has rows of its own,
+    /// and nobody asks for them again.
+    async fn forget(&self, rows: impl Iterator<Item = (Option<RowId>, u64)>) {
+        let forget = |(row, version): (Option<RowId>, u64)| {
+            let guard = Guard::Version(version);
+            Some(Op { row: row?, guard, write: Write::Forget, records: None, keep_ms: 0 })
+        };
+        let ops: Vec<_> = rows.filter_map(forget).collect();
+        if !ops.is_empty() {
+            // One that stays is an empty row more, and wrong nowhere.
+            drop(self.0.commit(vec![Batch { ops }]).await);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub struct AppConfig {
     /// queues, otherwise `memory:`. Opened when it is first used.
     pub queue: String,
     /// What decides which app owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of
-    /// `app.discovery` if it has leases, otherwise `memory:`. Opened when there are actors, or when it is first used.
+    /// `app.discovery` if it has leases, otherwise `memory:`. Opened at the start: all apps watch whose lease sessions end.
     pub leases: String,
     /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
     pub store: String,

@@ -249,3 +249,43 @@ async fn a_hub_that_is_told_to_stop_does_not_wait_for_who_waits() {
     println!("stopped in {stopped:?}");
     assert!(stopped < Duration::from_secs(5), "it took {stopped:?}; a poll takes 10 s");
 }
+
+/// Sessions and leases of lives that are over leave nothing in the file.
+#[tokio::test]
+async fn leases_that_are_over_leave_nothing_in_the_file_of_the_hub() {
+    let world = World::new();
+    let client = world.fresh().await;
+    let leases = client.leases();
+    for life in 1..=20 {
+        let holder = Holder { app: node(1).id, incarnation: Incarnation(life) };
+        let opened = leases.open(&holder, None, TTL).await.unwrap();
+        let Opened::New(session) = opened else { panic!("{opened:?}") };
+        let wanted = [Wanted { id: format!("user//{life}").into(), at_least: 0 }];
+        leases.acquire(&holder, &wanted).await.unwrap();
+        leases.close(&holder, session).await.unwrap();
+    }
+    drop(client);
+    world.stop().await;
+    let url = world.dir.path().display().to_string();
+    let settings = guildhall_redb::Settings::parse(&url).unwrap();
+    let store = guildhall_redb::RedbStore::open(&Env::real(), settings).await.unwrap();
+    store.prepare(&[&LEASES], Migrate::Auto).await.unwrap();
+    let query = Query {
+        table: &LEASES,
+        conditions: Vec::new(),
+        order: Order::Key,
+        after: None,
+        limit: 100,
+        keys_only: false,
+    };
+    assert_eq!(store.query(&query).await.unwrap().rows, [], "what lives");
+    let left = store.tombstones(&LEASES, None, 100).await.unwrap();
+    assert!(left.is_empty(), "what is over: {left:?}");
+}
+
+/// As the hub has it.
+static LEASES: Table = Table {
+    name: "guildhall.hub.leases",
+    key: Column { number: 1, name: "name", kind: Kind::Text, unique: false, index: false },
+    columns: &[Column { number: 2, name: "value", kind: Kind::Bytes, unique: false, index: false }],
+};
