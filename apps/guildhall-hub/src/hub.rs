@@ -47,6 +47,19 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Whether its file takes writes: for `/readyz`.
+    pub(crate) fn disk(&self) -> Result<(), String> {
+        match self.0.get() {
+            Some(state) if state.store.is_failing() => Err(format!(
+                "hub.data = \"{}\" takes no writes; is the disk full?",
+                state.config.data
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl State {
     async fn open(env: &Env, config: HubConfig) -> Result<Self, StartError> {
         let wrong =

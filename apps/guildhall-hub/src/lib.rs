@@ -28,5 +28,7 @@ pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
 
 /// The app that is the hub.
 pub fn app(config: Config) -> App {
-    App::with(config).component(Hub::default())
+    let hub = Hub::default();
+    let disk = hub.clone();
+    App::with(config).component(hub).health("disk", move |_| disk.disk())
 }

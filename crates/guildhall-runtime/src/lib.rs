@@ -38,6 +38,7 @@ mod mutation;
 mod node;
 mod numbers;
 mod out;
+mod outage;
 mod ownership;
 mod pending;
 #[doc(hidden)]

@@ -1,6 +1,5 @@
 //! Trips to the store: how long they take, what goes wrong, and whether the store is there.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,10 +8,11 @@ use guildhall_core::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token, Tombstone,
 };
-use guildhall_core::{BoxFuture, Code, Env, Key};
+use guildhall_core::{BoxFuture, Code, Env};
 
 use crate::health::Health;
 use crate::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
+use crate::outage::Outage;
 use crate::trace::context::present;
 use crate::trace::{OpenSpan, SpanKind, Tracer};
 
@@ -31,19 +31,17 @@ struct Watched {
     health: Arc<Health>,
     seconds: Family<Histogram, 1>,
     errors: Family<Counter, 2>,
-    /// It did not answer, and is being asked.
-    away: AtomicBool,
-    /// A row that is never there.
-    nothing: RowId,
+    /// It takes no writes, and is being asked.
+    outage: Arc<Outage>,
     tracer: Option<Arc<Tracer>>,
     me: Weak<Self>,
 }
 
 impl Trips {
-    /// Watches `store`, which keeps `table`.
+    /// Watches `store`; `outage` is how others see it.
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        table: &'static Table,
+        outage: &Arc<Outage>,
         env: &Env,
         metrics: &Metrics,
         health: &Arc<Health>,
@@ -57,8 +55,7 @@ impl Trips {
             metrics.counter("guildhall_store_errors_total", help, &["operation", "kind"])?;
         health.set(PART, Ok(()));
         let (env, health) = (env.clone(), Arc::clone(health));
-        let nothing = RowId { table, key: Key::from("0"), sub: None };
-        let (away, store) = (AtomicBool::new(false), store);
+        let outage = Arc::clone(outage);
         Ok(Self(Arc::new_cyclic(|me| Watched {
             me: Weak::clone(me),
             store,
@@ -66,8 +63,7 @@ impl Trips {
             health,
             seconds,
             errors,
-            away,
-            nothing,
+            outage,
             tracer,
         })))
     }
@@ -93,7 +89,7 @@ impl Watched {
     /// Says so, and asks until it answers: while it is away nobody may be sent here who would find out.
     fn is_away(&self, why: String) {
         self.health.set(PART, Err(why));
-        if !self.away.swap(true, Ordering::AcqRel) {
+        if self.outage.begin(self.env.now()) {
             let (me, env) = (Weak::clone(&self.me), self.env.clone());
             self.env.spawn("store-ask", async move {
                 loop {
@@ -108,18 +104,19 @@ impl Watched {
     }
 
     fn is_there(&self) {
-        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::AcqRel) {
+        if self.outage.end() {
             self.health.set(PART, Ok(()));
         }
     }
 
     async fn answers(&self) -> bool {
-        if !self.away.load(Ordering::Acquire) {
+        if !self.outage.is_there() {
             return true;
         }
-        let read = self.store.read(std::slice::from_ref(&self.nothing));
-        let there = match self.env.until(self.env.now() + ASK_AGAIN, read).await {
-            Some(Ok(_)) => true,
+        // Not a read: a store whose disk is full answers those.
+        let probe = self.store.probe();
+        let there = match self.env.until(self.env.now() + ASK_AGAIN, probe).await {
+            Some(Ok(())) => true,
             Some(Err(error)) => !is_away(&error),
             None => false,
         };
@@ -149,7 +146,9 @@ impl Trip<'_> {
         }
         let errors = || results.iter().filter_map(|result| result.as_ref().err());
         errors().for_each(|error| self.watched.failed(self.operation, error));
-        if !errors().any(is_away) {
+        // What was read says nothing of writes; nor does a refusal, which writes nothing.
+        let writes = matches!(self.operation, "claim" | "commit");
+        if writes && !results.is_empty() && results.iter().all(Result::is_ok) {
             self.watched.is_there();
         }
     }

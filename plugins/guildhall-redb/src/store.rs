@@ -75,6 +75,11 @@ impl RedbStore {
         self.client.transactions.load(Ordering::Relaxed)
     }
 
+    /// Whether the disk has failed, or is full, and no write has succeeded since.
+    pub fn is_failing(&self) -> bool {
+        self.client.failing.load(Ordering::Acquire)
+    }
+
     async fn ask<T>(
         &self,
         operation: &'static str,

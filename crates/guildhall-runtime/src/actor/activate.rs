@@ -255,7 +255,13 @@ fn locked(id: &str, has: &str, wants: &str) -> Status {
 /// The store did not do it, and so the call has not run. Files and hosts are for the log, not for callers.
 fn unavailable(id: &str, error: &StoreError) -> Status {
     let id = outside(id);
-    tracing::warn!(actor = %id, %error, "an actor cannot be activated");
+    match error.kind {
+        // A store that is away has been said once, and not for each actor.
+        StoreErrorKind::Unavailable | StoreErrorKind::Unknown => {
+            tracing::debug!(actor = %id, %error, "an actor cannot be activated");
+        }
+        _ => tracing::warn!(actor = %id, %error, "an actor cannot be activated"),
+    }
     let why = format!("{id} cannot be loaded now: its store does not answer");
     Status::not_run(Code::Unavailable, reason::STORE, why)
 }

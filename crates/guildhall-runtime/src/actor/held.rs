@@ -160,6 +160,11 @@ impl Held {
         self.fail(u64::MAX, &status);
     }
 
+    /// Nobody waits for this commit any more, which is tried again: it may be in the store some day.
+    pub(super) fn give_up(&self, commit: u64, status: &Status) {
+        self.fail(commit, &status.clone().with_effect(Effect::MayHaveRun));
+    }
+
     fn fail(&self, commit: u64, status: &Status) {
         let mut line = self.line.lock();
         while let Some((_, reply, _)) = line.pop(commit) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use guildhall_core::status::reason;
 use guildhall_core::store::{Batch, Store, StoreError, StoreErrorKind};
-use guildhall_core::{Code, Env};
+use guildhall_core::{Code, Env, Status};
 use guildhall_wire::Trace;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -13,6 +14,7 @@ use super::mail::SaveResult;
 use super::saves::is_final;
 use crate::config::SaveConfig;
 use crate::counters::Counters;
+use crate::outage::Outage;
 use crate::trace::{OpenSpan, SpanKind, Tracer};
 
 /// The changes of one actor. It has one save in flight, so there are never more than actors.
@@ -68,6 +70,7 @@ impl Saver {
         &self,
         env: Env,
         store: Arc<dyn Store>,
+        outage: &Outage,
         counters: &Counters,
         config: &SaveConfig,
         tracer: Option<&Arc<Tracer>>,
@@ -80,11 +83,20 @@ impl Saver {
                 continue;
             }
             let spans = spans(tracer, &saves);
-            let again = commit(&env, &*store, counters, config, saves).await;
+            let (again, error) = commit(&env, &*store, counters, config, saves).await;
             drop(spans);
-            if again.is_empty() {
+            let Some(error) = error else {
                 pause = config.retry();
                 continue;
+            };
+            // Once for as long as it is so.
+            if pause == config.retry() {
+                tracing::warn!(%error, saves = again.len(), "not saved; it is tried again until it is");
+            }
+            if outage.lasts(&env) {
+                let why = "it has run, and its changes are not saved: the store takes no writes; they are saved when it does, or lost with their app";
+                let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
+                again.iter().for_each(|save| save.held.0.give_up(save.held.1, &status));
             }
             counters.save_retries.add(again.len() as u64);
             // Before those that came later: they are of other actors.
@@ -113,21 +125,21 @@ fn spans(tracer: Option<&Arc<Tracer>>, saves: &[Save]) -> Vec<OpenSpan> {
     traces.map(begin).collect()
 }
 
-/// One trip; returns what has to be sent again, with the same bytes: the store may have it already.
+/// One trip; returns what has to be sent again, with the same bytes, and why: the store may have it already.
 async fn commit(
     env: &Env,
     store: &dyn Store,
     counters: &Counters,
     config: &SaveConfig,
     saves: Vec<Save>,
-) -> Vec<Save> {
+) -> (Vec<Save>, Option<StoreError>) {
     let batches = saves.iter().map(|save| save.batch.clone()).collect();
     let deadline = env.now() + config.timeout();
     let results = env.until(deadline, store.commit(batches)).await.unwrap_or_else(|| {
         let why = format!("no answer within {} ms (save.timeout_ms)", config.timeout_ms);
         vec![Err(StoreError::new(StoreErrorKind::Unknown, "commit", "a batch", why)); saves.len()]
     });
-    let mut again = Vec::new();
+    let (mut again, mut why) = (Vec::new(), None);
     for (save, result) in saves.into_iter().zip(results) {
         match result.map_err(|error| save.judge(error)) {
             Ok(committed) => {
@@ -138,9 +150,9 @@ async fn commit(
             }
             Err(error) => match error.kind {
                 StoreErrorKind::Unavailable | StoreErrorKind::Unknown => {
-                    tracing::warn!(%error, "not saved yet; trying again");
                     let unsure = save.unsure || error.kind == StoreErrorKind::Unknown;
                     again.push(Save { unsure, ..save });
+                    why = Some(error);
                 }
                 _ => {
                     counters.save_failures.add(1);
@@ -152,5 +164,5 @@ async fn commit(
             },
         }
     }
-    again
+    (again, why)
 }

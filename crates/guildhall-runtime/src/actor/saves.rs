@@ -193,7 +193,16 @@ pub(super) async fn save_within<A: Actor, S: ActorServices<A>>(
     why: Why,
 ) -> Option<bool> {
     if why == Why::Drain {
-        return Some(save_all(cell, active).await == Some(true));
+        let saved = tokio::select! {
+            biased;
+            saved = save_all(cell, active) => saved,
+            // The store has said that it does not take them: waiting for it would end in the same way, later.
+            () = cell.app.outage.lasted(&cell.app.env) => None,
+        };
+        if saved.is_none() && cell.app.outage.is_there() {
+            cell.app.counters.dropped.add(1);
+        }
+        return Some(saved == Some(true));
     }
     let limit = cell.app.env.now() + cell.app.save.timeout();
     let called = std::future::poll_fn(|_| match cell.has_calls() {

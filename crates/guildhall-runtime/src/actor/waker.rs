@@ -47,7 +47,7 @@ pub(crate) async fn keep_awake(app: Arc<AppInner>, types: SleepersOf) {
                 continue;
             }
             if let Err(error) = wake(&app, &*store, table, sleepers, &mut look.stuck).await {
-                tracing::warn!(%error, "nobody is woken just now; looking again");
+                tracing::debug!(%error, "nobody is woken just now; looking again");
             }
             look.at = app.env.now() + Duration::from_millis(sleepers.config().wake_ms);
         }

@@ -173,6 +173,13 @@ async fn run<A: Actor, S: ActorServices<A>>(
         let missing = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(cell.id()));
         return finish(cell, active, method, reply, Err(missing));
     }
+    // It would wait for a commit that does not come.
+    let waits = method.durable || active.commits.holds();
+    if waits && cell.room.has_rows && cell.app.outage.lasts(&cell.app.env) {
+        let why = format!("{} cannot be saved now: its store takes no writes", cell.id());
+        reply.send::<()>(Err(Status::not_run(Code::Unavailable, reason::STORE, why)));
+        return keep(cell, active);
+    }
     cell.app.counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
     let result = match guarded(cell, &cx, turn).await {

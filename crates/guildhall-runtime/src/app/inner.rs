@@ -29,6 +29,7 @@ use crate::log::LogControl;
 use crate::mesh::{self, Mesh};
 use crate::metrics::Metrics;
 use crate::mutation::Mutation;
+use crate::outage::Outage;
 use crate::ownership::{self, Ownership, keep_session, watch_peers};
 use crate::push::Pushed;
 use crate::reload::Reloads;
@@ -94,6 +95,8 @@ pub(crate) struct AppInner {
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     pub(crate) health: Arc<Health>,
+    /// Since when the store takes no writes.
+    pub(crate) outage: Arc<Outage>,
     /// Where spans have somewhere to go.
     pub(crate) tracer: Option<Arc<Tracer>>,
     /// Where `App::run` has begun to log.
@@ -194,7 +197,8 @@ impl AppInner {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
                 let tracer = app.tracer.as_ref();
-                app.saver.drive(app.env.clone(), store, &app.counters, &app.save, tracer).await;
+                let (env, outage) = (app.env.clone(), &*app.outage);
+                app.saver.drive(env, store, outage, &app.counters, &app.save, tracer).await;
             }));
         }
         tasks

@@ -85,6 +85,9 @@ impl RunningApp {
                 tracing::error!("not all actors were saved at the end of app.drain_ms");
             }
         }
+        if inner.outage.is_there() {
+            tracing::error!("the store takes no writes at the end: what was not saved is lost");
+        }
         inner.ownership.close(&inner).await;
         if let Some(tracer) = &inner.tracer {
             tracer.flush().await;

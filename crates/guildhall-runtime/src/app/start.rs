@@ -27,6 +27,7 @@ use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
 use crate::metrics::{Gauge, Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
+use crate::outage::Outage;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
 use crate::proto::{OwnershipServer, RawServer};
 use crate::push::Pushed;
@@ -121,10 +122,12 @@ impl App {
         if let Some(store) = &backends.store {
             actors_fit::rows(&env, &**store, &actors).await?;
         }
-        let store = match (backends.store, tables.all().first()) {
-            (Some(store), Some(table)) => {
-                Some(Arc::new(Trips::new(store, table, &env, &metrics, &health, tracer.clone())?)
-                    as Arc<dyn Store>)
+        let outage = Arc::<Outage>::default();
+        let store = match (backends.store, tables.all().is_empty()) {
+            (Some(store), false) => {
+                let tracer = tracer.clone();
+                let trips = Trips::new(store, &outage, &env, &metrics, &health, tracer)?;
+                Some(Arc::new(trips) as Arc<dyn Store>)
             }
             (store, _) => store,
         };
@@ -166,6 +169,7 @@ impl App {
             backends: backends.later,
             streams: Streams::new(config.section("stream")?, stream_handlers)?,
             store: RwLock::new(store),
+            outage,
             tables,
             ownership,
             mutation,

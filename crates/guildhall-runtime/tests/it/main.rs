@@ -14,6 +14,7 @@ mod durable;
 mod entities;
 mod exposition;
 mod forged;
+mod full;
 mod hooks;
 mod keys;
 mod limits;

@@ -213,6 +213,8 @@ struct Inner {
     claims: AtomicU64,
     /// Claims fail.
     away: AtomicBool,
+    /// Nothing is written, and reads are answered.
+    full: AtomicBool,
     commits: AtomicU64,
     /// Commits wait while somebody writes to this.
     gate: Arc<RwLock<()>>,
@@ -246,6 +248,17 @@ impl TestStore {
 
     pub(crate) fn commits(&self) -> u64 {
         self.0.commits.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_full(&self, full: bool) {
+        self.0.full.store(full, Ordering::SeqCst);
+    }
+
+    fn refuse_full(&self, operation: &'static str) -> Option<StoreError> {
+        let full = self.0.full.load(Ordering::SeqCst);
+        let error =
+            || StoreError::new(StoreErrorKind::Unavailable, operation, "the disk", "it is full");
+        full.then(error)
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -294,6 +307,9 @@ impl Store for TestStore {
         by: Token,
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
         self.0.claims.fetch_add(1, Ordering::SeqCst);
+        if let Some(error) = self.refuse_full("claim") {
+            return Box::pin(std::future::ready(Err(error)));
+        }
         if self.0.away.load(Ordering::SeqCst) {
             let error =
                 StoreError::new(StoreErrorKind::Unavailable, "claim", "a row", "/secret/path");
@@ -326,6 +342,9 @@ impl Store for TestStore {
         Box::pin(async move {
             drop(self.0.gate.read().await);
             self.0.commits.fetch_add(1, Ordering::SeqCst);
+            if let Some(error) = self.refuse_full("commit") {
+                return vec![Err(error); batches.len()];
+            }
             let failure = self.0.failures.lock().pop_front();
             let lost = |kind| StoreError::new(kind, "commit", "a batch", "as the test wants");
             match failure {
@@ -372,6 +391,9 @@ impl Store for TestStore {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        if let Some(error) = self.refuse_full("probe") {
+            return Box::pin(std::future::ready(Err(error)));
+        }
         if self.0.away.load(Ordering::SeqCst) {
             let error = StoreError::new(StoreErrorKind::Unavailable, "probe", "a page", "away");
             return Box::pin(std::future::ready(Err(error)));

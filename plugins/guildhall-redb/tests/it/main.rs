@@ -4,4 +4,5 @@
 
 mod contract;
 mod file;
+mod full;
 mod group;
