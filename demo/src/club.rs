@@ -2,9 +2,9 @@
 //!
 //! How it comes that nobody is in two clubs is written in [`roles`].
 //!
-//! Clubs are owned by slots, as all actors are, as many as the app has: one app's crash or move is a share of them. None is
-//! resident. A club does nothing unless it is called, its first call waits for one claim, and residents are the keys 1 to n, which
-//! clubs leave behind when they are cancelled.
+//! Clubs are owned by slots, as all actors are, as many as the app has: one app's crash or move is a share of them. Each is active
+//! from when it is made until it is cancelled, in the app that owns its slot, whoever calls it
+//! ([`ALWAYS_ACTIVE`](crate::serve::ALWAYS_ACTIVE)): no call of a member waits for a claim.
 
 pub mod roles;
 

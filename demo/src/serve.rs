@@ -56,16 +56,21 @@ impl Default for DemoConfig {
 
 const PARTS: [&str; 7] = ["login", "gate", "role", "club", "clubrole", "uid", "online"];
 
+/// Parts of which one app serves all keys, with the settings that say so: one app gives all ids, and one knows who is online.
+pub const ONE_SLOT: [(&str, &str); 2] =
+    [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+/// Parts whose actors are always active, from when they are made until they are deleted, with the settings that say so.
+pub const ALWAYS_ACTIVE: [(&str, &str); 1] = [("club", "actor.club.resident_rows")];
+
 /// Where nobody says otherwise, the demo listens on loopback and keeps its data in `./data`.
 pub fn presets(config: ConfigBuilder) -> ConfigBuilder {
+    let config = ONE_SLOT.iter().fold(config, |config, (_, slots)| config.preset(slots, 1));
+    let config = ALWAYS_ACTIVE.iter().fold(config, |config, (_, rows)| config.preset(rows, true));
     config
         .preset("app.id", "demo.w1.all.1")
         .preset("app.store", "redb:./data")
         .preset("admin.listen", "127.0.0.1:7090")
         .preset("log.level", "warn")
-        // One app gives all ids, and one knows who is online; see `uid` and `online`.
-        .preset("actor.uid.slots", 1)
-        .preset("actor.session.slots", 1)
         .preset("gate.tcp", "127.0.0.1:7000")
         .preset("gate.websocket", "127.0.0.1:7001")
         // The bots all come from this machine.

@@ -15,6 +15,7 @@ mod parts;
 mod presence;
 mod processes;
 mod program;
+mod residents;
 mod roles;
 mod told;
 mod town;

@@ -15,8 +15,7 @@ use guildhall_testkit::Cluster;
 /// Runs nothing itself.
 pub(crate) const CALLER: &str = "demo.w1.caller.1";
 
-/// Parts whose keys are all one slot, as in the program. Other types have fewer slots than there: each takes its time.
-const ONE_SLOT: [(&str, &str); 2] = [("uid", "actor.uid.slots"), ("online", "actor.session.slots")];
+/// Types that are not all one slot have fewer slots than in the program: each takes its time.
 const SLOTS: (&str, &str) = ("app.slots", "64");
 
 /// Apps by their ids, each with its parts, and [`CALLER`].
@@ -36,8 +35,11 @@ pub(crate) async fn start_app(
     settings: &[(&str, &str)],
 ) {
     let parts = parts.to_vec();
-    let of_parts = ONE_SLOT.iter().filter(|(part, _)| parts.contains(part));
-    let of_parts = of_parts.map(|(_, slots)| (*slots, "1"));
+    // As in the program.
+    let one_slot = serve::ONE_SLOT.iter().map(|(part, slots)| (part, (*slots, "1")));
+    let always = serve::ALWAYS_ACTIVE.iter().map(|(part, rows)| (part, (*rows, "true")));
+    let of_parts = one_slot.chain(always).filter(|(part, _)| parts.contains(part));
+    let of_parts = of_parts.map(|(_, setting)| setting);
     let settings: Vec<_> = settings.iter().copied().chain([SLOTS]).chain(of_parts).collect();
     let build = move |app: App| parts.iter().fold(app, |app, part| serve::game(app, part));
     cluster.start_with(id, &settings, build).await.unwrap();
