@@ -34,7 +34,8 @@ pub struct ActorConfig {
     /// Slots of the type: shares of its keys, which are owned and moved each as one. The same in all apps, and for good; 0 is
     /// `app.slots`, 1 makes one app the owner of all.
     pub slots: u32,
-    /// Whether its slots stay where they are while their app runs: they move when it drains, and not to balance the apps.
+    /// Whether its slots stay where they are while their app runs: they move when it drains, and not to balance the apps. When
+    /// their lease has ended, any app may have them.
     pub pinned: bool,
     /// How long an activation may take with its claim, in ms.
     pub activate_ms: u64,

@@ -241,7 +241,9 @@ impl SlotTable {
     ) -> Vec<(u32, u64)> {
         let slots = self.slots.lock();
         let wants = |slot: &Slot, at| match &slot.state {
-            State::Away | State::Suspended(_) => slot.doubted || named(at),
+            State::Away => slot.doubted || named(at),
+            // One that is pinned stays where it was, as long as nobody else has had it.
+            State::Suspended(_) => slot.doubted || named(at) || self.pinned,
             State::Taken(holder, _) => slot.doubted || named(at) && !asked(holder),
             State::Asked(holder, _) => named(at) && !asked(holder),
             State::Ours(_) => slot.doubted,
@@ -489,8 +491,11 @@ impl SlotTable {
         resumed
     }
 
-    /// Lets go what is suspended and belongs to others now: they end unsaved.
+    /// Lets go what is suspended and belongs to others now: they end unsaved. Not what is pinned: that goes when another app has it.
     pub(super) fn give_up(&self, named: impl Fn(u32) -> bool) -> Vec<u32> {
+        if self.pinned {
+            return Vec::new();
+        }
         let mut slots = self.slots.lock();
         let mut lost = Vec::new();
         for (at, slot) in (0..).zip(slots.iter_mut()) {

@@ -5,6 +5,7 @@ mod damaged;
 mod hung;
 mod leases;
 mod pauses;
+mod pinned;
 mod stays;
 mod suspended;
 

@@ -17,7 +17,7 @@ const SERVED: &str = "guildhall_slots{actor=\"pot\"}";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The slots that an app holds, with their epochs, and who it is.
-async fn held_by(cluster: &Cluster, app: &str) -> (Holder, Vec<(LeaseId, u64)>) {
+pub(super) async fn held_by(cluster: &Cluster, app: &str) -> (Holder, Vec<(LeaseId, u64)>) {
     let mut watch = cluster.leases().watch("pot/").await.unwrap();
     let (mut holder, mut held) = (None, Vec::new());
     loop {
