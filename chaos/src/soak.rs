@@ -1,7 +1,7 @@
 //! `chaos -- soak`: bots play for long, nothing goes wrong, and nothing may grow that those who live do not explain.
 
 use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -105,8 +105,13 @@ async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
     // What is over is removed within a sweep or two; then nothing but what lives is left.
     sleep(LOOK).await;
     cluster.end().await;
+    Ok(judge(&series, &format!("minutes={minutes} warm_up={warm_up}"), &result, output.status))
+}
+
+/// Prints what has grown. 1: something has that should not, or the bots have failed. 2: too little has happened to say so.
+fn judge(series: &[(String, Series)], run: &str, result: &str, bots: ExitStatus) -> u8 {
     let mut grown = Vec::new();
-    for (name, series) in &series {
+    for (name, series) in series {
         let growth = series.growth();
         println!("{name:<8} {growth}");
         grown.extend(growth.unexplained().map(|what| format!("{name}: {what}")));
@@ -115,18 +120,15 @@ async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
         eprintln!("grows: {what}");
     }
     let samples = series.iter().map(|(_, series)| series.len()).min().unwrap_or(0);
-    println!(
-        "minutes={minutes} warm_up={warm_up} samples={samples} grows={} {result}",
-        grown.len()
-    );
-    if !output.status.success() {
-        return Ok(if output.status.code() == Some(2) { 2 } else { 1 });
+    println!("{run} samples={samples} grows={} {result}", grown.len());
+    if !bots.success() {
+        return if bots.code() == Some(2) { 2 } else { 1 };
     }
     if samples < Growth::LEAST {
         eprintln!("too little: {samples} looks are less than {}", Growth::LEAST);
-        return Ok(2);
+        return 2;
     }
-    Ok(u8::from(!grown.is_empty()))
+    u8::from(!grown.is_empty())
 }
 
 /// What each process has now.

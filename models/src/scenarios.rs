@@ -348,7 +348,7 @@ fn rows() -> Vec<Scenario> {
         Scenario {
             absent: true,
             commands: created_and_deleted().into_iter().take(2).collect(),
-            faults: Faults { reset: 1, pause: 1, sweep: 1, ..none() },
+            faults: Faults { reset: 1, sweep: 1, ..none() },
             ..protocol("row: deleted and removed, epochs are lost")
         },
         Scenario {

@@ -76,6 +76,10 @@ pub(crate) async fn call_encoded<Req: Message>(
         }
         retries += 1;
         app.env.sleep(pause).await;
+        if app.env.now() >= deadline {
+            // It slept for longer than it wanted. Why the call did not run says more than that it is late now.
+            return counted.end(Err(status));
+        }
     }
 }
 

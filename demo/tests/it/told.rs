@@ -60,6 +60,10 @@ async fn what_clients_are_told_of_durable_commands_is_what_happened_whatever_cra
         start(&mut cluster, APPS).await;
         for gate in GATES {
             start_gate(&mut cluster, gate).await;
+            // Commands are under way long enough that crashes meet some.
+            for role in [VICTIMS[0], VICTIMS[2]] {
+                cluster.delay(gate, role, Duration::from_millis(10)..Duration::from_millis(40));
+            }
         }
         cluster.advance(Duration::from_secs(1)).await;
         let env = cluster.client_env();

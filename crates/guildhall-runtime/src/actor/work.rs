@@ -199,25 +199,44 @@ async fn run<A: Actor, S: ActorServices<A>>(
     }
     active.commands.record(&cell.app.env, &cx, method, &result);
     if next == Next::Settle {
-        match Box::pin(settle(cell, &mut active)).await {
-            Settled::Yes => {}
-            Settled::No(status) if status.effect() == Effect::NotRun => {
-                active.commands.forget_record(&cx, method);
-                result = Err(status);
-            }
-            Settled::No(status) => {
-                result = Err(status);
-                active.commands.record(&cell.app.env, &cx, method, &result);
-            }
-            Settled::Over => {
-                let why = "another owner has the rows; what the call has changed was not saved";
-                let status = Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER);
-                reply.send::<()>(Err(status));
+        result = match settled(cell, &mut active, &cx, method, result).await {
+            Ok(result) => result,
+            Err(over) => {
+                reply.send::<()>(Err(over));
                 return None;
             }
-        }
+        };
     }
     finish(cell, active, method, reply, result)
+}
+
+/// What a call is answered whose turn is committed alone.
+///
+/// # Errors
+/// Another owner has the rows: the activation is over.
+async fn settled<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+    cx: &Cx,
+    method: &'static MethodDesc,
+    result: Answer,
+) -> Result<Answer, Status> {
+    match Box::pin(settle(cell, active)).await {
+        Settled::Yes => Ok(result),
+        Settled::No(status) if status.effect() == Effect::NotRun => {
+            active.commands.forget_record(cx, method);
+            Ok(Err(status))
+        }
+        Settled::No(status) => {
+            let refused = Err(status);
+            active.commands.record(&cell.app.env, cx, method, &refused);
+            Ok(refused)
+        }
+        Settled::Over => {
+            let why = "another owner has the rows; what the call has changed was not saved";
+            Err(Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER))
+        }
+    }
 }
 
 /// The reply of a turn, or of one that was run before, and the end of it.
