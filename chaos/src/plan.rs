@@ -91,18 +91,18 @@ pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
     events
 }
 
-/// Of a hundred: 20 kills, 20 stops, 4 long stops with a new hub at the end, 32 cuts, 10 delays, 14 moves.
+/// Of a hundred: 20 kills, 8 long stops with a new hub at the end, 16 stops, 32 cuts, 10 delays, 14 moves.
 fn fault(rng: &mut StdRng, cast: &Cast) -> Fault {
     match rng.random_range(0..100) {
         0..20 => {
             let app = process(rng, cast);
             Fault::Kill { app, down: ms(rng, 50..=2000) }
         }
-        20..24 => {
+        20..28 => {
             let app = one_of(rng, &cast.roles);
             Fault::Away { app, pause: ms(rng, 7_500..=10_000), down: ms(rng, 50..=2000) }
         }
-        24..44 => {
+        28..44 => {
             let app = process(rng, cast);
             Fault::Stop { app, pause: ms(rng, 500..=8000) }
         }

@@ -231,5 +231,6 @@ async fn parallel_logins_use_the_same_memory_again() {
     }
     println!("peaks {peaks:?} bytes");
     assert!(peaks[2] < 150_000_000, "{peaks:?}");
-    assert!(peaks[2] < peaks[0] + 10_000_000, "it grows with each round: {peaks:?}");
+    // The first round opens what the others use again.
+    assert!(peaks[2] < peaks[1] + 10_000_000, "it grows with each round: {peaks:?}");
 }
