@@ -1,6 +1,6 @@
 //! The open file: opened at start, and again after the disk has failed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -86,6 +86,9 @@ impl Client {
             return Ok(Arc::clone(database));
         }
         let file = self.path.display();
+        if self.failing.load(Ordering::Acquire) {
+            read_from_disk(&self.path).map_err(|error| unavailable("open", &file, error))?;
+        }
         let database = redb::Builder::new()
             .set_cache_size(self.cache_bytes)
             .create(&self.path)
@@ -229,4 +232,19 @@ fn unavailable(
     error: impl std::fmt::Display,
 ) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, operation, subject, error.to_string())
+}
+
+/// Makes the next reads of a file come from its disk. After a sync that failed, the kernel takes pages for written that are not: a
+/// transaction that was read back from them would be answered as committed, and be gone after a power failure.
+fn read_from_disk(path: &Path) -> std::io::Result<()> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        // It is made anew.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    file.sync_all()?;
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(())
 }
