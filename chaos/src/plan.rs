@@ -81,7 +81,10 @@ pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
     let (mut at, mut events, mut probe) = (BEGIN, Vec::new(), BEGIN);
     while at + Duration::from_secs(1) < time {
         if at >= probe && at + PROBE < time && time >= PROBED_FROM {
-            let owners = std::array::from_fn(|_| one_of(&mut rng, &cast.roles));
+            // Different ones, where there are as many.
+            let first = rng.random_range(0..cast.roles.len().max(1));
+            let next = |at| cast.roles.iter().cycle().nth(first + at).cloned().unwrap_or_default();
+            let owners = std::array::from_fn(next);
             events.push(Event { at, fault: Fault::Probe { owners } });
             (at, probe) = (at + PROBE, at + PROBES);
         }

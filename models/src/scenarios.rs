@@ -70,7 +70,6 @@ fn takeovers() -> Vec<Scenario> {
             ..protocol("takeover: from nothing")
         },
         Scenario {
-            quick: true,
             reads: true,
             faults: Faults { restart: 1, pause: 1, ..none() },
             ..protocol("takeover: the lease service forgets its holders")
@@ -79,7 +78,7 @@ fn takeovers() -> Vec<Scenario> {
             reads: true,
             transfers_travel: true,
             commands: vec![add(0)],
-            faults: Faults { restart: 1, lapse: 1, loss: 1, ..none() },
+            faults: Faults { restart: 1, loss: 1, ..none() },
             ..protocol("takeover: the lease service forgets its holders during a move")
         },
     ]
