@@ -58,11 +58,11 @@ async fn run_in(folder: &Path, args: MemoryArgs) -> Result<u8> {
         let place = folder.join(name);
         std::fs::create_dir_all(&place).context("make a folder")?;
         let mut ports = Ports::new();
-        let (login, gate) = (ports.free()?, ports.free()?);
+        let (login, gate, web) = (ports.free()?, ports.free()?, ports.free()?);
         let settings = vec![
             format!("--set=login.listen={login}"),
             format!("--set=gate.tcp={gate}"),
-            "--set=gate.websocket=127.0.0.1:0".into(),
+            format!("--set=gate.websocket={web}"),
             "--set=admin.listen=127.0.0.1:0".into(),
         ];
         let mut process = Process::new(name, demo.clone(), settings.clone(), place.clone());
