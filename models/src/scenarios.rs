@@ -75,6 +75,7 @@ fn takeovers() -> Vec<Scenario> {
             ..protocol("takeover: the lease service forgets its holders")
         },
         Scenario {
+            quick: true,
             reads: true,
             transfers_travel: true,
             commands: vec![add(0)],
