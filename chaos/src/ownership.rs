@@ -54,7 +54,7 @@ pub(crate) struct OwnershipArgs {
 
 /// What a move may take for who calls what moves.
 const MOVE_MAX: Duration = Duration::from_secs(2);
-/// What a takeover may take after the lease's end: 1.5 s, and as long as a player waits before it asks again.
+/// What a takeover may take after the end of the lease. The pause of the player that asks comes on top (`--pause-ms`).
 const TAKEOVER_MAX: Duration = Duration::from_millis(1_500);
 /// `ownership.ttl_ms` where nobody says otherwise.
 const TTL_MS: u64 = 5_000;
