@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask {test, ci, tidy, codegen}`.
+//! The project's commands: `cargo xtask {test, ci, tidy, layers, codegen}`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
@@ -25,6 +25,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                      test, and a run of the demo
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
                      --fix: bring docs/config.md and the code that pages show up to date
+  layers [CRATE]     upward imports, circles of files and long files, also those that
+                     xtask/layers.txt allows for now
   codegen [--check]  generate the framework's own protos; --check: fail where the committed
                      code differs";
 
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root, false),
         ["tidy", "--fix"] => tidy::run(root, true),
+        ["layers"] => tidy::layers(root, ""),
+        ["layers", name] => tidy::layers(root, name),
         ["codegen"] => codegen::run(root, false),
         ["codegen", "--check"] => codegen::run(root, true),
         ["help" | "--help" | "-h"] => {

@@ -1,6 +1,7 @@
 //! `tidy`: the rules that are not code decay, so a program checks them.
 
 mod config_page;
+mod layers;
 mod pages;
 mod promises;
 mod reasons;
@@ -17,6 +18,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     if fix {
         config_page::fix(root, &files)?;
         pages::fix(root, &files)?;
+        layers::fix(root, &files)?;
     }
     let mut wrong = Vec::new();
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {
@@ -27,6 +29,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     wrong.extend(config_page::check(root, &files)?);
     wrong.extend(reasons::check(root)?);
     wrong.extend(pages::check(root, &files)?);
+    wrong.extend(layers::check(root, &files)?);
     for line in &wrong {
         eprintln!("{line}");
     }
@@ -34,6 +37,11 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
         0 => Ok(()),
         n => bail!("tidy found {n} thing(s) to mend"),
     }
+}
+
+/// Prints what crates have of upward imports, circles and long files, whatever is allowed for now.
+pub(crate) fn layers(root: &Path, name: &str) -> Result<()> {
+    layers::show(root, &tracked(root)?, name)
 }
 
 /// The files that git knows or would add.

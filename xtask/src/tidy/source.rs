@@ -1,7 +1,4 @@
-//! Rules of source files: a first line that says what for, a bound on length, and no way to the world but `Env`.
-
-/// Longest file that is not a test.
-const LINES_MAX: usize = 800;
+//! Rules of source files: a first line that says what for, and no way to the world but `Env`.
 
 /// Ways to the clock, random numbers, tasks and sockets that only `Env` may go.
 const DOORS: &[&str] = &[
@@ -40,10 +37,6 @@ pub(super) fn check(file: &str, text: &str) -> Vec<String> {
     }
     if file.ends_with("/mod.rs") && !test {
         wrong.push(format!("{file}:1: name it after its module, not mod.rs"));
-    }
-    let lines = text.lines().count();
-    if lines > LINES_MAX && !test {
-        wrong.push(format!("{file}:{lines}: over {LINES_MAX} lines; find the seam"));
     }
     let library = ["crates/", "plugins/", "demo/"].iter().any(|place| file.starts_with(place));
     if !library
