@@ -1,6 +1,7 @@
 //! A call: route, send, wait; and once more on a fresh route when it certainly did not run.
 
 mod budget;
+mod core;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::ownership;
 use crate::topic;
 use crate::trace::{self, OpenSpan};
 
+pub(crate) use self::core::Core;
 pub(crate) use budget::RetryBudget;
 
 /// Calls `method` and waits for its reply, within the deadline of `cx` and of the method.

@@ -8,7 +8,6 @@ use guildhall_core::config::Config;
 use guildhall_core::discovery::{Discovery, NodeRecord};
 use guildhall_core::env::Listener;
 use guildhall_core::store::Store;
-use guildhall_core::{AppId, Env, Incarnation};
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,28 +15,23 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
 use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
 use crate::backends::LazyBackends;
-use crate::call::RetryBudget;
+use crate::call::Core;
 use crate::component::Component;
-use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::Counters;
+use crate::config::{AppConfig, LinkConfig, SaveConfig};
 use crate::cx::Cx;
 use crate::health::Health;
 use crate::interned::Interned;
 use crate::link::{Tls, listen};
 use crate::live_count::LiveCount;
 use crate::log::LogControl;
-use crate::mesh::{self, Mesh};
-use crate::metrics::Metrics;
-use crate::mutation::Mutation;
+use crate::mesh;
 use crate::outage::Outage;
 use crate::ownership::{self, Ownership, keep_session, watch_peers};
 use crate::push::Pushed;
 use crate::reload::Reloads;
 use crate::rows::Tables;
-use crate::service::ServiceTable;
 use crate::stream::Streams;
 use crate::topic::Topics;
-use crate::trace::Tracer;
 use crate::worker::Workers;
 
 use super::StartError;
@@ -47,21 +41,15 @@ pub(crate) type Task = JoinHandle<Option<()>>;
 
 /// What all parts of a running app share.
 pub(crate) struct AppInner {
-    pub(crate) id: AppId,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) env: Env,
+    pub(crate) core: Arc<Core>,
     pub(crate) ownership: Ownership,
-    /// A rule that a test has switched off.
-    pub(super) mutation: Option<Mutation>,
     pub(crate) links: LinkConfig,
     pub(crate) tls: Option<Tls>,
     pub(crate) streams: Streams,
-    pub(crate) calls: CallConfig,
     pub(crate) save: SaveConfig,
     pub(crate) outbox: OutboxConfig,
     /// Methods that rows name.
     pub(crate) interned: Mutex<Interned>,
-    pub(crate) services: ServiceTable,
     pub(crate) backends: LazyBackends,
     pub(crate) topics: Topics,
     pub(crate) callbacks: LiveCount,
@@ -78,31 +66,26 @@ pub(crate) struct AppInner {
     pub(crate) runners: Vec<Arc<Runner>>,
     pub(super) rooms: Vec<Arc<dyn AnyRoom>>,
     pub(crate) actors: Vec<Arc<dyn Admin>>,
-    pub(crate) mesh: Mesh,
-    pub(crate) retries: RetryBudget,
-    /// Wakes its waiters in their order, which a watch channel does not: a simulation would not repeat itself.
-    pub(crate) draining: CancellationToken,
     /// Cancelled when a peer wants the app to drain.
     pub(crate) drain_asked: CancellationToken,
     pub(crate) drain_ms: u64,
     /// How often it is looked whether its load has changed much, where calls are routed by it.
     pub(super) load_every: Option<Duration>,
-    /// Its slots are with others: peers send no new calls.
-    pub(crate) going: CancellationToken,
-    /// What still runs ends now, so that actors can be saved in the time that is left.
-    pub(crate) ending: CancellationToken,
-    pub(crate) in_flight: LiveCount,
-    pub(crate) metrics: Metrics,
-    pub(crate) counters: Counters,
     pub(crate) health: Arc<Health>,
     /// Since when the store takes no writes.
     pub(crate) outage: Arc<Outage>,
-    /// Where spans have somewhere to go.
-    pub(crate) tracer: Option<Arc<Tracer>>,
     /// Where `App::run` has begun to log.
     pub(crate) log: Option<LogControl>,
     pub(crate) admin_addr: OnceLock<SocketAddr>,
     pub(super) record: RwLock<NodeRecord>,
+}
+
+impl std::ops::Deref for AppInner {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
 }
 
 impl AppInner {
@@ -110,12 +93,6 @@ impl AppInner {
         let mut record = self.record.read().clone();
         record.load = self.load(record.weight);
         record
-    }
-
-    /// Whether a test has switched this rule off.
-    #[inline]
-    pub(crate) fn lacks(&self, rule: Mutation) -> bool {
-        cfg!(feature = "mutations") && self.mutation == Some(rule)
     }
 
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {

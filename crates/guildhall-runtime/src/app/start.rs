@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, World};
 use crate::admin;
 use crate::backends::{Backends, LazyBackends, Opener, check_store};
-use crate::call::RetryBudget;
+use crate::call::{Core, RetryBudget};
 use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
 use crate::counters::{Counters, ServedMeters};
 use crate::health::Health;
@@ -141,23 +141,31 @@ impl App {
         let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
         agree_on_slots(&env, &backends.later, &owned).await?;
         let ownership = Ownership::new(ownership, holder, owned);
-        let inner = Arc::new(AppInner {
+        let core = Arc::new(Core {
             mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
             retries: RetryBudget::new(calls.retry_percent),
             ending: CancellationToken::new(),
             draining: CancellationToken::new(),
+            going: CancellationToken::new(),
+            in_flight: LiveCount::new(counters.in_flight.clone()),
+            id: record.id.clone(),
+            incarnation: record.incarnation,
+            env,
+            services,
+            calls,
+            metrics,
+            counters,
+            tracer,
+            mutation,
+        });
+        let inner = Arc::new(AppInner {
             drain_asked: CancellationToken::new(),
             drain_ms: app.drain_ms,
             load_every,
-            going: CancellationToken::new(),
-            in_flight: LiveCount::new(counters.in_flight.clone()),
             tells: LiveCount::default(),
-            callbacks: LiveCount::new(counters.callbacks.clone()),
-            pushed: Pushed::new(calls.pushed_max),
-            metrics,
-            counters,
+            callbacks: LiveCount::new(core.counters.callbacks.clone()),
+            pushed: Pushed::new(core.calls.pushed_max),
             health,
-            tracer,
             log,
             admin_addr: OnceLock::new(),
             record: RwLock::new(record.clone()),
@@ -172,19 +180,14 @@ impl App {
             outage,
             tables,
             ownership,
-            mutation,
             workers,
-            id: record.id.clone(),
-            incarnation: record.incarnation,
-            env,
             links,
             tls,
-            calls,
             save,
             interned: Mutex::new(Interned::new(outbox.methods_max, "outbox.methods_max")),
             outbox,
-            services,
             reloads,
+            core,
         });
         inner.mesh.rule(routes);
         let mut tasks = inner.begin_actors();
