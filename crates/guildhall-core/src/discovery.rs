@@ -1,5 +1,6 @@
 //! The [`Discovery`] seam: where apps register and are watched.
 
+mod labels;
 pub mod memory;
 mod record;
 pub mod static_list;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::{AppId, BoxFuture, Incarnation};
 
+pub use labels::{actor_label, slots_label};
 pub use record::{NodeRecord, NodeState};
 
 /// Where apps register and are watched.

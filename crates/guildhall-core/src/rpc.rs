@@ -1,6 +1,7 @@
 //! What generated code says about services and methods: the static tables that routing, dispatch and gates work from.
 
 mod body_key;
+mod raw_body;
 
 use std::io::Write as _;
 use std::marker::PhantomData;
@@ -8,6 +9,7 @@ use std::marker::PhantomData;
 use crate::key::{self, NoKey};
 
 pub use body_key::{Keyed, find_key, put_key};
+pub use raw_body::RawBody;
 
 /// How the calls of a service share state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::StartError;
 use guildhall_http::header::{ALLOW, HeaderValue};
 use guildhall_http::{Answer, Limits, Method, Origins, Refused, Request, Server, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{AppInner, StartError, Task};
+use crate::app::{AppInner, Task};
 use crate::cx::Cx;
 
 /// `[admin]`: HTTP for the operator: `/livez`, `/readyz`, `/metrics`.

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
-use guildhall_core::config::{Config, ConfigError};
+use guildhall_core::config::Config;
 use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{Store, Table};
-use guildhall_core::{AppId, BoxFuture, Env, Plugin};
+use guildhall_core::{AppId, BoxFuture, Env, Plugin, StartError};
 use guildhall_entity::Entity;
 
 use crate::actor::{Actor, ActorServices, ActorSetup, ActorType};
@@ -71,31 +71,6 @@ pub struct App {
     mutation: Option<Mutation>,
 }
 
-/// Why an app did not start: what is wrong, and what to do.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
-
-impl StartError {
-    /// Says what is wrong, where, and what to do.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
-    }
-}
-
-/// `main` prints this, so it reads like the message.
-impl std::fmt::Debug for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<ConfigError> for StartError {
-    fn from(error: ConfigError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl App {
     /// Reads the configuration of this process: `guildhall.toml` or `--config FILE`, the environment, `--set key=value`.
     ///
@@ -106,7 +81,7 @@ impl App {
         if let Some(arg) = rest.first() {
             let why =
                 format!("unknown argument `{arg}`; there are --config FILE and --set key=value");
-            return Err(StartError(why));
+            return Err(StartError::new(why));
         }
         Ok(Self::with(config))
     }
@@ -293,7 +268,7 @@ impl App {
         if let Some(log) = log.clone() {
             self = self.reload_section("log.level", move |config| log.reload(config));
         }
-        let no_runtime = |e| StartError(format!("no runtime: {e}"));
+        let no_runtime = |e| StartError::new(format!("no runtime: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(no_runtime)?.block_on(async {
             let config: AppConfig = self.config.section("app")?;

@@ -7,10 +7,9 @@ use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{BatchReach, Capabilities, Store, Table, WAKE};
-use guildhall_core::{AppId, Backend, Config, Env, Opening, Plugin};
+use guildhall_core::{AppId, Backend, Config, Env, Opening, Plugin, StartError};
 use tokio::sync::Mutex;
 
-use crate::app::StartError;
 use crate::config::AppConfig;
 use crate::lazy::Lazy;
 use crate::rows::Tables;

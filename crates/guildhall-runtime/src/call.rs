@@ -2,6 +2,8 @@
 
 mod budget;
 mod core;
+mod moved;
+mod target;
 
 use std::time::Duration;
 
@@ -14,14 +16,14 @@ use prost::Message;
 
 use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
-use crate::codegen::{Many, Target};
 use crate::cx::Cx;
-use crate::ownership;
 use crate::topic;
 use crate::trace::{self, OpenSpan};
 
 pub(crate) use self::core::Core;
 pub(crate) use budget::RetryBudget;
+pub(crate) use moved::{moved, moved_to};
+pub use target::{Many, Target};
 
 /// Calls `method` and waits for its reply, within the deadline of `cx` and of the method.
 pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
@@ -111,7 +113,7 @@ impl Moves {
         if !refused || matches!(target, Target::At(_)) {
             return false;
         }
-        let Some(to) = ownership::moved_to(status) else { return false };
+        let Some(to) = moved_to(status) else { return false };
         if self.followed < FOLLOWED_MAX {
             self.followed += 1;
             self.next = Some(to);

@@ -18,6 +18,7 @@ pub use guildhall_entity::{
 };
 
 pub use crate::actor::{Actor, ActorService};
+pub use crate::call::{Many, Target};
 pub use crate::cx::Cx;
 use crate::forged;
 pub use crate::lane::{Lane, Turn};
@@ -28,29 +29,6 @@ use crate::trace::context::{Context, within};
 
 /// The state of a SERIAL service: never contended, as its lane runs one call at a time.
 pub use tokio::sync::Mutex as SerialState;
-
-/// Where a call goes.
-#[derive(Clone, Debug, Default)]
-pub enum Target {
-    /// Where the method's options say.
-    #[default]
-    Default,
-    /// Exactly that app.
-    At(Address),
-    /// Any ready instance.
-    Random,
-    /// The instance that the key falls to.
-    Hash(Key),
-}
-
-/// Where a cast to many goes.
-#[derive(Clone, Debug)]
-pub enum Many {
-    /// Every ready instance.
-    All,
-    /// Those that have subscribed to the topic.
-    Topic(String),
-}
 
 /// Reads the key field of a request.
 pub type KeyOf<Req> = fn(&Req) -> KeyText<'_>;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use guildhall_core::BoxFuture;
 use guildhall_core::config::Config;
+use guildhall_core::{BoxFuture, StartError};
 
-use crate::app::StartError;
 use crate::cx::Cx;
 use crate::service::Service;
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
-
-use crate::app::StartError;
 
 /// `[app]`: who this is and whom it knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]

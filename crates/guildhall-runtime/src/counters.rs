@@ -2,9 +2,9 @@
 
 mod calls;
 
-use crate::metrics::{Counter, Gauge, MetricError, Metrics};
-
 pub(crate) use calls::{Answered, CallMeters, ServedMeters};
+
+use guildhall_core::metrics::{Counter, Gauge, MetricError, Metrics};
 
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $name:ident: $kind:ident $method:ident $metric:literal,)*) => {

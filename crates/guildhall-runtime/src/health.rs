@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use guildhall_core::metrics::{Family, Gauge, MetricError, Metrics};
 use parking_lot::Mutex;
 
 use crate::cx::Cx;
-use crate::metrics::{Family, Gauge, MetricError, Metrics};
 
 /// What a game checks of itself: `App::health`.
 pub(crate) struct HealthCheck {

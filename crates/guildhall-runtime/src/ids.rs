@@ -3,10 +3,9 @@
 use std::ops::Range;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, StartError, Status};
 use parking_lot::Mutex;
 
-use crate::app::StartError;
 use crate::config::StoreConfig;
 use crate::cx::Cx;
 use crate::proto::IdStateEntity;

@@ -12,16 +12,15 @@ use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::{FutureExt as _, future};
 use guildhall_core::config::Config;
+use guildhall_core::metrics::LiveCount;
 use guildhall_core::status::reason;
-use guildhall_core::{AppId, BoxFuture, Code, Model, ServiceDesc, Status};
+use guildhall_core::{AppId, BoxFuture, Code, Model, ServiceDesc, StartError, Status};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::actor::AnyRoom;
-use crate::app::StartError;
 use crate::chain::{self, Awaits, Callee, serial_id};
 use crate::cx::Cx;
-use crate::live_count::LiveCount;
 use crate::service::Incoming;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};

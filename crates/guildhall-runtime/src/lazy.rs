@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Backend, Code, Status};
+use guildhall_core::{Backend, Code, StartError, Status};
 use tokio::sync::OnceCell;
 
-use crate::app::StartError;
 use crate::backends::Opener;
 
 /// The seam `T` of the backend that a setting names.

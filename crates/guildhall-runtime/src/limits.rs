@@ -12,17 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::{Bytes, BytesMut};
-use guildhall_core::MethodDesc;
 use guildhall_core::config::Config;
 use guildhall_core::env::Instant;
+use guildhall_core::{MethodDesc, StartError};
 
-use crate::app::StartError;
 use crate::cx::Cx;
-use crate::metrics::Metrics;
 use crate::reply::ReplyPort;
 use crate::service::{Body, HandlerFuture, Incoming, Service};
 
 pub use config::{BreakerConfig, LimitConfig, RateConfig, Trip};
+use guildhall_core::metrics::Metrics;
 pub(crate) use rule::Ticket;
 use rule::{Rule, Rules};
 

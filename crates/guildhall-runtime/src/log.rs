@@ -8,17 +8,15 @@ mod sink;
 
 use std::sync::Arc;
 
-use guildhall_core::Env;
 use guildhall_core::config::Config;
+use guildhall_core::{Env, StartError};
 use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Registry, reload};
 
-use crate::app::StartError;
-use crate::metrics::Counter;
-
 pub use config::LogConfig;
+use guildhall_core::metrics::Counter;
 use line::Lines;
 use rolling::Rolling;
 use sink::Sink;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use guildhall_core::Route as Mode;
-use guildhall_core::discovery::{NodeRecord, NodeState};
+use guildhall_core::discovery::{NodeRecord, NodeState, actor_label};
 use guildhall_core::status::reason;
 use guildhall_core::{
     Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
@@ -22,7 +22,7 @@ use guildhall_core::{
 use guildhall_wire::Head;
 use parking_lot::Mutex;
 
-use crate::codegen::Target;
+use crate::call::Target;
 use crate::link::Link;
 use links::{Links, Open};
 use rendezvous::Slots;
@@ -30,7 +30,6 @@ use rendezvous::Slots;
 pub use changes::MeshChanges;
 use changes::Revision;
 use group::Group;
-pub(crate) use group::{actor_label, slots_label};
 pub(crate) use links::Place;
 pub(crate) use load::load_of;
 pub(crate) use version::RouteRules;

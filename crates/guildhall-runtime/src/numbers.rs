@@ -1,8 +1,7 @@
 //! The numbers of an app: its logic address, as the configuration says.
 
-use guildhall_core::{AppId, LogicAddr};
+use guildhall_core::{AppId, LogicAddr, StartError};
 
-use crate::app::StartError;
 use crate::config::AppConfig;
 
 /// The logic address of the app `id`, where it has one.

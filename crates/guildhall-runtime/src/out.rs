@@ -1,11 +1,11 @@
 //! What waits for a socket: many producers encode into one buffer, one task writes all of it at once.
 
 use bytes::BytesMut;
+use guildhall_core::metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::counters::Answered;
-use crate::metrics::Gauge;
 
 /// The gauge of waiting bytes moves in steps of two to the power of this, so that most frames leave it alone.
 const STEP: u32 = 12;

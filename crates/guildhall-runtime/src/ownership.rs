@@ -42,7 +42,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::app::AppInner;
 
 pub(crate) use config::OwnershipConfig;
-pub(crate) use early::{Early, moved_to, send_on};
+pub(crate) use early::{Early, send_on};
 pub(crate) use keeper::{keep, unsettled};
 pub use lease::{Held, Lease, Lost};
 pub(crate) use peers::watch_peers;

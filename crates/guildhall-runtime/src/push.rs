@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use prost::Message;
 
 use crate::call;
-use crate::codegen::Target;
+use crate::call::Target;
 use crate::cx::Cx;
 use crate::proto::{DeliverAllReq, GateClient, PushReq, SessionClient};
 use crate::trace::SpanKind;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use guildhall_core::{Address, AppId, BoxFuture, KeyText, Status};
+use guildhall_core::{Address, AppId, BoxFuture, KeyText, StartError, Status};
 use parking_lot::Mutex;
 
-use crate::app::StartError;
-use crate::codegen::Target;
+use crate::call::Target;
 use crate::cx::Cx;
 use crate::proto::{Raw, RawClient, RawMsg};
 

@@ -4,14 +4,14 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use guildhall_core::config::Config;
-use guildhall_core::{Code, Env, Status};
+use guildhall_core::metrics::Metrics;
+use guildhall_core::{Code, Env, StartError, Status};
 use tokio::sync::Mutex;
 
-use crate::app::{App, AppInner, StartError};
+use crate::app::{App, AppInner};
 use crate::cx::Cx;
 use crate::limits::AllRules;
 use crate::mesh::RouteRules;
-use crate::metrics::Metrics;
 use crate::resources::{Loader, ResourceConfig, Resources, Snapshot};
 use crate::service::ServiceTable;
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use guildhall_core::env::Instant;
+use guildhall_core::hash::IdHasher;
+use guildhall_core::rpc::RawBody;
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{Code, Effect, Status};
 use guildhall_wire::frame::{
@@ -20,8 +22,6 @@ use crate::app::AppInner;
 use crate::counters::Answered;
 use crate::limits::Ticket;
 use crate::out::Out;
-use crate::raw::RawBody;
-use crate::service::IdHasher;
 use crate::trace::OpenSpan;
 
 /// The replies of one connection, and which of its calls nobody waits for any more.

@@ -5,6 +5,8 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use guildhall_core::discovery::{actor_label, slots_label};
+use guildhall_core::hash::IdHasher;
 use guildhall_core::{BoxFuture, MethodDesc, ServiceDesc};
 
 use crate::counters::ServedMeters;
@@ -12,7 +14,6 @@ use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::limits::{self, AllRules, MethodLimits};
 use crate::link::keep;
-use crate::mesh::{actor_label, slots_label};
 use crate::reply::ReplyPort;
 
 /// A call on its way to a handler.
@@ -178,35 +179,5 @@ impl Served {
                 limits::dispatch(&self.service, rules, Incoming { cx, method, body, reply })
             }
         }
-    }
-}
-
-/// Method ids are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHasher(u64);
-
-/// Hashes text that strangers choose: nobody knows the seed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seeded(pub(crate) u64);
-
-impl std::hash::BuildHasher for Seeded {
-    type Hasher = IdHasher;
-
-    fn build_hasher(&self) -> IdHasher {
-        IdHasher(self.0)
-    }
-}
-
-impl std::hash::Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
-    }
-
-    fn write_u32(&mut self, id: u32) {
-        self.0 = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -15,12 +15,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Address, AppId, BoxFuture, Code, Status};
+use guildhall_core::{Address, AppId, BoxFuture, Code, StartError, Status};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::{AppInner, StartError};
+use crate::app::AppInner;
 use crate::cx::Cx;
 use session::Session;
 

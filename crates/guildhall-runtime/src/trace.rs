@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
+use guildhall_core::metrics::{Counter, MetricError, Metrics};
 use guildhall_core::{Code, Env, MethodDesc};
 use guildhall_wire::{Head, Trace};
 use parking_lot::Mutex;
@@ -23,7 +24,6 @@ use tokio::sync::Notify;
 
 use crate::app::AppInner;
 use crate::cx::Cx;
-use crate::metrics::{Counter, MetricError, Metrics};
 
 pub use config::TraceConfig;
 pub use exporter::SpanExporter;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
+use guildhall_core::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
 use guildhall_core::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token, Tombstone,
@@ -11,7 +12,6 @@ use guildhall_core::store::{
 use guildhall_core::{BoxFuture, Code, Env};
 
 use crate::health::Health;
-use crate::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
 use crate::outage::Outage;
 use crate::trace::context::present;
 use crate::trace::{OpenSpan, SpanKind, Tracer};

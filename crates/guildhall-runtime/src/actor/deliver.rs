@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use guildhall_core::rpc::find_key;
+use guildhall_core::rpc::{RawBody, find_key};
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, KeyText, Status, outside};
 use guildhall_wire::{Head, Sender};
@@ -11,11 +11,9 @@ use guildhall_wire::{Head, Sender};
 use super::key::with_key;
 use super::outbox::{Answered, Drained, Sending};
 use crate::app::AppInner;
-use crate::call::call_encoded;
+use crate::call::{Target, call_encoded};
 use crate::chain::Callee;
-use crate::codegen::Target;
 use crate::cx::Cx;
-use crate::raw::RawBody;
 
 /// From this attempt on, about a minute after the first one, the log says loudly that a message waits.
 const LOUD_FROM: u32 = 9;

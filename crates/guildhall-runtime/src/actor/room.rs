@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guildhall_core::config::Config;
+use guildhall_core::hash::Seeded;
+use guildhall_core::metrics::{LiveCount, Metrics};
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::store::{LeaseId, Table, WAKE};
 use guildhall_core::{
-    ActorKey as _, BoxFuture, Code, Env, Key, KeyKind, KeyText, MethodDesc, ServiceDesc, Status,
-    slot_of,
+    ActorKey as _, BoxFuture, Code, Env, Key, KeyKind, KeyText, MethodDesc, ServiceDesc,
+    StartError, Status, slot_of,
 };
 use guildhall_entity::State as _;
 use parking_lot::Mutex;
@@ -27,14 +29,12 @@ use super::services::ActorServices;
 use super::sweeper::Leaves;
 use super::waker::Sleepers;
 use super::{Actor, Why, work};
-use crate::app::{AppInner, StartError};
+use crate::app::AppInner;
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
-use crate::live_count::LiveCount;
-use crate::metrics::Metrics;
 use crate::ownership::{Early, Owned, SlotCounts, SlotMeters, SlotTable};
 use crate::reply::ReplyPort;
-use crate::service::{HandlerFuture, Incoming, Seeded, Service};
+use crate::service::{HandlerFuture, Incoming, Service};
 use crate::turn::Call;
 
 /// Boxes of turns that are kept for the next ones.

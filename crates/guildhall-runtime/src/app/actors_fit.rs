@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use guildhall_core::store::{Kind, Order, Query, Store, Table};
-use guildhall_core::{Env, KeyKind, slot_of};
+use guildhall_core::{Env, KeyKind, StartError, slot_of};
 
-use super::StartError;
 use crate::actor::Registered;
 
 /// Longest NAME of an actor type, in bytes: it is in each of its leases.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
-use guildhall_core::BoxFuture;
 use guildhall_core::env::Instant;
+use guildhall_core::{BoxFuture, StartError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::{App, AppInner, StartError};
+use super::{App, AppInner};
 use crate::cx::Cx;
 
 /// What hooks and background tasks fail with: any error.

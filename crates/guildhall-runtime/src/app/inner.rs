@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{Discovery, NodeRecord};
 use guildhall_core::env::Listener;
+use guildhall_core::metrics::LiveCount;
 use guildhall_core::store::Store;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
@@ -22,7 +24,6 @@ use crate::cx::Cx;
 use crate::health::Health;
 use crate::interned::Interned;
 use crate::link::{Tls, listen};
-use crate::live_count::LiveCount;
 use crate::log::LogControl;
 use crate::mesh;
 use crate::outage::Outage;
@@ -34,7 +35,6 @@ use crate::stream::Streams;
 use crate::topic::Topics;
 use crate::worker::Workers;
 
-use super::StartError;
 use super::hooks::Hooks;
 
 pub(crate) type Task = JoinHandle<Option<()>>;

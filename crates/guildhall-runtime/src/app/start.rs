@@ -7,8 +7,9 @@ use std::time::Duration;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::Listener;
+use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
 use guildhall_core::store::{Holder, Store};
-use guildhall_core::{AppId, Env, Incarnation, Route};
+use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
@@ -22,10 +23,8 @@ use crate::health::Health;
 use crate::interned::Interned;
 use crate::lane::Lane;
 use crate::link::{Tls, self_loop};
-use crate::live_count::LiveCount;
 use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
-use crate::metrics::{Gauge, Metrics, MetricsConfig};
 use crate::numbers::logic_addr;
 use crate::outage::Outage;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
@@ -41,7 +40,7 @@ use crate::trips::Trips;
 use crate::worker::Workers;
 
 use super::actors_fit;
-use super::{App, AppInner, RunningApp, StartError};
+use super::{App, AppInner, RunningApp};
 
 impl App {
     #[allow(clippy::too_many_lines, reason = "each part of an app has its line here")]
@@ -81,9 +80,9 @@ impl App {
         actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
-        let id: AppId = app.id.parse().map_err(|e| StartError(format!("app.id: {e}")))?;
+        let id: AppId = app.id.parse().map_err(|e| StartError::new(format!("app.id: {e}")))?;
         if app.slots == 0 {
-            return Err(StartError("app.slots is 0; it must be at least 1".into()));
+            return Err(StartError::new("app.slots is 0; it must be at least 1"));
         }
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
@@ -227,7 +226,7 @@ async fn agree_on_slots(
     }
     let agreed = async {
         match backends.leases.get().await {
-            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError),
+            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError::new),
             Err(_) => Ok(false),
         }
     };
@@ -290,7 +289,7 @@ fn table<'a>(
 ) -> Result<ServiceTable, StartError> {
     let mut table = ServiceTable::new(meters);
     for service in services {
-        table.add(service).map_err(StartError)?;
+        table.add(service).map_err(StartError::new)?;
     }
     Ok(table)
 }
@@ -302,12 +301,12 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
         return Ok(None);
     }
     let bound = env.listen("link.listen", &links.listen).await;
-    let (listener, addr) = bound.map_err(StartError)?;
+    let (listener, addr) = bound.map_err(StartError::new)?;
     if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
             "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
-        return Err(StartError(why));
+        return Err(StartError::new(why));
     }
     Ok(Some((listener, addr)))
 }

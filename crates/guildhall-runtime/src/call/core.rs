@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use guildhall_core::metrics::{LiveCount, Metrics};
 use guildhall_core::{AppId, Env, Incarnation};
 use tokio_util::sync::CancellationToken;
 
 use super::RetryBudget;
 use crate::config::CallConfig;
 use crate::counters::Counters;
-use crate::live_count::LiveCount;
 use crate::mesh::Mesh;
-use crate::metrics::Metrics;
 use crate::mutation::Mutation;
 use crate::service::ServiceTable;
 use crate::trace::Tracer;

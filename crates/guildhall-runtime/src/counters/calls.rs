@@ -3,9 +3,8 @@
 use std::sync::OnceLock;
 
 use guildhall_core::env::Instant;
+use guildhall_core::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
 use guildhall_core::{Code, Env, MethodDesc};
-
-use crate::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
 
 /// Codes of a status, `Ok` included.
 const CODES: usize = 17;

@@ -1,9 +1,8 @@
 //! The knobs of a SERIAL or INTERLEAVED service: `[service.NAME]`.
 
+use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use serde::{Deserialize, Serialize};
-
-use crate::app::StartError;
 
 /// `[service.NAME]`, where NAME is the service's full name: `[service.game.Ranking]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

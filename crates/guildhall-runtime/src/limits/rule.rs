@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
+use guildhall_core::metrics::{Counter, MetricError, Metrics};
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, Status};
 use parking_lot::Mutex;
@@ -14,7 +15,6 @@ use super::config::{LimitConfig, RateConfig, Trip};
 use super::queue::{Place, Queue};
 use super::window::Window;
 use crate::cx::Cx;
-use crate::metrics::{Counter, MetricError, Metrics};
 
 /// A caller gives up this much earlier than its deadline is here, at most: time left travels in steps of 10 ms.
 const ROUNDING: Duration = Duration::from_millis(20);

@@ -8,10 +8,9 @@ use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 use guildhall_core::env::Conn;
-use guildhall_core::{AppId, Env};
+use guildhall_core::{AppId, Env, StartError};
 
 use super::open::Side;
-use crate::app::StartError;
 use crate::config::LinkConfig;
 use certificates::{Files, configs};
 use conn::{Shared, TlsConn};

@@ -1,9 +1,8 @@
 //! `[log]`: what is logged, how, and where to.
 
+use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-
-use crate::app::StartError;
 
 /// `[log]`: what is logged, how, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize)]

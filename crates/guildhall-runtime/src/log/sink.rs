@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use guildhall_core::metrics::Counter;
+
 use super::rolling::Rolling;
-use crate::metrics::Counter;
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::Env;
+use guildhall_core::metrics::Counter;
 use guildhall_wire::{Head, Session, Trace};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use super::rolling::Rolling;
 use super::sink::Sink;
 use super::{LogConfig, LogControl, logging};
 use crate::chain::{Awaits, Callee};
-use crate::metrics::Counter;
 use crate::trace::context::{Context, within};
 
 /// Logs what `events` does, and returns the lines.

@@ -1,6 +1,6 @@
 //! What is routed as one: a service, or all services of an actor type, whose keys have one owner whatever is called.
 
-use guildhall_core::discovery::NodeRecord;
+use guildhall_core::discovery::{NodeRecord, actor_label, slots_label};
 
 use super::links::Links;
 
@@ -34,14 +34,4 @@ impl Group {
         let counts = members.iter().filter_map(|(record, _)| record.labels.get(&label));
         counts.filter_map(|count| count.parse().ok()).find(|count| *count > 0)
     }
-}
-
-/// The label in an app's record that names the type of the actors behind a service.
-pub(crate) fn actor_label(service: &str) -> String {
-    format!("actor/{service}")
-}
-
-/// The label in an app's record that says how many slots an actor type has.
-pub(crate) fn slots_label(actor: &str) -> String {
-    format!("slots/{actor}")
 }

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use guildhall_core::config::Config;
 use guildhall_core::discovery::NodeRecord;
-use guildhall_core::{Env, KeyText, Model};
+use guildhall_core::{Env, KeyText, Model, StartError};
 use guildhall_wire::Head;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::links::Links;
 use super::{Instances, Mesh};
-use crate::app::StartError;
 use crate::service::ServiceTable;
 
 /// More rules than anybody reads.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use guildhall_core::StartError;
 use guildhall_core::leases::LeaseTimes;
 use serde::{Deserialize, Serialize};
-
-use crate::app::StartError;
 
 /// `[ownership]`: leases of slots, and moves between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,17 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
-use guildhall_core::rpc::find_key;
-use guildhall_core::status::{Detail, reason};
+use guildhall_core::rpc::{RawBody, find_key};
+use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Env, KeyText, Status};
 use parking_lot::Mutex;
-use prost::Message as _;
 
 use super::Ownership;
 use crate::app::AppInner;
+use crate::call::moved;
 use crate::cx::Cx;
-use crate::proto::Moved;
-use crate::raw::RawBody;
 use crate::turn::Call;
 
 /// How often those that have waited too long are looked for.
@@ -24,9 +22,6 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A cast that was sent on this often is dropped: two apps do not agree on where it belongs.
 const HOPS_MAX: u32 = 2;
-
-/// The full name of [`Moved`] in the details of a status.
-const MOVED: &str = "guildhall.runtime.Moved";
 
 /// Calls of one actor type that wait for slots.
 #[derive(Default)]
@@ -119,23 +114,6 @@ pub(crate) fn send_on(call: Call, to: &AppId) {
         call.cx.app.counters.casts_lost.add(1);
         tracing::warn!(%status, %to, method = path, "a cast is lost: its actor has moved");
     }
-}
-
-/// The status of a call whose actor is elsewhere.
-fn moved(to: &AppId, path: &str) -> Status {
-    let value = Moved { to: to.to_string() }.encode_to_vec().into();
-    let status =
-        Status::not_run(Code::Unavailable, reason::MOVED, format!("{path}: {to} owns it now"));
-    status.with_detail(Detail { kind: MOVED.to_owned(), value })
-}
-
-/// Where the caller of a refused call is to go, if it is told.
-pub(crate) fn moved_to(status: &Status) -> Option<AppId> {
-    if status.reason() != reason::MOVED {
-        return None;
-    }
-    let detail = status.details().iter().find(|detail| detail.kind == MOVED)?;
-    Moved::decode(detail.value.clone()).ok()?.to.parse().ok()
 }
 
 fn forward(app: &AppInner, call: &Call, to: &AppId) -> Result<(), Status> {

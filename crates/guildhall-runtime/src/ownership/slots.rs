@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use guildhall_core::leases::memory::EPOCH_END;
 use guildhall_core::leases::{Acquired, Origin};
+use guildhall_core::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{AppId, Key};
 use parking_lot::Mutex;
 
 use super::put_off::PutOff;
-use crate::metrics::{Gauge, Histogram, MetricError, Metrics, SECONDS};
 
 /// What can be seen of the slots of an actor type from outside.
 pub(crate) struct SlotMeters {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use guildhall_core::store::{Migrate, Table};
 
 use crate::actor::{Registered, Swept};
-use crate::app::StartError;
 use crate::config::StoreConfig;
 use crate::ids::Ids;
 

@@ -1,8 +1,7 @@
 //! `[trace]`: which calls are followed, and where their spans go.
 
+use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
-
-use crate::app::StartError;
 
 /// `[trace]`: which calls are followed, and where their spans go.
 #[derive(Clone, Debug, Serialize, Deserialize)]

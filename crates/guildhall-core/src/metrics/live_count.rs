@@ -4,44 +4,48 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::Notify;
 
-use crate::metrics::Gauge;
+use super::Gauge;
 
 /// How many there are of something that begins and ends.
 #[derive(Debug, Default)]
-pub(crate) struct LiveCount {
+pub struct LiveCount {
     live: Gauge,
     ended: Notify,
 }
 
 impl LiveCount {
     /// Counts in `live`, which nobody else changes.
-    pub(crate) fn new(live: Gauge) -> Self {
+    pub fn new(live: Gauge) -> Self {
         Self { live, ended: Notify::new() }
     }
 
-    pub(crate) fn live(&self) -> &Gauge {
+    /// The gauge that it counts in.
+    pub fn live(&self) -> &Gauge {
         &self.live
     }
 
+    /// One more begins.
     #[inline]
-    pub(crate) fn begin(&self) {
+    pub fn begin(&self) {
         self.live.add(1);
     }
 
+    /// One ends.
     #[inline]
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         if self.live.number().fetch_sub(1, Ordering::AcqRel) == 1 {
             self.ended.notify_waiters();
         }
     }
 
+    /// How many there are.
     #[inline]
-    pub(crate) fn get(&self) -> usize {
+    pub fn get(&self) -> usize {
         usize::try_from(self.live.number().load(Ordering::Acquire)).unwrap_or_default()
     }
 
     /// Waits until there is none. Cancel safe.
-    pub(crate) async fn wait_empty(&self) {
+    pub async fn wait_empty(&self) {
         loop {
             let mut ended = std::pin::pin!(self.ended.notified());
             // Before the look at the number, so that an end between the two is not missed.

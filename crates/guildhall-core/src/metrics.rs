@@ -1,8 +1,8 @@
 //! Metrics of an app: counters, gauges, histograms and summaries with labels, and their text for Prometheus.
 //!
 //! ```no_run
-//! # fn trades(cx: &guildhall_runtime::Cx) -> Result<(), guildhall_runtime::StartError> {
-//! let trades = cx.metrics().counter("mygame_trades_total", "Trades that were made", &["kind"])?;
+//! # fn trades(metrics: &guildhall_core::metrics::Metrics) -> Result<(), guildhall_core::StartError> {
+//! let trades = metrics.counter("mygame_trades_total", "Trades that were made", &["kind"])?;
 //! trades.with(&["gold"]).add(1);
 //! # Ok(())
 //! # }
@@ -11,6 +11,7 @@
 mod config;
 mod family;
 mod histogram;
+mod live_count;
 mod names;
 mod number;
 mod summary;
@@ -21,16 +22,16 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use guildhall_core::Env;
 use parking_lot::Mutex;
 
-use crate::app::StartError;
+use crate::{Env, StartError};
 use family::Series;
 use text::{Kind, Written};
 
 pub use config::MetricsConfig;
 pub use family::Family;
 pub use histogram::{Histogram, SECONDS};
+pub use live_count::LiveCount;
 pub use number::{Counter, Gauge, Held};
 pub use summary::Summary;
 
@@ -95,7 +96,8 @@ struct Spec<'a> {
 const OTHERS: &str = "guildhall_metrics_other_total";
 
 impl Metrics {
-    pub(crate) fn new(env: Env, config: MetricsConfig) -> Self {
+    /// The metrics of an app that starts.
+    pub fn new(env: Env, config: MetricsConfig) -> Self {
         let help = "Lookups of label sets that had no room, and got the series `other`";
         let series = Arc::new(Series::new(&config, Counter::default(), Counter::default));
         let registered = Registered {

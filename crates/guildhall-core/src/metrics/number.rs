@@ -26,7 +26,7 @@ pub struct Gauge(Arc<AtomicI64>);
 
 impl Gauge {
     /// Shows what is counted elsewhere.
-    pub(crate) fn of(number: Arc<AtomicI64>) -> Self {
+    pub fn of(number: Arc<AtomicI64>) -> Self {
         Self(number)
     }
 

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::Env;
-use guildhall_core::env::Instant;
 use parking_lot::Mutex;
 
 use super::config::MetricsConfig;
+use crate::Env;
+use crate::env::Instant;
 
 /// The quantiles in the text, in thousandths.
 const QUANTILES: [(&str, usize); 3] = [("0.5", 500), ("0.9", 900), ("0.99", 990)];

@@ -1,0 +1,31 @@
+//! Hashers for tables in hot paths: ids that are hashes already, and text that strangers choose.
+
+/// Method ids are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IdHasher(u64);
+
+/// Hashes text that strangers choose: nobody knows the seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeded(pub u64);
+
+impl std::hash::BuildHasher for Seeded {
+    type Hasher = IdHasher;
+
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher(self.0)
+    }
+}
+
+impl std::hash::Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        self.0 = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
