@@ -1,4 +1,7 @@
-//! `codegen`: the framework's own protos, generated, committed and compared, so that no framework crate has a build script.
+//! `codegen`: code and pages that are generated from the framework's own protos, committed and compared, so that no framework crate
+//! has a build script.
+
+mod options_page;
 
 use std::fs;
 use std::path::Path;
@@ -51,7 +54,8 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
     for generated in GENERATED {
         bring_up_to_date(root, generated, check)?;
     }
-    SERVICES.iter().try_for_each(|of| services(root, of, check))
+    SERVICES.iter().try_for_each(|of| services(root, of, check))?;
+    options_page::bring_up_to_date(root, check)
 }
 
 fn services(root: &Path, of: &Services, check: bool) -> Result<()> {

@@ -27,8 +27,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                      --fix: bring docs/config.md and the code that pages show up to date
   layers [CRATE]     upward imports, circles of files and long files, also those that
                      xtask/layers.txt allows for now
-  codegen [--check]  generate the framework's own protos; --check: fail where the committed
-                     code differs";
+  codegen [--check]  generate the framework's own protos and docs/options.md; --check: fail
+                     where what is committed differs";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace");
