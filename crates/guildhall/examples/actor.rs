@@ -1,4 +1,4 @@
-//! An actor: a counter per key whose state survives a restart. Add, stop, start, read.
+//! An actor: a counter per key whose state survives a restart.
 //!
 //! ```text
 //! cargo run -p guildhall --example actor
@@ -42,7 +42,7 @@ impl Actor for Tally {
 
 impl Counter for Tally {
     async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
-        // What is set is saved: after `save_ms`, and before the actor leaves memory.
+        // Changed fields are saved within `save_ms`, and before the actor leaves memory.
         *self.state.value_mut() += req.add;
         if !req.note.is_empty() {
             self.state.set_note(req.note);
@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cx = first.cx();
     let counters = CounterClient::new(&cx);
     let get = || GetReq { id: "x".into() };
-    // `Get` may not create: a counter that nobody has made is NotFound, and stays so.
+    // `Get` may not create: a counter that was never added to is NotFound, and stays so.
     if let Err(status) = counters.get(get()).await {
         println!("before: {:?}", status.code());
     }

@@ -1,4 +1,4 @@
-//! What runs beside the services: hooks of the start and the end, and a task in the background.
+//! Hooks and background tasks: code that runs at start, at drain, and beside the services.
 //!
 //! ```text
 //! cargo run -p guildhall --example background
@@ -30,7 +30,7 @@ impl Greeter for Hello {
     }
 }
 
-/// Greets everybody now and then, until the app drains.
+/// Greets in regular intervals until the app drains.
 async fn greet(cx: Cx, greeted: Arc<Notify>) -> Result<(), HookError> {
     const PAUSE: Duration = Duration::from_secs(60);
     let env = cx.env();
@@ -42,7 +42,7 @@ async fn greet(cx: Cx, greeted: Arc<Notify>) -> Result<(), HookError> {
             break;
         }
     }
-    // The app waits, but not for ever: half of `app.drain_ms`.
+    // The app waits for this task, for at most half of `app.drain_ms`.
     env.sleep(Duration::from_millis(20)).await;
     println!("background: the last one leaves");
     Ok(())
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let task = Arc::clone(&greeted);
     let app = App::with(Config::builder().build()?)
         .serve(GreeterServer::new(Hello))
-        // Before anybody is served. An error keeps the app from starting.
+        // Runs before the app serves calls. An error stops the start.
         .on_start(async |_cx| {
             println!("start: the greetings are loaded");
             Ok(())

@@ -1,4 +1,4 @@
-//! A CONCURRENT service: handlers run in parallel on `&self`, so what they share is theirs to guard.
+//! A CONCURRENT service: handlers run in parallel on `&self` and synchronize access to shared state themselves.
 //!
 //! ```text
 //! cargo run -p guildhall --example concurrent
@@ -27,7 +27,7 @@ struct Hello {
 impl Greeter for Hello {
     async fn say(&self, cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
         self.here.fetch_add(1, Ordering::Relaxed);
-        // Meanwhile other calls run. A call that nobody waits for any more ends here.
+        // Other calls run meanwhile. If this call is cancelled, its future is dropped here.
         cx.env().sleep(Duration::from_millis(50)).await;
         let here = self.here.load(Ordering::Relaxed);
         Ok(HelloRsp { text: format!("hello, {}; {here} of us are here", req.name) })

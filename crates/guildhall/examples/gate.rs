@@ -1,4 +1,4 @@
-//! A gate and two clients: one says something, the other hears it. Real sockets, one process.
+//! A gate and two clients: one calls, the other gets a push. Real sockets, one process.
 //!
 //! ```text
 //! cargo run -p guildhall --example gate
@@ -23,7 +23,7 @@ struct Room;
 
 impl Chat for Room {
     async fn say(&self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
-        // Who speaks is what the session says, and no field of the request.
+        // The player comes from the session, never from a field of the request.
         let player = cx.player().unwrap_or_default().to_owned();
         let said = SaidMsg { player: player.clone(), text: req.text };
         ChatEvents::others(cx, player.as_str()).said(said).await?;
@@ -32,7 +32,7 @@ impl Chat for Room {
 }
 // ANCHOR_END: gate
 
-/// Believes everybody: for an example. Without this a gate checks JSON Web Tokens, as `[gate.jwt]` says.
+/// Accepts every token, for this example only. By default a gate verifies JSON Web Tokens, configured by `[gate.jwt]`.
 struct Everybody;
 
 impl Authenticate for Everybody {

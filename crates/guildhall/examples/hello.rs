@@ -1,4 +1,4 @@
-//! A service and a call of it, in one process: nothing to install, nothing to configure.
+//! A service and a call to it in one process, without any configuration.
 //!
 //! ```text
 //! cargo run -p guildhall --example hello

@@ -1,4 +1,4 @@
-//! An INTERLEAVED service: one task polls all its calls, and lends them the state between their awaits.
+//! An INTERLEAVED service: one task polls all its calls, which access the shared state between their awaits.
 //!
 //! ```text
 //! cargo run -p guildhall --example interleaved
@@ -23,7 +23,7 @@ impl Lobby for Hall {
     type State = i64;
 
     async fn add(&self, cx: &Cx, sum: &Turn<i64>, req: AddReq) -> Result<SumRsp, Status> {
-        // Other calls run meanwhile, but none runs inside `with`: no change is lost.
+        // Other calls run while this one waits, but none runs inside `with`: no change is lost.
         cx.env().sleep(Duration::from_millis(req.wait_ms.into())).await;
         let sum = sum.with(|sum| {
             *sum += req.add;
@@ -47,7 +47,7 @@ impl Lobby for Hall {
         Ok(())
     }
 
-    /// A panic fails its own call and no other; the state stays as it was left.
+    /// A panic fails its own call only; the state stays as the call left it.
     async fn panic(&self, _cx: &Cx, _sum: &Turn<i64>, _req: AddReq) -> Result<(), Status> {
         panic!("asked to")
     }
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cx = app.cx();
     let lobby = LobbyClient::new(&cx);
     let enter = || lobby.add(AddReq { add: 1, wait_ms: 20, ..AddReq::default() });
-    // The first call waits for what the others do.
+    // The first call waits for the others.
     let opens = lobby.reach(AddReq { add: 3, ..AddReq::default() });
     let (opens, _, _, _) = tokio::try_join!(opens, enter(), enter(), enter())?;
     println!("the gate opens at {}", opens.sum);

@@ -1,5 +1,5 @@
-//! A resident: an actor that is always active in one app, whoever calls it. One resident is a leader; to activate it is to make it
-//! the leader. Two apps, and the one that leads stops.
+//! Leader election with a resident: an actor that is always active in exactly one app, also without calls. An actor type with one
+//! resident elects a leader: `activate` runs when an app becomes the leader. Here the leading app of two stops.
 //!
 //! ```text
 //! cargo run -p guildhall --example leader
@@ -24,7 +24,7 @@ use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
 };
 
-/// Counts its terms in the store.
+/// Counts the leader's terms in the store.
 struct Leader {
     state: CounterStateEntity,
 }
@@ -34,7 +34,7 @@ impl Actor for Leader {
     type Key = String;
     type State = CounterStateEntity;
 
-    /// This app leads from here on.
+    /// This app becomes the leader.
     async fn activate(cx: &Cx, _key: String, mut state: Self::State) -> Result<Self, Status> {
         *state.value_mut() += 1;
         state.set_note(cx.app_id().to_string());
@@ -60,7 +60,7 @@ impl Counter for Leader {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
-    // Of processes of their own: a hub, for example, for all three.
+    // Separate processes would share these through a hub, for example.
     let (store, leases) = (Arc::new(MemoryStore::new()), Arc::new(MemoryLeases::new(Env::real())));
     let start = async |id: &str| {
         let config = Config::builder()

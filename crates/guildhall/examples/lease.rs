@@ -1,5 +1,4 @@
-//! A lease: what a game does in one app at a time, whatever it is. One app runs a raid; another takes it over, with what the first
-//! one knows of it.
+//! A game lease: mutual exclusion between apps. One app runs a raid; another takes the lease over together with the raid's progress.
 //!
 //! ```text
 //! cargo run -p guildhall --example lease
@@ -24,7 +23,7 @@ use guildhall::{App, Bytes, Config, Cx, Env, Held, Status};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
-    // Of processes of their own: `app.leases`, a hub for example.
+    // Separate processes would share this through `app.leases`, for example a hub.
     let leases = Arc::new(MemoryLeases::new(Env::real()));
     let mut apps = Vec::new();
     for id in ["dev.w1.raid.1", "dev.w1.raid.2"] {
@@ -54,11 +53,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 // ANCHOR: raid
-/// Runs the raid here, if nobody does. What it writes elsewhere carries [`Held::epoch`], so that a late write of an earlier holder can
-/// be told; what it does itself it does while [`Held::is_valid`].
+/// Runs the raid here unless another app holds the lease. Writes to other systems carry [`Held::epoch`], so that these can refuse late
+/// writes of an earlier holder; everything else runs only while [`Held::is_valid`].
 async fn run_raid(cx: &Cx) -> Result<Held, Status> {
     let raid = cx.lease("raid-7");
-    // Another app wants it: end here, and say what it is to know.
+    // Another app asks for the lease: stop here, and return the state that it needs.
     let raid = raid.on_move_out(async |_to| Ok(Bytes::from_static(b"the boss is at 40 %")));
     raid.acquire().await
 }

@@ -1,4 +1,4 @@
-//! Limits and a breaker: what is too much is refused before it reaches the handler, and what fails is left alone for a while.
+//! Rate limit and circuit breaker: calls over the limit are refused before the handler, and a failing method is not called for a while.
 //!
 //! ```text
 //! cargo run -p guildhall --example limits
@@ -21,7 +21,7 @@ use std::time::Duration;
 use guildhall::{App, Config, Cx, Status};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 
-/// In `guildhall.toml` this is
+/// The same in `guildhall.toml`:
 ///
 /// ```toml
 /// [[limits."hello.Greeter/Say".rates]]

@@ -1,4 +1,4 @@
-//! Casts to many: a broadcast to all instances of a service, and a multicast to those that have subscribed to a topic.
+//! Broadcast to all apps that serve a service, and multicast to the apps that subscribed to a topic.
 //!
 //! ```text
 //! cargo run -p guildhall --example multicast
@@ -19,7 +19,7 @@ use guildhall::{App, Config, Cx, Env, RunningApp, Status};
 use proto::routing::{AskReq, AskRsp, Desk, DeskClient, DeskServer, TellMsg};
 use tokio::sync::mpsc;
 
-/// Reports which app was told.
+/// Reports which app received the cast.
 struct Reception(mpsc::Sender<String>);
 
 impl Desk for Reception {
@@ -43,7 +43,7 @@ impl Desk for Reception {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // What all apps of a cluster share: here in memory, else `app.discovery = ".."` and `app.broker = ".."`.
+    // Backends that all apps of a cluster share: in memory here, otherwise `app.discovery = ".."` and `app.broker = ".."`.
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
     let broker = Arc::new(MemoryBroker::new());
     let (report, mut told) = mpsc::channel(16);
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     DeskClient::all(&cx).tell(TellMsg { text: "good morning".into() }).await?;
     println!("to all: {}", who(&mut told, 3).await);
 
-    // Whoever holds the subscription has its own desk told.
+    // A cast to the topic calls the desk of each app that holds a subscription.
     let _first = DeskClient::subscribe(&apps[0].cx(), "room.1").await?;
     let _third = DeskClient::subscribe(&apps[2].cx(), "room.1").await?;
     DeskClient::topic(&cx, "room.1").tell(TellMsg { text: "hello, room".into() }).await?;

@@ -1,4 +1,4 @@
-//! The outbox: money goes from one account to another, whatever dies on the way, and comes back where it is refused.
+//! The outbox: a transfer between two accounts that survives crashes, and is refunded when the receiver refuses it.
 //!
 //! ```text
 //! cargo run -p guildhall --example outbox
@@ -48,7 +48,7 @@ impl Bank for Teller {
     // ANCHOR: transfer
     async fn transfer(&mut self, cx: &Cx, req: TransferReq) -> Result<(), Status> {
         let TransferReq { owner, to, amount } = req;
-        // The message is in the same write as the balance, and goes out after it.
+        // The message is stored in the same write as the balance, and is sent after the commit.
         cx.outbox(BankClient::CREDIT, CreditReq { owner: to, amount })?
             .otherwise(BankClient::REFUND, RefundReq { owner, amount })?;
         *self.account.balance_mut() -= amount;

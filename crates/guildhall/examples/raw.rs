@@ -1,4 +1,4 @@
-//! Raw casts: bytes with a 16-bit command to one app, by its numbers or its id, for games that have a codec of their own.
+//! Raw casts: bytes with a 16-bit command to one app, by logic address or id, for games with a codec of their own.
 //!
 //! ```text
 //! cargo run -p guildhall --example raw
@@ -17,7 +17,7 @@ use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::{App, Config, Env, LogicAddr};
 use tokio::sync::mpsc;
 
-/// What the commands of this game are.
+/// The commands of this game.
 const PING: u16 = 7;
 const PONG: u16 = 8;
 
@@ -25,7 +25,7 @@ const PONG: u16 = 8;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let discovery = Arc::new(MemoryDiscovery::new(Env::real()));
     let (report, mut over) = mpsc::channel(1);
-    // `app.worlds` and `app.funcs` give numbers to names: `dev.w1.game.1` is 1.2.1 as well.
+    // `app.worlds` and `app.funcs` map names to numbers: `dev.w1.game.1` has the logic address 1.2.1.
     let config = |id: &str| {
         let config = Config::builder().set("app.id", id).set("link.listen", "127.0.0.1:0");
         config.set("app.worlds.w1", 1).set("app.funcs.game", 2).build()

@@ -1,4 +1,4 @@
-//! A reminder: a timer that is in the store, so that it fires whatever dies meanwhile, and wakes its actor.
+//! A reminder: a persistent timer that survives crashes and activates its actor.
 //!
 //! ```text
 //! cargo run -p guildhall --example reminder
@@ -70,7 +70,7 @@ impl Bank for Teller {
     async fn save(&mut self, cx: &Cx, req: SaveReq) -> Result<(), Status> {
         let schedule = match req.cron.is_empty() {
             true => Schedule::every(Duration::from_millis(req.every_ms)),
-            // Such as "0 5 * * *" and "Europe/Berlin".
+            // Also as a cron pattern with a time zone: "0 5 * * *", "Europe/Berlin".
             false => Schedule::cron(req.cron, req.zone),
         };
         let interest = InterestReq { amount: 1, ..InterestReq::default() };
@@ -79,7 +79,7 @@ impl Bank for Teller {
 
     async fn interest(&mut self, cx: &Cx, req: InterestReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
-        // The number of the firing; what was missed is counted.
+        // The number of the firing; missed firings are counted.
         self.account.interests_mut().extend(cx.firing());
         Ok(())
     }

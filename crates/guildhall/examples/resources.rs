@@ -1,4 +1,4 @@
-//! Resources: a game's own data, loaded from files; all of it changes at once, or nothing does.
+//! Resources: game data loaded from files. A reload replaces all of it or nothing.
 //!
 //! ```text
 //! cargo run -p guildhall --example resources
@@ -39,7 +39,7 @@ struct Hello;
 
 impl Greeter for Hello {
     async fn say(&self, cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
-        // The same version until this call ends, and for the calls that it makes.
+        // The same version until this call ends, also in its calls to its own app.
         let titles = cx.resource::<Titles>();
         let title = titles.0.get(&1).map_or("", String::as_str);
         Ok(HelloRsp { text: format!("hello, {title} {}", req.name) })
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let write = |text: &str| std::fs::write(dir.path().join("titles.json"), text);
     write("[[1, \"novice\"]]")?;
     let config = Config::builder().set("resources.dir", dir.path().display().to_string());
-    // The folder is watched as well; here it is not, so that nobody comes first.
+    // Switches the polling of the folder off, so that only `reload` below loads it.
     let config = config.set("resources.watch_ms", 0).build()?;
     let app = App::with(config).resource::<Titles>(titles).serve(GreeterServer::new(Hello));
     let app = app.start().await?;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", alice().await?.text);
     for text in ["[[1, \"apprentice\"]]", "[[1, \"apprentice\"],\n[1, \"master\"]]"] {
         write(text)?;
-        // What SIGHUP and `guildhall reload` do.
+        // SIGHUP and `guildhall reload` do the same.
         match app.reload().await {
             Ok(reloaded) => println!("reloaded: {:?}", reloaded.changed),
             Err(status) => println!("{}", status.message()),

@@ -22,7 +22,7 @@ struct Sum(i64);
 impl Ledger for Sum {
     async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<SumRsp, Status> {
         let before = self.0;
-        // No other call changes the sum meanwhile.
+        // No other call runs during this await.
         cx.env().sleep(Duration::from_millis(req.wait_ms.into())).await;
         self.0 = before + req.add;
         Ok(SumRsp { sum: self.0 })
@@ -33,7 +33,7 @@ impl Ledger for Sum {
         Ok(())
     }
 
-    /// A panic fails its own call; the next one finds the sum as it was left.
+    /// A panic fails its own call; the state stays as the call left it.
     async fn panic(&mut self, _cx: &Cx, _req: AddReq) -> Result<(), Status> {
         panic!("asked to")
     }
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cx = app.cx();
     let ledger = LedgerClient::new(&cx);
     let add = |add| ledger.add(AddReq { add, wait_ms: 20, ..AddReq::default() });
-    // They come at once: three may wait for their turn, and there is no room for a fourth.
+    // All arrive at once: three may wait in the queue, a fourth is refused.
     let (one, two, three, four) = tokio::join!(add(1), add(2), add(3), add(4));
     println!("{}, {}, {}", one?.sum, two?.sum, three?.sum);
     if let Err(status) = four {

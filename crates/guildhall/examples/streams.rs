@@ -1,4 +1,4 @@
-//! A stream per client: an edge takes connections and passes their bytes on to the game, which sees one stream for each.
+//! Byte streams: an edge accepts client connections and forwards their bytes to the game, one stream per client.
 //!
 //! ```text
 //! cargo run -p guildhall --example streams
@@ -23,7 +23,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 // ANCHOR: streams
-/// The game: one line in, one line out, on each stream.
+/// The game: answers one line per stream.
 async fn play(stream: Stream) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut name = String::new();
@@ -32,7 +32,7 @@ async fn play(stream: Stream) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-/// The edge: a stream to the game for each client, and the bytes of both into each other.
+/// The edge: opens a stream to the game for each client and copies bytes in both directions.
 async fn pass_on(cx: &Cx, game: &AppId, mut client: ConnIo) -> Outcome {
     let mut stream = cx.open_stream(game, "play").await?;
     tokio::io::copy_bidirectional(&mut client, &mut stream).await?;
@@ -40,7 +40,7 @@ async fn pass_on(cx: &Cx, game: &AppId, mut client: ConnIo) -> Outcome {
 }
 // ANCHOR_END: streams
 
-/// A client: it says its name and leaves when it is welcome.
+/// A client: sends its name and disconnects after the welcome.
 async fn join(client: ConnIo, name: &str) -> std::io::Result<String> {
     let mut client = BufReader::new(client);
     client.write_all(format!("{name}\n").as_bytes()).await?;

@@ -1,4 +1,4 @@
-//! Timers of an actor: what it says to itself later comes as a call of its own, in a turn of its own.
+//! Actor timers: a message that an actor sends to itself later runs as a call in a turn of its own.
 //!
 //! ```text
 //! cargo run -p guildhall --example timers
@@ -54,12 +54,12 @@ impl Alarm for Clock {
     }
 
     async fn stop(&mut self, _cx: &Cx, req: StopReq) -> Result<(), Status> {
-        // From here on it does not ring, also where it has come into the mailbox already.
+        // A cancelled timer does not fire, even if its message is already in the mailbox.
         self.timers.get(req.number as usize).inspect(|timer| timer.cancel());
         Ok(())
     }
 
-    /// Waits its turn among the calls, and has `&mut self` as they have.
+    /// Runs in a turn like any call, in order with the calls that wait.
     async fn ring(&mut self, _cx: &Cx, req: RingReq) -> Result<(), Status> {
         println!("{}", req.text);
         self.rung.push(req.text);

@@ -1,4 +1,4 @@
-//! Traces: one call, followed through two apps, an actor and the store. The ids differ from run to run, so the tree is shown.
+//! Tracing: one call through two apps, an actor and the store. Ids differ from run to run, so the example prints the tree.
 //!
 //! ```text
 //! cargo run -p guildhall --example tracing
@@ -29,7 +29,7 @@ use proto::counter::{
 };
 use proto::traced::{HelloReq, HelloRsp, Traced, TracedClient, TracedServer};
 
-/// Keeps the spans; `trace.export = "stdout"` prints them as JSON.
+/// Collects the spans; `trace.export = "stdout"` prints them as JSON.
 #[derive(Default)]
 struct Kept(Mutex<Vec<Span>>);
 
@@ -83,7 +83,7 @@ impl Counter for Greeted {
     }
 }
 
-/// Prints what is below `parent`.
+/// Prints the spans below `parent`.
 fn print(spans: &[Span], parent: Option<[u8; 8]>, indent: &str) {
     let mut below: Vec<&Span> = spans.iter().filter(|span| span.parent_id == parent).collect();
     below.sort_by_key(|span| span.started);
@@ -98,7 +98,7 @@ fn print(spans: &[Span], parent: Option<[u8; 8]>, indent: &str) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (kept, discovery) = (Arc::new(Kept::default()), MemoryDiscovery::new(Env::real()));
     let discovery = Arc::new(discovery);
-    // Only what is always traced.
+    // Sample only methods with `trace: true`.
     let config = |id: &str| Config::builder().set("app.id", id).set("trace.sample", 0);
     let app = |config| {
         App::with(config).discovery(Arc::clone(&discovery) as _).spans(Arc::clone(&kept) as _)
@@ -117,7 +117,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         cx.env().sleep(Duration::from_millis(10)).await;
     }
     println!("{}", TracedClient::new(&cx).trace_hello(hello()).await?.rsp);
-    // What they still hold is exported, and what the actor has changed is saved.
+    // Shutdown exports the remaining spans and saves the actor.
     caller.shutdown().await;
     greeter.shutdown().await;
 

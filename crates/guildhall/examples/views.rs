@@ -1,4 +1,4 @@
-//! Views and deltas: a player keeps a copy of the profile by what is pushed, and others see less of it.
+//! Views and deltas: pushes keep a client's copy of its profile up to date; other players see a smaller view.
 //!
 //! ```text
 //! cargo run -p guildhall --example views
@@ -48,7 +48,7 @@ impl Profile for Owner {
         if !self.state.exists() {
             self.state.set_name(req.name);
         }
-        // What was pushed before is in the snapshot.
+        // The snapshot contains all earlier changes.
         self.state.delta(ProfileStateView::Own);
         Ok(OpenRsp { profile: Some(self.state.view(ProfileStateView::Own)) })
     }
@@ -73,7 +73,7 @@ impl Profile for Owner {
 }
 // ANCHOR_END: views
 
-/// Believes everybody: for an example.
+/// Accepts every token, for this example only.
 struct Everybody;
 
 impl Authenticate for Everybody {
