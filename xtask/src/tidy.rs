@@ -2,8 +2,10 @@
 
 mod config_page;
 mod layers;
+mod map;
 mod pages;
 mod promises;
+mod readers_path;
 mod reasons;
 mod source;
 
@@ -18,6 +20,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     if fix {
         config_page::fix(root, &files)?;
         pages::fix(root, &files)?;
+        map::fix(root, &files)?;
         layers::fix(root, &files)?;
     }
     let mut wrong = Vec::new();
@@ -29,6 +32,8 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<()> {
     wrong.extend(config_page::check(root, &files)?);
     wrong.extend(reasons::check(root)?);
     wrong.extend(pages::check(root, &files)?);
+    wrong.extend(map::check(root, &files)?);
+    wrong.extend(readers_path::check(root)?);
     wrong.extend(layers::check(root, &files)?);
     for line in &wrong {
         eprintln!("{line}");
