@@ -4,6 +4,7 @@
 pub mod broker;
 mod cluster;
 pub mod discovery;
+mod disk;
 mod faulty;
 pub mod leases;
 mod net;
@@ -12,5 +13,6 @@ pub mod sim;
 pub mod store;
 
 pub use cluster::Cluster;
+pub use disk::{Filler, SmallDisk};
 pub use faulty::{Seam, SeamFaults};
 pub use net::Trace;

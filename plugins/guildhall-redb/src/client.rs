@@ -1,6 +1,6 @@
 //! The open file: opened at start, and again after the disk has failed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,7 +8,9 @@ use guildhall_core::Env;
 use guildhall_core::store::{StoreError, StoreErrorKind};
 use parking_lot::Mutex;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use tokio::sync::Notify;
 
+use crate::disk::Disk;
 use crate::{Settings, layout};
 
 /// Table, key and sub key of a row.
@@ -52,16 +54,23 @@ pub(crate) struct Client {
     cache_bytes: usize,
     compact_bytes: u64,
     env: Env,
+    disk: Arc<dyn Disk>,
     open: Mutex<Option<Arc<Database>>>,
     /// The disk has failed, and no write has succeeded since.
     pub(crate) failing: AtomicBool,
+    /// Wakes the writer when the disk fails.
+    pub(crate) file_lost: Arc<Notify>,
     /// Committed transactions.
     pub(crate) transactions: AtomicU64,
 }
 
 impl Client {
     /// Opens the file, which blocks.
-    pub(crate) fn open(env: &Env, settings: &Settings) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        env: &Env,
+        settings: &Settings,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
         let path = settings.file();
         std::fs::create_dir_all(&settings.directory)
             .map_err(|e| unavailable("open", settings.directory.display(), e))?;
@@ -70,8 +79,10 @@ impl Client {
             cache_bytes: settings.cache_mb << 20,
             compact_bytes: (settings.compact_mb as u64) << 20,
             env: env.clone(),
+            disk,
             open: Mutex::default(),
             failing: AtomicBool::new(false),
+            file_lost: Arc::default(),
             transactions: AtomicU64::new(0),
         };
         client.database()?;
@@ -87,15 +98,15 @@ impl Client {
         }
         let file = self.path.display();
         if self.failing.load(Ordering::Acquire) {
-            read_from_disk(&self.path).map_err(|error| unavailable("open", &file, error))?;
+            let dropped = self.disk.drop_page_cache(&self.path);
+            dropped.map_err(|error| unavailable("open", &file, error))?;
         }
-        let database = redb::Builder::new()
-            .set_cache_size(self.cache_bytes)
-            .create(&self.path)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => unavailable("open", file, ALREADY_OPEN),
-                error => unavailable("open", file, error),
-            })?;
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(self.cache_bytes);
+        let database = self.disk.open(&builder, &self.path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => unavailable("open", file, ALREADY_OPEN),
+            error => unavailable("open", file, error),
+        })?;
         self.lay_out(&database)?;
         let database = Arc::new(database);
         *open = Some(Arc::clone(&database));
@@ -141,6 +152,7 @@ impl Client {
         self.open.lock().take();
         if !self.failing.swap(true, Ordering::AcqRel) {
             tracing::error!(file = %self.path.display(), %error, "the store's file failed; it is opened again, until it works");
+            self.file_lost.notify_one();
         }
     }
 
@@ -232,19 +244,4 @@ fn unavailable(
     error: impl std::fmt::Display,
 ) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, operation, subject, error.to_string())
-}
-
-/// Makes the next reads of a file come from its disk. After a sync that failed, the kernel takes pages for written that are not: a
-/// transaction that was read back from them would be answered as committed, and be gone after a power failure.
-fn read_from_disk(path: &Path) -> std::io::Result<()> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        // It is made anew.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    file.sync_all()?;
-    #[cfg(target_os = "linux")]
-    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
-    Ok(())
 }

@@ -14,6 +14,7 @@
 
 mod client;
 mod config;
+mod disk;
 mod layout;
 mod row;
 mod store;

@@ -16,13 +16,15 @@ use tokio::sync::oneshot;
 
 use crate::Settings;
 use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, OVER, ROWS, TOMBSTONES};
+use crate::disk::{Disk, FileSystem};
 use crate::writer::{self, Job, place_of, read_row};
 
 /// Rows in a file of this machine.
 ///
 /// Writes that wait at the same time share a transaction and its sync of the disk; each is still all or nothing by itself. A
 /// write that was let into the queue is done even if nobody waits for the answer. When the disk fails, writes answer
-/// `Unavailable` (nothing was written) or `Unknown`, and the file is opened again for the next one.
+/// `Unavailable` (nothing was written) or `Unknown`, and the file is opened again for the next one. Until a write succeeds, the store
+/// tries one of its own each second.
 pub struct RedbStore {
     env: Env,
     client: Arc<Client>,
@@ -41,15 +43,23 @@ impl RedbStore {
     /// # Cancel safety
     /// The file may be made and closed again.
     pub async fn open(env: &Env, settings: Settings) -> Result<Self, StoreError> {
+        Self::open_on(env, settings, Arc::new(FileSystem)).await
+    }
+
+    pub(crate) async fn open_on(
+        env: &Env,
+        settings: Settings,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(settings.queue);
         let group = settings.group;
         let file = settings.file();
         let deadline = env.now() + CLOSING;
         let client = loop {
-            let settings = settings.clone();
+            let (settings, disk) = (settings.clone(), Arc::clone(&disk));
             let opened = env.blocking({
                 let env = env.clone();
-                move || Client::open(&env, &settings)
+                move || Client::open(&env, &settings, disk)
             });
             let opened = opened.await.unwrap_or_else(|| {
                 let message =
@@ -65,7 +75,8 @@ impl RedbStore {
         };
         let client = Arc::new(client);
         // The writer holds no more than a weak reference: the file is closed when the store is dropped.
-        let writer = writer::run(env.clone(), Arc::downgrade(&client), waiting, group);
+        let lost = Arc::clone(&client.file_lost);
+        let writer = writer::run(env.clone(), Arc::downgrade(&client), lost, waiting, group);
         env.spawn("redb.writer", writer);
         Ok(Self { env: env.clone(), client, jobs })
     }

@@ -15,7 +15,7 @@ use guildhall_core::store::{
 };
 use guildhall_core::{Env, Key};
 use redb::{ReadableTable, Table, WriteTransaction};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::client::{
     Client, FLOORS, INDEX, IndexKey, META, OVER, OverKey, PROBE, REMOVED, ROWS, RowKey, SCHEMAS,
@@ -37,6 +37,9 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 /// How often it is looked whether the file has much space that nobody uses.
 const COMPACTS: Duration = Duration::from_secs(3600);
 
+/// How often a disk is tried that has failed.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a probe writes: more than what is left over in a full file.
 const PROBE_BYTES: usize = 64 << 10;
 
@@ -44,13 +47,22 @@ const PROBE_BYTES: usize = 64 << 10;
 pub(crate) async fn run(
     env: Env,
     client: Weak<Client>,
+    lost: Arc<Notify>,
     mut jobs: mpsc::Receiver<Job>,
     group: usize,
 ) {
     let mut waiting = Vec::with_capacity(group);
     let mut compacts = env.now() + COMPACTS;
-    while jobs.recv_many(&mut waiting, group).await > 0 {
-        let Some(client) = client.upgrade() else {
+    loop {
+        let taken = tokio::select! {
+            biased;
+            taken = jobs.recv_many(&mut waiting, group) => taken,
+            () = try_again(&env, &client, &lost) => {
+                waiting.push(Job::Probe(oneshot::channel().0));
+                1
+            }
+        };
+        let Some(client) = client.upgrade().filter(|_| taken > 0) else {
             return;
         };
         let jobs = std::mem::take(&mut waiting);
@@ -68,6 +80,22 @@ pub(crate) async fn run(
                 tracing::error!("compacting the store's file panicked");
             }
             compacts = env.now() + COMPACTS;
+        }
+    }
+}
+
+/// Waits until a disk that has failed is due for a probe. Without probes an outage would last until a caller writes, and a store that
+/// is not ready may have no callers.
+async fn try_again(env: &Env, client: &Weak<Client>, lost: &Notify) {
+    let is_failing =
+        || client.upgrade().is_some_and(|client| client.failing.load(Ordering::Acquire));
+    loop {
+        if !is_failing() {
+            lost.notified().await;
+        }
+        env.sleep(TRY_AGAIN).await;
+        if is_failing() {
+            return;
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod apps;
 mod contract;
+mod full;
 mod process;
 mod restart;
 mod rows;

@@ -1,6 +1,8 @@
 //! The program as people run it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
@@ -12,19 +14,31 @@ use guildhall_hub::HubClient;
 use crate::restart::{TTL, create, row};
 use crate::world::{links, until_it_works};
 
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Program {
-    /// Starts it, and reads what it prints until it is ready.
-    fn start(data: &str, listen: &str) -> Self {
+    pub(crate) fn start(data: &str, listen: &str) -> Self {
+        Self::start_with(data, listen, &[], None)
+    }
+
+    /// Starts it with more settings, and reads what it prints until it is ready. What it logs goes to a file, if one is given.
+    pub(crate) fn start_with(
+        data: &str,
+        listen: &str,
+        more: &[String],
+        log: Option<&Path>,
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall-hub"));
         let settings = ["app.id=test.w1.hub.1", "link.secret=secret"].map(str::to_owned);
         let own = [format!("hub.data={data}"), format!("link.listen={listen}")];
-        for setting in settings.into_iter().chain(own) {
+        for setting in settings.into_iter().chain(own).chain(more.iter().cloned()) {
             command.args(["--set", &setting]);
+        }
+        if let Some(log) = log {
+            command.env("RUST_LOG", "info").stderr(File::create(log).unwrap());
         }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -35,7 +49,7 @@ impl Program {
         Self { url: format!("hub://{}", url.expect("it says where it listens")), child }
     }
 
-    fn end(mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         self.child.wait().unwrap().code()

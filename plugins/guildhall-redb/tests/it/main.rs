@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod contract;
+mod earlier;
 mod file;
 mod full;
 mod group;
+mod space;
