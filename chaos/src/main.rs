@@ -27,24 +27,24 @@
     reason = "real processes and real time; nothing here is simulated"
 )]
 
-mod checker;
-mod cluster;
-mod faults;
-mod game;
 mod growth;
 mod history;
+mod checker;
 mod line;
 mod measure;
-mod memory;
-mod ownership;
 mod plan;
 mod player;
 mod process;
 mod programs;
-mod rolling;
+mod wires;
+mod cluster;
+mod faults;
+mod game;
+mod memory;
+mod ownership;
 mod soak;
 mod upheld;
-mod wires;
+mod rolling;
 
 use std::process::ExitCode;
 

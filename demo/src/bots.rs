@@ -14,16 +14,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports")]
 
-mod audit;
 mod board;
+mod model;
+mod progress;
+mod score;
+mod logins;
+mod pushes;
 mod bot;
 mod clubs;
-mod logins;
-mod model;
+mod audit;
 mod moves;
-mod progress;
-mod pushes;
-mod score;
 
 use std::process::ExitCode;
 use std::sync::Arc;

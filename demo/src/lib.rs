@@ -47,14 +47,14 @@
 //! and who is in which club, are in the store when the answer comes; a crash may cost the count of its logins. SIGTERM tells the
 //! clients, saves the actors, and ends with 0.
 
-pub mod audit;
-pub mod bots;
-pub mod club;
 mod http;
-pub mod login;
 pub mod needs;
-pub mod online;
 pub mod proto;
-pub mod role;
-pub mod serve;
+pub mod club;
+pub mod online;
 pub mod uid;
+pub mod login;
+pub mod role;
+pub mod bots;
+pub mod serve;
+pub mod audit;

@@ -9,17 +9,17 @@
 //! those of the sockets: behind a proxy all players have the proxy's, and the limits have to be the proxy's own.
 
 mod accounts;
-mod answer;
 mod config;
-mod desk;
 mod keys;
-mod mint;
-mod passwords;
 mod public_keys;
 mod rules;
 mod slots;
+mod passwords;
 mod tokens;
+mod mint;
 mod tries;
+mod answer;
+mod desk;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

@@ -10,14 +10,14 @@
 #![allow(clippy::print_stdout, reason = "a command line speaks")]
 
 mod clock;
-mod mutations;
 mod rules;
 mod scenario;
+mod world;
 mod scenarios;
+mod mutations;
 mod search;
 #[cfg(test)]
 mod tests;
-mod world;
 
 use std::process::ExitCode;
 

@@ -3,14 +3,14 @@
 //! The steps are methods of [`Scenario`](crate::scenario::Scenario), which knows the rules: each file below has those of one part.
 
 mod activation;
-mod effects;
+mod leases;
 mod faults;
 mod grants;
-mod leases;
 mod moves;
-mod properties;
 mod reads;
 mod steps;
+mod effects;
+mod properties;
 mod store;
 mod turns;
 mod writes;

@@ -3,15 +3,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
 
-mod ci;
+mod process;
 mod codegen;
 mod deps;
 mod examples;
-mod process;
+mod tidy;
+mod suite;
 mod project;
 mod smoke;
-mod suite;
-mod tidy;
+mod ci;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,19 +1,19 @@
 //! `guildhall`: projects, clusters on this machine, and a look at apps that run.
 
-mod call;
-mod catalog;
-mod drain;
 mod failure;
-mod gate_call;
-mod link_news;
-mod ls;
-mod new;
 mod out;
-mod reload;
+mod catalog;
+mod new;
 mod signals;
 mod table;
 mod up;
 mod visit;
+mod drain;
+mod link_news;
+mod ls;
+mod reload;
+mod call;
+mod gate_call;
 
 use std::process::ExitCode;
 

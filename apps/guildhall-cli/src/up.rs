@@ -12,15 +12,15 @@
 //! | `watchdog` | ends what a killed supervisor leaves behind |
 
 mod board;
-pub(crate) mod commands;
-mod control;
-pub(crate) mod file;
-mod life;
 mod lines;
 mod readyz;
-mod rolling;
-mod supervisor;
+pub(crate) mod file;
 pub(crate) mod watchdog;
+mod life;
+mod rolling;
+mod control;
+pub(crate) mod commands;
+mod supervisor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

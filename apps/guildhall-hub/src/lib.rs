@@ -4,16 +4,16 @@
 //! be forgotten: rows, and leases with their sessions, holders and epochs. Who is there, and items of queues, are in its memory: apps
 //! register again as soon as it is back.
 
-mod broker;
 mod config;
-mod discovery;
-mod hub;
 mod kept;
-mod leases;
+mod tables;
+mod hub;
 mod queue;
 mod store;
 mod streams;
-mod tables;
+mod broker;
+mod discovery;
+mod leases;
 
 use guildhall_core::config::{Config, ConfigBuilder};
 use guildhall_runtime::App;

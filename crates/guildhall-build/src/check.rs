@@ -1,10 +1,10 @@
 //! Finds every misuse of the options and reports each at its place.
 
-mod entities;
 mod errors;
-mod members;
 mod names;
+mod members;
 mod rpc;
+mod entities;
 mod views;
 
 use prost_reflect::{

@@ -1,16 +1,16 @@
 //! Writes the Rust code: prost's messages, and beside them what Guildhall adds, one file per package.
 
-mod casts;
-mod clients;
 mod descriptors;
-mod entities;
 mod errors;
 mod messages;
-mod pushes;
 mod services;
+mod casts;
+mod clients;
+mod pushes;
 mod tags;
 mod tidy;
 mod views;
+mod entities;
 
 use prost_reflect::MessageDescriptor;
 

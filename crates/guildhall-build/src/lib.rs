@@ -19,13 +19,13 @@
 //!
 //! Misuse of an option is a build error with file and line.
 
-mod check;
-mod emit;
 mod error;
 mod options;
-mod program;
 mod protos;
+mod program;
 mod rust;
+mod emit;
+mod check;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

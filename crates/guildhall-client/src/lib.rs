@@ -33,16 +33,16 @@
 //! | events that wait for their reader | [`Options::events_max`] | the oldest are dropped and counted: [`Event::Missed`] |
 //! | attempts to connect again | [`Options::attempts_max`] | [`Event::GaveUp`], and the client is over |
 
-mod address;
-mod client;
-mod commands;
-mod connect;
-mod driver;
-mod error;
-mod events;
-mod line;
 mod options;
+mod error;
+mod address;
+mod events;
+mod commands;
 mod socket;
+mod connect;
+mod line;
+mod driver;
+mod client;
 
 pub use client::Client;
 pub use error::{ConnectError, Lost};

@@ -1,7 +1,7 @@
 //! The [`Broker`] seam: messages by topic, to whoever has subscribed.
 
-pub mod memory;
 mod subscription;
+pub mod memory;
 
 use bytes::Bytes;
 

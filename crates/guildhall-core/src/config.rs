@@ -1,10 +1,10 @@
 //! Configuration in layers: defaults < file < environment < flags. Unknown keys are errors that name the nearest key.
 
-mod args;
-mod layers;
 mod nearest;
-mod reread;
+mod layers;
 mod section;
+mod args;
+mod reread;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The [`Discovery`] seam: where apps register and are watched.
 
 mod labels;
-pub mod memory;
 mod record;
+pub mod memory;
 pub mod static_list;
 
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! [`Env`]: the only door to the clock, random numbers, tasks and sockets, so that a whole cluster can run simulated.
 
-mod blocking_io;
-mod conn_io;
-mod dial;
 mod net;
+mod dial;
 mod pause;
+mod conn_io;
+mod blocking_io;
 mod tokio_net;
 
 use std::io;

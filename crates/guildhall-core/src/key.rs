@@ -2,11 +2,10 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
-
-use crate::rpc::KeyKind;
 
 /// Longest key, in bytes: it stands in every call, row and log line of its entity.
 pub const KEY_LEN_MAX: usize = 128;
@@ -93,6 +92,49 @@ impl fmt::Debug for Key {
 pub fn slot_of(key: &str, slots: u32) -> u32 {
     let slot = xxh3_64(key.as_bytes()) % u64::from(slots);
     u32::try_from(slot).expect("a remainder of a u32 fits a u32")
+}
+
+/// Types that a key field can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// string
+    Text,
+    /// uint32, uint64
+    Uint,
+    /// int32, int64
+    Int,
+}
+
+/// The key of a request, not yet text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyText<'a> {
+    /// The method has no key.
+    None,
+    /// From a string field.
+    Text(&'a str),
+    /// From an unsigned field.
+    Uint(u64),
+    /// From a signed field.
+    Int(i64),
+}
+
+impl KeyText<'_> {
+    /// Gives the canonical text to `take`, without allocating, or why it is no key.
+    pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
+        /// A sign and the digits of the largest 64-bit number.
+        const LONGEST: usize = 20;
+        let mut digits = [0; LONGEST];
+        let mut rest = &mut digits[..];
+        let written = match self {
+            Self::None | Self::Uint(0) | Self::Int(0) => return take(Err(NoKey::Empty)),
+            Self::Text(text) => return take(check(text)),
+            Self::Uint(number) => write!(rest, "{number}"),
+            Self::Int(number) => write!(rest, "{number}"),
+        };
+        let len = LONGEST - rest.len();
+        let text = written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok());
+        take(text.ok_or(NoKey::Empty))
+    }
 }
 
 /// A Rust type that can be the key of an actor.

@@ -4,30 +4,30 @@
 //! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`leases`], [`queue`],
 //! [`store`] and [`backend`] are the seams that vendors implement.
 
-pub mod backend;
-pub mod broker;
-pub mod config;
-pub mod discovery;
-pub mod env;
+mod text;
 pub mod hash;
+pub mod env;
 pub mod id;
 pub mod key;
-pub mod leases;
-pub mod metrics;
-pub mod queue;
-pub mod rpc;
-mod start;
 pub mod status;
+pub mod rpc;
+pub mod config;
+mod start;
+pub mod metrics;
+pub mod discovery;
+pub mod broker;
+pub mod queue;
 pub mod store;
-mod text;
+pub mod leases;
+pub mod backend;
 
 pub use backend::{Backend, BackendError, Opening, Plugin};
 pub use config::Config;
 pub use env::Env;
 pub use guildhall_wire::outside::{Outside, outside};
 pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
-pub use key::{ActorKey, KEY_LEN_MAX, Key, NoKey, slot_of};
-pub use rpc::{KeyField, KeyKind, KeyText, Method, MethodDesc, Model, Route, ServiceDesc};
+pub use key::{ActorKey, KEY_LEN_MAX, Key, KeyKind, KeyText, NoKey, slot_of};
+pub use rpc::{KeyField, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use start::StartError;
 pub use status::{Code, Effect, ErrorEnum, Status};
 pub use text::read_text;

@@ -9,13 +9,13 @@
 //! ```
 
 mod config;
-mod family;
-mod histogram;
-mod live_count;
-mod names;
 mod number;
+mod histogram;
 mod summary;
+mod live_count;
+mod family;
 mod text;
+mod names;
 
 use std::any::Any;
 use std::collections::BTreeMap;

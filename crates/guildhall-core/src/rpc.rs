@@ -3,10 +3,9 @@
 mod body_key;
 mod raw_body;
 
-use std::io::Write as _;
 use std::marker::PhantomData;
 
-use crate::key::{self, NoKey};
+use crate::key::KeyKind;
 
 pub use body_key::{Keyed, find_key, put_key};
 pub use raw_body::RawBody;
@@ -100,49 +99,6 @@ pub struct KeyField {
     pub kind: KeyKind,
     /// The field has 32 bits; protobuf decodes the lower 32 of a larger number.
     pub narrow: bool,
-}
-
-/// Types that a key field can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
-    /// string
-    Text,
-    /// uint32, uint64
-    Uint,
-    /// int32, int64
-    Int,
-}
-
-/// The key of a request, not yet text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyText<'a> {
-    /// The method has no key.
-    None,
-    /// From a string field.
-    Text(&'a str),
-    /// From an unsigned field.
-    Uint(u64),
-    /// From a signed field.
-    Int(i64),
-}
-
-impl KeyText<'_> {
-    /// Gives the canonical text to `take`, without allocating, or why it is no key.
-    pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
-        /// A sign and the digits of the largest 64-bit number.
-        const LONGEST: usize = 20;
-        let mut digits = [0; LONGEST];
-        let mut rest = &mut digits[..];
-        let written = match self {
-            Self::None | Self::Uint(0) | Self::Int(0) => return take(Err(NoKey::Empty)),
-            Self::Text(text) => return take(key::check(text)),
-            Self::Uint(number) => write!(rest, "{number}"),
-            Self::Int(number) => write!(rest, "{number}"),
-        };
-        let len = LONGEST - rest.len();
-        let text = written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok());
-        take(text.ok_or(NoKey::Empty))
-    }
 }
 
 /// A method with the types of its request and response: what typed callers name (`RoleClient::POWER_UP`).

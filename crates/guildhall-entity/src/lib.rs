@@ -13,12 +13,12 @@
 //! | `index` | columns that queries may ask for |
 //! | `unknown` | fields of newer releases in message columns |
 
-mod column;
 mod index;
+mod unknown;
+mod column;
+mod turn;
 mod meta;
 mod state;
-mod turn;
-mod unknown;
 
 pub use column::{
     Scalar, growth, key_field, load_message, load_proto, load_scalar, message_value, proto_size,

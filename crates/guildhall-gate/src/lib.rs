@@ -12,23 +12,23 @@
 //! | a push is encoded once for all clients of a form | `push` |
 //! | one task per connection | `connection` |
 
-mod accept;
-mod auth;
-mod clients;
 mod config;
-mod connection;
-mod deliver;
-mod form;
-mod gate;
+mod auth;
 mod json;
 mod key;
 mod limit;
 mod methods;
 mod out;
-mod push;
+mod form;
+mod clients;
 mod session;
 mod stats;
 mod transport;
+mod connection;
+mod accept;
+mod gate;
+mod push;
+mod deliver;
 
 pub use auth::{Authenticate, Identity};
 pub use config::{GateConfig, JwtConfig};

@@ -17,13 +17,13 @@
 //! | `io` | [`Io`]: a connection of `Env` for hyper |
 
 mod cors;
-mod drive;
-mod exchange;
-mod io;
 mod limits;
 mod message;
-mod places;
 mod seat;
+mod io;
+mod places;
+mod exchange;
+mod drive;
 mod server;
 
 pub use cors::Origins;

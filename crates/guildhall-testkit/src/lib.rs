@@ -2,12 +2,12 @@
 //! [`sim::check`], which runs a scenario with faults at random once for each of many seeds; and the contract suites of the seams.
 
 pub mod broker;
-mod cluster;
 pub mod discovery;
 mod disk;
 mod faulty;
 pub mod leases;
 mod net;
+mod cluster;
 pub mod queue;
 pub mod sim;
 pub mod store;

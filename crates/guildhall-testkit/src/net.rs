@@ -1,11 +1,11 @@
 //! A network in memory under virtual time: hosts, streams that take time, partitions and resets, all from one seed.
 
-mod host;
 mod paths;
-mod socket;
-mod state;
 mod stream;
 mod trace;
+mod socket;
+mod host;
+mod state;
 
 use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind, Result};

@@ -1,8 +1,8 @@
 //! The contract suite of the [`Store`] seam: one function per rule, and a macro that makes a test of each.
 
-mod batches;
 mod claims;
 mod queries;
+mod batches;
 mod tables;
 mod tombstones;
 mod writes;

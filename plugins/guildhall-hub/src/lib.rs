@@ -16,18 +16,18 @@
 // Generated code names `::guildhall`.
 extern crate guildhall_runtime as guildhall;
 
-mod broker;
-mod client;
 mod config;
 #[doc(hidden)]
+pub mod proto;
+#[doc(hidden)]
 pub mod convert;
+mod stream;
+mod broker;
 mod discovery;
 mod leases;
-#[doc(hidden)]
-pub mod proto;
 mod queue;
+mod client;
 mod store;
-mod stream;
 
 use std::sync::Arc;
 

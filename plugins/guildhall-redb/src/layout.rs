@@ -1,6 +1,6 @@
 //! Files of earlier releases, brought to the layout of this one.
 
-use guildhall_core::store::local::Kept;
+use guildhall_core::store::rows::Kept;
 use redb::{ReadableTable as _, WriteTransaction};
 
 use crate::client::{OVER, ROWS, TOMBSTONES};

@@ -12,11 +12,11 @@
 //! # }
 //! ```
 
-mod client;
 mod config;
 mod disk;
-mod layout;
 mod row;
+mod client;
+mod layout;
 mod store;
 mod writer;
 

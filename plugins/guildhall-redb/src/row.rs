@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use guildhall_core::Incarnation;
-use guildhall_core::store::local::Kept;
+use guildhall_core::store::rows::Kept;
 use guildhall_core::store::schema::{Schema, SeenColumn};
 use guildhall_core::store::{Floor, Holder, Kind, Row, Token, Value};
 use prost::Message;

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use guildhall_core::store::index::{self, Entry, Place};
-use guildhall_core::store::local::{self, Kept, Rows};
+use guildhall_core::store::index;
+use guildhall_core::store::local;
+use guildhall_core::store::rows::{Entry, Kept, Place, Rows};
 use guildhall_core::store::schema::{self, Change, Schema};
 use guildhall_core::store::{
     Batch, Committed, Floor, LeaseId, Migrate, Row, RowId, StoreError, StoreErrorKind,

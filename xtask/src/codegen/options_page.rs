@@ -108,7 +108,10 @@ impl Options {
     /// The comment at a path. Nothing on the page is without an explanation.
     fn comment(&self, path: &[i32], name: &str) -> Result<&str> {
         let comment = self.comments.get(path).map(String::as_str).unwrap_or_default();
-        ensure!(!comment.is_empty(), "{PROTO}: `{name}` has no comment above it, which {PAGE} shows");
+        ensure!(
+            !comment.is_empty(),
+            "{PROTO}: `{name}` has no comment above it, which {PAGE} shows"
+        );
         Ok(comment)
     }
 

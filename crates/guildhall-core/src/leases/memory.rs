@@ -1,7 +1,7 @@
 //! [`MemoryLeases`]: the whole contract in a process's memory; whoever keeps it in a file makes it durable.
 
-mod board;
 mod file;
+mod board;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{self, DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::{KeyField, KeyKind, KeyText};
+use super::KeyField;
+use crate::key::{KeyKind, KeyText};
 
 /// The key field's value; of several the last one, as protobuf says. Absent, it has its default, which is no key.
 ///

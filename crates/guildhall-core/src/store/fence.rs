@@ -3,10 +3,10 @@
 //! Every store of this project that decides in its own process uses these; stores that decide in a statement of their own
 //! say the same in its language. The rules are those of the ownership protocol.
 
+use super::error::{StoreError, StoreErrorKind};
 use super::row::LeaseId;
 use super::row::{Floor, Guard, Op, Row, RowId, Token, Write};
 use super::table::Value;
-use super::{StoreError, StoreErrorKind};
 
 /// What a guarded write comes to.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,50 +1,12 @@
-//! What a store keeps beside its rows, so that queries and unique columns are quick: for each row the values of its indexed
-//! columns, in bytes whose order is that of the values.
+//! Indexes, which make queries and unique columns quick: for each row the values of its indexed columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::local::Rows;
+use super::error::{StoreError, StoreErrorKind};
+use super::ordered::{default_of, ordered};
 use super::row::{Row, RowId};
+use super::rows::{Entry, Place, Rows};
 use super::schema::{Change, Schema};
-use super::table::{Kind, Value};
-use super::{StoreError, StoreErrorKind};
-use crate::Key;
-
-/// Which row of its table has a value: its key and its sub key.
-pub type Place = (Key, Option<Key>);
-
-/// One value of one row: column, value, and which row has it.
-pub type Entry = (u32, Vec<u8>, Place);
-
-/// A value in bytes that compare as values do.
-pub(super) fn ordered(value: &Value) -> Vec<u8> {
-    const SIGN: u64 = 1 << 63;
-    match value {
-        Value::Bool(value) => vec![u8::from(*value)],
-        Value::Int(n) => (n.cast_unsigned() ^ SIGN).to_be_bytes().to_vec(),
-        Value::Uint(n) => n.to_be_bytes().to_vec(),
-        Value::Float(n) => {
-            // There is one zero.
-            let bits = if *n == 0.0 { 0 } else { n.to_bits() };
-            let bits = if bits & SIGN == 0 { bits | SIGN } else { !bits };
-            bits.to_be_bytes().to_vec()
-        }
-        Value::Text(text) => text.as_bytes().to_vec(),
-        Value::Bytes(bytes) => bytes.to_vec(),
-    }
-}
-
-/// What an absent column means.
-pub(super) fn default_of(kind: Kind) -> Value {
-    match kind {
-        Kind::Bool => Value::Bool(false),
-        Kind::Int => Value::Int(0),
-        Kind::Uint => Value::Uint(0),
-        Kind::Float => Value::Float(0.0),
-        Kind::Text => Value::Text(String::new()),
-        Kind::Bytes | Kind::Proto => Value::Bytes(bytes::Bytes::new()),
-    }
-}
 
 /// The entries of a row; tombstones have none.
 fn entries(schema: &Schema, id: &RowId, row: &Row) -> BTreeSet<Entry> {

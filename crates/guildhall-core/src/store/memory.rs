@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::index::{self, Entry, Place};
-use super::local::{self, Kept, Rows};
+use super::error::StoreError;
+use super::index;
+use super::local;
 use super::query::{PAGE_ROWS_MAX, Page, Query};
 use super::row::{Batch, Committed, Floor, LeaseId, Row, RowId, Token, Tombstone};
+use super::rows::{Entry, Kept, Place, Rows};
 use super::schema::{self, Migrate, Schema};
 use super::table::Table;
-use super::{BatchReach, Capabilities, Store, StoreError};
+use super::{BatchReach, Capabilities, Store};
 use crate::{BoxFuture, Env, Key};
 
 /// Rows in memory. Clones share them, so apps of one process can work on the same store.

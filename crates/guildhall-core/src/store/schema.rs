@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::index::{default_of, ordered};
+use super::error::{StoreError, StoreErrorKind};
+use super::ordered::{default_of, ordered};
 use super::table::{Column, Kind, Table};
-use super::{StoreError, StoreErrorKind};
 
 /// The columns of a table that a store has seen so far, by number; none is ever forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

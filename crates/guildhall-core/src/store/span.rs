@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::index::{default_of, ordered};
+use super::error::{StoreError, StoreErrorKind};
+use super::ordered::{default_of, ordered};
 use super::query::{Compare, Condition, Cursor, Order, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, Page, Query};
 use super::row::Row;
 use super::table::{Column, Value};
-use super::{StoreError, StoreErrorKind};
 use crate::Key;
 
 /// A part of an index, or of the rows themselves.

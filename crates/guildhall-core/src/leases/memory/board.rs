@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::file::{KeptLeases, KeptSession, Unkept};
+use super::file::{KeptLeases, KeptSession, LeaseChanges, Unkept};
 use crate::env::Instant;
 use crate::leases::{
     Acquired, Holding, LeaseChange, LeaseError, LeaseErrorKind, Opened, Origin, Transferred, Wanted,
@@ -255,4 +255,31 @@ impl Board {
 fn no_session(operation: &'static str, holder: &Holder) -> LeaseError {
     let why = format!("{holder} has no session, or it has expired; open one and acquire again");
     LeaseError::new(LeaseErrorKind::Expired, operation, why)
+}
+
+impl Board {
+    /// What is to be kept; `None` when all is.
+    pub(super) fn to_keep(&self) -> Option<LeaseChanges> {
+        let unkept = self.unkept.as_ref()?;
+        let session = |holder: &Holder| {
+            let session = self.sessions.get(holder)?;
+            Some(KeptSession { number: session.number, ttl: session.ttl })
+        };
+        let sessions = unkept.sessions.keys().map(|holder| (holder.clone(), session(holder)));
+        let held = unkept.held.keys().map(|id| (Arc::clone(id), self.held.get(id).cloned()));
+        let changes = LeaseChanges {
+            given: self.given,
+            sessions: sessions.collect(),
+            held: held.collect(),
+            last: unkept.count,
+        };
+        (!changes.sessions.is_empty() || !changes.held.is_empty()).then_some(changes)
+    }
+
+    /// They are kept. What has changed since they were taken is not.
+    pub(super) fn kept(&mut self, changes: &LeaseChanges) {
+        let Some(unkept) = &mut self.unkept else { return };
+        unkept.sessions.retain(|_, at| *at > changes.last);
+        unkept.held.retain(|_, at| *at > changes.last);
+    }
 }

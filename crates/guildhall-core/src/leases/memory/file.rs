@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::board::Board;
 use crate::BoxFuture;
 use crate::leases::{Holding, LeaseError};
 use crate::store::{Holder, LeaseId};
@@ -49,7 +48,7 @@ pub struct LeaseChanges {
     /// The ids that were granted or freed.
     pub held: Vec<(LeaseId, Option<Holding>)>,
     /// The last change that is among them.
-    last: u64,
+    pub(super) last: u64,
 }
 
 impl KeptLeases {
@@ -75,9 +74,9 @@ impl KeptLeases {
 #[derive(Debug, Default)]
 pub(super) struct Unkept {
     /// Which change of all was the last one of a session or an id.
-    sessions: BTreeMap<Holder, u64>,
-    held: BTreeMap<LeaseId, u64>,
-    count: u64,
+    pub(super) sessions: BTreeMap<Holder, u64>,
+    pub(super) held: BTreeMap<LeaseId, u64>,
+    pub(super) count: u64,
 }
 
 impl Unkept {
@@ -89,32 +88,5 @@ impl Unkept {
     pub(super) fn note_held(&mut self, id: &LeaseId) {
         self.count += 1;
         self.held.insert(Arc::clone(id), self.count);
-    }
-}
-
-impl Board {
-    /// What is to be kept; `None` when all is.
-    pub(super) fn to_keep(&self) -> Option<LeaseChanges> {
-        let unkept = self.unkept.as_ref()?;
-        let session = |holder: &Holder| {
-            let session = self.sessions.get(holder)?;
-            Some(KeptSession { number: session.number, ttl: session.ttl })
-        };
-        let sessions = unkept.sessions.keys().map(|holder| (holder.clone(), session(holder)));
-        let held = unkept.held.keys().map(|id| (Arc::clone(id), self.held.get(id).cloned()));
-        let changes = LeaseChanges {
-            given: self.given,
-            sessions: sessions.collect(),
-            held: held.collect(),
-            last: unkept.count,
-        };
-        (!changes.sessions.is_empty() || !changes.held.is_empty()).then_some(changes)
-    }
-
-    /// They are kept. What has changed since they were taken is not.
-    pub(super) fn kept(&mut self, changes: &LeaseChanges) {
-        let Some(unkept) = &mut self.unkept else { return };
-        unkept.sessions.retain(|_, at| *at > changes.last);
-        unkept.held.retain(|_, at| *at > changes.last);
     }
 }
