@@ -16,6 +16,7 @@ mod echo {
     )]
     include!(concat!(env!("OUT_DIR"), "/tonic/echo.rs"));
 }
+use crate::remote::PAYLOAD;
 use echo::EchoMsg;
 use echo::echo_client::EchoClient;
 use echo::echo_server::{Echo, EchoServer};
@@ -30,23 +31,23 @@ impl Echo for Server {
 }
 
 /// A connected client.
-pub(crate) struct Theirs(EchoClient<tonic::transport::Channel>);
+pub(crate) struct Tonic(EchoClient<tonic::transport::Channel>);
 
-pub(crate) async fn start() -> Result<Theirs> {
+pub(crate) async fn start() -> Result<Tonic> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = tonic::transport::Server::builder().add_service(EchoServer::new(Server));
     tokio::spawn(server.serve_with_incoming(incoming));
-    Ok(Theirs(EchoClient::connect(format!("http://{addr}")).await?))
+    Ok(Tonic(EchoClient::connect(format!("http://{addr}")).await?))
 }
 
-impl Theirs {
+impl Tonic {
     pub(crate) fn call(&self) -> impl Future<Output = Result<()>> + Send + use<> {
         let mut client = self.0.clone();
         async move {
-            let reply = client.say(EchoMsg { payload: crate::PAYLOAD.to_vec() }).await?;
-            anyhow::ensure!(reply.get_ref().payload.len() == crate::PAYLOAD.len(), "a wrong reply");
+            let reply = client.say(EchoMsg { payload: PAYLOAD.to_vec() }).await?;
+            anyhow::ensure!(reply.get_ref().payload.len() == PAYLOAD.len(), "a wrong reply");
             Ok(())
         }
     }
