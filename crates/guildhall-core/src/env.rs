@@ -6,6 +6,7 @@ mod pause;
 mod conn_io;
 mod blocking_io;
 mod tokio_net;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ pub use net::{Accepted, Conn, Listener, Net, network};
 use pause::Pause;
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
+pub use workers::{Threads, Workers};
 
 /// The world as one app sees it: its clock, its random numbers, its tasks and its network.
 ///

@@ -4,7 +4,7 @@ mod actors_fit;
 mod drain_asked;
 mod hooks;
 mod inner;
-mod load;
+mod presence;
 mod running;
 mod start;
 
@@ -37,12 +37,12 @@ use crate::service::Service;
 use crate::signals;
 use crate::stream::{Stream, StreamHandlers};
 use crate::trace::SpanExporter;
-use crate::worker::{Threads, Workers};
 
 pub use hooks::HookError;
 pub(crate) use inner::{AppInner, Task};
 pub use running::RunningApp;
 
+use guildhall_core::env::{Threads, Workers};
 use hooks::Hooks;
 
 /// An app that does not run yet.

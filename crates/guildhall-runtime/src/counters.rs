@@ -1,10 +1,7 @@
 //! What the runtime counts of itself.
 
-mod calls;
-
-pub(crate) use calls::{Answered, CallMeters, ServedMeters};
-
 use guildhall_core::metrics::{Counter, Gauge, MetricError, Metrics};
+use guildhall_link::CallMeters;
 
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $name:ident: $kind:ident $method:ident $metric:literal,)*) => {

@@ -11,6 +11,7 @@ use guildhall_core::metrics::Metrics;
 use guildhall_core::queue::Queue;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Env, Incarnation, Status};
+use guildhall_link::Cancel;
 use guildhall_wire::{Generation, Head, Sender, Session, Trace};
 
 use crate::app::AppInner;
@@ -18,7 +19,6 @@ use crate::chain::Callee;
 use crate::command::{self, Cause};
 use crate::log::LogControl;
 use crate::mesh::MeshChanges;
-use crate::reply::Cancel;
 use crate::resources::Snapshot;
 use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
 

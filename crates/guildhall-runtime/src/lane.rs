@@ -112,7 +112,7 @@ impl Lane {
             return;
         };
         let app = Arc::clone(&cx.app);
-        let call = Call { service: 0, method, cx, body: body.keep(), reply };
+        let call = Call { service: 0, method, cx, body: body.into_bytes(), reply };
         if let Some(cycle) = inner.cycle(&call.cx, opened) {
             return call.deadlock(cycle);
         }

@@ -18,11 +18,11 @@ use guildhall_core::{MethodDesc, StartError};
 
 use crate::cx::Cx;
 use crate::reply::ReplyPort;
-use crate::service::{Body, HandlerFuture, Incoming, Service};
+use crate::service::{HandlerFuture, Incoming, Service};
 
 pub use config::{BreakerConfig, LimitConfig, RateConfig, Trip};
 use guildhall_core::metrics::Metrics;
-pub(crate) use rule::Ticket;
+use guildhall_link::Body;
 use rule::{Rule, Rules};
 
 /// The section of all calls, and what the names of all others begin with.
@@ -112,11 +112,11 @@ pub(crate) fn dispatch(
     }
     if rules.hold_back() {
         let Incoming { cx, method, body, reply } = call;
-        let (service, body) = (Arc::clone(service), body.keep());
+        let (service, body) = (Arc::clone(service), body.into_bytes());
         return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
     }
     match rules.enter(&call.cx) {
-        Ok(ticket) => call.reply.carry(ticket),
+        Ok(ticket) => call.reply.carry(Box::new(ticket)),
         Err(status) => {
             call.reply.send::<()>(Err(status));
             return None;
@@ -138,7 +138,7 @@ async fn hold(
     let entered = places.and_then(|places| Ok((places, rules.enter(&cx)?)));
     let begun = match entered {
         Ok((_places, ticket)) => {
-            reply.carry(ticket);
+            reply.carry(Box::new(ticket));
             let body = Body { bytes: &body, chunk: &mut BytesMut::new() };
             service.dispatch(Incoming { cx, method, body, reply })
         }

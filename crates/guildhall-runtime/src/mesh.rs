@@ -23,14 +23,13 @@ use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::call::Target;
-use crate::link::Link;
 use links::{Links, Open};
 use rendezvous::Slots;
 
 pub use changes::MeshChanges;
 use changes::Revision;
 use group::Group;
-pub(crate) use links::Place;
+use guildhall_link::{Link, Peers, Place};
 pub(crate) use load::load_of;
 pub(crate) use version::RouteRules;
 use version::Versions;
@@ -84,23 +83,9 @@ struct Instances {
     actor: Option<Arc<str>>,
 }
 
-impl Mesh {
-    pub(crate) fn new(env: Env, id: AppId, slots: u32) -> Self {
-        Self {
-            env,
-            id,
-            slots,
-            nodes: Mutex::default(),
-            sessionless: Mutex::default(),
-            view: ArcSwap::default(),
-            rules: ArcSwap::default(),
-            changes: Arc::default(),
-            draining: AtomicBool::new(false),
-        }
-    }
-
-    /// A link to `record` is open. An earlier life of the same app is forgotten; `false` when this is the earlier one.
-    pub(crate) fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
+impl Peers for Mesh {
+    /// An earlier life of the same app is forgotten; `false` when this is the earlier one.
+    fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
         let mut nodes = self.nodes.lock();
         let twin = |other: &NodeRecord| {
             other.id != record.id
@@ -126,7 +111,7 @@ impl Mesh {
     }
 
     /// The link is closed: nothing new goes there.
-    pub(crate) fn leave(&self, id: &AppId, link: &Arc<Link>) {
+    fn leave(&self, id: &AppId, link: &Arc<Link>) {
         let mut nodes = self.nodes.lock();
         let Some((_, open)) = nodes.get_mut(id) else { return };
         if open.remove(link) {
@@ -138,11 +123,27 @@ impl Mesh {
     }
 
     /// The app at the other end of the link is going away: nothing new goes there, on none of its links.
-    pub(crate) fn going(&self, id: &AppId, link: &Arc<Link>) {
+    fn going(&self, id: &AppId, link: &Arc<Link>) {
         let mut nodes = self.nodes.lock();
         if nodes.get(id).is_some_and(|(_, open)| open.has(link)) {
             nodes.remove(id);
             self.publish(&nodes);
+        }
+    }
+}
+
+impl Mesh {
+    pub(crate) fn new(env: Env, id: AppId, slots: u32) -> Self {
+        Self {
+            env,
+            id,
+            slots,
+            nodes: Mutex::default(),
+            sessionless: Mutex::default(),
+            view: ArcSwap::default(),
+            rules: ArcSwap::default(),
+            changes: Arc::default(),
+            draining: AtomicBool::new(false),
         }
     }
 

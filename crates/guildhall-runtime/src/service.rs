@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use guildhall_core::discovery::{actor_label, slots_label};
 use guildhall_core::hash::IdHasher;
-use guildhall_core::{BoxFuture, MethodDesc, ServiceDesc};
+use guildhall_core::{MethodDesc, ServiceDesc};
+use guildhall_link::{Body, ServedMeters};
 
-use crate::counters::ServedMeters;
+pub use guildhall_link::HandlerFuture;
+
 use crate::cx::Cx;
 use crate::lane::Lane;
 use crate::limits::{self, AllRules, MethodLimits};
-use crate::link::keep;
 use crate::reply::ReplyPort;
 
 /// A call on its way to a handler.
@@ -28,24 +29,6 @@ pub struct Incoming<'a> {
     /// Where the reply goes.
     pub reply: ReplyPort,
 }
-
-/// An encoded request among the bytes that were read.
-#[derive(Debug)]
-pub(crate) struct Body<'a> {
-    pub(crate) bytes: &'a [u8],
-    /// Where it is copied to when it has to wait.
-    pub(crate) chunk: &'a mut BytesMut,
-}
-
-impl Body<'_> {
-    /// The request on its own.
-    pub(crate) fn keep(self) -> Bytes {
-        keep(self.bytes, self.chunk)
-    }
-}
-
-/// A handler that has begun, or is about to.
-pub type HandlerFuture = BoxFuture<'static, ()>;
 
 /// A service that an app serves: generated, `GreeterServer`.
 pub trait Service: Send + Sync + 'static {
@@ -68,9 +51,9 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Services by the ids of their methods.
+#[derive(Default)]
 pub(crate) struct ServiceTable {
     methods: HashMap<u32, Served, BuildHasherDefault<IdHasher>>,
-    pub(crate) meters: ServedMeters,
     pub(crate) names: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) descs: Vec<&'static ServiceDesc>,
@@ -86,16 +69,15 @@ pub(crate) struct Served {
 }
 
 impl ServiceTable {
-    pub(crate) fn new(meters: ServedMeters) -> Self {
-        let (names, labels, descs) = Default::default();
-        Self { methods: HashMap::default(), meters, names, labels, descs }
-    }
-
-    /// Adds a service.
-    pub(crate) fn add(&mut self, service: &Arc<dyn Service>) -> Result<(), String> {
+    /// Adds a service, whose calls are counted in `meters`.
+    pub(crate) fn add(
+        &mut self,
+        service: &Arc<dyn Service>,
+        meters: &mut ServedMeters,
+    ) -> Result<(), String> {
         let desc = service.desc();
         for method in desc.methods {
-            let (service, meter) = (Arc::clone(service), self.meters.push(method.path));
+            let (service, meter) = (Arc::clone(service), meters.push(method.path));
             let served = Served { service, method, meter, limits: MethodLimits::default() };
             let before = self.methods.insert(method.id, served);
             if let Some(other) = before {

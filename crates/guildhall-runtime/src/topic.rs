@@ -20,10 +20,10 @@ use crate::app::AppInner;
 use crate::call;
 use crate::cx::Cx;
 use crate::lazy::Lazy;
-use crate::link::put_request;
 
 pub use config::BrokerConfig;
 use follow::Follow;
+use guildhall_link::put_request;
 
 /// The topics that an app has subscribed to, by their full names.
 pub(crate) struct Topics {

@@ -22,7 +22,7 @@ use guildhall_wire::{Head, Trace};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::app::AppInner;
+use crate::call::Core;
 use crate::cx::Cx;
 
 pub use config::TraceConfig;
@@ -226,7 +226,7 @@ pub(crate) fn of_call(cx: &Cx, method: &MethodDesc) -> Option<OpenSpan> {
 /// The span of a call that has arrived, which becomes the place of its head.
 #[inline]
 pub(crate) fn of_arrival(
-    app: &AppInner,
+    app: &Core,
     head: &mut Option<Head>,
     method: Option<&MethodDesc>,
 ) -> Option<OpenSpan> {

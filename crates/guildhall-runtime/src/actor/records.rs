@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Env, Status};
+use guildhall_link::{status_body, status_from_frame};
 use guildhall_wire::Generation;
 use guildhall_wire::frame::error_aux;
 use prost::{DecodeError, Message, encoding};
@@ -12,7 +13,6 @@ use super::commands::{Commands, Record, Session};
 use super::config::ActorConfig;
 use super::held::Answer;
 use crate::proto::{CommandRecord, Records, SessionRecords};
-use crate::reply::{status_body, status_from_frame};
 
 impl Commands {
     /// What an activation begins with: the records of its rows.

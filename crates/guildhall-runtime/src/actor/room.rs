@@ -204,13 +204,13 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
             return None;
         }
         let Some(field) = method.key else {
-            self.room.tell_all(self.service, &cx, method, &body.keep());
+            self.room.tell_all(self.service, &cx, method, &body.into_bytes());
             return None;
         };
         match find_key(body.bytes, field) {
             Ok(key) => key.with_text(|key| match key {
                 Ok(key) => {
-                    let body = body.keep();
+                    let body = body.into_bytes();
                     self.room.post(key, Call { service: self.service, method, cx, body, reply });
                 }
                 Err(why) => {
@@ -286,7 +286,7 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
     /// Puts a cast into the mailbox of every active actor.
     fn tell_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &bytes::Bytes) {
         for cell in self.cells() {
-            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none(None));
+            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none());
             if cell.post(Call { service, method, cx, body, reply }) {
                 cell.schedule();
             }

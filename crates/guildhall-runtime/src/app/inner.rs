@@ -6,24 +6,25 @@ use std::time::Duration;
 
 use guildhall_core::StartError;
 use guildhall_core::config::Config;
-use guildhall_core::discovery::{Discovery, NodeRecord};
-use guildhall_core::env::Listener;
+use guildhall_core::discovery::Discovery;
+use guildhall_core::env::{Listener, Workers};
 use guildhall_core::metrics::LiveCount;
 use guildhall_core::store::Store;
+use guildhall_link::{Endpoint, listen};
 use parking_lot::{Mutex, RwLock};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
 use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
+use crate::arrive::Arrivals;
 use crate::backends::LazyBackends;
 use crate::call::Core;
 use crate::component::Component;
-use crate::config::{AppConfig, LinkConfig, SaveConfig};
+use crate::config::{AppConfig, SaveConfig};
 use crate::cx::Cx;
 use crate::health::Health;
 use crate::interned::Interned;
-use crate::link::{Tls, listen};
 use crate::log::LogControl;
 use crate::mesh;
 use crate::outage::Outage;
@@ -33,9 +34,9 @@ use crate::reload::Reloads;
 use crate::rows::Tables;
 use crate::stream::Streams;
 use crate::topic::Topics;
-use crate::worker::Workers;
 
 use super::hooks::Hooks;
+use super::presence::Presence;
 
 pub(crate) type Task = JoinHandle<Option<()>>;
 
@@ -43,8 +44,7 @@ pub(crate) type Task = JoinHandle<Option<()>>;
 pub(crate) struct AppInner {
     pub(crate) core: Arc<Core>,
     pub(crate) ownership: Ownership,
-    pub(crate) links: LinkConfig,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) streams: Streams,
     pub(crate) save: SaveConfig,
     pub(crate) outbox: OutboxConfig,
@@ -61,7 +61,7 @@ pub(crate) struct AppInner {
     pub(super) store: RwLock<Option<Arc<dyn Store>>>,
     pub(crate) tables: Tables,
     pub(crate) saver: Saver,
-    pub(crate) workers: Workers,
+    pub(crate) workers: Arc<Workers>,
     /// One per worker.
     pub(crate) runners: Vec<Arc<Runner>>,
     pub(super) rooms: Vec<Arc<dyn AnyRoom>>,
@@ -69,15 +69,13 @@ pub(crate) struct AppInner {
     /// Cancelled when a peer wants the app to drain.
     pub(crate) drain_asked: CancellationToken,
     pub(crate) drain_ms: u64,
-    /// How often it is looked whether its load has changed much, where calls are routed by it.
-    pub(super) load_every: Option<Duration>,
     pub(crate) health: Arc<Health>,
     /// Since when the store takes no writes.
     pub(crate) outage: Arc<Outage>,
     /// Where `App::run` has begun to log.
     pub(crate) log: Option<LogControl>,
     pub(crate) admin_addr: OnceLock<SocketAddr>,
-    pub(super) record: RwLock<NodeRecord>,
+    pub(crate) presence: Arc<Presence>,
 }
 
 impl std::ops::Deref for AppInner {
@@ -89,12 +87,6 @@ impl std::ops::Deref for AppInner {
 }
 
 impl AppInner {
-    pub(crate) fn record(&self) -> NodeRecord {
-        let mut record = self.record.read().clone();
-        record.load = self.load(record.weight);
-        record
-    }
-
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.read().clone()
     }
@@ -127,10 +119,18 @@ impl AppInner {
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
-            tasks.push(self.env.spawn("link-listen", listen(Arc::clone(self), listener)));
+            let arrivals = Arc::new(Arrivals(Arc::clone(self)));
+            let (endpoint, workers) = (Arc::clone(&self.endpoint), Arc::clone(&self.workers));
+            let listening = listen(endpoint, arrivals, workers, listener);
+            tasks.push(self.env.spawn("link-listen", listening));
         }
-        let heartbeat = heartbeat(Arc::clone(self), Arc::clone(discovery), ttl);
-        tasks.push(self.env.spawn("discovery-register", heartbeat));
+        let registering = Arc::clone(&self.presence).keep_registered(
+            self.env.clone(),
+            (Arc::clone(&self.mesh), Arc::clone(&self.health)),
+            self.draining.clone(),
+            (Arc::clone(discovery), ttl),
+        );
+        tasks.push(self.env.spawn("discovery-register", registering));
         let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
@@ -179,24 +179,5 @@ impl AppInner {
             }));
         }
         tasks
-    }
-}
-
-/// Registers, again and again, until the app drains.
-async fn heartbeat(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
-    while !app.draining.is_cancelled() {
-        let (mut record, deadline) = (app.record(), app.env.now() + ttl);
-        app.mesh.load(&app.id, record.load);
-        if app.load_every.is_none() {
-            // Nobody asks, so it does not make the record another one.
-            record.load = 0;
-        }
-        let is = match app.env.until(deadline, discovery.register(&record, ttl)).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(format!("others may not find this app: {error}")),
-            None => Err(format!("others may not find this app: no answer within {ttl:?}")),
-        };
-        app.health.set("discovery.register", is);
-        app.next_word(record.load, ttl / 3).await;
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use guildhall_core::Status;
-use guildhall_core::discovery::{Discovery, NodeState};
+use guildhall_core::discovery::Discovery;
 use guildhall_core::env::Instant;
 use tokio::task::JoinHandle;
 
@@ -63,7 +63,7 @@ impl RunningApp {
         let inner = Arc::clone(&self.inner);
         let began = inner.env.now();
         let deadline = began + self.drain;
-        inner.record.write().state = NodeState::Draining;
+        inner.presence.drains();
         inner.draining.cancel();
         inner.mesh.drain();
         // Half of the time at most: what has not moved by then is saved here, and free when the session is closed.
@@ -111,7 +111,7 @@ impl RunningApp {
         told.unwrap_or_else(
             |status| tracing::warn!(%status, "not all apps were told of the drain"),
         );
-        let _or_they_heard_it = self.discovery.register(&inner.record(), self.ttl).await;
+        let _or_they_heard_it = self.discovery.register(&inner.presence.record(), self.ttl).await;
         inner.ownership.handed_over(inner).await;
     }
 

@@ -6,25 +6,28 @@ use std::time::Duration;
 
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
-use guildhall_core::env::Listener;
+use guildhall_core::env::{Listener, Workers};
 use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
 use guildhall_core::store::{Holder, Store};
 use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
+use guildhall_link::{
+    Endpoint, LinkConfig, LinkMeters, Peers as _, Place, ServedMeters, Tls, self_loop,
+};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, World};
 use crate::admin;
+use crate::arrive::Arrivals;
 use crate::backends::{Backends, LazyBackends, Opener, check_store};
 use crate::call::{Core, RetryBudget};
-use crate::config::{AppConfig, CallConfig, LinkConfig, SaveConfig};
-use crate::counters::{Counters, ServedMeters};
+use crate::config::{AppConfig, CallConfig, SaveConfig};
+use crate::counters::Counters;
 use crate::health::Health;
 use crate::interned::Interned;
 use crate::lane::Lane;
-use crate::link::{Tls, self_loop};
 use crate::log::{LogConfig, LogControl};
-use crate::mesh::{Mesh, Place, RouteConfig, RouteRules};
+use crate::mesh::{Mesh, RouteConfig, RouteRules};
 use crate::numbers::logic_addr;
 use crate::outage::Outage;
 use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
@@ -37,9 +40,9 @@ use crate::stream::Streams;
 use crate::topic::Topics;
 use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
-use crate::worker::Workers;
 
 use super::actors_fit;
+use super::presence::Presence;
 use super::{App, AppInner, RunningApp};
 
 impl App {
@@ -109,7 +112,8 @@ impl App {
         let tables = Tables::new(&config, tables, &actors)?;
         let swept = tables.swept(&actors);
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
-        let services = table(ServedMeters::new(&metrics)?, services)?;
+        let mut served = ServedMeters::new(&metrics)?;
+        let services = table(&mut served, services)?;
         let routes = RouteRules::read(&config, &services)?;
         let load_every = load_every(&config, &services)?;
         let reloads = reloads.open(&env, &metrics, &config, &services).await?;
@@ -140,13 +144,33 @@ impl App {
         let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
         agree_on_slots(&env, &backends.later, &owned).await?;
         let ownership = Ownership::new(ownership, holder, owned);
+        let in_flight = Arc::new(LiveCount::new(counters.in_flight.clone()));
+        let going = CancellationToken::new();
+        let presence = Arc::new(Presence::new(record.clone(), &in_flight, load_every));
+        let present = Arc::clone(&presence);
+        let endpoint = Arc::new(Endpoint {
+            id: record.id.clone(),
+            env: env.clone(),
+            config: links,
+            tls,
+            record: Box::new(move || present.record()),
+            methods_hash: services.methods_hash(),
+            going: going.clone(),
+            meters: LinkMeters {
+                dialled: counters.links_dialled.clone(),
+                accepted: counters.links_accepted.clone(),
+                queued_bytes: counters.queued_bytes.clone(),
+                in_flight: Arc::clone(&in_flight),
+                served,
+            },
+        });
         let core = Arc::new(Core {
-            mesh: Mesh::new(env.clone(), record.id.clone(), app.slots),
+            mesh: Arc::new(Mesh::new(env.clone(), record.id.clone(), app.slots)),
             retries: RetryBudget::new(calls.retry_percent),
             ending: CancellationToken::new(),
             draining: CancellationToken::new(),
-            going: CancellationToken::new(),
-            in_flight: LiveCount::new(counters.in_flight.clone()),
+            going,
+            in_flight,
             id: record.id.clone(),
             incarnation: record.incarnation,
             env,
@@ -160,14 +184,13 @@ impl App {
         let inner = Arc::new(AppInner {
             drain_asked: CancellationToken::new(),
             drain_ms: app.drain_ms,
-            load_every,
             tells: LiveCount::default(),
             callbacks: LiveCount::new(core.counters.callbacks.clone()),
             pushed: Pushed::new(core.calls.pushed_max),
             health,
             log,
             admin_addr: OnceLock::new(),
-            record: RwLock::new(record.clone()),
+            presence,
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
             rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
@@ -179,9 +202,8 @@ impl App {
             outage,
             tables,
             ownership,
-            workers,
-            links,
-            tls,
+            workers: Arc::new(workers),
+            endpoint,
             save,
             interned: Mutex::new(Interned::new(outbox.methods_max, "outbox.methods_max")),
             outbox,
@@ -198,7 +220,9 @@ impl App {
             tasks.push(task);
         }
         tasks.extend(inner.watch_resources());
-        inner.mesh.connected(record, Place::ONLY, self_loop(&inner));
+        let arrivals = Arc::new(Arrivals(Arc::clone(&inner)));
+        let own = self_loop(&inner.endpoint, &arrivals);
+        inner.mesh.connected(record, Place::ONLY, own);
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);
@@ -284,12 +308,12 @@ fn record(
 }
 
 fn table<'a>(
-    meters: ServedMeters,
+    meters: &mut ServedMeters,
     services: impl Iterator<Item = &'a Arc<dyn Service>>,
 ) -> Result<ServiceTable, StartError> {
-    let mut table = ServiceTable::new(meters);
+    let mut table = ServiceTable::default();
     for service in services {
-        table.add(service).map_err(StartError::new)?;
+        table.add(service, meters).map_err(StartError::new)?;
     }
     Ok(table)
 }

@@ -19,12 +19,12 @@ pub(crate) struct Core {
     pub(crate) id: AppId,
     pub(crate) incarnation: Incarnation,
     pub(crate) env: Env,
-    pub(crate) mesh: Mesh,
+    pub(crate) mesh: Arc<Mesh>,
     pub(crate) services: ServiceTable,
     pub(crate) calls: CallConfig,
     pub(crate) retries: RetryBudget,
     /// Calls that are served now.
-    pub(crate) in_flight: LiveCount,
+    pub(crate) in_flight: Arc<LiveCount>,
     pub(crate) metrics: Metrics,
     pub(crate) counters: Counters,
     /// Absent when no exporter of spans is configured.

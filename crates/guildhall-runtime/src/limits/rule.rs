@@ -254,13 +254,14 @@ pub(crate) struct Ticket {
     ended: Option<(Code, bool)>,
 }
 
-impl Ticket {
-    /// The call has ended.
-    pub(crate) fn end(&mut self, status: Option<&Status>) {
+impl crate::reply::Ticket for Ticket {
+    fn end(&mut self, status: Option<&Status>) {
         let result = status.map_or((Code::Ok, true), |s| (s.code(), s.effect() != Effect::NotRun));
         self.ended = Some(result);
     }
+}
 
+impl Ticket {
     /// Whether it ended badly, as far as that can be said.
     fn is_bad(&self, breaker: &Breaker, now: Instant) -> Option<bool> {
         let config = &breaker.config;

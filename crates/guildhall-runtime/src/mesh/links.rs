@@ -4,21 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use guildhall_core::Model;
-
-use crate::link::Link;
-
-/// Which of the connections to an app one is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) at: usize,
-    /// How many there should be.
-    pub(crate) of: usize,
-}
-
-impl Place {
-    /// Of the one connection that an app has to itself.
-    pub(crate) const ONLY: Self = Self { at: 0, of: 1 };
-}
+use guildhall_link::{Link, Place};
 
 /// The connections to an app that are open, by place.
 #[derive(Debug, Default)]

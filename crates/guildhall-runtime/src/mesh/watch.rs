@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use guildhall_core::AppId;
 use guildhall_core::discovery::{Change, Discovery, NodeState};
+use guildhall_link::{Line, Place, connect};
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
-use super::Place;
 use crate::app::AppInner;
-use crate::link::{Line, connect};
 
 /// Its name among the parts of the app that can be unwell.
 const PART: &str = "discovery.watch";
@@ -29,7 +28,7 @@ pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl
             }
             Err(error) => app.health.set(PART, Err(error.to_string())),
         }
-        app.env.sleep(Duration::from_millis(app.links.redial_max_ms)).await;
+        app.env.sleep(Duration::from_millis(app.endpoint.config.redial_max_ms)).await;
     }
 }
 
@@ -122,12 +121,12 @@ impl Connectors {
             }
             connector.tasks.iter().for_each(JoinHandle::abort);
         }
-        let of = app.links.links_per_peer;
+        let of = app.endpoint.config.links_per_peer;
         let (gone, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(of)));
         let spawn = |at| {
             let (address, gone, tried) = (address.to_owned(), gone.clone(), tried.clone());
             let line = Line { address, place: Place { at, of }, gone, tried };
-            let connecting = connect(Arc::clone(app), line);
+            let connecting = connect(Arc::clone(&app.endpoint), Arc::clone(&app.mesh), line);
             match at {
                 0 => app.env.spawn("link-connect", connecting),
                 // Further connections are there to use further workers.

@@ -26,7 +26,7 @@ pub(super) struct Handover<'a> {
 impl Handover<'_> {
     /// Rule 19: the payload is at the asker before the lease is. Whether it has it.
     pub(super) async fn offer(&self, asker: &Holder, payloads: Vec<Payload>) -> bool {
-        let parts = in_frames(payloads, self.app.links.frame_max / 2);
+        let parts = in_frames(payloads, self.app.endpoint.config.frame_max / 2);
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         for (part, payloads) in (0..).zip(parts) {
             let req = OfferReq {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::env::ConnIo;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Status, outside};
 use tokio::sync::OwnedSemaphorePermit;
@@ -12,13 +13,11 @@ use super::session::Raw;
 use super::{Stream, StreamHandler, greeting};
 use crate::app::AppInner;
 use crate::cx::Cx;
-use crate::link::Socket;
 
 /// Serves the streams of one connection until it ends.
-pub(crate) async fn serve(app: Arc<AppInner>, socket: Socket, caller: AppId) {
+pub(crate) async fn serve(app: Arc<AppInner>, io: ConnIo, caller: AppId) {
     let config = app.streams.config.yamux();
-    let mut connection =
-        yamux::Connection::new(socket.into_io().compat(), config, yamux::Mode::Server);
+    let mut connection = yamux::Connection::new(io.compat(), config, yamux::Mode::Server);
     loop {
         match std::future::poll_fn(|cx| connection.poll_next_inbound(cx)).await {
             Some(Ok(stream)) => {

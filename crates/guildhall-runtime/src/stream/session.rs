@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 use guildhall_core::env::ConnIo;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status};
+use guildhall_link::dial;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
 use crate::app::AppInner;
-use crate::link::dial;
 
 /// A stream as yamux makes it.
 pub(super) type Raw = Compat<yamux::Stream>;
@@ -50,7 +50,7 @@ impl Session {
 }
 
 async fn drive(app: Arc<AppInner>, address: String, mut openings: mpsc::Receiver<Opening>) {
-    let opened = match dial(&app, &address, true).await {
+    let opened = match dial(&app.endpoint, &address, true).await {
         Ok(opened) => opened,
         Err(error) => {
             openings.close();

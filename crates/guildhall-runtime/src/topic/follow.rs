@@ -6,17 +6,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use guildhall_core::broker::{Delivery, Subscription};
 use guildhall_core::{ServiceDesc, Status};
-use guildhall_wire::Head;
+use guildhall_link::{Arrival, HandlerFuture, ReplyPort};
 use guildhall_wire::frame::{LinkKind, Parsed, parse};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::lost;
 use crate::app::AppInner;
-use crate::cx::Cx;
-use crate::link::request_head;
-use crate::reply::ReplyPort;
-use crate::service::{Body, HandlerFuture, Served};
-use crate::trace;
+use crate::arrive;
+use crate::service::Served;
 
 /// What is to be followed.
 pub(super) struct Follow {
@@ -48,7 +45,7 @@ impl Follow {
                 next = subscription.next() => next,
             };
             match next {
-                Some(Delivery::Message(message)) => self.take(&message, &mut chunk).await,
+                Some(Delivery::Message(message)) => self.begin(&message, &mut chunk).await,
                 Some(Delivery::Lost(messages)) => {
                     self.app.counters.topic_lost.add(messages);
                     tracing::warn!(topic = self.name, messages, "casts were lost (broker.buffer)");
@@ -76,7 +73,7 @@ impl Follow {
     }
 
     /// Begins the handler of one cast; one that has to wait becomes a task, of which there is a bounded number.
-    async fn take(&self, message: &Bytes, chunk: &mut BytesMut) {
+    async fn begin(&self, message: &Bytes, chunk: &mut BytesMut) {
         let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return };
         match self.dispatch(message, chunk) {
             Ok(Some(handler)) => self.run(handler, permit).await,
@@ -100,22 +97,15 @@ impl Follow {
             method.service == self.service.name && method.oneway
         };
         let served = self.app.services.get(frame.header.method).filter(ours);
-        let served = served.filter(|_| frame.header.kind == LinkKind::Cast);
-        let served = served.ok_or("it calls something else")?;
-        let (head, left) = request_head(&frame)?;
+        served.filter(|_| frame.header.kind == LinkKind::Cast).ok_or("it calls something else")?;
+        let mut arrival = Arrival::parse(&frame, self.app.env.now(), chunk)?;
         // A broker proves nothing about who publishes.
-        let unproven = |head| Head { session: None, caller: String::new(), chain: vec![], ..head };
-        let mut head = head.map(unproven);
-        let span = trace::of_arrival(&self.app, &mut head, Some(served.method()));
-        let cx = Cx {
-            in_call: true,
-            deadline: self.app.env.now().checked_add(left),
-            head: head.map(Arc::new),
-            ..Cx::outside(Arc::clone(&self.app))
-        };
-        let body = Body { bytes: frame.body, chunk };
-        self.app.services.meters.came(served.meter());
-        Ok(served.dispatch(cx, body, ReplyPort::none(span)))
+        if let Some(head) = &mut arrival.head {
+            (head.session, head.resources) = (None, 0);
+            head.caller.clear();
+            head.chain.clear();
+        }
+        Ok(arrive::begin(&self.app, arrival, ReplyPort::none()))
     }
 
     async fn run(&self, mut handler: HandlerFuture, permit: OwnedSemaphorePermit) {

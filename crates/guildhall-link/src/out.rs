@@ -5,7 +5,7 @@ use guildhall_core::metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::counters::Answered;
+use crate::meters::Answered;
 
 /// The gauge of waiting bytes moves in steps of two to the power of this, so that most frames leave it alone.
 const STEP: u32 = 12;
@@ -81,7 +81,7 @@ impl Out {
     }
 
     /// Takes all that is queued by swapping it for what is empty.
-    pub(crate) fn take(&self, bytes: &mut BytesMut, answered: &mut Answered) {
+    pub(crate) fn take_queued(&self, bytes: &mut BytesMut, answered: &mut Answered) {
         debug_assert!(bytes.is_empty());
         let mut queued = self.queued.lock();
         std::mem::swap(&mut queued.bytes, bytes);

@@ -47,7 +47,7 @@ const METHODS_MAX: usize = 1024;
 type Place = OnceLock<(u32, Box<Outcomes>)>;
 
 /// Calls that this app makes.
-pub(crate) struct CallMeters {
+pub struct CallMeters {
     family: Family<Counter, 2>,
     /// By the method's id, each at the first free place from where the id points to: nothing ever leaves, so a look takes no
     /// lock.
@@ -56,7 +56,11 @@ pub(crate) struct CallMeters {
 }
 
 impl CallMeters {
-    pub(super) fn new(metrics: &Metrics) -> Result<Self, MetricError> {
+    /// Registers the metric.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn new(metrics: &Metrics) -> Result<Self, MetricError> {
         let help = "Calls that this app made, by how they ended; of a cast, whether it was sent";
         let family = metrics.counter("guildhall_calls_total", help, &["method", "code"])?;
         let others = Outcomes::new(&family, "other");
@@ -65,7 +69,7 @@ impl CallMeters {
 
     /// Counts a call that has ended.
     #[inline]
-    pub(crate) fn add(&self, method: &'static MethodDesc, code: Code) {
+    pub fn add(&self, method: &'static MethodDesc, code: Code) {
         match self.methods[method.id as usize % METHODS_MAX].get() {
             Some((id, outcomes)) if *id == method.id => outcomes.add(code),
             _ => self.find(method).add(code),
@@ -95,7 +99,7 @@ impl std::fmt::Debug for CallMeters {
 
 /// Calls that this app serves.
 #[derive(Debug)]
-pub(crate) struct ServedMeters {
+pub struct ServedMeters {
     calls: Family<Counter, 2>,
     seconds: Family<Histogram, 1>,
     /// The first is for methods that this app does not have.
@@ -110,9 +114,13 @@ struct ServedMeter {
 
 impl ServedMeters {
     /// Where calls to methods are counted that this app does not have.
-    pub(crate) const UNKNOWN: usize = 0;
+    pub const UNKNOWN: usize = 0;
 
-    pub(crate) fn new(metrics: &Metrics) -> Result<Self, MetricError> {
+    /// Registers the metrics.
+    ///
+    /// # Errors
+    /// A name is taken.
+    pub fn new(metrics: &Metrics) -> Result<Self, MetricError> {
         let help = "Calls that this app served, by how they ended; of casts, that they came";
         let calls = metrics.counter("guildhall_served_total", help, &["method", "code"])?;
         let help = "From a call's arrival to its answer";
@@ -124,14 +132,14 @@ impl ServedMeters {
     }
 
     /// Adds a method; where it is counted.
-    pub(crate) fn push(&mut self, method: &'static str) -> usize {
+    pub fn push(&mut self, method: &'static str) -> usize {
         let outcomes = Outcomes::new(&self.calls, method);
         self.methods.push(ServedMeter { outcomes, seconds: self.seconds.with(&[method]) });
         self.methods.len() - 1
     }
 
     /// Counts calls that are answered now, all of them at once, and forgets them.
-    pub(crate) fn answered(&self, answered: &mut Answered, env: &Env) {
+    pub fn answered(&self, answered: &mut Answered, env: &Env) {
         if answered.0.is_empty() {
             return;
         }
@@ -147,7 +155,7 @@ impl ServedMeters {
 
     /// Counts a cast that has come.
     #[inline]
-    pub(crate) fn came(&self, at: usize) {
+    pub fn came(&self, at: usize) {
         if let Some(method) = self.methods.get(at) {
             method.outcomes.add(Code::Ok);
         }
@@ -156,7 +164,7 @@ impl ServedMeters {
 
 /// Answers that were not counted yet: one clock read counts all that leave together.
 #[derive(Debug, Default)]
-pub(crate) struct Answered(Vec<Answers>);
+pub struct Answered(Vec<Answers>);
 
 /// Answers to calls that arrived together.
 #[derive(Debug)]
@@ -170,7 +178,7 @@ struct Answers {
 impl Answered {
     /// Adds an answer of one of [`ServedMeters`]' methods.
     #[inline]
-    pub(crate) fn add(&mut self, method: usize, code: Code, arrived: Instant) {
+    pub fn add(&mut self, method: usize, code: Code, arrived: Instant) {
         match self.0.last_mut() {
             Some(last) if (last.method, last.code, last.arrived) == (method, code, arrived) => {
                 last.count += 1;

@@ -10,23 +10,29 @@ use std::sync::Arc;
 use guildhall_core::env::Conn;
 use guildhall_core::{AppId, Env, StartError};
 
-use super::open::Side;
 use crate::config::LinkConfig;
 use certificates::{Files, configs};
 use conn::{Shared, TlsConn};
 
+/// Which end of the connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Initiator,
+    Acceptor,
+}
+
 /// What an app needs to speak TLS.
-pub(crate) struct Tls {
+pub struct Tls {
     client: Arc<rustls::ClientConfig>,
     server: Arc<rustls::ServerConfig>,
 }
 
 impl Tls {
     /// Reads the files that `[link]` names; `None` when it names none.
-    pub(crate) fn load(
-        env: &Env,
-        links: &LinkConfig,
-    ) -> std::result::Result<Option<Self>, StartError> {
+    ///
+    /// # Errors
+    /// Which file cannot be used, and why.
+    pub fn load(env: &Env, links: &LinkConfig) -> std::result::Result<Option<Self>, StartError> {
         let files = Files::of(links).map_err(StartError::new)?;
         let Some(files) = files else { return Ok(None) };
         let (client, server) = configs(env, &files).map_err(StartError::new)?;
@@ -34,7 +40,7 @@ impl Tls {
     }
 
     /// The connection under TLS. The handshake takes place with the first reads and writes.
-    pub(super) fn wrap(
+    pub(crate) fn wrap(
         &self,
         conn: Box<dyn Conn>,
         side: Side,
@@ -61,11 +67,11 @@ impl std::fmt::Debug for Tls {
 }
 
 /// What the certificate of the peer names, once the handshake is over.
-pub(super) struct PeerNames(Arc<TlsConn>);
+pub(crate) struct PeerNames(Arc<TlsConn>);
 
 impl PeerNames {
     /// Whether the certificate may speak for `id`: one of its URIs is `guildhall://env/world/func`, or begins that.
-    pub(super) fn check(&self, id: &AppId) -> Result<()> {
+    pub(crate) fn check(&self, id: &AppId) -> Result<()> {
         let names = self.0.peer_uris()?;
         if names.iter().any(|name| covers(name, id)) {
             return Ok(());

@@ -6,7 +6,7 @@ use guildhall_core::Env;
 use guildhall_core::env::Instant;
 
 /// Watches over one connection. Time is looked at when something comes, and a timer is set once per period, not per frame.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     period: Duration,
     heard: Instant,
     asked: bool,
@@ -16,7 +16,7 @@ pub(super) struct Alive {
 
 /// What silence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heartbeat {
+pub(crate) enum Heartbeat {
     /// Something came.
     Fine,
     /// Nothing came for a period: ask.
@@ -26,30 +26,30 @@ pub(super) enum Heartbeat {
 }
 
 impl Alive {
-    pub(super) fn new(env: &Env, period: Duration) -> Self {
+    pub(crate) fn new(env: &Env, period: Duration) -> Self {
         Self { period, heard: env.now(), asked: false, doubted: None }
     }
 
     #[inline]
-    pub(super) fn heard(&mut self, env: &Env) {
+    pub(crate) fn heard(&mut self, env: &Env) {
         self.heard = env.now();
         self.asked = false;
         self.doubted = None;
     }
 
     /// The peer may hang: it has been asked, and has a tenth of a period for its answer.
-    pub(super) fn doubt(&mut self, env: &Env) {
+    pub(crate) fn doubt(&mut self, env: &Env) {
         self.asked = true;
         self.doubted = Some(env.now() + self.period / 10);
     }
 
     /// When to look again.
-    pub(super) fn next(&self) -> Instant {
+    pub(crate) fn next(&self) -> Instant {
         let usual = self.heard + self.period * if self.asked { 2 } else { 1 };
         self.doubted.map_or(usual, |end| end.min(usual))
     }
 
-    pub(super) fn look(&mut self, env: &Env) -> Heartbeat {
+    pub(crate) fn look(&mut self, env: &Env) -> Heartbeat {
         if env.now() < self.next() {
             return Heartbeat::Fine;
         }

@@ -7,42 +7,52 @@ use tokio_util::sync::CancellationToken;
 
 /// The workers of an app that runs.
 #[derive(Debug)]
-pub(crate) struct Workers {
+pub struct Workers {
     handles: Vec<Handle>,
     next: AtomicUsize,
 }
 
 impl Workers {
     /// The caller's runtime alone.
-    pub(crate) fn current() -> Self {
+    pub fn current() -> Self {
         Self { handles: vec![Handle::current()], next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many there are.
+    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
         self.handles.len()
     }
 
-    pub(crate) fn get(&self, worker: usize) -> &Handle {
+    /// One of them, counted from 0.
+    ///
+    /// # Panics
+    /// When there are no more than `worker`.
+    pub fn get(&self, worker: usize) -> &Handle {
         &self.handles[worker]
     }
 
     /// One after the other, so that each gets as many connections as the others.
-    pub(crate) fn next(&self) -> Handle {
+    pub fn next(&self) -> Handle {
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
         self.handles[at].clone()
     }
 }
 
 /// Threads that run workers until this is dropped.
-pub(crate) struct Threads {
+#[derive(Debug)]
+pub struct Threads {
     stop: CancellationToken,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Threads {
     /// Starts all workers but the first, which is the caller's.
+    ///
+    /// # Errors
+    /// The system has no more threads.
     #[allow(clippy::disallowed_methods, reason = "these threads are the workers")]
-    pub(crate) fn start(count: usize) -> std::io::Result<(Self, Workers)> {
+    pub fn start(count: usize) -> std::io::Result<(Self, Workers)> {
         let stop = CancellationToken::new();
         let mut workers = Workers::current();
         let mut threads = Vec::new();

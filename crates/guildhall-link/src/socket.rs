@@ -9,7 +9,8 @@ use guildhall_core::env::{Conn, ConnIo};
 /// How much is read at a time.
 const READ: usize = 64 * 1024;
 
-pub(crate) struct Socket {
+/// A connection with its read buffer.
+pub struct Socket {
     conn: Box<dyn Conn>,
     /// What has arrived and was not consumed.
     pub(crate) input: BytesMut,
@@ -92,7 +93,7 @@ impl Socket {
     }
 
     /// The connection as a stream, from where it was read to.
-    pub(crate) fn into_io(self) -> ConnIo {
+    pub fn into_io(self) -> ConnIo {
         ConnIo::after(self.conn, self.input)
     }
 }

@@ -1,12 +1,5 @@
 //! A link: one connection to another app, dialled by the caller; calls go one way, replies come back.
 
-mod alive;
-mod connect;
-mod open;
-mod serve;
-mod socket;
-mod tls;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,22 +15,18 @@ use guildhall_wire::frame::{
 use prost::Message;
 use tokio::sync::Notify;
 
-use crate::app::AppInner;
-use crate::counters::Answered;
+use crate::alive::{Alive, Heartbeat};
+use crate::dispatch::copy_out;
+use crate::endpoint::Endpoint;
+use crate::meters::Answered;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
-use crate::reply::status_from_frame;
-
-use alive::{Alive, Heartbeat};
-pub(crate) use connect::{Line, connect, dial};
-pub(crate) use open::self_loop;
-pub(crate) use serve::{listen, request_head};
-pub(crate) use socket::Socket;
-pub(crate) use tls::Tls;
+use crate::socket::Socket;
+use crate::status_frame::status_from_frame;
 
 /// A connection to another app (or to this one, in memory) that calls are made on.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct Link {
     peer: String,
     out: Out,
     pending: Pending,
@@ -47,11 +36,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn new(peer: String, app: &AppInner) -> Arc<Self> {
-        let config = &app.links;
+    pub(crate) fn new(peer: String, endpoint: &Endpoint) -> Arc<Self> {
+        let config = &endpoint.config;
         Arc::new(Self {
             peer,
-            out: Out::new(config.queued_max, &app.counters.queued_bytes),
+            out: Out::new(config.queued_max, &endpoint.meters.queued_bytes),
             pending: Pending::new(config.pending_max),
             frame_max: config.frame_max,
             ping: Duration::from_millis(config.ping_ms),
@@ -60,23 +49,29 @@ impl Link {
     }
 
     /// The id of the app at the other end.
-    pub(crate) fn peer(&self) -> &str {
+    pub fn peer(&self) -> &str {
         &self.peer
     }
 
     /// The peer may hang: it is asked at once, and lost if it does not answer soon. Its calls fail then, and need not wait out their
     /// deadlines.
-    pub(crate) fn doubt(&self) {
+    pub fn doubt(&self) {
         self.doubted.notify_one();
     }
 
     /// Calls that wait for their reply.
-    pub(crate) fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.pending.live()
     }
 
     /// Sends a call and waits for the reply.
-    pub(crate) async fn call<Req: Message>(
+    ///
+    /// # Errors
+    /// What the callee says, or why the call was not sent or has no reply.
+    ///
+    /// # Cancel safety
+    /// Dropped, the callee is told that nobody waits.
+    pub async fn call<Req: Message>(
         &self,
         method: &'static MethodDesc,
         deadline: Instant,
@@ -93,7 +88,10 @@ impl Link {
     }
 
     /// Sends a request that wants no reply.
-    pub(crate) fn cast<Req: Message>(
+    ///
+    /// # Errors
+    /// Why it was not queued.
+    pub fn cast<Req: Message>(
         &self,
         method: &'static MethodDesc,
         left: Duration,
@@ -158,7 +156,7 @@ impl Link {
                     let parsed = moved.and_then(|read| match read {
                         true => {
                             alive.heard(env);
-                            self.take(&mut socket.input, &mut chunk, &mut replies, &mut away)
+                            self.take_frames(&mut socket.input, &mut chunk, &mut replies, &mut away)
                         }
                         false => Ok(()),
                     });
@@ -194,7 +192,7 @@ impl Link {
                 }
             }
             if writing.is_empty() {
-                self.out.take(&mut writing, &mut Answered::default());
+                self.out.take_queued(&mut writing, &mut Answered::default());
             }
             if socket.write_now(&mut writing).is_err() {
                 break;
@@ -204,13 +202,13 @@ impl Link {
     }
 
     /// Fails all calls, now and from now on.
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         let _none = self.out.close();
         self.pending.close(&self.lost());
     }
 
     /// Takes all whole frames out of `input`.
-    fn take(
+    fn take_frames(
         &self,
         input: &mut BytesMut,
         chunk: &mut BytesMut,
@@ -223,7 +221,7 @@ impl Link {
         {
             let Header { kind, aux, id, .. } = frame.header;
             match kind {
-                LinkKind::Reply => replies.push((id, Ok(keep(frame.body, chunk)))),
+                LinkKind::Reply => replies.push((id, Ok(copy_out(frame.body, chunk)))),
                 LinkKind::Error => replies.push((id, Err(status_from_frame(aux, frame.body)))),
                 LinkKind::Goaway => away(),
                 LinkKind::Ping => {
@@ -243,8 +241,11 @@ impl Link {
 }
 
 /// Appends the frame of a call or cast that may take until `left` is over.
+///
+/// # Errors
+/// It would be larger than `max` bytes.
 #[inline]
-pub(crate) fn put_request<Req: Message>(
+pub fn put_request<Req: Message>(
     out: &mut BytesMut,
     max: usize,
     header: Header<LinkKind>,
@@ -262,7 +263,7 @@ pub(crate) fn put_request<Req: Message>(
 }
 
 /// Closes a link when the task that drives it ends, also when it is aborted or killed.
-struct CloseOnDrop(Arc<Link>);
+pub(crate) struct CloseOnDrop(pub(crate) Arc<Link>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
@@ -283,20 +284,6 @@ impl Drop for Waiting<'_> {
             self.link.cancel(self.id);
         }
     }
-}
-
-/// Copies a body out of what was read. Small ones share a chunk, so that most cost no allocation; none holds more than it.
-pub(crate) fn keep(body: &[u8], chunk: &mut BytesMut) -> Bytes {
-    const CHUNK: usize = 4096;
-    const SMALL: usize = 256;
-    if body.len() > SMALL {
-        return Bytes::copy_from_slice(body);
-    }
-    if chunk.capacity() < body.len() {
-        chunk.reserve(CHUNK);
-    }
-    chunk.extend_from_slice(body);
-    chunk.split().freeze()
 }
 
 async fn expiry(env: &Env, next: Option<Instant>) {
