@@ -7,6 +7,7 @@ mod attacks;
 mod clocks;
 mod clubs;
 mod forged;
+mod full;
 mod game;
 mod ids;
 mod logins;

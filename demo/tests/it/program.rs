@@ -109,8 +109,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// With its data in a folder of this one.
+    pub(crate) fn within(folder: &Path) -> Self {
         let [login, tcp, websocket, admin] = free_addresses();
-        Self { folder: TempDir::new().unwrap(), login, tcp, websocket, admin }
+        Self { folder: TempDir::new_in(folder).unwrap(), login, tcp, websocket, admin }
     }
 
     /// `--set` for all that listens, and `more`.
