@@ -17,7 +17,6 @@ mod tonic;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-
 use anyhow::{Result, bail};
 
 fn main() -> Result<ExitCode> {
@@ -39,7 +38,8 @@ async fn run(args: &[String]) -> Result<ExitCode> {
         }
         ["count", "actor", n] => {
             let ours = Arc::new(actors::guildhall::start(1).await?);
-            count::run(n.parse()?, call::calls(&ours, actors::guildhall::Guildhall::call_one)).await?;
+            count::run(n.parse()?, call::calls(&ours, actors::guildhall::Guildhall::call_one))
+                .await?;
         }
         _ => bail!(
             "usage: cargo run --release -p bench -- call | actors | count remote|actor CALLS | idle NAME ACTORS"

@@ -34,7 +34,11 @@ impl Table {
 
     /// Prints all; whether every floor is kept.
     pub(super) fn print(&self, instructions: Option<u64>) -> bool {
-        println!("{:<34}{}", "CPU ns, median of rounds", NAMES.map(|n| format!("{n:>11}")).concat());
+        println!(
+            "{:<34}{}",
+            "CPU ns, median of rounds",
+            NAMES.map(|n| format!("{n:>11}")).concat()
+        );
         for (what, of) in rows() {
             let of_name = |name| format!("{:>11.0}", self.median_of(name, of));
             println!("{what:<34}{}", NAMES.map(of_name).concat());
@@ -56,17 +60,18 @@ impl Table {
     }
 
     fn floors(&self, instructions: Option<u64>) -> Vec<Floor> {
-        let floor = |what: String, measured, floor, goal, unit| Floor {
-            what,
-            measured,
-            floor,
-            goal,
-            unit,
-        };
+        let floor =
+            |what: String, measured, floor, goal, unit| Floor { what, measured, floor, goal, unit };
         let mut floors = Vec::new();
         for (at, actors) in [(0, 1), (1, ACTORS)] {
             let ratio = self.ratio(&["ractor"], |round| round.calls[at]);
-            floors.push(floor(format!("call, {actors} actors, of ractor's time"), ratio, 1.0, 0.6, "x"));
+            floors.push(floor(
+                format!("call, {actors} actors, of ractor's time"),
+                ratio,
+                1.0,
+                0.6,
+                "x",
+            ));
         }
         for (at, actors) in [(0, 1), (1, ACTORS)] {
             let ratio = self.ratio(&["ractor", "kameo"], |round| round.tells[at]);

@@ -1,5 +1,8 @@
 //! Backends are URLs: a plugin names its schemes and opens them.
 
+mod opener;
+mod lazy;
+
 use std::sync::Arc;
 
 use crate::broker::Broker;
@@ -14,6 +17,9 @@ use crate::queue::memory::MemoryQueue;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::{AppId, BoxFuture, Config, Env};
+
+pub use lazy::Lazy;
+pub use opener::Opener;
 
 /// An open backend: the seams that it implements.
 #[derive(Clone, Default)]

@@ -1,7 +1,7 @@
 //! `[admin]`: HTTP for the operator: `/livez` (it runs), `/readyz` (it serves, or why not), `/metrics` (Prometheus text).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::StartError;
@@ -9,7 +9,8 @@ use guildhall_http::header::{ALLOW, HeaderValue};
 use guildhall_http::{Answer, Limits, Method, Origins, Refused, Request, Server, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{AppInner, Task};
+use crate::app::Task;
+use crate::call::Core;
 use crate::cx::Cx;
 
 /// `[admin]`: HTTP for the operator: `/livez`, `/readyz`, `/metrics`.
@@ -49,17 +50,28 @@ impl AdminConfig {
 /// A GET has no body; this one is read and ignored.
 const BODY_MAX: usize = 1 << 10;
 
+/// Where `[admin]` listens, once it does.
+#[derive(Debug, Default)]
+pub(crate) struct AdminAddr(pub(crate) OnceLock<SocketAddr>);
+
+impl Cx {
+    /// Where `[admin]` listens, if it does.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.core.part::<AdminAddr>().0.get().copied()
+    }
+}
+
 /// Binds the address, if there is one, and serves until the app ends.
 pub(crate) async fn open(
-    app: &Arc<AppInner>,
+    core: &Arc<Core>,
     config: AdminConfig,
 ) -> Result<Option<(SocketAddr, Task)>, StartError> {
     if config.listen.is_empty() {
         return Ok(None);
     }
-    let pages = Pages(Arc::clone(app));
+    let pages = Pages(Arc::clone(core));
     let (key, limits) = ("admin.listen", config.limits());
-    let server = Server::start(&app.env, key, &config.listen, limits, pages).await;
+    let server = Server::start(&core.env, key, &config.listen, limits, pages).await;
     let server = server.map_err(StartError::new)?;
     let addr = server.addr();
     if !addr.ip().is_loopback() {
@@ -68,12 +80,12 @@ pub(crate) async fn open(
     Ok(Some((addr, server.detach())))
 }
 
-struct Pages(Arc<AppInner>);
+struct Pages(Arc<Core>);
 
 impl guildhall_http::Service for Pages {
     async fn serve(&self, request: Request) -> Answer {
         match request.method {
-            Method::GET | Method::HEAD => page(&Cx::outside(Arc::clone(&self.0)), &request.path),
+            Method::GET | Method::HEAD => page(&Cx::on(&self.0), &request.path),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
                 .with(ALLOW, HeaderValue::from_static("GET, HEAD")),
         }

@@ -1,6 +1,7 @@
 //! [`App`]: from services and configuration to something that runs.
 
 mod actors_fit;
+mod checks;
 mod drain_asked;
 mod hooks;
 mod inner;
@@ -26,7 +27,6 @@ use crate::backends::Given;
 use crate::component::Component;
 use crate::config::AppConfig;
 use crate::cx::Cx;
-use crate::health::HealthCheck;
 use crate::log::{self, LogControl};
 use crate::mutation::Mutation;
 use crate::node::ThisNode;
@@ -38,10 +38,12 @@ use crate::signals;
 use crate::stream::{Stream, StreamHandlers};
 use crate::trace::SpanExporter;
 
+pub(crate) use drain_asked::DrainAsked;
 pub use hooks::HookError;
 pub(crate) use inner::{AppInner, Task};
 pub use running::RunningApp;
 
+use checks::HealthCheck;
 use guildhall_core::env::{Threads, Workers};
 use hooks::Hooks;
 
@@ -299,6 +301,13 @@ impl App {
     /// A wrong configuration, an address that cannot be bound, a backend that cannot be opened.
     pub async fn start(self) -> Result<RunningApp, StartError> {
         self.start_on(Workers::current(), None).await
+    }
+}
+
+impl Cx {
+    /// What changes the level of the log, where [`App::run`] has begun to log.
+    pub fn log(&self) -> Option<&LogControl> {
+        self.core.parts.get()
     }
 }
 

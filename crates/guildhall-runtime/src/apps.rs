@@ -19,12 +19,12 @@ impl Cx {
     ///
     /// Their services are called with `.at(&app)`. Whoever wants a service, wherever it is, needs none of this.
     pub fn apps(&self, func: &str) -> Apps {
-        let world = self.app.id.world();
+        let world = self.core.id.world();
         let nodes = self.nodes().into_iter().filter(|node| {
             node.state == NodeState::Ready && node.id.world() == world && node.id.func() == func
         });
         let (ready, weights) = nodes.map(|node| (node.id, node.weight)).unzip();
-        Apps { env: self.app.env.clone(), ready, weights }
+        Apps { env: self.core.env.clone(), ready, weights }
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Arrivals`]: the one place that makes a [`Cx`] of a call that has arrived, over a link or by a topic.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use guildhall_core::env::ConnIo;
 use guildhall_core::status::reason;
@@ -8,6 +8,7 @@ use guildhall_core::{AppId, Code, Model};
 use guildhall_link::{Arrival, Dispatch, HandlerFuture, ServedMeters};
 
 use crate::app::AppInner;
+use crate::call::Core;
 use crate::command::{self, Cause};
 use crate::cx::Cx;
 use crate::reply::ReplyPort;
@@ -23,27 +24,27 @@ impl Dispatch for Arrivals {
         arrival: Arrival<'_>,
         reply: guildhall_link::ReplyPort,
     ) -> Option<HandlerFuture> {
-        begin(&self.0, arrival, reply)
+        begin(&self.0.core, arrival, reply)
     }
 
     async fn serve_streams(&self, io: ConnIo, caller: AppId) {
-        crate::stream::serve(Arc::clone(&self.0), io, caller).await;
+        crate::stream::serve(Arc::clone(&self.0.core), io, caller).await;
     }
 }
 
 /// Begins the handler of a call; `None` when it has been answered already.
 pub(crate) fn begin(
-    app: &Arc<AppInner>,
+    core: &Arc<Core>,
     arrival: Arrival<'_>,
     mut reply: guildhall_link::ReplyPort,
 ) -> Option<HandlerFuture> {
     let Arrival { method, mut head, left, at, caller, is_over_limit, body } = arrival;
-    let served = app.services.get(method);
+    let served = core.services.get(method);
     let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
-    let span = trace::of_arrival(app, &mut head, served.map(Served::method));
+    let span = trace::of_arrival(core, &mut head, served.map(Served::method));
     match reply.is_wanted() {
         true => reply.count_as(meter),
-        false => app.endpoint.meters.served.came(meter),
+        false => core.endpoint.meters.served.came(meter),
     }
     let reply = ReplyPort::new(reply, span);
     if left.is_zero() {
@@ -52,7 +53,7 @@ pub(crate) fn begin(
         return None;
     }
     if is_over_limit {
-        app.counters.overloaded.add(1);
+        core.counters.overloaded.add(1);
         let why = "this link has too many calls and casts running (link.running_max)";
         reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
         return None;
@@ -72,20 +73,17 @@ pub(crate) fn begin(
     }
     // A call from within sees the resources that its caller sees.
     let given = head.as_ref().filter(|_| caller.is_none()).map_or(0, |head| head.resources);
-    let resources = if given == 0 { app.reloads.resources.version() } else { given };
+    let resources = if given == 0 { core.snapshots.version() } else { given };
     let cx = Cx {
-        app: Arc::clone(app),
         // A deadline past the end of time is no deadline.
         deadline: at.checked_add(left),
         caller: caller.cloned(),
         cause: Cause::of(head.as_ref()),
         head: head.map(Arc::new),
-        is_command: false,
-        turn: None,
         cancel: reply.cancel(),
         in_call: true,
         resources,
-        snapshot: OnceLock::new(),
+        ..Cx::on(core)
     };
     served.dispatch(cx, body, reply)
 }

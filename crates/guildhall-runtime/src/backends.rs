@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use guildhall_core::backend::{Lazy, Opener};
 use guildhall_core::broker::Broker;
 use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{BatchReach, Capabilities, Store, Table, WAKE};
-use guildhall_core::{AppId, Backend, Config, Env, Opening, Plugin, StartError};
-use tokio::sync::Mutex;
+use guildhall_core::{Backend, StartError, Status};
 
 use crate::config::AppConfig;
-use crate::lazy::Lazy;
+use crate::cx::Cx;
 use crate::rows::Tables;
 
 /// The backends of an app.
@@ -29,6 +29,24 @@ pub(crate) struct LazyBackends {
     pub(crate) queue: Lazy<dyn Queue>,
     pub(crate) leases: Lazy<dyn Leases>,
     pub(crate) opener: Arc<Opener>,
+}
+
+impl Cx {
+    /// The queues of `app.queue`, which is opened when it is first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: it cannot be opened now.
+    pub async fn queue(&self) -> Result<Arc<dyn Queue>, Status> {
+        self.core.part::<LazyBackends>().queue.get().await.cloned()
+    }
+
+    /// The leases of `app.leases`, which are opened when they are first asked for.
+    ///
+    /// # Errors
+    /// `Unavailable`: they cannot be opened now.
+    pub async fn leases(&self) -> Result<Arc<dyn Leases>, Status> {
+        self.core.part::<LazyBackends>().leases.get().await.cloned()
+    }
 }
 
 /// What the program gave to the app, instead of URLs.
@@ -146,55 +164,6 @@ pub(crate) fn check_store(can: Capabilities, tables: &[&'static Table]) -> Resul
             first.name
         )),
         _ => Ok(()),
-    }
-}
-
-/// Opens URLs for an app; equal ones once.
-pub(crate) struct Opener {
-    env: Env,
-    config: Config,
-    id: AppId,
-    plugins: Vec<Arc<dyn Plugin>>,
-    opened: Mutex<Vec<(String, Backend)>>,
-}
-
-impl Opener {
-    pub(crate) fn new(env: Env, config: Config, id: AppId, plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        Self { env, config, id, plugins, opened: Mutex::default() }
-    }
-
-    /// Gives back what is open: a store's file is free when nobody else uses it. Does not wait for what is being opened.
-    pub(crate) fn close(&self) {
-        if let Ok(mut opened) = self.opened.try_lock() {
-            opened.clear();
-        }
-    }
-
-    /// Opens what the setting `key` names.
-    pub(crate) async fn open(&self, key: &str, url: &str) -> Result<Backend, StartError> {
-        let mut opened = self.opened.lock().await;
-        if let Some((_, backend)) = opened.iter().find(|(other, _)| other == url) {
-            return Ok(backend.clone());
-        }
-        let Self { env, config, id, .. } = self;
-        let backend = self.plugin(key, url)?.open(Opening { env, config, id, url }).await;
-        let backend = backend.map_err(|e| StartError::new(format!("{key}: {e}")))?;
-        opened.push((url.to_owned(), backend.clone()));
-        Ok(backend)
-    }
-
-    /// Who can open it.
-    pub(crate) fn plugin(&self, key: &str, url: &str) -> Result<&dyn Plugin, StartError> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        let plugin = self.plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
-        plugin.map(|plugin| &**plugin).ok_or_else(|| {
-            let known: Vec<&str> = self.plugins.iter().flat_map(|p| p.schemes()).copied().collect();
-            let known = known.join(", ");
-            let why = format!(
-                "{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
-            );
-            StartError::new(why)
-        })
     }
 }
 

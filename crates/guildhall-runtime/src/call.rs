@@ -3,6 +3,8 @@
 mod budget;
 mod core;
 mod moved;
+mod parts;
+mod snapshot;
 mod target;
 
 use std::time::Duration;
@@ -14,15 +16,15 @@ use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
-use crate::app::AppInner;
 use crate::chain::{Awaiting, actor_id, serial_id};
 use crate::cx::Cx;
-use crate::topic;
 use crate::trace::{self, OpenSpan};
 
 pub(crate) use self::core::Core;
 pub(crate) use budget::RetryBudget;
 pub(crate) use moved::{moved, moved_to};
+pub use parts::Parts;
+pub(crate) use snapshot::{Snapshot, Snapshots};
 pub use target::{Many, Target};
 
 /// Calls `method` and waits for its reply, within the deadline of `cx` and of the method.
@@ -49,16 +51,16 @@ pub(crate) async fn call_encoded<Req: Message>(
     key: KeyText<'_>,
     req: &Req,
 ) -> Result<Bytes, Status> {
-    let app = &*cx.app;
+    let core = &*cx.core;
     let span = trace::of_call(cx, method);
-    let counted = Counted { app, method, span, code: Code::Cancelled };
+    let counted = Counted { core, method, span, code: Code::Cancelled };
     if cx.cancelled() {
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
     }
     let deadline = deadline(cx, method);
     let head = cx.outgoing(true, counted.span.as_ref());
-    app.retries.earn();
+    core.retries.earn();
     let mut retries = 0;
     let mut moves = Moves::default();
     loop {
@@ -68,19 +70,19 @@ pub(crate) async fn call_encoded<Req: Message>(
             Ok(body) => return counted.end(Ok(body)),
             Err(status) => status,
         };
-        if moves.follow(app, target, &status, deadline).await {
+        if moves.follow(core, target, &status, deadline).await {
             continue;
         }
         // P2P names an app: another one will not do.
         let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
-        let pause = Duration::from_millis(app.calls.retry_pause_ms);
-        let late = retries == app.calls.retries_max || app.env.now() + pause >= deadline;
-        if !may || late || !app.retries.spend() {
+        let pause = Duration::from_millis(core.calls.retry_pause_ms);
+        let late = retries == core.calls.retries_max || core.env.now() + pause >= deadline;
+        if !may || late || !core.retries.spend() {
             return counted.end(Err(status));
         }
         retries += 1;
-        app.env.sleep(pause).await;
-        if app.env.now() >= deadline {
+        core.env.sleep(pause).await;
+        if core.env.now() >= deadline {
             // It slept for longer than it wanted. Why the call did not run says more than that it is late now.
             return counted.end(Err(status));
         }
@@ -103,7 +105,7 @@ impl Moves {
     /// Whether to send a call again that was refused with `status`: there, or where a newer view says.
     async fn follow(
         &mut self,
-        app: &AppInner,
+        core: &Core,
         target: &Target,
         status: &Status,
         deadline: Instant,
@@ -120,23 +122,23 @@ impl Moves {
             return true;
         }
         // Two apps that name each other would be asked without end: the first wait is a part of any move, those after it are retries.
-        if self.waits > 0 && !app.retries.spend() {
+        if self.waits > 0 && !core.retries.spend() {
             return false;
         }
-        let mut changes = app.mesh.changes();
-        let wait = app.calls.moved_pause_ms.saturating_mul(1 << self.waits.min(4));
+        let mut changes = core.mesh.changes();
+        let wait = core.calls.moved_pause_ms.saturating_mul(1 << self.waits.min(4));
         self.waits += 1;
         let wait = Duration::from_millis(wait);
-        let until = deadline.min(app.env.now() + wait);
-        let _or_the_time_is_over = app.env.until(until, changes.changed()).await;
+        let until = deadline.min(core.env.now() + wait);
+        let _or_the_time_is_over = core.env.until(until, changes.changed()).await;
         self.followed = 0;
-        app.env.now() < deadline
+        core.env.now() < deadline
     }
 }
 
 /// Counts a call when it ends; one that is dropped before is cancelled.
 struct Counted<'a> {
-    app: &'a AppInner,
+    core: &'a Core,
     method: &'static MethodDesc,
     span: Option<OpenSpan>,
     code: Code,
@@ -153,7 +155,7 @@ impl Counted<'_> {
 impl Drop for Counted<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.app.counters.calls.add(self.method, self.code);
+        self.core.counters.calls.add(self.method, self.code);
         if let Some(span) = &mut self.span {
             span.set(self.code);
         }
@@ -173,7 +175,7 @@ pub(crate) fn cast<Req: Message>(
     req: &Req,
 ) -> Result<(), Status> {
     let span = trace::of_call(cx, method);
-    let counted = Counted { app: &cx.app, method, span, code: Code::Ok };
+    let counted = Counted { core: &cx.core, method, span, code: Code::Ok };
     let head = cx.outgoing(false, counted.span.as_ref());
     let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
     counted.end(match everywhere {
@@ -182,20 +184,28 @@ pub(crate) fn cast<Req: Message>(
     })
 }
 
-/// Sends a request that wants no reply to many.
-pub(crate) async fn cast_many<Req: Message>(
+/// Sends a request that wants no reply to every ready instance.
+pub(crate) fn cast_all<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
-    to: &Many,
     req: &Req,
 ) -> Result<(), Status> {
     let span = trace::of_call(cx, method);
-    let counted = Counted { app: &cx.app, method, span, code: Code::Cancelled };
+    let counted = Counted { core: &cx.core, method, span, code: Code::Ok };
     let head = cx.outgoing(false, counted.span.as_ref());
-    let sent = match to {
-        Many::All => send_all(cx, method, head.as_ref(), req),
-        Many::Topic(topic) => topic::publish(cx, method, topic, head, req).await,
-    };
+    counted.end(send_all(cx, method, head.as_ref(), req))
+}
+
+/// Counts and traces a cast that takes another way: `send` gets the head that it carries.
+pub(crate) async fn cast_by<F: Future<Output = Result<(), Status>>>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    send: impl FnOnce(Option<Head>) -> F,
+) -> Result<(), Status> {
+    let span = trace::of_call(cx, method);
+    let counted = Counted { core: &cx.core, method, span, code: Code::Cancelled };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    let sent = send(head).await;
     counted.end(sent)
 }
 
@@ -207,8 +217,8 @@ fn send<Req: Message>(
     head: Option<&Head>,
     req: &Req,
 ) -> Result<(), Status> {
-    let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
-    let route = cx.app.mesh.route(method, target, key, head)?;
+    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
+    let route = cx.core.mesh.route(method, target, key, head)?;
     route.link.cast(method, left, head, req)
 }
 
@@ -219,9 +229,9 @@ fn send_all<Req: Message>(
     head: Option<&Head>,
     req: &Req,
 ) -> Result<(), Status> {
-    let left = deadline(cx, method).saturating_duration_since(cx.app.env.now());
+    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
     let mut sent = Ok(());
-    for link in cx.app.mesh.all(method.service) {
+    for link in cx.core.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
         sent = sent.and(link.cast(method, left, head, req));
     }
@@ -239,14 +249,14 @@ async fn once<Req: Message>(
     head: Option<&Head>,
     req: &Req,
 ) -> Result<Bytes, Status> {
-    let left = deadline.saturating_duration_since(cx.app.env.now());
+    let left = deadline.saturating_duration_since(cx.core.env.now());
     if left.is_zero() {
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
     let route = match moved_to {
-        None => cx.app.mesh.route(method, target, key, head)?,
-        Some(app) => cx.app.mesh.route_to(app, method, key)?,
+        None => cx.core.mesh.route(method, target, key, head)?,
+        Some(app) => cx.core.mesh.route_to(app, method, key)?,
     };
     // What this turn waits for, so that a call which waits for this turn can be refused.
     let _awaiting = match (&cx.turn, &route.actor, method.model) {
@@ -271,11 +281,11 @@ pub(crate) fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
 
 /// The earliest of what the caller and the app allow.
 pub(crate) fn default_deadline(cx: &Cx) -> Instant {
-    earliest(cx, cx.app.calls.timeout_ms)
+    earliest(cx, cx.core.calls.timeout_ms)
 }
 
 fn earliest(cx: &Cx, ms: u64) -> Instant {
-    let own = cx.app.env.now() + Duration::from_millis(ms);
+    let own = cx.core.env.now() + Duration::from_millis(ms);
     cx.deadline.map_or(own, |deadline| deadline.min(own))
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use guildhall_core::metrics::LiveCount;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
 use tokio::task::AbortHandle;
 
-use crate::app::AppInner;
 use crate::cx::Cx;
 
 /// A call that was begun with [`Cx::spawn_call`]. Dropping it changes nothing.
@@ -17,19 +17,23 @@ pub struct CallHandle {
     decided: Arc<AtomicBool>,
 }
 
-/// One of the calls with a callback that are under way.
-struct Place(Arc<AppInner>);
+/// The calls with a callback that are under way.
+#[derive(Debug)]
+pub(crate) struct Callbacks(pub(crate) LiveCount);
+
+/// One of them.
+struct Place(Arc<Callbacks>);
 
 impl Place {
-    fn new(app: &Arc<AppInner>) -> Self {
-        app.callbacks.begin();
-        Self(Arc::clone(app))
+    fn new(all: Arc<Callbacks>) -> Self {
+        all.0.begin();
+        Self(all)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.callbacks.end();
+        self.0.0.end();
     }
 }
 
@@ -71,15 +75,14 @@ impl Cx {
         T: Send + 'static,
         Call: Future<Output = T> + Send + 'static,
     {
-        let app = Arc::clone(&self.app);
-        let (place, max) = (Place::new(&app), app.calls.callbacks_max);
-        if app.callbacks.get() > max {
+        let (place, max) = (Place::new(self.core.shared()), self.core.calls.callbacks_max);
+        if place.0.0.get() > max {
             let why = format!("{max} calls with a callback are under way (call.callbacks_max)");
             return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
         }
         let decided = Arc::new(AtomicBool::new(false));
         let (call, ours) = (call(self.detached()), Arc::clone(&decided));
-        let task = app.env.spawn("callback", async move {
+        let task = self.core.env.spawn("callback", async move {
             let _place = place;
             let result = call.await;
             if !ours.swap(true, Ordering::AcqRel) {

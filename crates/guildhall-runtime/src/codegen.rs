@@ -23,7 +23,7 @@ pub use crate::cx::Cx;
 use crate::forged;
 pub use crate::lane::{Lane, Turn};
 pub use crate::push::Players;
-pub use crate::service::{HandlerFuture, Incoming, Service};
+pub use crate::service::{HandlerFuture, Incoming, Service, ServiceQueue};
 pub use crate::topic::{Subscribed, subscribe};
 use crate::trace::context::{Context, within};
 
@@ -148,7 +148,10 @@ pub async fn cast_many<Req: Message + 'static>(
     to: Many,
     req: Req,
 ) -> Result<(), Status> {
-    crate::call::cast_many(cx, method.desc, &to, &req).await
+    match to {
+        Many::All => crate::call::cast_all(cx, method.desc, &req),
+        Many::Topic(topic) => crate::topic::cast(cx, method.desc, &topic, &req).await,
+    }
 }
 
 /// Sends a message to players' clients; `Ok` says only that it was queued.

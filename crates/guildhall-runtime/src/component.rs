@@ -5,6 +5,7 @@ use std::sync::Arc;
 use guildhall_core::config::Config;
 use guildhall_core::{BoxFuture, StartError};
 
+use crate::call::Parts;
 use crate::cx::Cx;
 use crate::service::Service;
 
@@ -13,6 +14,14 @@ pub trait Component: Send + Sync + 'static {
     /// The services that it answers itself.
     fn services(self: Arc<Self>) -> Vec<Arc<dyn Service>> {
         Vec::new()
+    }
+
+    /// Adds what the calls of the app find again with [`Cx::part`].
+    ///
+    /// # Errors
+    /// There is a part of that type.
+    fn parts(&self, _parts: &mut Parts) -> Result<(), StartError> {
+        Ok(())
     }
 
     /// Reads its section of the configuration and binds its addresses. Components start in the order in which they were added,

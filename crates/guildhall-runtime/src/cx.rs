@@ -1,25 +1,21 @@
 //! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
-use guildhall_core::leases::Leases;
 use guildhall_core::metrics::Metrics;
-use guildhall_core::queue::Queue;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Env, Incarnation, Status};
 use guildhall_link::Cancel;
 use guildhall_wire::{Generation, Head, Sender, Session, Trace};
 
 use crate::app::AppInner;
+use crate::call::{Core, Snapshot};
 use crate::chain::Callee;
 use crate::command::{self, Cause};
-use crate::log::LogControl;
 use crate::mesh::MeshChanges;
-use crate::resources::Snapshot;
 use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
 
 /// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
@@ -27,6 +23,8 @@ use crate::trace::{self, OpenSpan, SpanKind, hex, parse_traceparent};
 /// Calls made from it never outlive its deadline: one that is set at the edge bounds the whole tree.
 #[derive(Clone)]
 pub struct Cx {
+    pub(crate) core: Arc<Core>,
+    /// Until actors and ownership need it no more.
     pub(crate) app: Arc<AppInner>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) caller: Option<AppId>,
@@ -50,8 +48,14 @@ pub struct Cx {
 
 impl Cx {
     /// A context outside of any call.
+    pub(crate) fn on(core: &Arc<Core>) -> Self {
+        Self::outside(core.bag.get().and_then(std::sync::Weak::upgrade).expect("it runs"))
+    }
+
+    /// A context outside of any call.
     pub(crate) fn outside(app: Arc<AppInner>) -> Self {
         Self {
+            core: Arc::clone(&app.core),
             app,
             deadline: None,
             caller: None,
@@ -74,7 +78,7 @@ impl Cx {
     /// The same context with an earlier deadline; a later one changes nothing.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        let limit = self.app.env.now() + limit;
+        let limit = self.core.env.now() + limit;
         let deadline = Some(self.deadline.map_or(limit, |deadline| deadline.min(limit)));
         Self { deadline, ..self.clone() }
     }
@@ -159,58 +163,47 @@ impl Cx {
     /// Whether there is a link to this life of an app now. One that has died has none within moments, and one that was started again
     /// is another life.
     pub fn is_linked(&self, app: &AppId, life: Incarnation) -> bool {
-        self.app.mesh.is_linked(app, life)
+        self.core.mesh.is_linked(app, life)
     }
 
     /// This life of the app that this runs in.
     pub fn life(&self) -> Incarnation {
-        self.app.incarnation
+        self.core.incarnation
+    }
+
+    /// What a component has added for its feature: `Component::parts`.
+    pub fn part<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.core.parts.get()
     }
 
     /// The app this runs in.
     pub fn app_id(&self) -> &AppId {
-        &self.app.id
+        &self.core.id
     }
 
     /// The app's clock, random numbers and tasks.
     pub fn env(&self) -> &Env {
-        &self.app.env
-    }
-
-    /// The queues of `app.queue`, which is opened when it is first asked for.
-    ///
-    /// # Errors
-    /// `Unavailable`: it cannot be opened now.
-    pub async fn queue(&self) -> Result<Arc<dyn Queue>, Status> {
-        self.app.backends.queue.get().await.cloned()
-    }
-
-    /// The leases of `app.leases`, which are opened when they are first asked for.
-    ///
-    /// # Errors
-    /// `Unavailable`: they cannot be opened now.
-    pub async fn leases(&self) -> Result<Arc<dyn Leases>, Status> {
-        self.app.backends.leases.get().await.cloned()
+        &self.core.env
     }
 
     /// The apps that this one has a link to, itself included, by id.
     pub fn nodes(&self) -> Vec<NodeRecord> {
-        self.app.mesh.nodes()
+        self.core.mesh.nodes()
     }
 
     /// Follows the changes of [`Cx::nodes`].
     pub fn mesh_changes(&self) -> MeshChanges {
-        self.app.mesh.changes()
+        self.core.mesh.changes()
     }
 
     /// The next of the app's workers in turn: for tasks that stay where they begin, such as connections.
     pub fn next_worker(&self) -> tokio::runtime::Handle {
-        self.app.workers.next()
+        self.core.workers.next()
     }
 
     /// What the app counts: to add metrics of its own, and for the text of all.
     pub fn metrics(&self) -> &Metrics {
-        &self.app.metrics
+        &self.core.metrics
     }
 
     /// Id of the trace that this call is in, in hexadecimal, if it is sampled.
@@ -240,19 +233,13 @@ impl Cx {
     /// Begins a step of the trace that this is in, if it is sampled; and the context of what happens within it.
     #[inline]
     pub(crate) fn span(self, kind: SpanKind, name: &'static str) -> (Self, Option<OpenSpan>) {
-        match (&self.app.tracer, self.trace()) {
+        match (&self.core.tracer, self.trace()) {
             (Some(tracer), Some(trace)) => {
                 let span = tracer.open(Some(trace), kind, name);
                 (self.at(span.position()), Some(span))
             }
             _ => (self, None),
         }
-    }
-
-    /// Why this app is not ready to serve, or empty: it starts or drains, a backend is away, a check of the game's
-    /// (`App::health`) has found something.
-    pub fn problems(&self) -> Vec<String> {
-        self.app.health.problems(self)
     }
 
     /// What is not where the cluster's view says, as this app sees it, one line per slot and no more than a few; empty when every
@@ -262,16 +249,6 @@ impl Cx {
         crate::ownership::unsettled(&self.app)
     }
 
-    /// What changes the level of the log, where `App::run` has begun to log.
-    pub fn log(&self) -> Option<&LogControl> {
-        self.app.log.as_ref()
-    }
-
-    /// Where `[admin]` listens, if it does.
-    pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.app.admin_addr.get().copied()
-    }
-
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
     #[inline]
     pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Box<Head>> {
@@ -279,7 +256,7 @@ impl Cx {
         let named = |head: Option<&Head>| {
             Box::new(Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
         };
-        (self.resources != 0 && peer == self.app.id.as_str()).then(|| named(head))
+        (self.resources != 0 && peer == self.core.id.as_str()).then(|| named(head))
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.
@@ -310,7 +287,7 @@ impl Cx {
 impl std::fmt::Debug for Cx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cx")
-            .field("app", &self.app.id)
+            .field("app", &self.core.id)
             .field("caller", &self.caller)
             .field("player", &self.player())
             .finish_non_exhaustive()

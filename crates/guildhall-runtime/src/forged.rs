@@ -28,7 +28,7 @@ pub(crate) fn check(cx: &Cx, method: &'static MethodDesc, key: KeyText<'_>) -> R
 
 #[cold]
 fn refusal(cx: &Cx, method: &'static MethodDesc, key: &str, expected: &str) -> Status {
-    cx.app.counters.forged_keys.add(1);
+    cx.core.counters.forged_keys.add(1);
     let caller = cx.caller().unwrap_or(cx.app_id());
     let (method, key, expected) = (method.path, outside(key), outside(expected));
     tracing::error!(method, %key, %expected, %caller, "a call with a forged key is refused");

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::config::StoreConfig;
 use crate::cx::Cx;
 use crate::proto::IdStateEntity;
+use crate::rows::Tables;
 
 /// The row of all ids.
 const NAME: &str = "all";
@@ -52,11 +53,11 @@ impl Cx {
     /// # Cancel safety
     /// At most a block of ids is skipped.
     pub async fn next_id(&self) -> Result<u64, Status> {
-        let ids = &self.app.tables.ids;
+        let ids = &self.core.part::<Tables>().ids;
         if let Some(id) = ids.next() {
             return Ok(id);
         }
-        let taking = self.app.env.until(self.limit(), ids.taking.lock()).await;
+        let taking = self.core.env.until(self.limit(), ids.taking.lock()).await;
         let _one_at_a_time = taking.ok_or_else(|| {
             let why = "the store has not given ids in time";
             Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why)

@@ -18,10 +18,9 @@ use guildhall_core::{AppId, BoxFuture, Code, Model, ServiceDesc, StartError, Sta
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::actor::AnyRoom;
 use crate::chain::{self, Awaits, Callee, serial_id};
 use crate::cx::Cx;
-use crate::service::Incoming;
+use crate::service::{Drain, Incoming, ServiceQueue};
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};
 use crate::turn::{Call, Ended, watch_slow};
@@ -87,21 +86,6 @@ impl Lane {
         }))
     }
 
-    /// Reads `[service.NAME]`.
-    pub(crate) fn open(&self, app: &AppId, config: &Config) -> Result<(), StartError> {
-        let name = self.0.desc.name;
-        let config = ServiceConfig::of(name, config)?;
-        let id = serial_id(name, &app.to_string());
-        if self.0.opened.set(Opened { id, config }).is_err() {
-            return Err(StartError::new(format!("service {name} is served twice; drop one")));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn room(&self) -> Arc<dyn AnyRoom> {
-        Arc::clone(&self.0) as Arc<dyn AnyRoom>
-    }
-
     /// Queues a call, or refuses it.
     pub fn dispatch(&self, call: Incoming<'_>) {
         let Incoming { cx, method, body, reply } = call;
@@ -111,7 +95,7 @@ impl Lane {
             reply.refuse(Code::Unavailable, reason::NOT_READY, why);
             return;
         };
-        let app = Arc::clone(&cx.app);
+        let core = Arc::clone(&cx.core);
         let call = Call { service: 0, method, cx, body: body.into_bytes(), reply };
         if let Some(cycle) = inner.cycle(&call.cx, opened) {
             return call.deadlock(cycle);
@@ -132,8 +116,24 @@ impl Lane {
             inner.called.notify_one();
         } else {
             inner.working.begin();
-            app.env.spawn("lane", Arc::clone(inner).work());
+            core.env.spawn("lane", Arc::clone(inner).work());
         }
+    }
+}
+
+impl ServiceQueue for Lane {
+    fn open(&self, app: &AppId, config: &Config) -> Result<(), StartError> {
+        let name = self.0.desc.name;
+        let config = ServiceConfig::of(name, config)?;
+        let id = serial_id(name, &app.to_string());
+        if self.0.opened.set(Opened { id, config }).is_err() {
+            return Err(StartError::new(format!("service {name} is served twice; drop one")));
+        }
+        Ok(())
+    }
+
+    fn calls(&self) -> Arc<dyn Drain> {
+        Arc::clone(&self.0) as Arc<dyn Drain>
     }
 }
 
@@ -207,23 +207,23 @@ impl Inner {
     async fn run(self: Arc<Self>, call: Call) {
         let (Some(call), Some(opened)) = (call.still_wanted(), self.opened.get()) else { return };
         let Call { method, cx, body, reply, .. } = call;
-        let (app, path) = (Arc::clone(&cx.app), method.path);
+        let (core, path) = (Arc::clone(&cx.core), method.path);
         let turn = match self.is_serial() {
             true => Some(Arc::clone(&self) as Arc<dyn Callee>),
             false => None,
         };
-        app.counters.turns.add(1);
+        core.counters.turns.add(1);
         let (cx, mut span) = Cx { turn, ..cx }.span(SpanKind::Turn, path);
         let of = Context::of(&cx);
         let mut turn = (self.begin)(cx, method.index, body);
         let watched = future::poll_fn(|context| {
-            let began = app.env.now();
+            let began = core.env.now();
             let polled = within(of.as_ref(), || turn.as_mut().poll(context));
-            watch_slow(&app.counters, &opened.id, path, began, app.env.now());
+            watch_slow(&core.counters, &opened.id, path, began, core.env.now());
             polled
         });
-        let limit = app.env.now() + Duration::from_millis(opened.config.turn_limit_ms);
-        let ended = match app.env.until(limit, AssertUnwindSafe(watched).catch_unwind()).await {
+        let limit = core.env.now() + Duration::from_millis(opened.config.turn_limit_ms);
+        let ended = match core.env.until(limit, AssertUnwindSafe(watched).catch_unwind()).await {
             Some(Ok(result)) => {
                 if let Some(span) = &mut span {
                     span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
@@ -233,11 +233,11 @@ impl Inner {
             Some(Err(_)) => Ended::Panicked,
             None => Ended::OverLimit,
         };
-        reply.send::<()>(Err(ended.status(&app.counters, &opened.id, path)));
+        reply.send::<()>(Err(ended.status(&core.counters, &opened.id, path)));
     }
 }
 
-impl AnyRoom for Inner {
+impl Drain for Inner {
     fn drain(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             self.calls.lock().closed = true;

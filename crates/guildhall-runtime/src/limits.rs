@@ -8,9 +8,7 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
 use bytes::{Bytes, BytesMut};
 use guildhall_core::config::Config;
 use guildhall_core::env::Instant;
@@ -18,9 +16,9 @@ use guildhall_core::{MethodDesc, StartError};
 
 use crate::cx::Cx;
 use crate::reply::ReplyPort;
-use crate::service::{HandlerFuture, Incoming, Service};
+use crate::service::{Guard, HandlerFuture, Incoming, Service};
 
-pub use config::{BreakerConfig, LimitConfig, RateConfig, Trip};
+pub use config::{BreakerConfig, BreakerKind, LimitConfig, RateConfig};
 use guildhall_core::metrics::Metrics;
 use guildhall_link::Body;
 use rule::{Rule, Rules};
@@ -31,12 +29,9 @@ const SECTION: &str = "limits";
 /// What services of the framework are named like: an app whose limits are used up can still be managed.
 const OWN: &str = "guildhall.";
 
-/// The rules that one method falls under; none costs one look at a flag.
-#[derive(Debug, Default)]
-pub(crate) struct MethodLimits {
-    any: AtomicBool,
-    rules: ArcSwapOption<Rules>,
-}
+/// The rules that one method falls under.
+#[derive(Debug)]
+struct Limited(Arc<Rules>);
 
 /// All rules of an app, by the name of their section.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +64,10 @@ impl AllRules {
         Ok(Self(rules))
     }
 
-    /// The rules of a method.
-    pub(crate) fn of(&self, path: &str) -> Rules {
-        scopes(path).iter().filter_map(|name| self.0.get(name).cloned()).collect()
+    /// The rules of a method, if there are any.
+    pub(crate) fn guard(&self, path: &str) -> Option<Box<dyn Guard>> {
+        let rules: Rules = scopes(path).iter().filter_map(|it| self.0.get(it).cloned()).collect();
+        (!rules.is_empty()).then(|| Box::new(Limited(Arc::new(rules))) as Box<dyn Guard>)
     }
 }
 
@@ -86,43 +82,32 @@ fn scopes(path: &str) -> Vec<String> {
     scopes
 }
 
-impl MethodLimits {
-    /// Puts other rules into force. Calls that have passed the old ones stay.
-    pub(crate) fn set(&self, rules: Rules) {
-        self.any.store(!rules.is_empty(), Ordering::Relaxed);
-        self.rules.store((!rules.is_empty()).then(|| Arc::new(rules)));
-    }
-
-    /// The rules in force, if there are any.
-    #[inline]
-    pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
-        if self.any.load(Ordering::Relaxed) { self.rules.load_full() } else { None }
-    }
-}
-
-/// Begins a call if its rules let it through, now or soon; or refuses it.
-pub(crate) fn dispatch(
-    service: &Arc<dyn Service>,
-    rules: Arc<Rules>,
-    mut call: Incoming<'_>,
-) -> Option<HandlerFuture> {
-    if let Err(status) = rules.take(call.cx.env().now()) {
-        call.reply.send::<()>(Err(status));
-        return None;
-    }
-    if rules.hold_back() {
-        let Incoming { cx, method, body, reply } = call;
-        let (service, body) = (Arc::clone(service), body.into_bytes());
-        return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
-    }
-    match rules.enter(&call.cx) {
-        Ok(ticket) => call.reply.carry(Box::new(ticket)),
-        Err(status) => {
+impl Guard for Limited {
+    /// Begins a call if its rules let it through, now or soon; or refuses it.
+    fn dispatch(
+        &self,
+        service: &Arc<dyn Service>,
+        mut call: Incoming<'_>,
+    ) -> Option<HandlerFuture> {
+        let rules = Arc::clone(&self.0);
+        if let Err(status) = rules.take_rates(call.cx.env().now()) {
             call.reply.send::<()>(Err(status));
             return None;
         }
+        if rules.hold_back() {
+            let Incoming { cx, method, body, reply } = call;
+            let (service, body) = (Arc::clone(service), body.into_bytes());
+            return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
+        }
+        match rules.begin(&call.cx) {
+            Ok(ticket) => call.reply.carry(Box::new(ticket)),
+            Err(status) => {
+                call.reply.send::<()>(Err(status));
+                return None;
+            }
+        }
+        service.dispatch(call)
     }
-    service.dispatch(call)
 }
 
 /// Begins a call when its time has come.
@@ -135,8 +120,8 @@ async fn hold(
     mut reply: ReplyPort,
 ) {
     let places = rules.wait(&cx).await;
-    let entered = places.and_then(|places| Ok((places, rules.enter(&cx)?)));
-    let begun = match entered {
+    let begun = places.and_then(|places| Ok((places, rules.begin(&cx)?)));
+    let handler = match begun {
         Ok((_places, ticket)) => {
             reply.carry(Box::new(ticket));
             let body = Body { bytes: &body, chunk: &mut BytesMut::new() };
@@ -144,7 +129,7 @@ async fn hold(
         }
         Err(status) => return reply.send::<()>(Err(status)),
     };
-    if let Some(handler) = begun {
+    if let Some(handler) = handler {
         handler.await;
     }
 }

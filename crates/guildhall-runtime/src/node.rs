@@ -6,12 +6,13 @@ use guildhall_core::{KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc, S
 use guildhall_wire::method_id;
 
 use crate::actor::Admin;
+use crate::app::DrainAsked;
 use crate::codegen::Cx;
 use crate::proto::{
     ActorInfo, ActorsRsp, DrainReq, DrainRsp, MethodInfo, Node, ReloadReq, ReloadRsp, ServiceInfo,
     ServicesRsp, method_info,
 };
-use crate::reload::Reloaded;
+use crate::reload::{Reloaded, Reloads};
 
 /// Answers for the app that it runs in.
 #[derive(Debug, Default)]
@@ -21,19 +22,21 @@ pub(crate) struct ThisNode {
 
 impl Node for ThisNode {
     async fn services(&self, cx: &Cx, _req: ()) -> Result<ServicesRsp, Status> {
-        let services = || cx.app.services.descs.iter().map(|desc| service(desc)).collect();
+        let services = || cx.core.services.descs.iter().map(|desc| service(desc)).collect();
         Ok(self.answer.get_or_init(|| ServicesRsp { services: services() }).clone())
     }
 
     async fn reload(&self, cx: &Cx, _req: ReloadReq) -> Result<ReloadRsp, Status> {
-        let Reloaded { changed, needs_restart } = cx.app.reload().await?;
+        let Reloaded { changed, needs_restart } =
+            cx.core.part::<Reloads>().reload(&cx.core).await?;
         Ok(ReloadRsp { changed, needs_restart })
     }
 
     async fn drain(&self, cx: &Cx, _req: DrainReq) -> Result<DrainRsp, Status> {
         tracing::info!(asked_by = ?cx.caller(), "asked to drain");
-        cx.app.drain_asked.cancel();
-        Ok(DrainRsp { drain_ms: cx.app.drain_ms })
+        let DrainAsked { asked, drain_ms } = cx.core.part();
+        asked.cancel();
+        Ok(DrainRsp { drain_ms: *drain_ms })
     }
 
     async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {

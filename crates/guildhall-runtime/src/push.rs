@@ -55,7 +55,7 @@ async fn send(cx: &Cx, method: u32, to: Players, body: Bytes) -> Result<(), Stat
     for player in players {
         let push = PushReq { player, method, body: body.clone(), ..PushReq::default() };
         // A list goes as far as it can.
-        sent = sent.and(cx.app.pushed.send(cx, push));
+        sent = sent.and(cx.core.part::<Pushed>().send(cx, push));
     }
     sent
 }

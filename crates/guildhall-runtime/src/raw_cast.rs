@@ -35,7 +35,7 @@ impl RawHandlers {
     }
 
     fn unknown(&self, cx: &Cx, command: u32) {
-        cx.app.counters.raw_unknown.add(1);
+        cx.core.counters.raw_unknown.add(1);
         let mut unknown = self.unknown.lock();
         if unknown.len() < NAMED_MAX && unknown.insert(command) {
             let from = cx.caller();

@@ -8,11 +8,12 @@ use guildhall_core::metrics::Metrics;
 use guildhall_core::{Code, Env, StartError, Status};
 use tokio::sync::Mutex;
 
-use crate::app::{App, AppInner};
+use crate::app::App;
+use crate::call::{Core, Snapshot, Snapshots};
 use crate::cx::Cx;
 use crate::limits::AllRules;
 use crate::mesh::RouteRules;
-use crate::resources::{Loader, ResourceConfig, Resources, Snapshot};
+use crate::resources::{Loader, ResourceConfig, Resources};
 use crate::service::ServiceTable;
 
 /// What a reload has done.
@@ -38,7 +39,7 @@ pub(crate) struct ReloadSetup {
 
 /// The reloads of an app that runs.
 pub(crate) struct Reloads {
-    pub(crate) resources: Resources,
+    resources: Resources,
     /// One reload at a time.
     state: Mutex<State>,
     sections: Vec<(String, Prepare)>,
@@ -90,6 +91,7 @@ impl ReloadSetup {
         metrics: &Metrics,
         config: &Config,
         services: &ServiceTable,
+        snapshots: &Snapshots,
     ) -> Result<Reloads, StartError> {
         let Self { loaders, sections, hooks } = self;
         let paths = services.paths();
@@ -97,11 +99,11 @@ impl ReloadSetup {
         let commits = sections.iter().map(|(_, prepare)| prepare(config));
         let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
         let resources = Resources::new(loaders);
-        let loaded = resources.load(env, config).await;
+        let loaded = resources.load(env, config, snapshots.version() + 1).await;
         if let Some(snapshot) = loaded.map_err(|e| StartError::new(format!("resources: {e}")))? {
-            resources.publish(snapshot);
+            snapshots.publish(snapshot);
         }
-        services.limit(&rules);
+        services.guard(|path| rules.guard(path));
         commits.into_iter().for_each(|commit| commit());
         let (started, present) = (config.clone(), config.clone());
         let state = Mutex::new(State { started, present, rules });
@@ -110,6 +112,10 @@ impl ReloadSetup {
 }
 
 impl Reloads {
+    pub(crate) fn has_resources(&self) -> bool {
+        !self.resources.is_empty()
+    }
+
     /// `[resources]` as it is now; `last` when it cannot be read, which a reload has said.
     pub(crate) async fn resource_config(&self, last: ResourceConfig) -> ResourceConfig {
         ResourceConfig::of(&self.state.lock().await.present).unwrap_or(last)
@@ -125,48 +131,48 @@ fn is_in(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-impl AppInner {
+impl Reloads {
     /// See [`crate::RunningApp::reload`].
-    pub(crate) async fn reload(self: &Arc<Self>) -> Result<Reloaded, Status> {
-        let mut state = self.reloads.state.lock().await;
-        let reloaded = self.reload_all(&mut state).await;
+    pub(crate) async fn reload(&self, core: &Arc<Core>) -> Result<Reloaded, Status> {
+        let mut state = self.state.lock().await;
+        let reloaded = self.reload_all(core, &mut state).await;
         drop(state);
         let reloaded = reloaded.map_err(|why| {
             tracing::error!(why, "not reloaded");
             Status::new(Code::FailedPrecondition, format!("nothing was reloaded: {why}"))
         })?;
-        self.say(&reloaded);
+        self.say(core, &reloaded);
         Ok(reloaded)
     }
 
-    async fn reload_all(self: &Arc<Self>, state: &mut State) -> Result<Reloaded, String> {
+    async fn reload_all(&self, core: &Arc<Core>, state: &mut State) -> Result<Reloaded, String> {
         let before = state.present.clone();
-        let read = self.env.blocking(move || before.reread()).await;
+        let read = core.env.blocking(move || before.reread()).await;
         let config = read.ok_or("reading the configuration panicked")?.map_err(text)?;
         config.check_unclaimed().map_err(text)?;
-        let reloads = &self.reloads;
         let (mut changed, needs_restart) =
             (config.changed_since(&state.present), config.changed_since(&state.started));
-        changed.retain(|key| reloads.is_live(key));
-        let needs_restart = needs_restart.into_iter().filter(|key| !reloads.is_live(key)).collect();
-        let paths = self.services.paths();
-        let now = self.env.now();
+        changed.retain(|key| self.is_live(key));
+        let needs_restart = needs_restart.into_iter().filter(|key| !self.is_live(key)).collect();
+        let paths = core.services.paths();
+        let now = core.env.now();
         let rules =
-            AllRules::read(&config, &paths, now, &self.metrics, &state.rules).map_err(text)?;
-        let routes = RouteRules::read(&config, &self.services).map_err(text)?;
-        let resources = reloads.resources.load(&self.env, &config).await.map_err(text)?;
-        let sections = reloads.sections.iter();
+            AllRules::read(&config, &paths, now, &core.metrics, &state.rules).map_err(text)?;
+        let routes = RouteRules::read(&config, &core.services.descs).map_err(text)?;
+        let next = core.snapshots.version() + 1;
+        let resources = self.resources.load(&core.env, &config, next).await.map_err(text)?;
+        let sections = self.sections.iter();
         let sections = sections.filter(|(name, _)| changed.iter().any(|key| is_in(key, name)));
         let commits = sections.map(|(_, prepare)| prepare(&config));
         let commits = commits.collect::<Result<Vec<_>, _>>()?;
         // From here on nothing fails, and nothing waits.
-        self.services.limit(&rules);
+        core.services.guard(|path| rules.guard(path));
         if changed.iter().any(|key| is_in(key, "route.rules")) {
-            self.mesh.rule(routes);
+            core.mesh.rule(routes);
         }
         commits.into_iter().for_each(|commit| commit());
         if let Some(snapshot) = resources {
-            self.publish(snapshot, &config);
+            publish(core, snapshot, &config);
             changed.push("resources".to_owned());
         }
         (state.present, state.rules) = (config, rules);
@@ -174,39 +180,41 @@ impl AppInner {
     }
 
     /// Loads the resources alone, because their files have changed.
-    pub(crate) async fn reload_resources(self: &Arc<Self>) {
-        let state = self.reloads.state.lock().await;
-        match self.reloads.resources.load(&self.env, &state.present).await {
+    pub(crate) async fn reload_resources(&self, core: &Arc<Core>) {
+        let state = self.state.lock().await;
+        let next = core.snapshots.version() + 1;
+        match self.resources.load(&core.env, &state.present, next).await {
             Ok(Some(snapshot)) => {
-                self.publish(snapshot, &state.present);
+                publish(core, snapshot, &state.present);
                 drop(state);
                 let changed = vec!["resources".to_owned()];
-                self.say(&Reloaded { changed, needs_restart: Vec::new() });
+                self.say(core, &Reloaded { changed, needs_restart: Vec::new() });
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "resources changed; the ones before stay"),
         }
     }
 
-    fn publish(self: &Arc<Self>, snapshot: Snapshot, config: &Config) {
-        let before = self.reloads.resources.publish(snapshot);
-        let keep = ResourceConfig::of(config).unwrap_or_default().keep();
-        let app = Arc::clone(self);
-        self.env.spawn("resources-forget", async move {
-            app.env.sleep(keep).await;
-            app.reloads.resources.forget(before);
-        });
-    }
-
-    fn say(self: &Arc<Self>, reloaded: &Reloaded) {
+    fn say(&self, core: &Arc<Core>, reloaded: &Reloaded) {
         let Reloaded { changed, needs_restart } = reloaded;
         tracing::info!(?changed, "reloaded");
         if !needs_restart.is_empty() {
             tracing::warn!(?needs_restart, "changed in the configuration; needs a restart");
         }
-        let cx = Cx::outside(Arc::clone(self));
-        self.reloads.hooks.iter().for_each(|hook| hook(&cx, reloaded));
+        let cx = Cx::on(core);
+        self.hooks.iter().for_each(|hook| hook(&cx, reloaded));
     }
+}
+
+/// Shows new resources to the calls that begin from now on, and forgets the ones before after a while.
+fn publish(core: &Arc<Core>, snapshot: Snapshot, config: &Config) {
+    let before = core.snapshots.publish(snapshot);
+    let keep = ResourceConfig::of(config).unwrap_or_default().keep();
+    let (core, env) = (Arc::clone(core), core.env.clone());
+    env.clone().spawn("resources-forget", async move {
+        env.sleep(keep).await;
+        core.snapshots.forget(before);
+    });
 }
 
 fn text(error: impl Display) -> String {

@@ -1,5 +1,6 @@
 //! [`Rows`]: entities that no actor owns. Whoever writes one says which version it has read, so that no change gets lost.
 
+mod open_store;
 mod query;
 mod tables;
 
@@ -17,6 +18,7 @@ use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State, Turned};
 
 use crate::cx::Cx;
 
+pub(crate) use open_store::OpenStore;
 pub use query::{RowsPage, RowsQuery};
 pub(crate) use tables::Tables;
 
@@ -44,7 +46,7 @@ impl Cx {
 
     /// By when an operation on the store has to end.
     pub(crate) fn limit(&self) -> Instant {
-        let default = || self.app.env.now() + Duration::from_millis(self.app.calls.timeout_ms);
+        let default = || self.core.env.now() + Duration::from_millis(self.core.calls.timeout_ms);
         self.deadline.unwrap_or_else(default)
     }
 }
@@ -136,12 +138,12 @@ impl<E: Entity> Rows<'_, E> {
             };
             let exists = status.reason() == reason::EXISTS && !stored;
             let faster = matches!(status.reason(), reason::CONFLICT | reason::NO_SUCH_ENTITY);
-            if !(exists || faster) || tries >= self.cx.app.tables.config.changes_max {
+            if !(exists || faster) || tries >= self.cx.core.part::<Tables>().config.changes_max {
                 return Err(status);
             }
             taken = exists.then_some(status);
             tries += 1;
-            let env = &self.cx.app.env;
+            let env = &self.cx.core.env;
             let pause = PAUSE_MAX_MS.min(1 << tries.min(16));
             env.sleep(Duration::from_millis(env.random_below(pause))).await;
         }
@@ -215,7 +217,7 @@ impl<E: Entity> Rows<'_, E> {
             );
             return Err(Status::not_run(Code::InvalidArgument, reason::TOO_LARGE, why));
         }
-        let max = self.cx.app.tables.config.row_max;
+        let max = self.cx.core.part::<Tables>().config.row_max;
         if size > max {
             let why = format!("{name} would have {size} bytes (store.row_max = {max})");
             return Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why));
@@ -225,15 +227,15 @@ impl<E: Entity> Rows<'_, E> {
 
     /// The store, and whether rows of this table may be written.
     fn store(self) -> Result<(Arc<dyn Store>, bool), Status> {
-        let app = &self.cx.app;
-        let Some(writable) = app.tables.writable(E::TABLE) else {
+        let core = &self.cx.core;
+        let Some(writable) = core.part::<Tables>().writable(E::TABLE) else {
             let why = format!(
                 "the app has no table `{}`: add it with App::table (App::ids, for ids)",
                 E::TABLE.name
             );
             return Err(Status::not_run(Code::FailedPrecondition, reason::STORE, why));
         };
-        let store = app.store().ok_or_else(|| {
+        let store = core.part::<OpenStore>().get().ok_or_else(|| {
             Status::not_run(Code::Unavailable, reason::GOING_AWAY, "the app has ended")
         })?;
         Ok((store, writable))
@@ -245,7 +247,7 @@ impl<E: Entity> Rows<'_, E> {
         effect: Effect,
         operation: impl Future<Output = T>,
     ) -> Result<T, Status> {
-        let done = self.cx.app.env.until(self.cx.limit(), operation).await;
+        let done = self.cx.core.env.until(self.cx.limit(), operation).await;
         done.ok_or_else(|| {
             let why =
                 format!("{}/{}: the store has not answered in time", E::TABLE.name, outside(what));

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
+use guildhall_core::config::Config;
 use guildhall_core::discovery::{actor_label, slots_label};
 use guildhall_core::hash::IdHasher;
-use guildhall_core::{MethodDesc, ServiceDesc};
+use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError};
 use guildhall_link::{Body, ServedMeters};
 
 pub use guildhall_link::HandlerFuture;
 
 use crate::cx::Cx;
-use crate::lane::Lane;
-use crate::limits::{self, AllRules, MethodLimits};
 use crate::reply::ReplyPort;
 
 /// A call on its way to a handler.
@@ -42,12 +43,62 @@ pub trait Service: Send + Sync + 'static {
 
     /// Where its calls wait for each other, if they do.
     #[doc(hidden)]
-    fn lane(&self) -> Option<&Lane> {
+    fn lane(&self) -> Option<&dyn ServiceQueue> {
         None
     }
 
     /// Begins a call; `None` when it has been answered already.
     fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture>;
+}
+
+/// The queue where the calls of a service wait for each other: opened at the start, drained at the end.
+#[doc(hidden)]
+pub trait ServiceQueue: Send + Sync {
+    /// Reads the settings of the service.
+    ///
+    /// # Errors
+    /// The settings cannot be, or the service is served twice.
+    fn open(&self, app: &AppId, config: &Config) -> Result<(), StartError>;
+
+    /// What ends its calls.
+    fn calls(&self) -> Arc<dyn Drain>;
+}
+
+/// Calls of one kind that an app has begun, and how they all end.
+#[doc(hidden)]
+pub trait Drain: Send + Sync {
+    /// Takes nothing new and waits for the calls that there are.
+    fn drain(&self) -> BoxFuture<'_, ()>;
+    /// Refuses the calls that wait and ends those that run.
+    fn save(&self) -> BoxFuture<'_, ()>;
+    /// Drops all calls as they are: the app was killed.
+    fn abandon(&self);
+}
+
+/// What a call of a limited method has to pass before it gets to its service.
+pub(crate) trait Guard: std::fmt::Debug + Send + Sync {
+    /// Begins the call, now or soon, or refuses it.
+    fn dispatch(&self, service: &Arc<dyn Service>, call: Incoming<'_>) -> Option<HandlerFuture>;
+}
+
+/// The guard of a method, which changes at a reload; where there is none, a call costs one look at a flag.
+#[derive(Debug, Default)]
+struct Guarded {
+    any: AtomicBool,
+    guard: ArcSwapOption<Box<dyn Guard>>,
+}
+
+impl Guarded {
+    /// Puts another guard into force. Calls that have passed the old one stay.
+    fn set(&self, guard: Option<Box<dyn Guard>>) {
+        self.any.store(guard.is_some(), Ordering::Relaxed);
+        self.guard.store(guard.map(Arc::new));
+    }
+
+    #[inline]
+    fn get(&self) -> Option<Arc<Box<dyn Guard>>> {
+        if self.any.load(Ordering::Relaxed) { self.guard.load_full() } else { None }
+    }
 }
 
 /// Services by the ids of their methods.
@@ -65,7 +116,7 @@ pub(crate) struct Served {
     method: &'static MethodDesc,
     /// Where it is counted.
     meter: usize,
-    limits: MethodLimits,
+    guarded: Guarded,
 }
 
 impl ServiceTable {
@@ -78,7 +129,7 @@ impl ServiceTable {
         let desc = service.desc();
         for method in desc.methods {
             let (service, meter) = (Arc::clone(service), meters.push(method.path));
-            let served = Served { service, method, meter, limits: MethodLimits::default() };
+            let served = Served { service, method, meter, guarded: Guarded::default() };
             let before = self.methods.insert(method.id, served);
             if let Some(other) = before {
                 let (a, b) = (other.method.path, method.path);
@@ -113,11 +164,11 @@ impl ServiceTable {
         Bytes::copy_from_slice(&hash.to_le_bytes())
     }
 
-    /// Puts other limits into force.
-    pub(crate) fn limit(&self, rules: &AllRules) {
+    /// Puts other guards into force: what `of` says for the path of each method.
+    pub(crate) fn guard(&self, of: impl Fn(&str) -> Option<Box<dyn Guard>>) {
         for method in self.descs.iter().flat_map(|desc| desc.methods) {
             if let Some(served) = self.get(method.id) {
-                served.limits.set(rules.of(method.path));
+                served.guarded.set(of(method.path));
             }
         }
     }
@@ -155,11 +206,9 @@ impl Served {
     ) -> Option<HandlerFuture> {
         // Made where it is needed, and so not moved there.
         let method = self.method;
-        match self.limits.rules() {
+        match self.guarded.get() {
             None => self.service.dispatch(Incoming { cx, method, body, reply }),
-            Some(rules) => {
-                limits::dispatch(&self.service, rules, Incoming { cx, method, body, reply })
-            }
+            Some(guard) => guard.dispatch(&self.service, Incoming { cx, method, body, reply }),
         }
     }
 }

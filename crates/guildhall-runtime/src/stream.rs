@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::app::AppInner;
+use crate::call::Core;
 use crate::cx::Cx;
 use session::Session;
 
@@ -97,11 +97,11 @@ impl Cx {
         target: impl Into<Address>,
         name: &str,
     ) -> Result<Stream, Status> {
-        let app = &self.app;
-        let target = &app.mesh.id_of(&target.into())?;
-        let limit = self.within(Duration::from_millis(app.streams.config.open_ms));
-        let deadline = limit.deadline.unwrap_or_else(|| app.env.now());
-        let opened = app.env.until(deadline, app.streams.open(app, target, name)).await;
+        let (core, streams) = (&self.core, self.core.part::<Streams>());
+        let target = &core.mesh.id_of(&target.into())?;
+        let limit = self.within(Duration::from_millis(streams.config.open_ms));
+        let deadline = limit.deadline.unwrap_or_else(|| core.env.now());
+        let opened = core.env.until(deadline, streams.open(core, target, name)).await;
         opened.unwrap_or_else(|| {
             let why =
                 format!("the stream `{name}` to {target} did not open in time (stream.open_ms)");
@@ -126,18 +126,13 @@ impl Streams {
         Ok(Self { config, handlers, sessions: Mutex::default(), places })
     }
 
-    async fn open(
-        &self,
-        app: &Arc<AppInner>,
-        target: &AppId,
-        name: &str,
-    ) -> Result<Stream, Status> {
+    async fn open(&self, core: &Arc<Core>, target: &AppId, name: &str) -> Result<Stream, Status> {
         greeting::check(name)?;
         let place = self.place()?;
-        if *target == app.id {
-            return serve::open_here(app, name, place);
+        if *target == core.id {
+            return serve::open_here(core, name, place);
         }
-        let io = self.session(app, target)?.open().await?;
+        let io = self.session(core, target)?.open().await?;
         greeting::say(io, name, target).await.map(|io| Stream::new(io, place))
     }
 
@@ -149,19 +144,19 @@ impl Streams {
     }
 
     /// The connection to `target`: the one there is, or a new one.
-    fn session(&self, app: &Arc<AppInner>, target: &AppId) -> Result<Arc<Session>, Status> {
+    fn session(&self, core: &Arc<Core>, target: &AppId) -> Result<Arc<Session>, Status> {
         let mut sessions = self.sessions.lock();
         sessions.retain(|_, session| !session.ended());
         if let Some(session) = sessions.get(target) {
             return Ok(Arc::clone(session));
         }
-        let record = app.mesh.nodes().into_iter().find(|record| record.id == *target);
+        let record = core.mesh.nodes().into_iter().find(|record| record.id == *target);
         let address = record.and_then(|record| record.endpoints.get("link").cloned());
         let address = address.ok_or_else(|| {
             let why = format!("there is no app {target}, or it does not listen (link.listen)");
             Status::not_run(Code::Unavailable, reason::NO_ROUTE, why)
         })?;
-        let session = Session::begin(app, address);
+        let session = Session::begin(core, &self.config, address);
         sessions.insert(target.clone(), Arc::clone(&session));
         Ok(session)
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
+use guildhall_core::backend::Lazy;
 use guildhall_core::broker::{self, Broker, BrokerError, MESSAGE_MAX};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, MethodDesc, ServiceDesc, Status};
@@ -16,10 +17,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::task::JoinHandle;
 
-use crate::app::AppInner;
 use crate::call;
 use crate::cx::Cx;
-use crate::lazy::Lazy;
 
 pub use config::BrokerConfig;
 use follow::Follow;
@@ -41,7 +40,7 @@ pub(crate) struct Topics {
 pub struct Subscribed(Arc<Joined>);
 
 struct Joined {
-    app: Arc<AppInner>,
+    topics: Arc<Topics>,
     name: String,
     task: JoinHandle<Option<()>>,
 }
@@ -62,16 +61,25 @@ fn full_name(app: &AppId, service: &str, topic: &str) -> String {
 }
 
 /// Casts to those that have subscribed. Session and caller stay behind: a broker proves nothing about who publishes.
-pub(crate) async fn publish<Req: Message>(
+pub(crate) async fn cast<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    topic: &str,
+    req: &Req,
+) -> Result<(), Status> {
+    call::cast_by(cx, method, |head| publish(cx, method, topic, head, req)).await
+}
+
+async fn publish<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     topic: &str,
     head: Option<Head>,
     req: &Req,
 ) -> Result<(), Status> {
-    let name = full_name(&cx.app.id, method.service, topic);
+    let name = full_name(&cx.core.id, method.service, topic);
     broker::check("publish", &name, &[]).map_err(|e| refused(&e))?;
-    let (deadline, now) = (call::deadline(cx, method), cx.app.env.now());
+    let (deadline, now) = (call::deadline(cx, method), cx.core.env.now());
     let head = head.map(|head| Head { session: None, ..head });
     let (mut frame, header) = (BytesMut::new(), Header::new(LinkKind::Cast, 0));
     let header = Header { method: method.id, ..header };
@@ -82,10 +90,10 @@ pub(crate) async fn publish<Req: Message>(
         Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why)
     })?;
     let published = async {
-        let broker = cx.app.topics.broker.get().await?;
+        let broker = cx.core.part::<Topics>().broker.get().await?;
         broker.publish(&name, frame.freeze()).await.map_err(|e| lost(&e))
     };
-    let published = cx.app.env.until(deadline, published).await;
+    let published = cx.core.env.until(deadline, published).await;
     published.unwrap_or_else(|| Err(late("publish", &name)))
 }
 
@@ -102,19 +110,19 @@ pub async fn subscribe(
     service: &'static ServiceDesc,
     topic: &str,
 ) -> Result<Subscribed, Status> {
-    let (app, topics) = (&cx.app, &cx.app.topics);
-    if !app.services.names.iter().any(|name| name == service.name) {
-        let why = format!("{} does not serve {}: who should be called?", app.id, service.name);
+    let (core, topics) = (&cx.core, cx.core.shared::<Topics>());
+    if !core.services.names.iter().any(|name| name == service.name) {
+        let why = format!("{} does not serve {}: who should be called?", core.id, service.name);
         return Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why));
     }
-    let name = full_name(&app.id, service.name, topic);
+    let name = full_name(&core.id, service.name, topic);
     broker::check("subscribe", &name, &[]).map_err(|e| refused(&e))?;
     if let Some(subscribed) = topics.find(&name) {
         return Ok(subscribed);
     }
-    let follow = Follow::new(app, service, &name);
+    let follow = Follow::new(core, &topics, service, &name);
     let deadline = call::default_deadline(cx);
-    let subscription = app.env.until(deadline, follow.subscribe()).await;
+    let subscription = core.env.until(deadline, follow.subscribe()).await;
     let subscription = subscription.unwrap_or_else(|| Err(late("subscribe", &name)))?;
     let mut joined = topics.joined.lock();
     // Somebody else was as fast.
@@ -126,8 +134,9 @@ pub async fn subscribe(
         let why = format!("this app has {max} topics (broker.subscriptions_max); drop some");
         return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
     }
-    let task = app.env.spawn("topic", follow.drive(subscription));
-    let subscribed = Arc::new(Joined { app: Arc::clone(app), name: name.clone(), task });
+    let task = core.env.spawn("topic", follow.drive(subscription));
+    let subscribed = Joined { topics: Arc::clone(&topics), name: name.clone(), task };
+    let subscribed = Arc::new(subscribed);
     joined.insert(name, Arc::downgrade(&subscribed));
     Ok(Subscribed(subscribed))
 }
@@ -135,7 +144,7 @@ pub async fn subscribe(
 impl Drop for Joined {
     fn drop(&mut self) {
         self.task.abort();
-        let mut joined = self.app.topics.joined.lock();
+        let mut joined = self.topics.joined.lock();
         // Another one may have taken the place since nobody held this one.
         if joined.get(&self.name).is_some_and(|it| std::ptr::eq(it.as_ptr(), self)) {
             joined.remove(&self.name);

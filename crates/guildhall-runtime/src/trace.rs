@@ -212,7 +212,7 @@ pub(crate) fn sampled(head: Option<&Head>) -> Option<&Trace> {
 /// The span of a call that is made: of the trace that it is in, or of one that begins with it.
 #[inline]
 pub(crate) fn of_call(cx: &Cx, method: &MethodDesc) -> Option<OpenSpan> {
-    let tracer = cx.app.tracer.as_ref()?;
+    let tracer = cx.core.tracer.as_ref()?;
     let parent = cx.trace();
     if parent.is_none() && !method.trace {
         let is_decided = cx.in_call || cx.head.as_ref().is_some_and(|head| head.trace.is_some());
@@ -226,11 +226,11 @@ pub(crate) fn of_call(cx: &Cx, method: &MethodDesc) -> Option<OpenSpan> {
 /// The span of a call that has arrived, which becomes the place of its head.
 #[inline]
 pub(crate) fn of_arrival(
-    app: &Core,
+    core: &Core,
     head: &mut Option<Head>,
     method: Option<&MethodDesc>,
 ) -> Option<OpenSpan> {
-    let (tracer, method) = (app.tracer.as_ref()?, method?);
+    let (tracer, method) = (core.tracer.as_ref()?, method?);
     let parent = sampled(head.as_ref());
     if parent.is_none() && !method.trace {
         return None;

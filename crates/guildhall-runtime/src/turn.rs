@@ -26,7 +26,7 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn overloaded(self, why: String) {
-        self.cx.app.counters.overloaded.add(1);
+        self.cx.core.counters.overloaded.add(1);
         self.reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
     }
 
@@ -39,7 +39,7 @@ impl Call {
         if self.reply.is_cancelled() {
             return None;
         }
-        if self.cx.deadline.is_some_and(|deadline| deadline <= self.cx.app.env.now()) {
+        if self.cx.deadline.is_some_and(|deadline| deadline <= self.cx.core.env.now()) {
             let path = self.method.path;
             let why = format!("the deadline was over before the turn of {path} came");
             self.reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);

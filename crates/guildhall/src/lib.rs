@@ -18,15 +18,15 @@ pub use guildhall_http as http;
 pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx, HookError,
-    RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
+    Parts, RunningApp, Service, StartError, Stream, Subscribed, Timer, Turn, Why,
 };
 pub use guildhall_runtime::{
     ActorConfig, AdminConfig, AppConfig, BrokerConfig, CallConfig, LinkConfig, LogConfig,
     LogControl, MeshChanges, SaveConfig, ServiceConfig, StreamConfig,
 };
 pub use guildhall_runtime::{
-    BreakerConfig, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig, ResourceError,
-    RouteConfig, RouteRuleConfig, Trip,
+    BreakerConfig, BreakerKind, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig,
+    ResourceError, RouteConfig, RouteRuleConfig,
 };
 pub use guildhall_runtime::{Held, Lease, Lost};
 pub use guildhall_runtime::{OutboxConfig, OutboxMessage, Schedule};

@@ -292,7 +292,7 @@ pub(crate) fn lane(service: &Service) -> String {
                 &{table}
             }}
 
-            fn lane(&self) -> ::core::option::Option<&::guildhall::codegen::Lane> {{
+            fn lane(&self) -> ::core::option::Option<&dyn ::guildhall::codegen::ServiceQueue> {{
                 ::core::option::Option::Some(&self.0)
             }}
 

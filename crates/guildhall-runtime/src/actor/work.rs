@@ -414,7 +414,7 @@ async fn leave<A: Actor, S: ActorServices<A>>(
 
 fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    let resources = cell.app.reloads.resources.version();
+    let resources = cell.app.snapshots.version();
     Cx { turn, resources, ..Cx::outside(Arc::clone(&cell.app)) }
 }
 

@@ -12,7 +12,8 @@ use guildhall_core::{BoxFuture, StartError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::{App, AppInner};
+use super::App;
+use crate::call::Core;
 use crate::cx::Cx;
 
 /// What hooks and background tasks fail with: any error.
@@ -120,7 +121,7 @@ impl Cx {
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn draining(&self) {
-        self.app.draining.cancelled().await;
+        self.core.draining.cancelled().await;
     }
 }
 
@@ -133,11 +134,11 @@ where
 }
 
 /// Runs to the end; a panic is an error like others, and counted.
-async fn run(begin: Begin, app: &Arc<AppInner>) -> Result<(), HookError> {
-    let cx = Cx::outside(Arc::clone(app));
+async fn run(begin: Begin, core: &Arc<Core>) -> Result<(), HookError> {
+    let cx = Cx::on(core);
     let ended = AssertUnwindSafe(async { begin(cx).await }).catch_unwind().await;
     ended.unwrap_or_else(|_| {
-        app.counters.task_panics.add(1);
+        core.counters.task_panics.add(1);
         Err("it panicked".into())
     })
 }
@@ -146,12 +147,12 @@ impl Hooks {
     /// Runs the hooks of the start.
     pub(super) async fn start(
         &mut self,
-        app: &Arc<AppInner>,
+        core: &Arc<Core>,
         limit: Duration,
     ) -> Result<(), StartError> {
-        let deadline = app.env.now() + limit;
+        let deadline = core.env.now() + limit;
         for Hook { at, begin } in take(&mut self.start) {
-            let why = match app.env.until(deadline, run(begin, app)).await {
+            let why = match core.env.until(deadline, run(begin, core)).await {
                 Some(Ok(())) => continue,
                 Some(Err(error)) => format!("failed: {error}"),
                 None => format!("did not end within {} ms (app.start_ms)", limit.as_millis()),
@@ -162,13 +163,13 @@ impl Hooks {
     }
 
     /// The app serves.
-    pub(super) fn ready(self, app: &Arc<AppInner>) -> Ending {
-        self.ready.into_iter().for_each(|hook| hook(Cx::outside(Arc::clone(app))));
+    pub(super) fn ready(self, core: &Arc<Core>) -> Ending {
+        self.ready.into_iter().for_each(|hook| hook(Cx::on(core)));
         let spawn = |(name, begin)| {
-            let (env, app) = (app.env.clone(), Arc::clone(app));
-            let worker = app.workers.next();
+            let (env, worker) = (core.env.clone(), core.workers.next());
+            let core = Arc::clone(core);
             let handle = env.spawn_on(&worker, name, async move {
-                if let Err(error) = run(begin, &app).await {
+                if let Err(error) = run(begin, &core).await {
                     tracing::error!(task = name, %error, "a background task failed");
                 }
             });
@@ -192,11 +193,11 @@ struct Task {
 
 impl Ending {
     /// Runs the hooks of the drain and waits for the background tasks, until `deadline`.
-    pub(super) async fn drain(&mut self, app: &Arc<AppInner>, deadline: Instant) {
+    pub(super) async fn drain(&mut self, core: &Arc<Core>, deadline: Instant) {
         let Self { tasks, hooks } = self;
         let hooks = async {
             for Hook { at, begin } in take(hooks.get_mut()) {
-                match app.env.until(deadline, run(begin, app)).await {
+                match core.env.until(deadline, run(begin, core)).await {
                     Some(Ok(())) => {}
                     Some(Err(error)) => tracing::error!(hook = %at, %error, "a drain hook failed"),
                     None => tracing::error!(hook = %at, "a drain hook took too long; dropped"),
@@ -204,7 +205,7 @@ impl Ending {
             }
         };
         let ended = join_all(tasks.iter_mut().map(|task| &mut task.handle));
-        join(hooks, app.env.until(deadline, ended)).await;
+        join(hooks, core.env.until(deadline, ended)).await;
         for task in tasks.iter().filter(|task| !task.handle.is_finished()) {
             let task = task.name;
             tracing::warn!(task, "a background task goes on though `cx.draining()` has ended");

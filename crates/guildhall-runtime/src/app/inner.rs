@@ -1,19 +1,17 @@
 //! [`AppInner`]: what all parts of a running app share, and the tasks that an app consists of.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::Discovery;
-use guildhall_core::env::{Listener, Workers};
+use guildhall_core::env::Listener;
 use guildhall_core::metrics::LiveCount;
 use guildhall_core::store::Store;
-use guildhall_link::{Endpoint, listen};
-use parking_lot::{Mutex, RwLock};
+use guildhall_link::listen;
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
 use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
@@ -23,59 +21,40 @@ use crate::call::Core;
 use crate::component::Component;
 use crate::config::{AppConfig, SaveConfig};
 use crate::cx::Cx;
-use crate::health::Health;
 use crate::interned::Interned;
-use crate::log::LogControl;
 use crate::mesh;
 use crate::outage::Outage;
 use crate::ownership::{self, Ownership, keep_session, watch_peers};
-use crate::push::Pushed;
-use crate::reload::Reloads;
-use crate::rows::Tables;
-use crate::stream::Streams;
-use crate::topic::Topics;
+use crate::rows::{OpenStore, Tables};
+use crate::service::Drain;
 
 use super::hooks::Hooks;
 use super::presence::Presence;
 
 pub(crate) type Task = JoinHandle<Option<()>>;
 
-/// What all parts of a running app share.
+/// What actors and ownership share until they have parts of their own.
 pub(crate) struct AppInner {
     pub(crate) core: Arc<Core>,
     pub(crate) ownership: Ownership,
-    pub(crate) endpoint: Arc<Endpoint>,
-    pub(crate) streams: Streams,
     pub(crate) save: SaveConfig,
     pub(crate) outbox: OutboxConfig,
     /// Methods that rows name.
     pub(crate) interned: Mutex<Interned>,
-    pub(crate) backends: LazyBackends,
-    pub(crate) topics: Topics,
-    pub(crate) callbacks: LiveCount,
+    pub(crate) backends: Arc<LazyBackends>,
     /// Receivers of messages that are being told that a sender has none under way.
     pub(crate) tells: LiveCount,
-    pub(crate) pushed: Pushed,
-    pub(crate) reloads: Reloads,
-    /// Given back when the app has ended, so that a forgotten `Cx` keeps no file open.
-    pub(super) store: RwLock<Option<Arc<dyn Store>>>,
-    pub(crate) tables: Tables,
+    pub(super) store: Arc<OpenStore>,
+    pub(crate) tables: Arc<Tables>,
     pub(crate) saver: Saver,
-    pub(crate) workers: Arc<Workers>,
     /// One per worker.
     pub(crate) runners: Vec<Arc<Runner>>,
     pub(super) rooms: Vec<Arc<dyn AnyRoom>>,
+    pub(super) queues: Vec<Arc<dyn Drain>>,
     pub(crate) actors: Vec<Arc<dyn Admin>>,
-    /// Cancelled when a peer wants the app to drain.
-    pub(crate) drain_asked: CancellationToken,
-    pub(crate) drain_ms: u64,
-    pub(crate) health: Arc<Health>,
     /// Since when the store takes no writes.
     pub(crate) outage: Arc<Outage>,
-    /// Where `App::run` has begun to log.
-    pub(crate) log: Option<LogControl>,
-    pub(crate) admin_addr: OnceLock<SocketAddr>,
-    pub(crate) presence: Arc<Presence>,
+    pub(super) presence: Arc<Presence>,
 }
 
 impl std::ops::Deref for AppInner {
@@ -88,7 +67,7 @@ impl std::ops::Deref for AppInner {
 
 impl AppInner {
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
-        self.store.read().clone()
+        self.store.get()
     }
 }
 
@@ -101,9 +80,9 @@ impl AppInner {
         components: &[Arc<dyn Component>],
         config: &Config,
     ) -> Result<(), StartError> {
-        hooks.start(self, Duration::from_millis(app.start_ms)).await?;
+        hooks.start(&self.core, Duration::from_millis(app.start_ms)).await?;
         for component in components {
-            Arc::clone(component).start(config, Cx::outside(Arc::clone(self))).await?;
+            Arc::clone(component).start(config, Cx::on(&self.core)).await?;
         }
         Ok(config.check_unclaimed()?)
     }
@@ -131,7 +110,7 @@ impl AppInner {
             (Arc::clone(discovery), ttl),
         );
         tasks.push(self.env.spawn("discovery-register", registering));
-        let watching = mesh::watch(Arc::clone(self), Arc::clone(discovery), ttl);
+        let watching = mesh::watch(Arc::clone(&self.core), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         if !rows.is_empty() {
@@ -154,6 +133,7 @@ impl AppInner {
         impl Drop for Abandon {
             fn drop(&mut self) {
                 self.0.rooms.iter().for_each(|room| room.abandon());
+                self.0.queues.iter().for_each(|queue| queue.abandon());
             }
         }
         let mut tasks = Vec::new();

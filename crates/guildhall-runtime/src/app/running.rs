@@ -12,10 +12,11 @@ use tokio::task::JoinHandle;
 
 use super::AppInner;
 use super::hooks::Ending;
+use crate::callback::Callbacks;
 use crate::component::Component;
 use crate::cx::Cx;
 use crate::proto::{DrainingMsg, OwnershipClient};
-use crate::reload::Reloaded;
+use crate::reload::{Reloaded, Reloads};
 
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
@@ -32,7 +33,7 @@ pub struct RunningApp {
 impl RunningApp {
     /// A context to make calls from, outside of any call.
     pub fn cx(&self) -> Cx {
-        Cx::outside(Arc::clone(&self.inner))
+        Cx::on(&self.inner.core)
     }
 
     /// Where the app listens for links, if it does.
@@ -49,7 +50,7 @@ impl RunningApp {
     /// # Cancel safety
     /// Dropped, it has changed everything or nothing.
     pub async fn reload(&self) -> Result<Reloaded, Status> {
-        self.inner.reload().await
+        self.inner.part::<Reloads>().reload(&self.inner.core).await
     }
 
     /// Drains and stops: slots are handed over to other apps, peers send no new calls, drain hooks run, background tasks and the
@@ -71,14 +72,14 @@ impl RunningApp {
         if inner.env.until(halfway, Box::pin(self.handed_over())).await.is_none() {
             tracing::warn!("not all slots were handed over in half of app.drain_ms");
         }
-        inner.going.cancel();
+        inner.endpoint.going.cancel();
         let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
         let cut_off = began + self.drain * 3 / 4;
         if let Some(Err(error)) = inner.env.until(cut_off, deregistered).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
         if inner.env.until(cut_off, self.drained(halfway)).await.is_none() {
-            let calls = inner.in_flight.get();
+            let calls = inner.endpoint.meters.in_flight.get();
             tracing::warn!(calls, "cut off after three quarters of app.drain_ms; actors are saved");
             inner.ending.cancel();
             if inner.env.until(deadline, self.saved()).await.is_none() {
@@ -98,14 +99,14 @@ impl RunningApp {
             let _killed = task.await;
         }
         self.ending.dropped().await;
-        inner.store.write().take();
+        inner.store.close();
         inner.backends.opener.close();
     }
 
     /// Tells the others that nothing belongs here any more, and waits until they have it.
     async fn handed_over(&self) {
         let inner = &self.inner;
-        let cx = Cx::outside(Arc::clone(inner));
+        let cx = Cx::on(&inner.core);
         let draining = DrainingMsg { incarnation: inner.incarnation.0 };
         let told = OwnershipClient::all(&cx).draining(draining).await;
         told.unwrap_or_else(
@@ -118,18 +119,20 @@ impl RunningApp {
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.
     async fn drained(&mut self, halfway: Instant) {
         let inner = &self.inner;
-        let cx = || Cx::outside(Arc::clone(inner));
+        let cx = || Cx::on(&inner.core);
         let components = self.components.iter().map(|part| Arc::clone(part).drain(cx()));
-        join(self.ending.drain(inner, halfway), join_all(components)).await;
-        inner.in_flight.wait_empty().await;
-        inner.callbacks.wait_empty().await;
+        join(self.ending.drain(&inner.core, halfway), join_all(components)).await;
+        inner.endpoint.meters.in_flight.wait_empty().await;
+        inner.part::<Callbacks>().0.wait_empty().await;
         join_all(inner.rooms.iter().map(|room| room.drain())).await;
+        join_all(inner.queues.iter().map(|queue| queue.drain())).await;
         self.replies_left().await;
     }
 
     /// Ends what runs and what waits, and saves the actors.
     async fn saved(&self) {
         join_all(self.inner.rooms.iter().map(|room| room.save())).await;
+        join_all(self.inner.queues.iter().map(|queue| queue.save())).await;
         self.replies_left().await;
     }
 

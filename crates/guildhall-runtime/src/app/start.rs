@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use guildhall_core::backend::Opener;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::{Listener, Workers};
@@ -13,19 +14,19 @@ use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
 use guildhall_link::{
     Endpoint, LinkConfig, LinkMeters, Peers as _, Place, ServedMeters, Tls, self_loop,
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, World};
-use crate::admin;
+use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, Swept, World};
+use crate::admin::{self, AdminAddr};
 use crate::arrive::Arrivals;
-use crate::backends::{Backends, LazyBackends, Opener, check_store};
-use crate::call::{Core, RetryBudget};
+use crate::backends::{Backends, LazyBackends, check_store};
+use crate::call::{Core, Parts, RetryBudget, Snapshots};
+use crate::callback::Callbacks;
 use crate::config::{AppConfig, CallConfig, SaveConfig};
 use crate::counters::Counters;
 use crate::health::Health;
 use crate::interned::Interned;
-use crate::lane::Lane;
 use crate::log::{LogConfig, LogControl};
 use crate::mesh::{Mesh, RouteConfig, RouteRules};
 use crate::numbers::logic_addr;
@@ -34,14 +35,17 @@ use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_s
 use crate::proto::{OwnershipServer, RawServer};
 use crate::push::Pushed;
 use crate::raw_cast::RawHandlers;
-use crate::rows::Tables;
-use crate::service::{Service, ServiceTable};
+use crate::resources::watch_resources;
+use crate::rows::{OpenStore, Tables};
+use crate::service::{Service, ServiceQueue, ServiceTable};
 use crate::stream::Streams;
 use crate::topic::Topics;
 use crate::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::trips::Trips;
 
+use super::DrainAsked;
 use super::actors_fit;
+use super::checks::HealthChecks;
 use super::presence::Presence;
 use super::{App, AppInner, RunningApp};
 
@@ -96,27 +100,30 @@ impl App {
         if let Some(log) = &log {
             metrics.counter("guildhall_log_dropped_total", help, &[])?.adopt(&[], &log.dropped);
         }
-        let health = Arc::new(Health::new(&metrics, checks)?);
+        let health = Arc::new(Health::new(&metrics)?);
         let tracer = tracer(&env, &id, config.section("trace")?, spans, &metrics)?;
         let world =
             World { env: &env, metrics: &metrics, workers: workers.len(), slots: app.slots };
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
-        let lanes: Vec<_> = services.iter().filter_map(|service| service.lane().cloned()).collect();
-        lanes.iter().try_for_each(|lane| lane.open(&id, &config))?;
+        let lanes = services.iter().filter_map(|service| service.lane());
+        lanes.clone().try_for_each(|lane| lane.open(&id, &config))?;
+        let queues = lanes.map(ServiceQueue::calls).collect();
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
         let rows = actors.iter().filter_map(|actor| actor.rows.clone()).collect();
         let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
-        let tables = Tables::new(&config, tables, &actors)?;
-        let swept = tables.swept(&actors);
+        let owned = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let tables = Arc::new(Tables::new(&config, tables, owned)?);
+        let swept = swept(&tables, &actors);
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
         let mut served = ServedMeters::new(&metrics)?;
         let services = table(&mut served, services)?;
-        let routes = RouteRules::read(&config, &services)?;
+        let routes = RouteRules::read(&config, &services.descs)?;
         let load_every = load_every(&config, &services)?;
-        let reloads = reloads.open(&env, &metrics, &config, &services).await?;
+        let snapshots = Snapshots::default();
+        let reloads = reloads.open(&env, &metrics, &config, &services, &snapshots).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
         if let Some(can) = backends.store.as_ref().map(|store| store.capabilities()) {
@@ -145,7 +152,6 @@ impl App {
         agree_on_slots(&env, &backends.later, &owned).await?;
         let ownership = Ownership::new(ownership, holder, owned);
         let in_flight = Arc::new(LiveCount::new(counters.in_flight.clone()));
-        let going = CancellationToken::new();
         let presence = Arc::new(Presence::new(record.clone(), &in_flight, load_every));
         let present = Arc::clone(&presence);
         let endpoint = Arc::new(Endpoint {
@@ -155,71 +161,83 @@ impl App {
             tls,
             record: Box::new(move || present.record()),
             methods_hash: services.methods_hash(),
-            going: going.clone(),
+            going: CancellationToken::new(),
             meters: LinkMeters {
                 dialled: counters.links_dialled.clone(),
                 accepted: counters.links_accepted.clone(),
                 queued_bytes: counters.queued_bytes.clone(),
-                in_flight: Arc::clone(&in_flight),
+                in_flight,
                 served,
             },
         });
+        let backends_later = Arc::new(backends.later);
+        let store = Arc::new(OpenStore::new(store));
+        let mut parts = Parts::default();
+        parts.add(Arc::new(Callbacks(LiveCount::new(counters.callbacks.clone()))))?;
+        parts.add(Arc::new(Pushed::new(calls.pushed_max)))?;
+        parts.add(Arc::new(DrainAsked::new(app.drain_ms)))?;
+        parts.add(Arc::new(HealthChecks(checks)))?;
+        parts.add(Arc::<AdminAddr>::default())?;
+        parts.add(Arc::new(reloads))?;
+        parts.add(Arc::new(Topics::new(config.section("broker")?, backends.broker)))?;
+        parts.add(Arc::new(Streams::new(config.section("stream")?, stream_handlers)?))?;
+        parts.add(Arc::clone(&backends_later))?;
+        parts.add(Arc::clone(&store))?;
+        parts.add(Arc::clone(&tables))?;
+        components.iter().try_for_each(|component| component.parts(&mut parts))?;
+        if let Some(log) = log {
+            parts.add(Arc::new(log))?;
+        }
         let core = Arc::new(Core {
             mesh: Arc::new(Mesh::new(env.clone(), record.id.clone(), app.slots)),
             retries: RetryBudget::new(calls.retry_percent),
             ending: CancellationToken::new(),
             draining: CancellationToken::new(),
-            going,
-            in_flight,
             id: record.id.clone(),
             incarnation: record.incarnation,
+            workers: Arc::new(workers),
+            bag: OnceLock::new(),
+            endpoint,
             env,
             services,
             calls,
             metrics,
             counters,
+            health,
             tracer,
+            snapshots,
             mutation,
+            parts,
         });
         let inner = Arc::new(AppInner {
-            drain_asked: CancellationToken::new(),
-            drain_ms: app.drain_ms,
             tells: LiveCount::default(),
-            callbacks: LiveCount::new(core.counters.callbacks.clone()),
-            pushed: Pushed::new(core.calls.pushed_max),
-            health,
-            log,
-            admin_addr: OnceLock::new(),
             presence,
-            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
+            runners: (0..core.workers.len()).map(|_| Arc::default()).collect(),
             actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
-            rooms: lanes.iter().map(Lane::room).chain(actors.into_iter().map(|a| a.room)).collect(),
+            rooms: actors.into_iter().map(|a| a.room).collect(),
+            queues,
             saver: Saver::default(),
-            topics: Topics::new(config.section("broker")?, backends.broker),
-            backends: backends.later,
-            streams: Streams::new(config.section("stream")?, stream_handlers)?,
-            store: RwLock::new(store),
+            backends: backends_later,
+            store,
             outage,
             tables,
             ownership,
-            workers: Arc::new(workers),
-            endpoint,
             save,
             interned: Mutex::new(Interned::new(outbox.methods_max, "outbox.methods_max")),
             outbox,
-            reloads,
             core,
         });
+        inner.core.bag.set(Arc::downgrade(&inner)).unwrap_or_default();
         inner.mesh.rule(routes);
         let mut tasks = inner.begin_actors();
         if let Some(tracer) = &inner.tracer {
             tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
         }
-        if let Some((addr, task)) = admin::open(&inner, config.section("admin")?).await? {
-            inner.admin_addr.get_or_init(|| addr);
+        if let Some((addr, task)) = admin::open(&inner.core, config.section("admin")?).await? {
+            inner.part::<AdminAddr>().0.get_or_init(|| addr);
             tasks.push(task);
         }
-        tasks.extend(inner.watch_resources());
+        tasks.extend(watch_resources(&inner.core));
         let arrivals = Arc::new(Arrivals(Arc::clone(&inner)));
         let own = self_loop(&inner.endpoint, &arrivals);
         inner.mesh.connected(record, Place::ONLY, own);
@@ -232,7 +250,7 @@ impl App {
         let kept = (rows, sleepers, swept);
         tasks.extend(inner.join(listener, &discovery, ttl, homes, kept));
         inner.health.started();
-        let ending = hooks.ready(&inner);
+        let ending = hooks.ready(&inner.core);
         let drain = Duration::from_millis(app.drain_ms);
         Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
     }
@@ -255,6 +273,14 @@ async fn agree_on_slots(
         }
     };
     env.until(env.now() + LOOK, agreed).await.unwrap_or(Ok(false)).map(drop)
+}
+
+/// Whose tombstones are removed, and by which rule.
+fn swept(tables: &Tables, actors: &[Registered]) -> Swept {
+    let owned = actors.iter().flat_map(|actor| {
+        actor.tables.iter().map(|table| (*table, Some(Arc::clone(&actor.leaves))))
+    });
+    tables.free().iter().map(|table| (*table, None)).chain(owned).collect()
 }
 
 /// What makes spans, where they have somewhere to go.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guildhall_core::env::Instant;
 use parking_lot::Mutex;
 
-use super::config::{BreakerConfig, Trip};
+use super::config::{BreakerConfig, BreakerKind};
 use super::window::Window;
 
 /// The places in the window.
@@ -122,8 +122,8 @@ impl Breaker {
     fn trips(&self, ended: &mut Window<2>, now: Instant) -> bool {
         let [calls, bad] = ended.sums(now);
         let of = match self.config.on {
-            Trip::SlowRatio | Trip::ErrorRatio => f64::from(calls),
-            Trip::ErrorCount => 1.0,
+            BreakerKind::SlowRatio | BreakerKind::ErrorRatio => f64::from(calls),
+            BreakerKind::ErrorCount => 1.0,
         };
         calls >= self.config.calls_min && f64::from(bad) >= self.config.threshold * of
     }

@@ -43,7 +43,7 @@ impl Default for RateConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
     /// What opens it: `slow_ratio`, `error_ratio` or `error_count`.
-    pub on: Trip,
+    pub on: BreakerKind,
     /// How much of that: for `error_count` a number of calls, otherwise a share of them, above 0 and up to 1.
     pub threshold: f64,
     /// A call that takes this long or longer is slow, in ms. For `slow_ratio`.
@@ -64,7 +64,7 @@ pub struct BreakerConfig {
 /// What opens a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Trip {
+pub enum BreakerKind {
     /// The share of calls that are slow.
     SlowRatio,
     /// The share of calls that fail.
@@ -77,7 +77,7 @@ impl Default for BreakerConfig {
     fn default() -> Self {
         // An INVALID_ARGUMENT is the caller's fault, and no reason to turn others away.
         Self {
-            on: Trip::ErrorRatio,
+            on: BreakerKind::ErrorRatio,
             threshold: 0.5,
             slow_ms: 1000,
             per_ms: 1000,
@@ -117,15 +117,17 @@ impl LimitConfig {
             let wrong = |knob: &str, want: &str| wrong(&format!("breakers[{n}].{knob}"), want);
             let share = breaker.threshold > 0.0 && breaker.threshold <= 1.0;
             match breaker {
-                BreakerConfig { on: Trip::ErrorCount, threshold, .. }
+                BreakerConfig { on: BreakerKind::ErrorCount, threshold, .. }
                     if !threshold.is_finite() || *threshold < 1.0 =>
                 {
                     return wrong("threshold", "a number of calls, at least 1, for error_count");
                 }
-                BreakerConfig { on: Trip::SlowRatio | Trip::ErrorRatio, .. } if !share => {
+                BreakerConfig { on: BreakerKind::SlowRatio | BreakerKind::ErrorRatio, .. }
+                    if !share =>
+                {
                     return wrong("threshold", "a share of calls, above 0 and up to 1");
                 }
-                BreakerConfig { on: Trip::SlowRatio, slow_ms: 0, .. } => {
+                BreakerConfig { on: BreakerKind::SlowRatio, slow_ms: 0, .. } => {
                     return wrong("slow_ms", "at least 1");
                 }
                 BreakerConfig { per_ms: 0, .. } => return wrong("per_ms", "at least 1"),

@@ -11,7 +11,7 @@ use guildhall_core::{Code, Effect, Env, Status};
 use parking_lot::Mutex;
 
 use super::breaker::{Breaker, Change};
-use super::config::{LimitConfig, RateConfig, Trip};
+use super::config::{BreakerKind, LimitConfig, RateConfig};
 use super::queue::{Place, Queue};
 use super::window::Window;
 use crate::cx::Cx;
@@ -179,7 +179,7 @@ impl Rules {
     }
 
     /// Takes the call from all rates that hold nothing back; or from none, when the call is refused.
-    pub(super) fn take(&self, now: Instant) -> Result<(), Status> {
+    pub(super) fn take_rates(&self, now: Instant) -> Result<(), Status> {
         self.0.iter().try_for_each(|rule| rule.look(now))?;
         for (at, (rule, n)) in self.rates().enumerate() {
             if !rule.take(n, now) {
@@ -212,7 +212,7 @@ impl Rules {
     }
 
     /// The call begins: breakers and concurrency count it until the ticket is dropped.
-    pub(super) fn enter(self: Arc<Self>, cx: &Cx) -> Result<Ticket, Status> {
+    pub(super) fn begin(self: Arc<Self>, cx: &Cx) -> Result<Ticket, Status> {
         let (env, began) = (cx.env().clone(), cx.env().now());
         let mut ticket = Ticket {
             env,
@@ -265,7 +265,7 @@ impl Ticket {
     /// Whether it ended badly, as far as that can be said.
     fn is_bad(&self, breaker: &Breaker, now: Instant) -> Option<bool> {
         let config = &breaker.config;
-        if config.on == Trip::SlowRatio {
+        if config.on == BreakerKind::SlowRatio {
             let slow = now - self.began >= Duration::from_millis(config.slow_ms);
             return (slow || self.ended.is_some_and(|(_, ran)| ran)).then_some(slow);
         }

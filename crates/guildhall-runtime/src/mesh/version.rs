@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use guildhall_core::config::Config;
 use guildhall_core::discovery::NodeRecord;
-use guildhall_core::{Env, KeyText, Model, StartError};
+use guildhall_core::{Env, KeyText, Model, ServiceDesc, StartError};
 use guildhall_wire::Head;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::links::Links;
 use super::{Instances, Mesh};
-use crate::service::ServiceTable;
 
 /// More rules than anybody reads.
 const RULES_MAX: usize = 256;
@@ -92,7 +91,10 @@ enum When {
 
 impl RouteRules {
     /// Reads and checks `[route]`.
-    pub(crate) fn read(config: &Config, services: &ServiceTable) -> Result<Self, StartError> {
+    pub(crate) fn read(
+        config: &Config,
+        services: &[&'static ServiceDesc],
+    ) -> Result<Self, StartError> {
         let config: RouteConfig = config.section("route")?;
         if config.load_ms < 50 {
             let why = format!("route.load_ms is {}; it must be at least 50", config.load_ms);
@@ -106,7 +108,7 @@ impl RouteRules {
         for (nth, rule) in config.rules.into_iter().enumerate() {
             let wrong = |why: String| StartError::new(format!("route.rules[{nth}]{why}"));
             let service = rule.service.clone();
-            let own = services.descs.iter().find(|desc| desc.name == service);
+            let own = services.iter().find(|desc| desc.name == service);
             if own.is_some_and(|desc| desc.model == Model::Actor) {
                 return Err(wrong(format!(".service is {service}: {FOR_ACTORS}")));
             }

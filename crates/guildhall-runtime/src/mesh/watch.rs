@@ -11,24 +11,24 @@ use guildhall_link::{Line, Place, connect};
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::app::AppInner;
+use crate::call::Core;
 
 /// Its name among the parts of the app that can be unwell.
 const PART: &str = "discovery.watch";
 
-/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
-pub(crate) async fn watch(app: Arc<AppInner>, discovery: Arc<dyn Discovery>, ttl: Duration) {
+/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the core.
+pub(crate) async fn watch(core: Arc<Core>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     let mut connectors = Connectors::default();
     loop {
         match discovery.watch().await {
             Ok(changes) => {
-                app.health.set(PART, Ok(()));
-                connectors.follow(&app, changes, ttl).await;
-                app.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
+                core.health.set(PART, Ok(()));
+                connectors.follow(&core, changes, ttl).await;
+                core.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
             }
-            Err(error) => app.health.set(PART, Err(error.to_string())),
+            Err(error) => core.health.set(PART, Err(error.to_string())),
         }
-        app.env.sleep(Duration::from_millis(app.endpoint.config.redial_max_ms)).await;
+        core.env.sleep(Duration::from_millis(core.endpoint.config.redial_max_ms)).await;
     }
 }
 
@@ -52,7 +52,7 @@ impl Connectors {
     /// when they register again, so an absent one is given up when its registration would be over.
     async fn follow(
         &mut self,
-        app: &Arc<AppInner>,
+        core: &Arc<Core>,
         mut changes: mpsc::Receiver<Change>,
         ttl: Duration,
     ) {
@@ -60,48 +60,48 @@ impl Connectors {
         let mut end = None;
         loop {
             let change = match end {
-                Some(end) => app.env.until(end, changes.recv()).await,
+                Some(end) => core.env.until(end, changes.recv()).await,
                 None => Some(changes.recv().await),
             };
             match change {
-                Some(Some(Change::Synced)) => end = Some(app.env.now() + ttl),
-                Some(Some(change)) => self.take(app, change),
+                Some(Some(Change::Synced)) => end = Some(core.env.now() + ttl),
+                Some(Some(change)) => self.take_change(core, change),
                 Some(None) => return,
                 None => {
                     end = None;
                     for id in std::mem::take(&mut self.absent) {
-                        self.forget(app, &id);
+                        self.forget(core, &id);
                     }
                 }
             }
         }
     }
 
-    fn take(&mut self, app: &Arc<AppInner>, change: Change) {
+    fn take_change(&mut self, core: &Arc<Core>, change: Change) {
         match change {
-            Change::Put(record) if record.id == app.id => {}
-            Change::Remove(id, _) if id == app.id => {}
+            Change::Put(record) if record.id == core.id => {}
+            Change::Remove(id, _) if id == core.id => {}
             Change::Put(record) => {
                 self.absent.remove(&record.id);
-                app.mesh.load(&record.id, record.load);
+                core.mesh.load(&record.id, record.load);
                 if record.state == NodeState::Draining {
-                    app.mesh.drains(&record.id, record.incarnation);
+                    core.mesh.drains(&record.id, record.incarnation);
                 }
                 if let Some(address) = record.endpoints.get("link") {
                     let before = self.addresses.insert(record.id.clone(), address.clone());
                     before.inspect(|before| self.leave(before));
-                    self.keep(app, address);
+                    self.keep_linked(core, address);
                 }
             }
-            Change::Probe(address) => self.keep(app, &address),
-            Change::Remove(id, _) => self.forget(app, &id),
+            Change::Probe(address) => self.keep_linked(core, &address),
+            Change::Remove(id, _) => self.forget(core, &id),
             Change::Synced => {}
         }
     }
 
-    fn forget(&mut self, app: &Arc<AppInner>, id: &AppId) {
+    fn forget(&mut self, core: &Arc<Core>, id: &AppId) {
         self.absent.remove(id);
-        app.mesh.forget(id);
+        core.mesh.forget(id);
         let address = self.addresses.remove(id);
         address.inspect(|address| self.leave(address));
     }
@@ -114,23 +114,23 @@ impl Connectors {
         }
     }
 
-    fn keep(&mut self, app: &Arc<AppInner>, address: &str) {
+    fn keep_linked(&mut self, core: &Arc<Core>, address: &str) {
         if let Some(connector) = self.by_address.get(address) {
             if !connector.gone.load(Ordering::Relaxed) {
                 return;
             }
             connector.tasks.iter().for_each(JoinHandle::abort);
         }
-        let of = app.endpoint.config.links_per_peer;
+        let of = core.endpoint.config.links_per_peer;
         let (gone, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(of)));
         let spawn = |at| {
             let (address, gone, tried) = (address.to_owned(), gone.clone(), tried.clone());
             let line = Line { address, place: Place { at, of }, gone, tried };
-            let connecting = connect(Arc::clone(&app.endpoint), Arc::clone(&app.mesh), line);
+            let connecting = connect(Arc::clone(&core.endpoint), Arc::clone(&core.mesh), line);
             match at {
-                0 => app.env.spawn("link-connect", connecting),
+                0 => core.env.spawn("link-connect", connecting),
                 // Further connections are there to use further workers.
-                _ => app.env.spawn_on(&app.workers.next(), "link-connect", connecting),
+                _ => core.env.spawn_on(&core.workers.next(), "link-connect", connecting),
             }
         };
         let tasks = (0..of).map(spawn).collect();

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use guildhall_core::Env;
 use tokio::task::JoinHandle;
 
 use super::ResourceConfig;
-use crate::app::AppInner;
+use crate::call::Core;
+use crate::reload::Reloads;
 
 /// How deep folders are looked into: a link may lead back up.
 const DEPTH_MAX: usize = 16;
@@ -20,41 +22,40 @@ const ASK_AGAIN_MS: u64 = 1000;
 /// Size and time of every file.
 type Look = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
-impl AppInner {
-    /// Starts what watches the folder, if there is a resource.
-    pub(crate) fn watch_resources(self: &Arc<Self>) -> Option<JoinHandle<Option<()>>> {
-        let watch = || self.env.spawn("resources-watch", watch(Arc::clone(self)));
-        (!self.reloads.resources.is_empty()).then(watch)
-    }
+/// Starts what watches the folder, if there is a resource.
+pub(crate) fn watch_resources(core: &Arc<Core>) -> Option<JoinHandle<Option<()>>> {
+    let watch = || core.env.spawn("resources-watch", watch(Arc::clone(core)));
+    core.part::<Reloads>().has_resources().then(watch)
 }
 
 /// Watches until the app ends. Looking, and not being told, works on every file system, through renames and in a simulation.
-async fn watch(app: Arc<AppInner>) {
-    let mut config = app.reloads.resource_config(ResourceConfig::default()).await;
+async fn watch(core: Arc<Core>) {
+    let reloads = core.shared::<Reloads>();
+    let mut config = reloads.resource_config(ResourceConfig::default()).await;
     // What was loaded, or failed to: both are over.
-    let mut settled = look(&app, &config).await;
+    let mut settled = look(&core.env, &config).await;
     let mut before = settled.clone();
     loop {
         let pause = if config.watch_ms == 0 { ASK_AGAIN_MS } else { config.watch_ms };
-        app.env.sleep(Duration::from_millis(pause)).await;
+        core.env.sleep(Duration::from_millis(pause)).await;
         // The folder, and whether to watch, may change with the configuration.
-        config = app.reloads.resource_config(config).await;
+        config = reloads.resource_config(config).await;
         if config.watch_ms == 0 {
             continue;
         }
-        let now = look(&app, &config).await;
+        let now = look(&core.env, &config).await;
         if now == before && now != settled {
             settled.clone_from(&now);
-            app.reload_resources().await;
+            reloads.reload_resources(&core).await;
         }
         before = now;
     }
 }
 
 /// `None` when the folder cannot be looked at; that was said in the log.
-async fn look(app: &AppInner, config: &ResourceConfig) -> Option<Look> {
+async fn look(env: &Env, config: &ResourceConfig) -> Option<Look> {
     let (dir, max) = (config.dir.clone(), config.files_max);
-    let looked = app.env.blocking(move || {
+    let looked = env.blocking(move || {
         let mut files = Look::new();
         list(&dir, max, DEPTH_MAX, &mut files).map(|()| files)
     });

@@ -1,12 +1,9 @@
 //! The tables of an app: which of them actors own, and which anybody may write.
 
-use std::sync::Arc;
-
 use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use guildhall_core::store::{Migrate, Table};
 
-use crate::actor::{Registered, Swept};
 use crate::config::StoreConfig;
 use crate::ids::Ids;
 
@@ -25,12 +22,11 @@ impl Tables {
     pub(crate) fn new(
         config: &Config,
         mut free: Vec<&'static Table>,
-        actors: &[Registered],
+        owned: Vec<&'static Table>,
     ) -> Result<Self, StartError> {
         let config: StoreConfig = config.section("store")?;
         free.sort_by_key(|table| table.name);
         free.dedup_by_key(|table| table.name);
-        let owned: Vec<_> = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
         match free.iter().find(|table| has(&owned, table)) {
             None => Ok(Self { free, owned, ids: Ids::new(&config)?, config }),
             Some(Table { name, .. }) => Err(StartError::new(format!(
@@ -56,12 +52,9 @@ impl Tables {
         (free || has(&self.owned, table)).then_some(free)
     }
 
-    /// Whose tombstones are removed, and by which rule.
-    pub(crate) fn swept(&self, actors: &[Registered]) -> Swept {
-        let owned = actors.iter().flat_map(|actor| {
-            actor.tables.iter().map(|table| (*table, Some(Arc::clone(&actor.leaves))))
-        });
-        self.free.iter().map(|table| (*table, None)).chain(owned).collect()
+    /// The tables whose rows anybody may write.
+    pub(crate) fn free(&self) -> &[&'static Table] {
+        &self.free
     }
 
     pub(crate) fn all(&self) -> Vec<&'static Table> {

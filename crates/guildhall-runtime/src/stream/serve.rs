@@ -10,19 +10,19 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
 use super::session::Raw;
-use super::{Stream, StreamHandler, greeting};
-use crate::app::AppInner;
+use super::{Stream, StreamHandler, Streams, greeting};
+use crate::call::Core;
 use crate::cx::Cx;
 
 /// Serves the streams of one connection until it ends.
-pub(crate) async fn serve(app: Arc<AppInner>, io: ConnIo, caller: AppId) {
-    let config = app.streams.config.yamux();
+pub(crate) async fn serve(core: Arc<Core>, io: ConnIo, caller: AppId) {
+    let config = core.part::<Streams>().config.yamux();
     let mut connection = yamux::Connection::new(io.compat(), config, yamux::Mode::Server);
     loop {
         match std::future::poll_fn(|cx| connection.poll_next_inbound(cx)).await {
             Some(Ok(stream)) => {
-                let task = begin(Arc::clone(&app), stream.compat(), caller.clone());
-                app.env.spawn("stream", task);
+                let task = begin(Arc::clone(&core), stream.compat(), caller.clone());
+                core.env.spawn("stream", task);
             }
             Some(Err(error)) => {
                 tracing::debug!(peer = %caller, %error, "a connection of streams ended");
@@ -33,17 +33,19 @@ pub(crate) async fn serve(app: Arc<AppInner>, io: ConnIo, caller: AppId) {
     }
 }
 
-async fn begin(app: Arc<AppInner>, mut stream: Raw, caller: AppId) {
-    let limit = Duration::from_millis(app.streams.config.open_ms);
+async fn begin(core: Arc<Core>, mut stream: Raw, caller: AppId) {
+    let streams = core.part::<Streams>();
+    let limit = Duration::from_millis(streams.config.open_ms);
     let greeted = async {
         let name = greeting::hear(&mut stream).await?;
-        let found = find(&app, &name).and_then(|handler| Ok((handler, app.streams.place()?)));
+        let found = find(&core, &name).and_then(|handler| Ok((handler, streams.place()?)));
         greeting::answer(&mut stream, found.as_ref().err()).await?;
         Ok::<_, std::io::Error>(found.ok())
     };
-    match app.env.until(app.env.now() + limit, greeted).await {
+    match core.env.until(core.env.now() + limit, greeted).await {
         Some(Ok(Some((handler, place)))) => {
-            run(app, handler, Stream::new(stream, place), Some(caller)).await;
+            let core = Arc::clone(&core);
+            run(core, handler, Stream::new(stream, place), Some(caller)).await;
         }
         Some(Ok(None)) => {}
         Some(Err(error)) => tracing::debug!(%caller, %error, "a stream was lost as it began"),
@@ -53,46 +55,42 @@ async fn begin(app: Arc<AppInner>, mut stream: Raw, caller: AppId) {
 
 /// A stream of this app to itself, through memory.
 pub(super) fn open_here(
-    app: &Arc<AppInner>,
+    core: &Arc<Core>,
     name: &str,
     place: OwnedSemaphorePermit,
 ) -> Result<Stream, Status> {
-    let handler = find(app, name)?;
+    let handler = find(core, name)?;
     let (near, far) = tokio::io::duplex(super::config::WINDOW);
-    let far = Stream::new(far, app.streams.place()?);
-    app.env.spawn("stream", run(Arc::clone(app), handler, far, None));
+    let far = Stream::new(far, core.part::<Streams>().place()?);
+    core.env.spawn("stream", run(Arc::clone(core), handler, far, None));
     Ok(Stream::new(near, place))
 }
 
-fn find(app: &AppInner, name: &str) -> Result<Arc<StreamHandler>, Status> {
-    if app.draining.is_cancelled() {
-        let why = format!("{} is going away", app.id);
+fn find(core: &Core, name: &str) -> Result<Arc<StreamHandler>, Status> {
+    if core.draining.is_cancelled() {
+        let why = format!("{} is going away", core.id);
         return Err(Status::not_run(Code::Unavailable, reason::GOING_AWAY, why));
     }
-    app.streams.handlers.get(name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = app.streams.handlers.keys().copied().collect();
-        let (app, name) = (&app.id, outside(name));
+    let handlers = &core.part::<Streams>().handlers;
+    handlers.get(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = handlers.keys().copied().collect();
+        let (app, name) = (&core.id, outside(name));
         let why = format!("{app} serves no stream `{name}`; it serves {known:?}");
         Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
     })
 }
 
 /// Draining waits for the handlers that run, until there is only the time that saving needs.
-async fn run(
-    app: Arc<AppInner>,
-    handler: Arc<StreamHandler>,
-    stream: Stream,
-    caller: Option<AppId>,
-) {
-    struct Live(Arc<AppInner>);
+async fn run(core: Arc<Core>, handler: Arc<StreamHandler>, stream: Stream, caller: Option<AppId>) {
+    struct Live(Arc<Core>);
     impl Drop for Live {
         fn drop(&mut self) {
-            self.0.in_flight.end();
+            self.0.endpoint.meters.in_flight.end();
         }
     }
-    app.in_flight.begin();
-    let live = Live(app);
-    let cx = Cx { caller, ..Cx::outside(Arc::clone(&live.0)) };
+    core.endpoint.meters.in_flight.begin();
+    let live = Live(core);
+    let cx = Cx { caller, ..Cx::on(&live.0) };
     tokio::select! {
         biased;
         () = live.0.ending.cancelled() => {

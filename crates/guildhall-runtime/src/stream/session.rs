@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 use guildhall_core::env::ConnIo;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status};
-use guildhall_link::dial;
+use guildhall_link::{Endpoint, dial};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
-use crate::app::AppInner;
+use super::StreamConfig;
+use crate::call::Core;
 
 /// A stream as yamux makes it.
 pub(super) type Raw = Compat<yamux::Stream>;
@@ -25,10 +26,10 @@ pub(super) struct Session {
 
 impl Session {
     /// Dials `address` and keeps the connection until it ends, or nobody can open a stream any more.
-    pub(super) fn begin(app: &Arc<AppInner>, address: String) -> Arc<Self> {
-        let (open, openings) = mpsc::channel(app.streams.config.opening_max);
-        let task = drive(Arc::clone(app), address, openings);
-        app.env.spawn("streams", task);
+    pub(super) fn begin(core: &Core, config: &StreamConfig, address: String) -> Arc<Self> {
+        let (open, openings) = mpsc::channel(config.opening_max);
+        let task = drive(Arc::clone(&core.endpoint), config.yamux(), address, openings);
+        core.env.spawn("streams", task);
         Arc::new(Self { open })
     }
 
@@ -49,8 +50,13 @@ impl Session {
     }
 }
 
-async fn drive(app: Arc<AppInner>, address: String, mut openings: mpsc::Receiver<Opening>) {
-    let opened = match dial(&app.endpoint, &address, true).await {
+async fn drive(
+    endpoint: Arc<Endpoint>,
+    config: yamux::Config,
+    address: String,
+    mut openings: mpsc::Receiver<Opening>,
+) {
+    let opened = match dial(&endpoint, &address, true).await {
         Ok(opened) => opened,
         Err(error) => {
             openings.close();
@@ -61,8 +67,7 @@ async fn drive(app: Arc<AppInner>, address: String, mut openings: mpsc::Receiver
         }
     };
     let io = opened.socket.into_io().compat();
-    let mut connection =
-        yamux::Connection::new(io, app.streams.config.yamux(), yamux::Mode::Client);
+    let mut connection = yamux::Connection::new(io, config, yamux::Mode::Client);
     let mut waiting = VecDeque::new();
     let ended = std::future::poll_fn(|cx| step(cx, &mut connection, &mut openings, &mut waiting));
     let error = ended.await;

@@ -10,29 +10,41 @@ use guildhall_link::{Arrival, HandlerFuture, ReplyPort};
 use guildhall_wire::frame::{LinkKind, Parsed, parse};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::lost;
-use crate::app::AppInner;
+use super::{Topics, lost};
 use crate::arrive;
+use crate::call::Core;
 use crate::service::Served;
 
 /// What is to be followed.
 pub(super) struct Follow {
-    app: Arc<AppInner>,
+    core: Arc<Core>,
+    topics: Arc<Topics>,
     service: &'static ServiceDesc,
     name: String,
     running: Arc<Semaphore>,
 }
 
 impl Follow {
-    pub(super) fn new(app: &Arc<AppInner>, service: &'static ServiceDesc, name: &str) -> Self {
-        let running = app.topics.config.running_max.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new(
+        core: &Arc<Core>,
+        topics: &Arc<Topics>,
+        service: &'static ServiceDesc,
+        name: &str,
+    ) -> Self {
+        let running = topics.config.running_max.clamp(1, Semaphore::MAX_PERMITS);
         let running = Arc::new(Semaphore::new(running));
-        Self { app: Arc::clone(app), service, name: name.to_owned(), running }
+        Self {
+            core: Arc::clone(core),
+            topics: Arc::clone(topics),
+            service,
+            name: name.to_owned(),
+            running,
+        }
     }
 
     pub(super) async fn subscribe(&self) -> Result<Subscription, Status> {
-        let broker = self.app.topics.broker.get().await?;
-        broker.subscribe(&self.name, self.app.topics.config.buffer).await.map_err(|e| lost(&e))
+        let broker = self.topics.broker.get().await?;
+        broker.subscribe(&self.name, self.topics.config.buffer).await.map_err(|e| lost(&e))
     }
 
     /// Dispatches what comes, until the app drains.
@@ -41,13 +53,13 @@ impl Follow {
         loop {
             let next = tokio::select! {
                 biased;
-                () = self.app.draining.cancelled() => return,
+                () = self.core.draining.cancelled() => return,
                 next = subscription.next() => next,
             };
             match next {
                 Some(Delivery::Message(message)) => self.begin(&message, &mut chunk).await,
                 Some(Delivery::Lost(messages)) => {
-                    self.app.counters.topic_lost.add(messages);
+                    self.core.counters.topic_lost.add(messages);
                     tracing::warn!(topic = self.name, messages, "casts were lost (broker.buffer)");
                 }
                 None => subscription = self.again().await,
@@ -57,13 +69,13 @@ impl Follow {
 
     /// Subscribes again, however long it takes.
     async fn again(&self) -> Subscription {
-        let config = &self.app.topics.config;
+        let config = &self.topics.config;
         tracing::warn!(topic = self.name, "the broker was lost; casts are missed until it is back");
         let mut pause = config.retry_ms;
         loop {
-            self.app.env.sleep(Duration::from_millis(pause)).await;
-            let deadline = self.app.env.now() + Duration::from_millis(self.app.calls.timeout_ms);
-            match self.app.env.until(deadline, self.subscribe()).await {
+            self.core.env.sleep(Duration::from_millis(pause)).await;
+            let deadline = self.core.env.now() + Duration::from_millis(self.core.calls.timeout_ms);
+            match self.core.env.until(deadline, self.subscribe()).await {
                 Some(Ok(subscription)) => return subscription,
                 Some(Err(status)) => tracing::debug!(topic = self.name, %status, "not subscribed"),
                 None => tracing::debug!(topic = self.name, "not subscribed in time"),
@@ -79,7 +91,7 @@ impl Follow {
             Ok(Some(handler)) => self.run(handler, permit).await,
             Ok(None) => {}
             Err(why) => {
-                self.app.counters.topic_refused.add(1);
+                self.core.counters.topic_refused.add(1);
                 tracing::debug!(topic = self.name, why, "a message of a topic is no cast for it");
             }
         }
@@ -96,16 +108,16 @@ impl Follow {
             let method = served.method();
             method.service == self.service.name && method.oneway
         };
-        let served = self.app.services.get(frame.header.method).filter(ours);
+        let served = self.core.services.get(frame.header.method).filter(ours);
         served.filter(|_| frame.header.kind == LinkKind::Cast).ok_or("it calls something else")?;
-        let mut arrival = Arrival::parse(&frame, self.app.env.now(), chunk)?;
+        let mut arrival = Arrival::parse(&frame, self.core.env.now(), chunk)?;
         // A broker proves nothing about who publishes.
         if let Some(head) = &mut arrival.head {
             (head.session, head.resources) = (None, 0);
             head.caller.clear();
             head.chain.clear();
         }
-        Ok(arrive::begin(&self.app, arrival, ReplyPort::none()))
+        Ok(arrive::begin(&self.core, arrival, ReplyPort::none()))
     }
 
     async fn run(&self, mut handler: HandlerFuture, permit: OwnedSemaphorePermit) {
@@ -113,7 +125,7 @@ impl Follow {
         if first.await.is_ready() {
             return;
         }
-        self.app.env.spawn("handler", async move {
+        self.core.env.spawn("handler", async move {
             handler.await;
             drop(permit);
         });

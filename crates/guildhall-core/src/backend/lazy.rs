@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use guildhall_core::status::reason;
-use guildhall_core::{Backend, Code, StartError, Status};
 use tokio::sync::OnceCell;
 
-use crate::backends::Opener;
+use super::opener::Opener;
+use crate::status::reason;
+use crate::{Backend, Code, StartError, Status};
 
 /// The seam `T` of the backend that a setting names.
-pub(crate) struct Lazy<T: ?Sized> {
+pub struct Lazy<T: ?Sized> {
     open: OnceCell<Arc<T>>,
     opener: Arc<Opener>,
     key: &'static str,
@@ -21,7 +21,10 @@ pub(crate) struct Lazy<T: ?Sized> {
 
 impl<T: ?Sized> Lazy<T> {
     /// What the program has given, or else what `key = url` names.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// No plugin opens such a URL.
+    pub fn new(
         opener: &Arc<Opener>,
         (key, url): (&'static str, &str),
         alone: Option<String>,
@@ -34,12 +37,18 @@ impl<T: ?Sized> Lazy<T> {
     }
 
     /// Whether other processes are known that cannot have this backend.
-    pub(crate) fn is_alone(&self) -> bool {
+    pub fn is_alone(&self) -> bool {
         self.alone.is_some()
     }
 
-    /// The open backend. Cancel safe: who comes next opens it.
-    pub(crate) async fn get(&self) -> Result<&Arc<T>, Status> {
+    /// The open backend.
+    ///
+    /// # Errors
+    /// `Unavailable`: it cannot be opened now.
+    ///
+    /// # Cancel safety
+    /// The next caller opens it.
+    pub async fn get(&self) -> Result<&Arc<T>, Status> {
         let unavailable = |why| Status::not_run(Code::Unavailable, reason::NO_ROUTE, why);
         let open = self.open.get_or_try_init(|| async {
             if let Some(discovery) = &self.alone {
@@ -55,5 +64,14 @@ impl<T: ?Sized> Lazy<T> {
             })
         });
         open.await
+    }
+}
+
+impl<T: ?Sized> std::fmt::Debug for Lazy<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lazy")
+            .field("key", &self.key)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,70 @@
+//! [`Opener`]: opens the backends that settings name, with the plugins of an app.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::{Backend, Opening, Plugin};
+use crate::{AppId, Config, Env, StartError};
+
+/// Opens URLs for an app; equal ones once.
+pub struct Opener {
+    env: Env,
+    config: Config,
+    id: AppId,
+    plugins: Vec<Arc<dyn Plugin>>,
+    opened: Mutex<Vec<(String, Backend)>>,
+}
+
+impl Opener {
+    /// What opens the URLs of the app `id` with these plugins.
+    pub fn new(env: Env, config: Config, id: AppId, plugins: Vec<Arc<dyn Plugin>>) -> Self {
+        Self { env, config, id, plugins, opened: Mutex::default() }
+    }
+
+    /// Gives back what is open: a store's file is free when nobody else uses it. Does not wait for what is being opened.
+    pub fn close(&self) {
+        if let Ok(mut opened) = self.opened.try_lock() {
+            opened.clear();
+        }
+    }
+
+    /// Opens what the setting `key` names.
+    ///
+    /// # Errors
+    /// No plugin opens such a URL, or the one that should has not.
+    pub async fn open(&self, key: &str, url: &str) -> Result<Backend, StartError> {
+        let mut opened = self.opened.lock().await;
+        if let Some((_, backend)) = opened.iter().find(|(other, _)| other == url) {
+            return Ok(backend.clone());
+        }
+        let Self { env, config, id, .. } = self;
+        let backend = self.plugin(key, url)?.open(Opening { env, config, id, url }).await;
+        let backend = backend.map_err(|e| StartError::new(format!("{key}: {e}")))?;
+        opened.push((url.to_owned(), backend.clone()));
+        Ok(backend)
+    }
+
+    /// The plugin that opens `url`.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn plugin(&self, key: &str, url: &str) -> Result<&dyn Plugin, StartError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        let plugin = self.plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
+        plugin.map(|plugin| &**plugin).ok_or_else(|| {
+            let known: Vec<&str> = self.plugins.iter().flat_map(|p| p.schemes()).copied().collect();
+            let known = known.join(", ");
+            let why = format!(
+                "{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
+            );
+            StartError::new(why)
+        })
+    }
+}
+
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opener").field("id", &self.id).finish_non_exhaustive()
+    }
+}
