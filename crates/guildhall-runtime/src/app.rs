@@ -1,11 +1,17 @@
 //! [`App`]: from services and configuration to something that runs.
 
-mod actors_fit;
+mod logic_addr;
+mod signals;
+pub(crate) mod backends;
+pub(crate) mod component;
+pub(crate) mod admin;
 mod checks;
+mod presence;
 mod drain_asked;
+pub(crate) mod node;
+mod actors_fit;
 mod hooks;
 mod inner;
-mod presence;
 mod running;
 mod start;
 
@@ -23,29 +29,29 @@ use guildhall_core::{AppId, BoxFuture, Env, Plugin, StartError};
 use guildhall_entity::Entity;
 
 use crate::actor::{Actor, ActorServices, ActorSetup, ActorType};
-use crate::backends::Given;
-use crate::component::Component;
+use crate::call::Cx;
+use crate::call::service::Service;
 use crate::config::AppConfig;
-use crate::cx::Cx;
-use crate::log::{self, LogControl};
 use crate::mutation::Mutation;
-use crate::node::ThisNode;
+use crate::observe::log;
+use crate::observe::log::LogControl;
+use crate::observe::trace::SpanExporter;
 use crate::proto::{IdStateEntity, NodeServer};
-use crate::raw_cast::RawHandler;
-use crate::reload::ReloadSetup;
-use crate::service::Service;
-use crate::signals;
-use crate::stream::{Stream, StreamHandlers};
-use crate::trace::SpanExporter;
+use crate::serve::raw_cast::RawHandler;
+use crate::serve::reload::ReloadSetup;
+use crate::serve::stream::{Stream, StreamHandlers};
 
 pub(crate) use drain_asked::DrainAsked;
 pub use hooks::HookError;
 pub(crate) use inner::{AppInner, Task};
 pub use running::RunningApp;
 
+use backends::Given;
 use checks::HealthCheck;
+use component::Component;
 use guildhall_core::env::{Threads, Workers};
 use hooks::Hooks;
+use node::ThisNode;
 
 /// An app that does not run yet.
 ///

@@ -22,7 +22,7 @@ const DOORS: &[&str] = &[
 
 /// Where the doors are.
 const DOOR_FILES: &[&str] =
-    &["crates/guildhall-core/src/env", "crates/guildhall-runtime/src/signals.rs"];
+    &["crates/guildhall-core/src/env", "crates/guildhall-runtime/src/app/signals.rs"];
 
 /// What is wrong with one file.
 pub(super) fn check(file: &str, text: &str) -> Vec<String> {

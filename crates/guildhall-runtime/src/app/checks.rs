@@ -1,6 +1,6 @@
 //! Checks of the game: `App::health`, and what they add to the health of the app.
 
-use crate::cx::Cx;
+use crate::call::Cx;
 
 /// What a game checks of itself: `App::health`.
 pub(crate) struct HealthCheck {

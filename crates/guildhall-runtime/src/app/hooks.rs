@@ -13,8 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use super::App;
-use crate::call::Core;
-use crate::cx::Cx;
+use crate::call::{Core, Cx};
 
 /// What hooks and background tasks fail with: any error.
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;

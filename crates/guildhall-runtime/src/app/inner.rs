@@ -15,21 +15,20 @@ use tokio::task::JoinHandle;
 
 use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
 use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
-use crate::arrive::Arrivals;
-use crate::backends::LazyBackends;
-use crate::call::Core;
-use crate::component::Component;
+use crate::call::peers::keep_linked;
+use crate::call::{Core, Cx};
 use crate::config::{AppConfig, SaveConfig};
-use crate::cx::Cx;
-use crate::interned::Interned;
-use crate::mesh;
-use crate::outage::Outage;
 use crate::ownership::{self, Ownership, keep_session, watch_peers};
-use crate::rows::{OpenStore, Tables};
-use crate::service::Drain;
 
 use super::hooks::Hooks;
 use super::presence::Presence;
+use crate::app::backends::LazyBackends;
+use crate::app::component::Component;
+use crate::call::interned::Interned;
+use crate::call::service::Drain;
+use crate::observe::outage::Outage;
+use crate::serve::arrivals::Arrivals;
+use crate::serve::rows::{OpenStore, Tables};
 
 pub(crate) type Task = JoinHandle<Option<()>>;
 
@@ -110,7 +109,7 @@ impl AppInner {
             (Arc::clone(discovery), ttl),
         );
         tasks.push(self.env.spawn("discovery-register", registering));
-        let watching = mesh::watch(Arc::clone(&self.core), Arc::clone(discovery), ttl);
+        let watching = keep_linked(Arc::clone(&self.core), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
         tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
         if !rows.is_empty() {

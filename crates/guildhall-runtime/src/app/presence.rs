@@ -9,8 +9,8 @@ use guildhall_core::metrics::LiveCount;
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Health;
-use crate::mesh::{Mesh, load_of};
+use crate::call::mesh::{Mesh, load_of};
+use crate::observe::health::Health;
 
 /// Loads that differ by less are not worth another registration.
 const MUCH: u32 = 10;

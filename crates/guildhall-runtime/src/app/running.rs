@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 
 use super::AppInner;
 use super::hooks::Ending;
-use crate::callback::Callbacks;
-use crate::component::Component;
-use crate::cx::Cx;
+use crate::app::component::Component;
+use crate::call::Cx;
+use crate::call::callback::Callbacks;
 use crate::proto::{DrainingMsg, OwnershipClient};
-use crate::reload::{Reloaded, Reloads};
+use crate::serve::reload::{Reloaded, Reloads};
 
 /// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {

@@ -1,0 +1,64 @@
+//! The service that every app has: what it serves, for gates and tools.
+
+use std::sync::{Arc, OnceLock};
+
+use guildhall_core::{ServiceDesc, Status};
+
+use crate::actor::Admin;
+use crate::app::DrainAsked;
+use crate::call::{Cx, described};
+use crate::proto::{
+    ActorInfo, ActorsRsp, DrainReq, DrainRsp, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp,
+};
+use crate::serve::reload::{Reloaded, Reloads};
+
+/// Answers for the app that it runs in.
+#[derive(Debug, Default)]
+pub(crate) struct ThisNode {
+    answer: OnceLock<ServicesRsp>,
+}
+
+impl Node for ThisNode {
+    async fn services(&self, cx: &Cx, _req: ()) -> Result<ServicesRsp, Status> {
+        let services = || cx.core.services.descs.iter().map(|desc| service(desc)).collect();
+        Ok(self.answer.get_or_init(|| ServicesRsp { services: services() }).clone())
+    }
+
+    async fn reload(&self, cx: &Cx, _req: ReloadReq) -> Result<ReloadRsp, Status> {
+        let Reloaded { changed, needs_restart } =
+            cx.core.part::<Reloads>().reload(&cx.core).await?;
+        Ok(ReloadRsp { changed, needs_restart })
+    }
+
+    async fn drain(&self, cx: &Cx, _req: DrainReq) -> Result<DrainRsp, Status> {
+        tracing::info!(asked_by = ?cx.caller(), "asked to drain");
+        let DrainAsked { asked, drain_ms } = cx.core.part();
+        asked.cancel();
+        Ok(DrainRsp { drain_ms: *drain_ms })
+    }
+
+    async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
+        let info = |room: &Arc<dyn Admin>| {
+            let slots = room.slots();
+            ActorInfo {
+                name: room.name().to_owned(),
+                active: room.count() as u64,
+                slots_served: slots.served,
+                slots: slots.all,
+                slots_suspended: slots.suspended,
+                slots_moving: slots.moving,
+            }
+        };
+        Ok(ActorsRsp { actors: cx.app.actors.iter().map(info).collect() })
+    }
+}
+
+fn service(desc: &'static ServiceDesc) -> ServiceInfo {
+    ServiceInfo {
+        name: desc.name.to_owned(),
+        methods: desc.methods.iter().map(described::method).collect(),
+        descriptors: bytes::Bytes::from_static(desc.descriptors),
+    }
+}
+
+pub(crate) use described::method;

@@ -1,0 +1,291 @@
+//! A call: route, send, wait; and once more on a fresh route when it certainly did not run.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
+use guildhall_wire::Head;
+use prost::Message;
+
+use super::chain::{Awaiting, actor_id, serial_id};
+use super::cx::Cx;
+use super::cx::core::Core;
+use super::moved::moved_to;
+use super::spans;
+use super::target::Target;
+use crate::observe::trace::OpenSpan;
+
+/// Calls `method` and waits for its reply, within the deadline of `cx` and of the method.
+pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: Target,
+    key: fn(&Req) -> KeyText<'_>,
+    req: Req,
+) -> Result<Rsp, Status> {
+    let body = call_encoded(cx, method, &target, key(&req), &req).await?;
+    Rsp::decode(body).map_err(|error| {
+        let why = format!("the reply of {} does not decode: {error}", method.path);
+        let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
+        status.with_effect(Effect::Ran)
+    })
+}
+
+/// As [`call`]; the response stays encoded.
+pub(crate) async fn call_encoded<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<Bytes, Status> {
+    let core = &*cx.core;
+    let span = spans::of_call(cx, method);
+    let counted = Counted { core, method, span, code: Code::Cancelled };
+    if cx.cancelled() {
+        let why = format!("nobody waits for the turn that calls {}", method.path);
+        return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
+    }
+    let deadline = deadline(cx, method);
+    let head = cx.outgoing(true, counted.span.as_ref());
+    core.retries.earn();
+    let mut retries = 0;
+    let mut moves = Moves::default();
+    loop {
+        let to = moves.next.take();
+        let once = once(cx, method, target, key, to.as_ref(), deadline, head.as_ref(), req);
+        let status = match once.await {
+            Ok(body) => return counted.end(Ok(body)),
+            Err(status) => status,
+        };
+        if moves.follow(core, target, &status, deadline).await {
+            continue;
+        }
+        // P2P names an app: another one will not do.
+        let may = !matches!(target, Target::At(_)) && may_retry(&status, method);
+        let pause = Duration::from_millis(core.calls.retry_pause_ms);
+        let late = retries == core.calls.retries_max || core.env.now() + pause >= deadline;
+        if !may || late || !core.retries.spend() {
+            return counted.end(Err(status));
+        }
+        retries += 1;
+        core.env.sleep(pause).await;
+        if core.env.now() >= deadline {
+            // It slept for longer than it wanted. Why the call did not run says more than that it is late now.
+            return counted.end(Err(status));
+        }
+    }
+}
+
+/// How often a call follows its actor before it waits for a newer view (rule 23).
+const FOLLOWED_MAX: u32 = 2;
+
+/// Where a call goes whose actor has moved.
+#[derive(Default)]
+struct Moves {
+    next: Option<AppId>,
+    followed: u32,
+    /// How often it has waited for a newer view.
+    waits: u32,
+}
+
+impl Moves {
+    /// Whether to send a call again that was refused with `status`: there, or where a newer view says.
+    async fn follow(
+        &mut self,
+        core: &Core,
+        target: &Target,
+        status: &Status,
+        deadline: Instant,
+    ) -> bool {
+        // One that has run may pass on what a call of its own was told: that is another actor's place.
+        let refused = status.effect() == Effect::NotRun && status.reason() == reason::MOVED;
+        if !refused || matches!(target, Target::At(_)) {
+            return false;
+        }
+        let Some(to) = moved_to(status) else { return false };
+        if self.followed < FOLLOWED_MAX {
+            self.followed += 1;
+            self.next = Some(to);
+            return true;
+        }
+        // Two apps that name each other would be asked without end: the first wait is a part of any move, those after it are retries.
+        if self.waits > 0 && !core.retries.spend() {
+            return false;
+        }
+        let mut changes = core.mesh.changes();
+        let wait = core.calls.moved_pause_ms.saturating_mul(1 << self.waits.min(4));
+        self.waits += 1;
+        let wait = Duration::from_millis(wait);
+        let until = deadline.min(core.env.now() + wait);
+        let _or_the_time_is_over = core.env.until(until, changes.changed()).await;
+        self.followed = 0;
+        core.env.now() < deadline
+    }
+}
+
+/// Counts a call when it ends; one that is dropped before is cancelled.
+struct Counted<'a> {
+    core: &'a Core,
+    method: &'static MethodDesc,
+    span: Option<OpenSpan>,
+    code: Code,
+}
+
+impl Counted<'_> {
+    #[inline]
+    fn end<T>(mut self, result: Result<T, Status>) -> Result<T, Status> {
+        self.code = code_of(&result);
+        result
+    }
+}
+
+impl Drop for Counted<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.core.counters.calls.add(self.method, self.code);
+        if let Some(span) = &mut self.span {
+            span.set(self.code);
+        }
+    }
+}
+
+fn code_of<T>(result: &Result<T, Status>) -> Code {
+    result.as_ref().err().map_or(Code::Ok, Status::code)
+}
+
+/// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
+pub(crate) fn cast<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    req: &Req,
+) -> Result<(), Status> {
+    let span = spans::of_call(cx, method);
+    let counted = Counted { core: &cx.core, method, span, code: Code::Ok };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
+    counted.end(match everywhere {
+        true => send_all(cx, method, head.as_ref(), req),
+        false => send(cx, method, target, key, head.as_ref(), req),
+    })
+}
+
+/// Sends a request that wants no reply to every ready instance.
+pub(crate) fn cast_all<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    req: &Req,
+) -> Result<(), Status> {
+    let span = spans::of_call(cx, method);
+    let counted = Counted { core: &cx.core, method, span, code: Code::Ok };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    counted.end(send_all(cx, method, head.as_ref(), req))
+}
+
+/// Counts and traces a cast that takes another way: `send` gets the head that it carries.
+pub(crate) async fn cast_by<F: Future<Output = Result<(), Status>>>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    send: impl FnOnce(Option<Head>) -> F,
+) -> Result<(), Status> {
+    let span = spans::of_call(cx, method);
+    let counted = Counted { core: &cx.core, method, span, code: Code::Cancelled };
+    let head = cx.outgoing(false, counted.span.as_ref());
+    let sent = send(head).await;
+    counted.end(sent)
+}
+
+fn send<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<(), Status> {
+    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
+    let route = cx.core.mesh.route(method, target, key, head)?;
+    route.link.cast(method, left, head, req)
+}
+
+/// Queues a request for every ready instance, this app included.
+fn send_all<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<(), Status> {
+    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
+    let mut sent = Ok(());
+    for link in cx.core.mesh.all(method.service) {
+        // One app that does not keep up costs the others nothing.
+        sent = sent.and(link.cast(method, left, head, req));
+    }
+    sent
+}
+
+#[allow(clippy::too_many_arguments, reason = "all that a call is")]
+async fn once<Req: Message>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    moved_to: Option<&AppId>,
+    deadline: Instant,
+    head: Option<&Head>,
+    req: &Req,
+) -> Result<Bytes, Status> {
+    let left = deadline.saturating_duration_since(cx.core.env.now());
+    if left.is_zero() {
+        let why = format!("the deadline was over before {} was sent", method.path);
+        return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
+    }
+    let route = match moved_to {
+        None => cx.core.mesh.route(method, target, key, head)?,
+        Some(app) => cx.core.mesh.route_to(app, method, key)?,
+    };
+    // What this turn waits for, so that a call which waits for this turn can be refused.
+    let _awaiting = match (&cx.turn, &route.actor, method.model) {
+        (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),
+        (Some(turn), None, Model::Serial) => {
+            Some(Awaiting::new(turn, serial_id(method.service, route.link.peer())))
+        }
+        _ => None,
+    };
+    let own = cx.with_resources(head, route.link.peer());
+    let head = own.as_deref().or(head);
+    route.link.call(method, deadline, left, head, req).await
+}
+
+/// The earliest of what the caller, the method and the app allow.
+pub(crate) fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
+    match method.timeout_ms {
+        0 => default_deadline(cx),
+        ms => earliest(cx, u64::from(ms)),
+    }
+}
+
+/// The earliest of what the caller and the app allow.
+pub(crate) fn default_deadline(cx: &Cx) -> Instant {
+    earliest(cx, cx.core.calls.timeout_ms)
+}
+
+fn earliest(cx: &Cx, ms: u64) -> Instant {
+    let own = cx.core.env.now() + Duration::from_millis(ms);
+    cx.deadline.map_or(own, |deadline| deadline.min(own))
+}
+
+/// Only what certainly did not run, and for a reason that a fresh route may cure; or what may run twice.
+fn may_retry(status: &Status, method: &MethodDesc) -> bool {
+    use reason::{GOING_AWAY, LOST, MOVED, NO_ROUTE, NOT_READY};
+    let curable = matches!(status.reason(), NO_ROUTE | LOST | GOING_AWAY | MOVED | NOT_READY);
+    match status.effect() {
+        Effect::NotRun => curable,
+        Effect::MayHaveRun => method.idempotent && curable,
+        Effect::Ran => false,
+    }
+}

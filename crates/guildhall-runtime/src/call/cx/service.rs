@@ -1,0 +1,214 @@
+//! What an app serves: the table from method to service, and the first steps of every call that arrives.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use guildhall_core::config::Config;
+use guildhall_core::discovery::{actor_label, slots_label};
+use guildhall_core::hash::IdHasher;
+use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError};
+use guildhall_link::{Body, ServedMeters};
+
+use super::Cx;
+use crate::call::reply::ReplyPort;
+
+pub use guildhall_link::HandlerFuture;
+
+/// A call on its way to a handler.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    /// Deadline and caller.
+    pub cx: Cx,
+    /// Which method.
+    pub method: &'static MethodDesc,
+    /// The encoded request.
+    pub(crate) body: Body<'a>,
+    /// Where the reply goes.
+    pub reply: ReplyPort,
+}
+
+/// A service that an app serves: generated, `GreeterServer`.
+pub trait Service: Send + Sync + 'static {
+    /// What its proto declares.
+    fn desc(&self) -> &'static ServiceDesc;
+
+    /// The type of the actors behind it and the number of its slots, if there are any.
+    fn actor(&self) -> Option<(&'static str, u32)> {
+        None
+    }
+
+    /// Where its calls wait for each other, if they do.
+    #[doc(hidden)]
+    fn lane(&self) -> Option<&dyn ServiceQueue> {
+        None
+    }
+
+    /// Begins a call; `None` when it has been answered already.
+    fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture>;
+}
+
+/// The queue where the calls of a service wait for each other: opened at the start, drained at the end.
+#[doc(hidden)]
+pub trait ServiceQueue: Send + Sync {
+    /// Reads the settings of the service.
+    ///
+    /// # Errors
+    /// The settings cannot be, or the service is served twice.
+    fn open(&self, app: &AppId, config: &Config) -> Result<(), StartError>;
+
+    /// What ends its calls.
+    fn calls(&self) -> Arc<dyn Drain>;
+}
+
+/// Calls of one kind that an app has begun, and how they all end.
+#[doc(hidden)]
+pub trait Drain: Send + Sync {
+    /// Takes nothing new and waits for the calls that there are.
+    fn drain(&self) -> BoxFuture<'_, ()>;
+    /// Refuses the calls that wait and ends those that run.
+    fn save(&self) -> BoxFuture<'_, ()>;
+    /// Drops all calls as they are: the app was killed.
+    fn abandon(&self);
+}
+
+/// What a call of a limited method has to pass before it gets to its service.
+pub(crate) trait Guard: std::fmt::Debug + Send + Sync {
+    /// Begins the call, now or soon, or refuses it.
+    fn dispatch(&self, service: &Arc<dyn Service>, call: Incoming<'_>) -> Option<HandlerFuture>;
+}
+
+/// The guard of a method, which changes at a reload; where there is none, a call costs one look at a flag.
+#[derive(Debug, Default)]
+struct Guarded {
+    any: AtomicBool,
+    guard: ArcSwapOption<Box<dyn Guard>>,
+}
+
+impl Guarded {
+    /// Puts another guard into force. Calls that have passed the old one stay.
+    fn set(&self, guard: Option<Box<dyn Guard>>) {
+        self.any.store(guard.is_some(), Ordering::Relaxed);
+        self.guard.store(guard.map(Arc::new));
+    }
+
+    #[inline]
+    fn get(&self) -> Option<Arc<Box<dyn Guard>>> {
+        if self.any.load(Ordering::Relaxed) { self.guard.load_full() } else { None }
+    }
+}
+
+/// Services by the ids of their methods.
+#[derive(Default)]
+pub(crate) struct ServiceTable {
+    methods: HashMap<u32, Served, BuildHasherDefault<IdHasher>>,
+    pub(crate) names: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) descs: Vec<&'static ServiceDesc>,
+}
+
+/// A method that an app serves.
+pub(crate) struct Served {
+    service: Arc<dyn Service>,
+    method: &'static MethodDesc,
+    /// Where it is counted.
+    meter: usize,
+    guarded: Guarded,
+}
+
+impl ServiceTable {
+    /// Adds a service, whose calls are counted in `meters`.
+    pub(crate) fn add(
+        &mut self,
+        service: &Arc<dyn Service>,
+        meters: &mut ServedMeters,
+    ) -> Result<(), String> {
+        let desc = service.desc();
+        for method in desc.methods {
+            let (service, meter) = (Arc::clone(service), meters.push(method.path));
+            let served = Served { service, method, meter, guarded: Guarded::default() };
+            let before = self.methods.insert(method.id, served);
+            if let Some(other) = before {
+                let (a, b) = (other.method.path, method.path);
+                let why = if a == b { "is served twice" } else { "has the same hash; rename one" };
+                return Err(format!("method {b}: {a} {why}"));
+            }
+        }
+        if let Some((actor, slots)) = service.actor() {
+            self.labels.insert(actor_label(desc.name), actor.to_owned());
+            self.labels.insert(slots_label(actor), slots.to_string());
+        }
+        self.descs.push(desc);
+        self.names.push(desc.name.to_owned());
+        self.names.sort();
+        Ok(())
+    }
+
+    /// A hash over the method ids, which peers compare to see that they were built from the same protos.
+    pub(crate) fn methods_hash(&self) -> u64 {
+        let mut ids: Vec<u32> = self.methods.keys().copied().collect();
+        ids.sort_unstable();
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
+
+    /// A hash over all descriptors, so that they are fetched once and not per app.
+    pub(crate) fn descriptors_hash(&self) -> Bytes {
+        let mut hash = self.methods_hash();
+        for desc in &self.descs {
+            hash = xxhash_rust::xxh3::xxh3_64_with_seed(desc.descriptors, hash);
+        }
+        Bytes::copy_from_slice(&hash.to_le_bytes())
+    }
+
+    /// Puts other guards into force: what `of` says for the path of each method.
+    pub(crate) fn guard(&self, of: impl Fn(&str) -> Option<Box<dyn Guard>>) {
+        for method in self.descs.iter().flat_map(|desc| desc.methods) {
+            if let Some(served) = self.get(method.id) {
+                served.guarded.set(of(method.path));
+            }
+        }
+    }
+
+    /// The methods.
+    pub(crate) fn paths(&self) -> Vec<&'static str> {
+        self.descs.iter().flat_map(|desc| desc.methods).map(|method| method.path).collect()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, method: u32) -> Option<&Served> {
+        self.methods.get(&method)
+    }
+}
+
+impl Served {
+    /// What its proto declares.
+    pub(crate) fn method(&self) -> &'static MethodDesc {
+        self.method
+    }
+
+    /// Where calls of it are counted.
+    #[inline]
+    pub(crate) fn meter(&self) -> usize {
+        self.meter
+    }
+
+    /// Begins a call of it.
+    #[inline]
+    pub(crate) fn dispatch(
+        &self,
+        cx: Cx,
+        body: Body<'_>,
+        reply: ReplyPort,
+    ) -> Option<HandlerFuture> {
+        // Made where it is needed, and so not moved there.
+        let method = self.method;
+        match self.guarded.get() {
+            None => self.service.dispatch(Incoming { cx, method, body, reply }),
+            Some(guard) => guard.dispatch(&self.service, Incoming { cx, method, body, reply }),
+        }
+    }
+}

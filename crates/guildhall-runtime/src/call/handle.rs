@@ -1,0 +1,96 @@
+//! Begins handlers: decodes requests, checks whom they are for, encodes replies. Generated servers call this.
+
+use std::panic::AssertUnwindSafe;
+
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt as _;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, KeyText, MethodDesc, Status};
+use guildhall_link::HandlerFuture;
+use prost::Message;
+
+use super::cx::Cx;
+use super::cx::service::Incoming;
+use super::forged;
+use crate::observe::trace::context::within;
+
+/// Reads the key field of a request.
+pub type KeyOf<Req> = fn(&Req) -> KeyText<'_>;
+
+/// Decodes the request and begins the handler.
+pub fn handle<Req, Rsp, F, Fut>(
+    call: Incoming<'_>,
+    key: KeyOf<Req>,
+    handler: F,
+) -> Option<HandlerFuture>
+where
+    Req: Message + Default + 'static,
+    Rsp: Message + 'static,
+    F: FnOnce(Cx, Req) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Rsp, Status>> + Send + 'static,
+{
+    let Incoming { cx, method, body, reply } = call;
+    let req = match decode(&cx, method, key, body.bytes) {
+        Ok(req) => req,
+        Err(status) => {
+            reply.send::<Rsp>(Err(status));
+            return None;
+        }
+    };
+    let context = cx.context();
+    // A panic of the handler, also of its first lines, is its caller's error and nobody else's.
+    let run = AssertUnwindSafe(async move { handler(cx, req).await }).catch_unwind();
+    Some(Box::pin(async move {
+        let mut run = std::pin::pin!(run);
+        let run = std::future::poll_fn(|cx| within(context.as_ref(), || run.as_mut().poll(cx)));
+        reply.send(match run.await {
+            Ok(result) => result.map_err(|status| status.with_effect(Effect::Ran)),
+            Err(_) => {
+                tracing::error!(method = method.path, "a handler panicked");
+                let why = format!("the handler of {} panicked", method.path);
+                Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
+            }
+        });
+    }))
+}
+
+/// Answers a call of a method that the service does not have.
+pub fn no_such_method(call: Incoming<'_>) -> Option<HandlerFuture> {
+    call.reply.send::<()>(Err(unknown_method(call.method.service, call.method.index)));
+    None
+}
+
+/// Decodes the request of a call.
+///
+/// # Errors
+/// It is no such message, or its key is not whom the call is for; the call has not run.
+pub fn decode<Req: Message + Default>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    key: KeyOf<Req>,
+    body: impl Buf,
+) -> Result<Req, Status> {
+    let req = Req::decode(body).map_err(|error| {
+        let why = format!("the request does not decode: {error}");
+        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+    })?;
+    forged::check(cx, method, key(&req))?;
+    Ok(req)
+}
+
+/// Encodes what a turn has returned.
+///
+/// # Errors
+/// What the handler has returned, marked as `Ran`.
+pub fn reply<M: Message>(result: Result<M, Status>) -> Result<Bytes, Status> {
+    match result {
+        Ok(message) => Ok(message.encode_to_vec().into()),
+        Err(status) => Err(status.with_effect(Effect::Ran)),
+    }
+}
+
+/// The status of a call of a method that the service does not have.
+pub fn unknown_method(service: impl std::fmt::Display, method: usize) -> Status {
+    let why = format!("{service} has no method with the index {method}");
+    Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+}

@@ -1,0 +1,440 @@
+//! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
+
+mod changes;
+mod group;
+mod links;
+mod load;
+mod rendezvous;
+mod version;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use guildhall_core::Route as Mode;
+use guildhall_core::discovery::{NodeRecord, NodeState, actor_label};
+use guildhall_core::status::reason;
+use guildhall_core::{
+    Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
+};
+use guildhall_wire::Head;
+use parking_lot::Mutex;
+
+use crate::call::Target;
+use links::{Links, Open};
+use rendezvous::Slots;
+
+pub use changes::MeshChanges;
+use changes::Revision;
+use group::Group;
+use guildhall_link::{Link, Peers, Place};
+pub(crate) use load::load_of;
+pub(crate) use version::RouteRules;
+
+use version::Versions;
+pub use version::{RouteConfig, RouteRuleConfig};
+
+/// Who serves what, as far as this app has a link to them.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    env: Env,
+    /// This app.
+    id: AppId,
+    slots: u32,
+    nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
+    /// Lives of apps whose lease sessions are over: they own no actors now. Of an app that is forgotten there is none.
+    sessionless: Mutex<BTreeMap<AppId, Incarnation>>,
+    view: ArcSwap<View>,
+    rules: ArcSwap<RouteRules>,
+    changes: Arc<Revision>,
+    draining: AtomicBool,
+}
+
+/// Where a call goes.
+pub(crate) struct Route {
+    pub(crate) link: Arc<Link>,
+    /// The type of the actor there, where the service is served by actors.
+    pub(crate) actor: Option<Arc<str>>,
+}
+
+/// An immutable snapshot.
+#[derive(Debug, Default)]
+struct View {
+    services: HashMap<String, Arc<Instances>>,
+    groups: HashMap<Group, Arc<Instances>>,
+    /// Of services that have rules.
+    versions: HashMap<String, Versions>,
+    nodes: BTreeMap<AppId, Arc<Link>>,
+    numbers: BTreeMap<LogicAddr, AppId>,
+}
+
+/// The ready instances of one service, or of one actor type: all its services together.
+#[derive(Debug)]
+struct Instances {
+    /// By ascending id.
+    links: Vec<(u32, Links)>,
+    weight: u64,
+    /// Which of `links` is the smallest that takes work.
+    single: usize,
+    /// Which of `links` each slot falls to.
+    slots: Slots,
+    actor: Option<Arc<str>>,
+}
+
+impl Peers for Mesh {
+    /// An earlier life of the same app is forgotten; `false` when this is the earlier one.
+    fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
+        let mut nodes = self.nodes.lock();
+        let twin = |other: &NodeRecord| {
+            other.id != record.id
+                && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
+        };
+        if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
+            let addr = record.logic_addr.map(|addr| addr.to_string());
+            tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
+        }
+        let mut open = match nodes.remove(&record.id) {
+            Some((present, open)) if present.incarnation > record.incarnation => {
+                nodes.insert(present.id.clone(), (present, open));
+                return false;
+            }
+            Some((present, open)) if present.incarnation == record.incarnation => open,
+            _ => Open::default(),
+        };
+        open.put(place, link);
+        open.set_load(record.load);
+        nodes.insert(record.id.clone(), (record, open));
+        self.publish(&nodes);
+        true
+    }
+
+    /// The link is closed: nothing new goes there.
+    fn leave(&self, id: &AppId, link: &Arc<Link>) {
+        let mut nodes = self.nodes.lock();
+        let Some((_, open)) = nodes.get_mut(id) else { return };
+        if open.remove(link) {
+            if open.first().is_none() {
+                nodes.remove(id);
+            }
+            self.publish(&nodes);
+        }
+    }
+
+    /// The app at the other end of the link is going away: nothing new goes there, on none of its links.
+    fn going(&self, id: &AppId, link: &Arc<Link>) {
+        let mut nodes = self.nodes.lock();
+        if nodes.get(id).is_some_and(|(_, open)| open.has(link)) {
+            nodes.remove(id);
+            self.publish(&nodes);
+        }
+    }
+}
+
+impl Mesh {
+    pub(crate) fn new(env: Env, id: AppId, slots: u32) -> Self {
+        Self {
+            env,
+            id,
+            slots,
+            nodes: Mutex::default(),
+            sessionless: Mutex::default(),
+            view: ArcSwap::default(),
+            rules: ArcSwap::default(),
+            changes: Arc::default(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// The app is gone or going: nothing new goes there.
+    pub(crate) fn forget(&self, id: &AppId) {
+        let mut nodes = self.nodes.lock();
+        self.sessionless.lock().remove(id);
+        if nodes.remove(id).is_some() {
+            self.publish(&nodes);
+        }
+    }
+
+    /// The lease session of a life of an app is over: its actors belong to others, until it has one again. It may hang, with its links
+    /// and its record in discovery as they were.
+    pub(crate) fn session_ends(&self, id: &AppId, incarnation: Incarnation) {
+        let nodes = self.nodes.lock();
+        let Some((record, open)) = nodes.get(id) else { return };
+        if *id == self.id || record.incarnation != incarnation {
+            return;
+        }
+        open.doubt();
+        self.sessionless.lock().insert(id.clone(), incarnation);
+        self.publish(&nodes);
+    }
+
+    /// A life of an app has a lease session.
+    pub(crate) fn session_begins(&self, id: &AppId, incarnation: Incarnation) {
+        let nodes = self.nodes.lock();
+        let mut sessionless = self.sessionless.lock();
+        if sessionless.get(id).is_some_and(|over| *over <= incarnation) {
+            sessionless.remove(id);
+            drop(sessionless);
+            self.publish(&nodes);
+        }
+    }
+
+    /// Another app has said that it drains: nothing new belongs to it, and what it still owns is asked of it over its link.
+    pub(crate) fn drains(&self, id: &AppId, incarnation: Incarnation) {
+        let mut nodes = self.nodes.lock();
+        let Some((record, _)) = nodes.get_mut(id) else { return };
+        if record.incarnation == incarnation && record.state != NodeState::Draining {
+            record.state = NodeState::Draining;
+            self.publish(&nodes);
+        }
+    }
+
+    /// Whether there is a link to this life of an app.
+    pub(crate) fn is_linked(&self, id: &AppId, incarnation: Incarnation) -> bool {
+        self.nodes.lock().get(id).is_some_and(|(record, _)| record.incarnation == incarnation)
+    }
+
+    /// This app drains: its calls go to others from now on, as far as there are any.
+    pub(crate) fn drain(&self) {
+        let mut nodes = self.nodes.lock();
+        if let Some((record, _)) = nodes.get_mut(&self.id) {
+            record.state = NodeState::Draining;
+            self.draining.store(true, Ordering::Relaxed);
+            self.publish(&nodes);
+        }
+    }
+
+    fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
+        let world = self.id.world();
+        let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
+        let ready = |record: &NodeRecord| record.state == NodeState::Ready;
+        let groups_of = |record: &NodeRecord| -> BTreeSet<Group> {
+            record.services.iter().map(|service| Group::of(record, service)).collect()
+        };
+        let elsewhere = here().filter(|(record, _)| ready(record));
+        let elsewhere: BTreeSet<Group> = elsewhere.flat_map(|(r, _)| groups_of(r)).collect();
+        // What nobody else can do, this app does itself to the end of its draining.
+        let stays = |record: &NodeRecord, group: &Group| {
+            self.draining.load(Ordering::Relaxed)
+                && record.id == self.id
+                && !elsewhere.contains(group)
+        };
+        let mut members: BTreeMap<Group, Vec<(&NodeRecord, Links)>> = BTreeMap::new();
+        let mut services: BTreeMap<&str, Group> = BTreeMap::new();
+        for (record, open) in here() {
+            let Some(links) = open.links() else { continue };
+            for group in groups_of(record) {
+                if ready(record) || stays(record, &group) {
+                    members.entry(group).or_default().push((record, links.clone()));
+                }
+            }
+            let named = record.services.iter().map(|it| (it.as_str(), Group::of(record, it)));
+            services.extend(named);
+        }
+        self.leave_out_sessionless(&mut members);
+        let before = self.view.load();
+        let instances = |group: &Group, members: Vec<(&NodeRecord, Links)>| {
+            let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
+            let slots = group.slots(&members).unwrap_or(self.slots);
+            let before = before.groups.get(group).map(|before| &before.slots);
+            Arc::new(Instances {
+                weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
+                single: members.iter().position(|(r, _)| r.weight > 0).unwrap_or_default(),
+                links: members.iter().map(|(r, links)| (r.weight, links.clone())).collect(),
+                actor: group.actor().map(Into::into),
+                slots: Slots::assign(ids, slots, before.filter(|before| before.count() == slots)),
+            })
+        };
+        let is_actors = |service: &str| {
+            let label = actor_label(service);
+            nodes.values().any(|(record, _)| record.labels.contains_key(&label))
+        };
+        let versions = self.rules.load().split(
+            |service| members.get(&Group::Service(service.to_owned())).map(Vec::as_slice),
+            is_actors,
+            |service, some| instances(&Group::Service(service.to_owned()), some),
+        );
+        let groups = members.into_iter().map(|(group, m)| (group.clone(), instances(&group, m)));
+        let groups: HashMap<Group, Arc<Instances>> = groups.collect();
+        let found =
+            |(name, group): (&str, Group)| Some((name.to_owned(), Arc::clone(groups.get(&group)?)));
+        let services = services.into_iter().filter_map(found).collect();
+        let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
+        // Of two apps with one number the one with the smaller id has it.
+        let numbered = nodes.values().rev();
+        let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
+        self.view.store(Arc::new(View {
+            services,
+            groups,
+            versions,
+            nodes: links.collect(),
+            numbers: numbers.collect(),
+        }));
+        self.changes.grow();
+    }
+
+    /// Takes apps whose lease sessions are over out of the groups of actors, where another app is left. Where no app has a session, calls
+    /// wait at those that had one: they suspend their actors, and go on.
+    fn leave_out_sessionless(&self, members: &mut BTreeMap<Group, Vec<(&NodeRecord, Links)>>) {
+        let sessionless = self.sessionless.lock();
+        let owns = |record: &NodeRecord| sessionless.get(&record.id) != Some(&record.incarnation);
+        for (_, members) in members.iter_mut().filter(|(group, _)| group.actor().is_some()) {
+            if members.iter().any(|(record, _)| owns(record) && record.weight > 0) {
+                members.retain(|(record, _)| owns(record));
+            }
+        }
+    }
+
+    /// The apps that there are links to.
+    pub(crate) fn nodes(&self) -> Vec<NodeRecord> {
+        self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
+    }
+
+    pub(crate) fn changes(&self) -> MeshChanges {
+        MeshChanges::new(&self.changes)
+    }
+
+    /// The links to all ready instances of a service.
+    pub(crate) fn all(&self, service: &str) -> Vec<Arc<Link>> {
+        let view = self.view.load();
+        let instances = view.services.get(service);
+        instances.into_iter().flat_map(|i| &i.links).map(|(_, l)| Arc::clone(l.first())).collect()
+    }
+
+    /// The id of the app at an address.
+    pub(crate) fn id_of(&self, app: &Address) -> Result<AppId, Status> {
+        let view = self.view.load();
+        view.id_of(app).cloned().ok_or_else(|| no_route(&format!("app {app}")))
+    }
+
+    /// The link that a call goes to.
+    pub(crate) fn route(
+        &self,
+        method: &MethodDesc,
+        target: &Target,
+        key: KeyText<'_>,
+        head: Option<&Head>,
+    ) -> Result<Route, Status> {
+        let view = self.view.load();
+        if let Target::At(app) = target {
+            let link = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
+            let link = link.ok_or_else(|| no_route(&format!("app {app}")))?;
+            return Ok(Route { link, actor: None });
+        }
+        let instances = view.services.get(method.service).filter(|i| i.weight > 0);
+        let mut instances = instances.ok_or_else(|| no_route(method.service))?;
+        if let Some(versions) = view.versions.get(method.service) {
+            let key =
+                if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
+            instances = versions.of(&self.env, head, key).unwrap_or(instances);
+        }
+        let slot = match (target, key) {
+            (Target::Hash(key), _) => Some(instances.slot(method, KeyText::Text(key.as_str()))?),
+            (Target::Default, KeyText::Text(_) | KeyText::Uint(_) | KeyText::Int(_)) => {
+                Some(instances.slot(method, key)?)
+            }
+            _ => None,
+        };
+        let mode = match target {
+            Target::Default => method.route,
+            _ => Mode::Random,
+        };
+        let at = match slot {
+            Some(slot) => instances.slots.owner(slot),
+            None if mode == Mode::Single => instances.single,
+            None if mode == Mode::LeastLoad => self.least_loaded(instances),
+            None => self.random(instances),
+        };
+        let link = Arc::clone(instances.links[at].1.pick(method.model, slot));
+        Ok(Route { link, actor: instances.actor.clone() })
+    }
+
+    /// The link to the app that has the actor of this key, as another app has said.
+    pub(crate) fn route_to(
+        &self,
+        app: &AppId,
+        method: &MethodDesc,
+        key: KeyText<'_>,
+    ) -> Result<Route, Status> {
+        let view = self.view.load();
+        let instances = view.services.get(method.service);
+        let actor = instances.and_then(|instances| instances.actor.clone());
+        // Calls of one key stay on one of the links.
+        let link = match instances {
+            Some(instances) => instances
+                .links
+                .iter()
+                .find(|(_, links)| links.first().peer() == app.as_str())
+                .map(|(_, links)| {
+                    Ok::<_, Status>(links.pick(method.model, Some(instances.slot(method, key)?)))
+                })
+                .transpose()?,
+            None => None,
+        };
+        let link = link.or_else(|| view.nodes.get(app)).cloned();
+        Ok(Route { link: link.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
+    }
+
+    /// Where the slots of an actor type belong; `None` where no app is ready to have them.
+    pub(crate) fn places(&self, actor: &str) -> Option<Places> {
+        let view = self.view.load();
+        let instances = view.groups.get(&Group::Actor(actor.to_owned()))?;
+        (instances.weight > 0).then(|| Places(Arc::clone(instances)))
+    }
+
+    fn random(&self, instances: &Instances) -> usize {
+        if instances.links.len() == 1 {
+            return 0;
+        }
+        let weights = instances.links.iter().map(|(weight, _)| *weight);
+        pick(&self.env, instances.weight, weights).unwrap_or_default()
+    }
+}
+
+/// Which app each slot of an actor type belongs to, as the view says.
+pub(crate) struct Places(Arc<Instances>);
+
+impl Places {
+    /// The app.
+    pub(crate) fn owner(&self, slot: u32) -> &str {
+        self.0.links[self.0.slots.owner(slot)].1.first().peer()
+    }
+}
+
+impl Instances {
+    fn slot(&self, method: &MethodDesc, key: KeyText<'_>) -> Result<u32, Status> {
+        key.with_text(|key| match key {
+            Ok(key) => Ok(slot_of(key, self.slots.count())),
+            Err(why) => {
+                let why = format!("{}: {why}", method.path);
+                Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why))
+            }
+        })
+    }
+}
+
+impl View {
+    fn id_of<'a>(&'a self, app: &'a Address) -> Option<&'a AppId> {
+        match app {
+            Address::App(id) => Some(id),
+            Address::Logic(addr) => self.numbers.get(addr),
+        }
+    }
+}
+
+/// Which of these weights, whose sum is `all`, a random number falls to; `None` when there is no weight.
+pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> Option<usize> {
+    let mut left = env.random_below(all);
+    for (at, weight) in weights.enumerate() {
+        match left.checked_sub(u64::from(weight)) {
+            Some(rest) => left = rest,
+            None => return Some(at),
+        }
+    }
+    None
+}
+
+fn no_route(what: &str) -> Status {
+    let why = format!("no ready app for {what}: is one running, and does it list this service?");
+    Status::not_run(Code::Unavailable, reason::NO_ROUTE, why)
+}

@@ -1,0 +1,139 @@
+//! Follows discovery: connectors for each address, as long as somebody lives there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use guildhall_core::AppId;
+use guildhall_core::discovery::{Change, Discovery, NodeState};
+use guildhall_link::{Line, Place, connect};
+use tokio::sync::{Barrier, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::call::Core;
+
+/// Its name among the parts of the app that can be unwell.
+const PART: &str = "discovery.watch";
+
+/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
+pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, ttl: Duration) {
+    let mut connectors = Connectors::default();
+    loop {
+        match discovery.watch().await {
+            Ok(changes) => {
+                core.health.set(PART, Ok(()));
+                connectors.follow(&core, changes, ttl).await;
+                core.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
+            }
+            Err(error) => core.health.set(PART, Err(error.to_string())),
+        }
+        core.env.sleep(Duration::from_millis(core.endpoint.config.redial_max_ms)).await;
+    }
+}
+
+#[derive(Default)]
+struct Connectors {
+    by_address: BTreeMap<String, Connector>,
+    addresses: BTreeMap<AppId, String>,
+    /// Who was known before this watch and has not come in it.
+    absent: BTreeSet<AppId>,
+}
+
+struct Connector {
+    /// One per connection.
+    tasks: Vec<JoinHandle<Option<()>>>,
+    /// Nobody lives there any more: the links end by themselves, with the replies that still come, and are not dialled again.
+    gone: Arc<AtomicBool>,
+}
+
+impl Connectors {
+    /// Follows one watch to its end. Its snapshot may lack apps that are well: a discovery that has begun anew learns of them
+    /// when they register again, so an absent one is given up when its registration would be over.
+    async fn follow(
+        &mut self,
+        core: &Arc<Core>,
+        mut changes: mpsc::Receiver<Change>,
+        ttl: Duration,
+    ) {
+        self.absent = self.addresses.keys().cloned().collect();
+        let mut end = None;
+        loop {
+            let change = match end {
+                Some(end) => core.env.until(end, changes.recv()).await,
+                None => Some(changes.recv().await),
+            };
+            match change {
+                Some(Some(Change::Synced)) => end = Some(core.env.now() + ttl),
+                Some(Some(change)) => self.take_change(core, change),
+                Some(None) => return,
+                None => {
+                    end = None;
+                    for id in std::mem::take(&mut self.absent) {
+                        self.forget(core, &id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_change(&mut self, core: &Arc<Core>, change: Change) {
+        match change {
+            Change::Put(record) if record.id == core.id => {}
+            Change::Remove(id, _) if id == core.id => {}
+            Change::Put(record) => {
+                self.absent.remove(&record.id);
+                core.mesh.load(&record.id, record.load);
+                if record.state == NodeState::Draining {
+                    core.mesh.drains(&record.id, record.incarnation);
+                }
+                if let Some(address) = record.endpoints.get("link") {
+                    let before = self.addresses.insert(record.id.clone(), address.clone());
+                    before.inspect(|before| self.leave(before));
+                    self.keep_linked(core, address);
+                }
+            }
+            Change::Probe(address) => self.keep_linked(core, &address),
+            Change::Remove(id, _) => self.forget(core, &id),
+            Change::Synced => {}
+        }
+    }
+
+    fn forget(&mut self, core: &Arc<Core>, id: &AppId) {
+        self.absent.remove(id);
+        core.mesh.forget(id);
+        let address = self.addresses.remove(id);
+        address.inspect(|address| self.leave(address));
+    }
+
+    /// An app does not live at `address` any more; another one may.
+    fn leave(&self, address: &String) {
+        if self.addresses.values().all(|other| other != address) {
+            let connector = self.by_address.get(address);
+            connector.inspect(|connector| connector.gone.store(true, Ordering::Relaxed));
+        }
+    }
+
+    fn keep_linked(&mut self, core: &Arc<Core>, address: &str) {
+        if let Some(connector) = self.by_address.get(address) {
+            if !connector.gone.load(Ordering::Relaxed) {
+                return;
+            }
+            connector.tasks.iter().for_each(JoinHandle::abort);
+        }
+        let of = core.endpoint.config.links_per_peer;
+        let (gone, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(of)));
+        let spawn = |at| {
+            let (address, gone, tried) = (address.to_owned(), gone.clone(), tried.clone());
+            let line = Line { address, place: Place { at, of }, gone, tried };
+            let connecting = connect(Arc::clone(&core.endpoint), Arc::clone(&core.mesh), line);
+            match at {
+                0 => core.env.spawn("link-connect", connecting),
+                // Further connections are there to use further workers.
+                _ => core.env.spawn_on(&core.workers.next(), "link-connect", connecting),
+            }
+        };
+        let tasks = (0..of).map(spawn).collect();
+        self.by_address.insert(address.to_owned(), Connector { tasks, gone });
+    }
+}

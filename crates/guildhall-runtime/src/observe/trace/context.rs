@@ -1,0 +1,67 @@
+//! Whose turn the present thread runs: for lines of the log and trips to the store, which no one gives a [`Cx`].
+
+use std::sync::Arc;
+
+use guildhall_wire::{Head, Trace};
+
+use super::parent::hex;
+use crate::call::Cx;
+use crate::call::chain::Callee;
+
+tokio::task_local! {
+    static PRESENT: Context;
+}
+
+/// What a call is about. Set around each poll of a handler, so that whatever it polls finds it.
+#[derive(Clone)]
+pub(crate) struct Context {
+    head: Option<Arc<Head>>,
+    callee: Option<Arc<dyn Callee>>,
+}
+
+impl Context {
+    /// That of `cx`, if there is anything to know.
+    #[inline]
+    pub(crate) fn of(cx: &Cx) -> Option<Self> {
+        if cx.head.is_none() && cx.turn.is_none() {
+            return None;
+        }
+        Some(Self::new(cx.head.clone(), cx.turn.clone()))
+    }
+
+    pub(crate) fn new(head: Option<Arc<Head>>, callee: Option<Arc<dyn Callee>>) -> Self {
+        Self { head, callee }
+    }
+
+    /// Where the call stands in a trace, if it is sampled.
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        super::sampled(self.head.as_deref())
+    }
+
+    /// What is known of the call, for a line of the log.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&'static str, &str)) {
+        if let Some(trace) = self.trace() {
+            visit("trace", &hex(&trace.trace_id));
+        }
+        if let Some(callee) = &self.callee {
+            visit("callee", callee.id());
+        }
+        if let Some(session) = self.head.as_ref().and_then(|head| head.session.as_ref()) {
+            visit("player", &session.player);
+        }
+    }
+}
+
+/// Runs `poll` as a part of the call.
+#[inline]
+pub(crate) fn within<R>(context: Option<&Context>, poll: impl FnOnce() -> R) -> R {
+    match context {
+        Some(context) => PRESENT.sync_scope(context.clone(), poll),
+        None => poll(),
+    }
+}
+
+/// Lets `look` see the present call, if there is one.
+pub(crate) fn present<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
+    PRESENT.try_with(look).ok()
+}

@@ -1,0 +1,24 @@
+//! [`Arrivals`]: what the links of an app serve.
+
+use std::sync::Arc;
+
+use guildhall_core::AppId;
+use guildhall_core::env::ConnIo;
+use guildhall_link::{Arrival, Dispatch, HandlerFuture, ReplyPort};
+
+use super::stream;
+use crate::app::AppInner;
+use crate::call::arrive;
+
+/// Begins the calls that arrive at an app.
+pub(crate) struct Arrivals(pub(crate) Arc<AppInner>);
+
+impl Dispatch for Arrivals {
+    fn dispatch(&self, arrival: Arrival<'_>, reply: ReplyPort) -> Option<HandlerFuture> {
+        arrive::begin(&self.0.core, arrival, reply)
+    }
+
+    async fn serve_streams(&self, io: ConnIo, caller: AppId) {
+        stream::serve(Arc::clone(&self.0.core), io, caller).await;
+    }
+}

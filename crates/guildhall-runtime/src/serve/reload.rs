@@ -1,0 +1,223 @@
+//! Reload: what may change while an app runs, all of it checked before any of it changes.
+
+pub(crate) mod watch;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use guildhall_core::config::Config;
+use guildhall_core::metrics::Metrics;
+use guildhall_core::{Code, Env, StartError, Status};
+use tokio::sync::Mutex;
+
+use crate::app::App;
+use crate::call::mesh::RouteRules;
+use crate::call::service::ServiceTable;
+use crate::call::{Core, Cx, Snapshot, Snapshots};
+use crate::serve::limits::AllRules;
+use crate::serve::resources::{Loader, ResourceConfig, Resources};
+
+/// What a reload has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys of the configuration that have changed, and `resources` when those were loaded anew.
+    pub changed: Vec<String>,
+    /// The keys that differ from what the app started with, and stay without effect until it starts again.
+    pub needs_restart: Vec<String>,
+}
+
+type Hook = Box<dyn Fn(&Cx, &Reloaded) + Send + Sync>;
+type Commit = Box<dyn FnOnce() + Send>;
+type Prepare = Box<dyn Fn(&Config) -> Result<Commit, String> + Send + Sync>;
+
+/// What an app that does not run yet knows about its reloads.
+#[derive(Default)]
+pub(crate) struct ReloadSetup {
+    pub(crate) loaders: Vec<Loader>,
+    sections: Vec<(String, Prepare)>,
+    hooks: Vec<Hook>,
+}
+
+/// The reloads of an app that runs.
+pub(crate) struct Reloads {
+    resources: Resources,
+    /// One reload at a time.
+    state: Mutex<State>,
+    sections: Vec<(String, Prepare)>,
+    hooks: Vec<Hook>,
+}
+
+struct State {
+    /// As the app started.
+    started: Config,
+    /// As the last reload left it.
+    present: Config,
+    rules: AllRules,
+}
+
+impl App {
+    /// Calls `hook` after a reload.
+    #[must_use]
+    pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
+        self.reloads.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
+    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
+    #[must_use]
+    pub fn reload_section<C, E>(
+        mut self,
+        section: &str,
+        prepare: impl Fn(&Config) -> Result<C, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: FnOnce() + Send + 'static,
+        E: Display,
+    {
+        let prepare = move |config: &Config| match prepare(config) {
+            Ok(commit) => Ok(Box::new(commit) as Commit),
+            Err(error) => Err(error.to_string()),
+        };
+        self.reloads.sections.push((section.to_owned(), Box::new(prepare)));
+        self
+    }
+}
+
+impl ReloadSetup {
+    /// Puts the limits into force and loads the resources.
+    pub(crate) async fn open(
+        self,
+        env: &Env,
+        metrics: &Metrics,
+        config: &Config,
+        services: &ServiceTable,
+        snapshots: &Snapshots,
+    ) -> Result<Reloads, StartError> {
+        let Self { loaders, sections, hooks } = self;
+        let paths = services.paths();
+        let rules = AllRules::read(config, &paths, env.now(), metrics, &AllRules::default())?;
+        let commits = sections.iter().map(|(_, prepare)| prepare(config));
+        let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
+        let resources = Resources::new(loaders);
+        let loaded = resources.load(env, config, snapshots.version() + 1).await;
+        if let Some(snapshot) = loaded.map_err(|e| StartError::new(format!("resources: {e}")))? {
+            snapshots.publish(snapshot);
+        }
+        services.guard(|path| rules.guard(path));
+        commits.into_iter().for_each(|commit| commit());
+        let (started, present) = (config.clone(), config.clone());
+        let state = Mutex::new(State { started, present, rules });
+        Ok(Reloads { resources, state, sections, hooks })
+    }
+}
+
+impl Reloads {
+    pub(crate) fn has_resources(&self) -> bool {
+        !self.resources.is_empty()
+    }
+
+    /// `[resources]` as it is now; `last` when it cannot be read, which a reload has said.
+    pub(crate) async fn resource_config(&self, last: ResourceConfig) -> ResourceConfig {
+        ResourceConfig::of(&self.state.lock().await.present).unwrap_or(last)
+    }
+
+    fn is_live(&self, key: &str) -> bool {
+        let names = self.sections.iter().map(|(name, _)| name.as_str());
+        ["limits", "resources", "route.rules"].into_iter().chain(names).any(|name| is_in(key, name))
+    }
+}
+
+fn is_in(key: &str, section: &str) -> bool {
+    key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+impl Reloads {
+    /// See [`crate::RunningApp::reload`].
+    pub(crate) async fn reload(&self, core: &Arc<Core>) -> Result<Reloaded, Status> {
+        let mut state = self.state.lock().await;
+        let reloaded = self.reload_all(core, &mut state).await;
+        drop(state);
+        let reloaded = reloaded.map_err(|why| {
+            tracing::error!(why, "not reloaded");
+            Status::new(Code::FailedPrecondition, format!("nothing was reloaded: {why}"))
+        })?;
+        self.say(core, &reloaded);
+        Ok(reloaded)
+    }
+
+    async fn reload_all(&self, core: &Arc<Core>, state: &mut State) -> Result<Reloaded, String> {
+        let before = state.present.clone();
+        let read = core.env.blocking(move || before.reread()).await;
+        let config = read.ok_or("reading the configuration panicked")?.map_err(text)?;
+        config.check_unclaimed().map_err(text)?;
+        let (mut changed, needs_restart) =
+            (config.changed_since(&state.present), config.changed_since(&state.started));
+        changed.retain(|key| self.is_live(key));
+        let needs_restart = needs_restart.into_iter().filter(|key| !self.is_live(key)).collect();
+        let paths = core.services.paths();
+        let now = core.env.now();
+        let rules =
+            AllRules::read(&config, &paths, now, &core.metrics, &state.rules).map_err(text)?;
+        let routes = RouteRules::read(&config, &core.services.descs).map_err(text)?;
+        let next = core.snapshots.version() + 1;
+        let resources = self.resources.load(&core.env, &config, next).await.map_err(text)?;
+        let sections = self.sections.iter();
+        let sections = sections.filter(|(name, _)| changed.iter().any(|key| is_in(key, name)));
+        let commits = sections.map(|(_, prepare)| prepare(&config));
+        let commits = commits.collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, and nothing waits.
+        core.services.guard(|path| rules.guard(path));
+        if changed.iter().any(|key| is_in(key, "route.rules")) {
+            core.mesh.rule(routes);
+        }
+        commits.into_iter().for_each(|commit| commit());
+        if let Some(snapshot) = resources {
+            publish(core, snapshot, &config);
+            changed.push("resources".to_owned());
+        }
+        (state.present, state.rules) = (config, rules);
+        Ok(Reloaded { changed, needs_restart })
+    }
+
+    /// Loads the resources alone, because their files have changed.
+    pub(crate) async fn reload_resources(&self, core: &Arc<Core>) {
+        let state = self.state.lock().await;
+        let next = core.snapshots.version() + 1;
+        match self.resources.load(&core.env, &state.present, next).await {
+            Ok(Some(snapshot)) => {
+                publish(core, snapshot, &state.present);
+                drop(state);
+                let changed = vec!["resources".to_owned()];
+                self.say(core, &Reloaded { changed, needs_restart: Vec::new() });
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "resources changed; the ones before stay"),
+        }
+    }
+
+    fn say(&self, core: &Arc<Core>, reloaded: &Reloaded) {
+        let Reloaded { changed, needs_restart } = reloaded;
+        tracing::info!(?changed, "reloaded");
+        if !needs_restart.is_empty() {
+            tracing::warn!(?needs_restart, "changed in the configuration; needs a restart");
+        }
+        let cx = Cx::on(core);
+        self.hooks.iter().for_each(|hook| hook(&cx, reloaded));
+    }
+}
+
+/// Shows new resources to the calls that begin from now on, and forgets the ones before after a while.
+fn publish(core: &Arc<Core>, snapshot: Snapshot, config: &Config) {
+    let before = core.snapshots.publish(snapshot);
+    let keep = ResourceConfig::of(config).unwrap_or_default().keep();
+    let (core, env) = (Arc::clone(core), core.env.clone());
+    env.clone().spawn("resources-forget", async move {
+        env.sleep(keep).await;
+        core.snapshots.forget(before);
+    });
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
