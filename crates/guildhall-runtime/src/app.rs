@@ -7,12 +7,13 @@ pub(crate) mod component;
 pub(crate) mod admin;
 mod checks;
 mod presence;
-mod drain_asked;
-pub(crate) mod node;
 mod actors_fit;
 mod hooks;
+mod reloads;
 mod inner;
 mod running;
+mod drain_asked;
+pub(crate) mod node;
 mod start;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ use crate::serve::stream::{Stream, StreamHandlers};
 
 pub(crate) use drain_asked::DrainAsked;
 pub use hooks::HookError;
-pub(crate) use inner::{AppInner, Task};
+pub(crate) use inner::AppInner;
 pub use running::RunningApp;
 
 use backends::Given;
@@ -75,7 +76,7 @@ pub struct App {
     stream_handlers: StreamHandlers,
     given: Given,
     tables: Vec<&'static Table>,
-    pub(crate) reloads: ReloadSetup,
+    reloads: ReloadSetup,
     mutation: Option<Mutation>,
 }
 

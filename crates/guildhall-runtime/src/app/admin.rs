@@ -8,8 +8,8 @@ use guildhall_core::StartError;
 use guildhall_http::header::{ALLOW, HeaderValue};
 use guildhall_http::{Answer, Limits, Method, Origins, Refused, Request, Server, StatusCode};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
-use crate::app::Task;
 use crate::call::{Core, Cx};
 
 /// `[admin]`: HTTP for the operator: `/livez`, `/readyz`, `/metrics`.
@@ -64,7 +64,7 @@ impl Cx {
 pub(crate) async fn open(
     core: &Arc<Core>,
     config: AdminConfig,
-) -> Result<Option<(SocketAddr, Task)>, StartError> {
+) -> Result<Option<(SocketAddr, JoinHandle<Option<()>>)>, StartError> {
     if config.listen.is_empty() {
         return Ok(None);
     }

@@ -30,7 +30,7 @@ use crate::observe::outage::Outage;
 use crate::serve::arrivals::Arrivals;
 use crate::serve::rows::{OpenStore, Tables};
 
-pub(crate) type Task = JoinHandle<Option<()>>;
+type Task = JoinHandle<Option<()>>;
 
 /// What actors and ownership share until they have parts of their own.
 pub(crate) struct AppInner {

@@ -42,11 +42,12 @@ use crate::observe::counters::Counters;
 use crate::observe::health::Health;
 use crate::observe::log::{LogConfig, LogControl};
 use crate::observe::outage::Outage;
-use crate::observe::store_metrics::Trips;
+use crate::observe::store_metrics::MeasuredStore;
 use crate::observe::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
 use crate::serve::arrivals::Arrivals;
 use crate::serve::raw_cast::RawHandlers;
 use crate::serve::reload::watch::watch_resources;
+use crate::serve::rows::ids::Ids;
 use crate::serve::rows::{OpenStore, Tables};
 use crate::serve::stream::Streams;
 use crate::serve::topic::Topics;
@@ -138,8 +139,8 @@ impl App {
         let store = match (backends.store, tables.all().is_empty()) {
             (Some(store), false) => {
                 let tracer = tracer.clone();
-                let trips = Trips::new(store, &outage, &env, &metrics, &health, tracer)?;
-                Some(Arc::new(trips) as Arc<dyn Store>)
+                let measured = MeasuredStore::new(store, &outage, &env, &metrics, &health, tracer)?;
+                Some(Arc::new(measured) as Arc<dyn Store>)
             }
             (store, _) => store,
         };
@@ -185,6 +186,7 @@ impl App {
         parts.add(Arc::new(Streams::new(config.section("stream")?, stream_handlers)?))?;
         parts.add(Arc::clone(&backends_later))?;
         parts.add(Arc::clone(&store))?;
+        parts.add(Arc::new(Ids::new(&tables.config)?))?;
         parts.add(Arc::clone(&tables))?;
         components.iter().try_for_each(|component| component.parts(&mut parts))?;
         if let Some(log) = log {

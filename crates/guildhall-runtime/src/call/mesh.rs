@@ -1,8 +1,8 @@
 //! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
-mod group;
 mod links;
+mod group;
 mod load;
 mod rendezvous;
 mod version;

@@ -2,9 +2,9 @@
 //! alone: a program that starts apps in another way, or has a subscriber of its own, keeps that.
 
 mod config;
-mod line;
 mod rolling;
 mod sink;
+mod line;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Trips to the store: how long they take, what goes wrong, and whether the store is there.
+//! MeasuredStore to the store: how long they take, what goes wrong, and whether the store is there.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::observe::trace::{OpenSpan, SpanKind, Tracer};
 
 /// How often a store that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// A trip that was given up after this long says that the store is not there.
+/// A round trip that was given up after this long says that the store is not there.
 const GIVEN_UP: Duration = Duration::from_secs(1);
 const PART: &str = "store";
 
-/// A store that is watched.
-pub(crate) struct Trips(Arc<Watched>);
+/// A store whose round trips are measured.
+pub(crate) struct MeasuredStore(Arc<Watched>);
 
 struct Watched {
     store: Arc<dyn Store>,
@@ -37,7 +37,7 @@ struct Watched {
     me: Weak<Self>,
 }
 
-impl Trips {
+impl MeasuredStore {
     /// Watches `store`; `outage` is how others see it.
     pub(crate) fn new(
         store: Arc<dyn Store>,
@@ -70,13 +70,13 @@ impl Trips {
 }
 
 impl Watched {
-    fn begin(&self, operation: &'static str) -> Trip<'_> {
+    fn begin(&self, operation: &'static str) -> RoundTrip<'_> {
         let open = |tracer: &Arc<Tracer>| {
             let trace = present(|context| context.trace().cloned()).flatten()?;
             Some(tracer.open(Some(&trace), SpanKind::Store, operation))
         };
         let span = self.tracer.as_ref().and_then(open);
-        Trip { watched: self, operation, began: self.env.now(), came_back: false, span }
+        RoundTrip { watched: self, operation, began: self.env.now(), came_back: false, span }
     }
 
     fn failed(&self, operation: &'static str, error: &StoreError) {
@@ -127,8 +127,8 @@ impl Watched {
     }
 }
 
-/// A trip that is under way.
-struct Trip<'a> {
+/// A round trip that has begun.
+struct RoundTrip<'a> {
     watched: &'a Watched,
     operation: &'static str,
     began: Instant,
@@ -136,7 +136,7 @@ struct Trip<'a> {
     span: Option<OpenSpan>,
 }
 
-impl Trip<'_> {
+impl RoundTrip<'_> {
     /// Counts what came back.
     fn back<T>(mut self, results: &[Result<T, StoreError>]) {
         self.came_back = true;
@@ -154,7 +154,7 @@ impl Trip<'_> {
     }
 }
 
-impl Drop for Trip<'_> {
+impl Drop for RoundTrip<'_> {
     fn drop(&mut self) {
         let Watched { env, seconds, .. } = self.watched;
         let took = env.now().saturating_duration_since(self.began);
@@ -180,15 +180,15 @@ fn kind(kind: &StoreErrorKind) -> &'static str {
     }
 }
 
-/// One result of a whole trip.
-fn back<T>(trip: Trip<'_>, result: Result<T, StoreError>) -> Result<T, StoreError> {
+/// One result of a whole round trip.
+fn back<T>(trip: RoundTrip<'_>, result: Result<T, StoreError>) -> Result<T, StoreError> {
     let result = [result];
     trip.back(&result);
     let [result] = result;
     result
 }
 
-impl Store for Trips {
+impl Store for MeasuredStore {
     fn capabilities(&self) -> Capabilities {
         self.0.store.capabilities()
     }

@@ -4,10 +4,10 @@
 //! head of calls. Spans go to a [`SpanExporter`]; without one (`[trace] export`, `App::spans`) nothing is traced.
 
 mod config;
-pub(crate) mod context;
-mod exporter;
 mod parent;
+pub(crate) mod context;
 mod span;
+mod exporter;
 
 use std::borrow::Cow;
 use std::sync::Arc;

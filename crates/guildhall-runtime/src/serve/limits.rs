@@ -1,10 +1,10 @@
 //! Limits and breakers: what the dispatcher checks before a call gets near a handler, a lane or a mailbox.
 
-mod breaker;
 mod config;
 mod queue;
-mod rule;
 mod window;
+mod breaker;
+mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

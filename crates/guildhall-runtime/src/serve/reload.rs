@@ -10,7 +10,6 @@ use guildhall_core::metrics::Metrics;
 use guildhall_core::{Code, Env, StartError, Status};
 use tokio::sync::Mutex;
 
-use crate::app::App;
 use crate::call::mesh::RouteRules;
 use crate::call::service::ServiceTable;
 use crate::call::{Core, Cx, Snapshot, Snapshots};
@@ -26,14 +25,14 @@ pub struct Reloaded {
     pub needs_restart: Vec<String>,
 }
 
-type Hook = Box<dyn Fn(&Cx, &Reloaded) + Send + Sync>;
-type Commit = Box<dyn FnOnce() + Send>;
-type Prepare = Box<dyn Fn(&Config) -> Result<Commit, String> + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&Cx, &Reloaded) + Send + Sync>;
+pub(crate) type Commit = Box<dyn FnOnce() + Send>;
+pub(crate) type Prepare = Box<dyn Fn(&Config) -> Result<Commit, String> + Send + Sync>;
 
 /// What an app that does not run yet knows about its reloads.
 #[derive(Default)]
 pub(crate) struct ReloadSetup {
-    pub(crate) loaders: Vec<Loader>,
+    loaders: Vec<Loader>,
     sections: Vec<(String, Prepare)>,
     hooks: Vec<Hook>,
 }
@@ -55,36 +54,19 @@ struct State {
     rules: AllRules,
 }
 
-impl App {
-    /// Calls `hook` after a reload.
-    #[must_use]
-    pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
-        self.reloads.hooks.push(Box::new(hook));
-        self
-    }
-
-    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
-    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
-    #[must_use]
-    pub fn reload_section<C, E>(
-        mut self,
-        section: &str,
-        prepare: impl Fn(&Config) -> Result<C, E> + Send + Sync + 'static,
-    ) -> Self
-    where
-        C: FnOnce() + Send + 'static,
-        E: Display,
-    {
-        let prepare = move |config: &Config| match prepare(config) {
-            Ok(commit) => Ok(Box::new(commit) as Commit),
-            Err(error) => Err(error.to_string()),
-        };
-        self.reloads.sections.push((section.to_owned(), Box::new(prepare)));
-        self
-    }
-}
-
 impl ReloadSetup {
+    pub(crate) fn add_loader(&mut self, loader: Loader) {
+        self.loaders.push(loader);
+    }
+
+    pub(crate) fn add_hook(&mut self, hook: Hook) {
+        self.hooks.push(hook);
+    }
+
+    pub(crate) fn add_section(&mut self, section: &str, prepare: Prepare) {
+        self.sections.push((section.to_owned(), prepare));
+    }
+
     /// Puts the limits into force and loads the resources.
     pub(crate) async fn open(
         self,

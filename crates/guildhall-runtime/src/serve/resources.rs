@@ -1,14 +1,13 @@
 //! Resources: a game's own data, loaded from files, and all of it new at once when the files have changed.
 
-mod config;
 mod load;
+mod config;
 
 use std::sync::Arc;
 
 use guildhall_core::Env;
 use guildhall_core::config::Config;
 
-use crate::app::App;
 use crate::call::{Cx, Snapshot};
 
 pub use config::ResourceConfig;
@@ -22,25 +21,12 @@ pub(crate) struct Resources {
     loaders: Arc<[Loader]>,
 }
 
-impl App {
-    /// Adds a resource: `load` makes it from the files below `resources.dir`, at the start and when they have changed. All
-    /// resources change together, or none: when one loader fails, what was loaded before stays.
-    #[must_use]
-    pub fn resource<T: Send + Sync + 'static>(
-        mut self,
-        load: impl Fn(&Loading<'_>) -> Result<T, ResourceError> + Send + Sync + 'static,
-    ) -> Self {
-        self.reloads.loaders.push(Loader::new(load));
-        self
-    }
-}
-
 impl Cx {
     /// A resource. Within a call it is always of the same version, whatever is reloaded meanwhile, and the same for the calls
     /// that are made from it to this app. Outside of calls it is the present one.
     ///
     /// # Panics
-    /// When the app has no such resource: see [`App::resource`].
+    /// When the app has no such resource: see [`App::resource`](crate::App::resource).
     pub fn resource<T: Send + Sync + 'static>(&self) -> Arc<T> {
         let snapshots = &self.core.snapshots;
         let found = match self.resources {

@@ -1,9 +1,9 @@
 //! [`Rows`]: entities that no actor owns. Whoever writes one says which version it has read, so that no change gets lost.
 
-pub(crate) mod ids;
 mod open_store;
-mod query;
 mod tables;
+mod query;
+pub(crate) mod ids;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

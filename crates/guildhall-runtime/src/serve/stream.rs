@@ -4,8 +4,8 @@
 
 mod config;
 mod greeting;
-mod serve;
 mod session;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -19,7 +19,7 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(super) fn new<T: Send + Sync + 'static>(
+    pub(crate) fn new<T: Send + Sync + 'static>(
         load: impl Fn(&Loading<'_>) -> Result<T, ResourceError> + Send + Sync + 'static,
     ) -> Self {
         let load = move |loading: &Loading<'_>| Ok(Arc::new(load(loading)?) as Loaded);

@@ -9,7 +9,6 @@ use parking_lot::Mutex;
 use crate::call::Cx;
 use crate::config::StoreConfig;
 use crate::proto::IdStateEntity;
-use crate::serve::rows::Tables;
 
 /// The row of all ids.
 const NAME: &str = "all";
@@ -53,7 +52,7 @@ impl Cx {
     /// # Cancel safety
     /// At most a block of ids is skipped.
     pub async fn next_id(&self) -> Result<u64, Status> {
-        let ids = &self.core.part::<Tables>().ids;
+        let ids = self.core.part::<Ids>();
         if let Some(id) = ids.next() {
             return Ok(id);
         }

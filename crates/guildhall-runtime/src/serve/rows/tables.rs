@@ -5,7 +5,6 @@ use guildhall_core::config::Config;
 use guildhall_core::store::{Migrate, Table};
 
 use crate::config::StoreConfig;
-use crate::serve::rows::ids::Ids;
 
 /// The tables of an app.
 #[derive(Debug)]
@@ -15,7 +14,6 @@ pub(crate) struct Tables {
     /// Actors own their rows.
     owned: Vec<&'static Table>,
     pub(crate) config: StoreConfig,
-    pub(crate) ids: Ids,
 }
 
 impl Tables {
@@ -28,7 +26,7 @@ impl Tables {
         free.sort_by_key(|table| table.name);
         free.dedup_by_key(|table| table.name);
         match free.iter().find(|table| has(&owned, table)) {
-            None => Ok(Self { free, owned, ids: Ids::new(&config)?, config }),
+            None => Ok(Self { free, owned, config }),
             Some(Table { name, .. }) => Err(StartError::new(format!(
                 "App::table: actors own the rows of table `{name}`, so nobody else may write them; call the actors, or use another table"
             ))),

@@ -1,0 +1,50 @@
+//! What an app adds to its reloads: resources, sections of the configuration, hooks.
+
+use std::fmt::Display;
+
+use guildhall_core::config::Config;
+
+use super::App;
+use crate::call::Cx;
+use crate::serve::reload::{Commit, Reloaded};
+use crate::serve::resources::{Loader, Loading, ResourceError};
+
+impl App {
+    /// Adds a resource: `load` makes it from the files below `resources.dir`, at the start and when they have changed. All
+    /// resources change together, or none: when one loader fails, what was loaded before stays.
+    #[must_use]
+    pub fn resource<T: Send + Sync + 'static>(
+        mut self,
+        load: impl Fn(&Loading<'_>) -> Result<T, ResourceError> + Send + Sync + 'static,
+    ) -> Self {
+        self.reloads.add_loader(Loader::new(load));
+        self
+    }
+
+    /// Calls `hook` after a reload.
+    #[must_use]
+    pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
+        self.reloads.add_hook(Box::new(hook));
+        self
+    }
+
+    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
+    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
+    #[must_use]
+    pub fn reload_section<C, E>(
+        mut self,
+        section: &str,
+        prepare: impl Fn(&Config) -> Result<C, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: FnOnce() + Send + 'static,
+        E: Display,
+    {
+        let prepare = move |config: &Config| match prepare(config) {
+            Ok(commit) => Ok(Box::new(commit) as Commit),
+            Err(error) => Err(error.to_string()),
+        };
+        self.reloads.add_section(section, Box::new(prepare));
+        self
+    }
+}
