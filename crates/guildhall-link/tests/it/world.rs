@@ -1,0 +1,132 @@
+//! Endpoints, a method, and a dispatch that does what the request says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::discovery::{NodeRecord, NodeState};
+use guildhall_core::env::{ConnIo, Instant};
+use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
+use guildhall_core::rpc::RawBody;
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Env, Incarnation, MethodDesc, Model, Route, Status};
+use guildhall_link::{
+    Arrival, Cancel, Dispatch, Endpoint, HandlerFuture, LinkConfig, LinkMeters, ReplyPort,
+    ServedMeters,
+};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// The method of all calls here.
+pub(crate) static ECHO: MethodDesc = MethodDesc {
+    path: "/link.Echo/Echo",
+    id: 7,
+    service: "link.Echo",
+    index: 0,
+    model: Model::Concurrent,
+    key: None,
+    key_from_player: false,
+    route: Route::Random,
+    oneway: false,
+    trace: false,
+    client: false,
+    durable: false,
+    idempotent: false,
+    create: false,
+    timeout_ms: 0,
+    keep_on_error: false,
+};
+
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// What all links of the app `id` share.
+pub(crate) fn endpoint(id: &str, config: LinkConfig) -> Arc<Endpoint> {
+    let env = Env::real();
+    let metrics = Metrics::new(env.clone(), MetricsConfig::default());
+    let record = NodeRecord {
+        id: id.parse().unwrap(),
+        incarnation: Incarnation::new(env.wall(), 1),
+        logic_addr: None,
+        endpoints: [].into(),
+        version: "1".into(),
+        weight: 100,
+        load: 0,
+        export: false,
+        state: NodeState::Ready,
+        services: vec![ECHO.service.to_owned()],
+        descriptors_hash: [].as_slice().into(),
+        labels: [].into(),
+    };
+    Arc::new(Endpoint {
+        id: record.id.clone(),
+        config,
+        tls: None,
+        record: Box::new(move || record.clone()),
+        methods_hash: 1,
+        going: CancellationToken::new(),
+        meters: LinkMeters {
+            dialled: Gauge::default(),
+            accepted: Gauge::default(),
+            queued_bytes: Gauge::default(),
+            in_flight: Arc::new(LiveCount::default()),
+            served: ServedMeters::new(&metrics).unwrap(),
+        },
+        env,
+    })
+}
+
+/// By when a call of a test has to end.
+pub(crate) fn deadline(endpoint: &Endpoint) -> Instant {
+    endpoint.env.now() + LIMIT
+}
+
+pub(crate) fn request(text: &str) -> RawBody<'_> {
+    RawBody::new(text.as_bytes())
+}
+
+/// Echoes; `hang` never ends, `drop` drops its reply port.
+#[derive(Default)]
+pub(crate) struct Echo {
+    /// What has arrived, and from which app.
+    pub(crate) seen: Mutex<Vec<(String, Option<AppId>)>>,
+    pub(crate) hanging: Mutex<Vec<Cancel>>,
+}
+
+impl Dispatch for Echo {
+    fn dispatch(&self, arrival: Arrival<'_>, reply: ReplyPort) -> Option<HandlerFuture> {
+        if arrival.is_over_limit {
+            let why = "too many";
+            let refused = Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why);
+            reply.send::<()>(Err(refused));
+            return None;
+        }
+        let text = String::from_utf8(arrival.body.bytes.to_vec()).unwrap();
+        self.seen.lock().push((text.clone(), arrival.caller.cloned()));
+        match text.as_str() {
+            "hang" => {
+                self.hanging.lock().extend(reply.cancel());
+                Some(Box::pin(async move {
+                    let _held = reply;
+                    std::future::pending().await
+                }))
+            }
+            "drop" => None,
+            _ => {
+                let body = arrival.body.into_bytes();
+                reply.send(Ok(RawBody::new(&body)));
+                None
+            }
+        }
+    }
+
+    async fn serve_streams(&self, _io: ConnIo, _caller: AppId) {}
+}
+
+/// Waits until `is` holds.
+pub(crate) async fn until(is: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(LIMIT, async {
+        while !is() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("it did not come to be within 10 s");
+}
