@@ -32,6 +32,9 @@ pub struct GateConfig {
     pub json_strict: bool,
     /// Calls of one connection that wait for their reply; one more is `OVERLOADED`.
     pub window: usize,
+    /// Actors that hear when a session ends, of those that it has sent commands to: the last ones. They then forget its replies; others
+    /// keep them for `actor.NAME.records_ms`.
+    pub told_max: usize,
     /// Connections of the gate; one more is refused.
     pub connections_max: usize,
     /// Connections from one IPv4 address or one /64 of IPv6; one more is refused.
@@ -73,6 +76,7 @@ impl Default for GateConfig {
             limited_max: 200,
             json_strict: false,
             window: 32,
+            told_max: 32,
             connections_max: 20_000,
             connections_per_address: 100,
             idle_ms: 45_000,

@@ -15,6 +15,14 @@ pub(crate) enum OwnedKey {
 }
 
 impl OwnedKey {
+    /// The same, apart from the packet that it came in.
+    pub(crate) fn detached(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(Bytes::copy_from_slice(text)),
+            other => other.clone(),
+        }
+    }
+
     pub(crate) fn borrow(&self) -> KeyText<'_> {
         match self {
             Self::None => KeyText::None,

@@ -8,6 +8,7 @@
 //! | `calls` | send, wait, follow an actor that has moved, retry |
 //! | `arrive` | the one place that makes a `Cx` of what arrives |
 //! | `raw`, `described`, `interned` | calls of methods that this program has no generated code for |
+//! | `session_over` | tells actors that a session has ended |
 //! | `peers` | keeps links to every app that discovery knows |
 
 pub(crate) mod target;
@@ -31,6 +32,7 @@ pub(crate) mod callback;
 pub(crate) mod apps;
 pub(crate) mod described;
 pub(crate) mod interned;
+pub(crate) mod session_over;
 pub mod raw;
 pub(crate) mod peers;
 

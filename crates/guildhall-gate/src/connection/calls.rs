@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status, outside};
+use guildhall_core::{Code, Effect, MethodDesc, Model, Status, outside};
 use guildhall_runtime::Cx;
 use guildhall_runtime::raw::{self, Keyed};
 use guildhall_wire::{Body, Generation, Method, Session};
@@ -28,6 +28,8 @@ pub(super) struct Calls {
     sent: Option<(u64, u64)>,
     /// Of the methods that have one of their own.
     rates: Vec<(u32, Rate)>,
+    /// The actors that keep what commands have come to, each by one of its methods; at most `gate.told_max`, the last used at the end.
+    keepers: Vec<(&'static MethodDesc, OwnedKey)>,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
 
@@ -63,7 +65,7 @@ impl Calls {
         let allowance = Allowance::new(config.calls_per_s, config.call_burst, config.limited_max);
         let rates = edge.rates.iter().map(|(id, per_s)| (*id, Rate::new(*per_s, *per_s)));
         let (rates, running) = (rates.collect(), FuturesUnordered::new());
-        Self { allowance, sent: None, rates, running, edge, client }
+        Self { allowance, sent: None, rates, keepers: Vec::new(), running, edge, client }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -85,6 +87,7 @@ impl Calls {
             Err(status) => return self.fail(id, &status),
         };
         self.edge.shared.stats.calls.add(1);
+        self.note_keeper(&ready);
         let cx = self.cx(id, command);
         let is_json = matches!(body, Body::Json(_));
         let mut call = Box::pin(make(cx, id, ready, is_json));
@@ -94,6 +97,35 @@ impl Calls {
             std::task::Poll::Ready(done) => self.finish(done),
             std::task::Poll::Pending => self.running.push(call),
         }
+    }
+
+    /// Remembers who will keep what a command has come to.
+    fn note_keeper(&mut self, ready: &Ready) {
+        let (desc, key) = (ready.method.desc, &ready.key);
+        if desc.model != Model::Actor || (desc.idempotent && !desc.durable) {
+            return;
+        }
+        let known =
+            |(known, of): &(&MethodDesc, OwnedKey)| (known.service, of) == (desc.service, key);
+        if self.keepers.last().is_some_and(known) {
+            return;
+        }
+        let keeper = match self.keepers.iter().position(known) {
+            Some(at) => self.keepers.remove(at),
+            None => (desc, key.detached()),
+        };
+        if self.keepers.len() >= self.edge.config.told_max.max(1) {
+            self.keepers.remove(0);
+        }
+        self.keepers.push(keeper);
+    }
+
+    /// Cancels what is under way, and lets who keeps what commands have come to forget it: the client is gone.
+    pub(super) async fn end(&mut self) {
+        self.running.clear();
+        let Client { player, session, .. } = &*self.client;
+        let keepers = self.keepers.iter().map(|(method, key)| (*method, key.borrow()));
+        raw::session_over(&self.edge.cx, (player, session), keepers).await;
     }
 
     /// Hands a cast over; nobody hears of one that is refused.

@@ -91,8 +91,9 @@ impl<'a> Driver<'a> {
             End::Gone => reason::LOST,
             End::Error(_, reason, _) | End::Kick(reason, _) => *reason,
         };
+        Box::pin(self.calls.end()).await;
         let close = self.session(reason);
-        if let Err(error) = SessionClient::new(&self.edge.cx).close(close).await {
+        if let Err(error) = Box::pin(SessionClient::new(&self.edge.cx).close(close)).await {
             tracing::debug!(%error, "a session will end by its idle time");
         }
         end
@@ -170,7 +171,8 @@ impl<'a> Driver<'a> {
         if now >= self.touch_at {
             (self.touched, self.touch_at) = (now, now + TOUCH);
             // One that is lost is made up for by the next: a session waits for three.
-            let _lost = SessionClient::new(&self.edge.cx).touch(self.session(0)).await;
+            let session = self.session(0);
+            let _lost = Box::pin(SessionClient::new(&self.edge.cx).touch(session)).await;
         }
         let next = (now + config.heartbeat()).min(self.heard + config.idle());
         let next = cut_at.map_or(next, |at| next.min(at)).min(self.touch_at);

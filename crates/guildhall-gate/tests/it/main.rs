@@ -12,6 +12,7 @@ mod json;
 mod keys;
 mod limits;
 mod outside;
+mod records;
 mod rooms;
 mod sessions;
 mod start;

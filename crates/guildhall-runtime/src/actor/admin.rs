@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use guildhall_core::{ActorKey, Key};
+use guildhall_wire::Session;
 
 use super::Actor;
 use crate::cx::Cx;
@@ -24,6 +25,8 @@ pub(crate) trait Admin: Send + Sync {
     fn keys(&self) -> Vec<Key>;
     /// Deactivates one; whether it is there.
     fn close(&self, key: &str) -> bool;
+    /// Tells one, if it is in memory, that a session has ended.
+    fn session_over(&self, key: &str, session: &Arc<Session>);
 }
 
 /// The actors of a type that are in this app's memory: `cx.actors::<Player>()`.

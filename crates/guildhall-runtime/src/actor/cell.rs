@@ -12,7 +12,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::Token;
 use guildhall_core::{AppId, Code, Key, Status, outside, slot_of};
-use guildhall_wire::{Generation, Trace};
+use guildhall_wire::{Generation, Session, Trace};
 use parking_lot::Mutex;
 
 use super::commands::Commands;
@@ -146,6 +146,16 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
         mail.letters.push_back(Letter::Call(call));
         true
+    }
+
+    /// Tells an actor in memory that a session has ended; records of one that has no room for the word go with time.
+    pub(super) fn session_over(self: &Arc<Self>, session: Arc<Session>) {
+        let mut mail = self.mail.lock();
+        if mail.active && !mail.stopped && mail.len() < self.room.config.mailbox {
+            mail.letters.push_back(Letter::SessionOver(session));
+            drop(mail);
+            self.schedule();
+        }
     }
 
     /// Activates the actor, unless it is active.
@@ -413,8 +423,8 @@ fn send_letters_on(letters: VecDeque<Letter>, to: Option<&AppId>) {
                 let why = format!("{}: nobody owns it just now", call.method.path);
                 call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
             }
-            // Timers end with the activation.
-            (Letter::Timer(_), _) => {}
+            // Timers end with the activation, and records with time.
+            (Letter::Timer(_) | Letter::SessionOver(_), _) => {}
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub(super) generation: Generation,
     /// The client has the replies of all commands with a lower number.
     pub(super) answered: u64,
+    /// It has ended: nobody asks for its replies any more, and its commands from this number on have not run. 0: it goes on.
+    pub(super) over: u64,
     /// It has had a durable command: the row tells about it.
     pub(super) durable: bool,
     /// By number, and by path for calls inside commands.
@@ -64,7 +66,7 @@ pub(super) struct Session {
     pub(super) changed: bool,
     /// When it was last heard of.
     used: Instant,
-    /// When a later login of the player was first seen.
+    /// When it was heard that it has ended.
     ended: Option<Instant>,
 }
 
@@ -112,9 +114,11 @@ impl<'a> Command<'a> {
         self.path.first().copied().unwrap_or_default()
     }
 
-    fn ended(&self) -> Status {
-        let why = "the session is over: the player has logged in again";
-        let effect = if self.session.resent { Effect::MayHaveRun } else { Effect::NotRun };
+    /// Of a session that is over; `over` is what [`Session::over`] says.
+    fn ended(&self, over: u64) -> Status {
+        let why = "the session is over: the player has gone, or logged in again";
+        let may_have_run = self.session.resent || self.number() < over;
+        let effect = if may_have_run { Effect::MayHaveRun } else { Effect::NotRun };
         let status = Status::new(Code::FailedPrecondition, why);
         status.with_reason(reason::KICKED).with_effect(effect)
     }
@@ -177,11 +181,11 @@ impl Commands {
         if may_have_run(command.session, command.method) {
             return Some(Err(unknown(command.method)));
         }
+        let over = self.change(command.session, |known| known.over).unwrap_or_default();
         let newest = self.players.get(player(command.session)).and_then(|of| of.last());
-        if !command.is_nested()
-            && newest.is_some_and(|newest| command.session.login() < newest.generation)
-        {
-            return Some(Err(command.ended()));
+        let is_older = newest.is_some_and(|newest| command.session.login() < newest.generation);
+        if !command.is_nested() && (over > 0 || is_older) {
+            return Some(Err(command.ended(over)));
         }
         if !command.is_recorded() {
             return None;
@@ -252,6 +256,7 @@ impl Commands {
     /// A turn has ended: keeps what it has come to, where it was a command.
     pub(super) fn record(
         &mut self,
+        config: &ActorConfig,
         env: &Env,
         cx: &Cx,
         method: &'static MethodDesc,
@@ -271,15 +276,26 @@ impl Commands {
         let session = command.session;
         let record = Record { method: method.id, answer: answer.clone(), durable, at: now };
         let answered = command.answered();
-        self.enter(player(session), &session.session, session.login(), now, |known| {
+        // Also where nothing is ever saved.
+        self.clean(config, now);
+        let gone = self.enter(player(session), &session.session, session.login(), now, |known| {
             known.forget_below(answered);
             known.durable |= durable;
             known.insert(command.path.into(), record);
         });
-        self.unsaved |= durable;
+        self.unsaved |= durable || gone;
+        self.must_save |= gone;
         if durable {
             self.row_bytes += RECORD_BYTES + answer.as_ref().map_or(0, |body| body.len());
         }
+    }
+
+    /// A session has ended, and no command of it is under way any more.
+    pub(super) fn session_over(&mut self, session: &guildhall_wire::Session, now: Instant) {
+        let gone = self.change(session, |known| known.end(now)).unwrap_or_default();
+        self.unsaved |= gone;
+        // Else the row would have them until something else changes, which may be never.
+        self.must_save |= gone;
     }
 
     /// A sender says that all its messages are done with.
@@ -311,7 +327,7 @@ impl Commands {
         cx.session().is_some_and(|session| self.change(session, |_| ()).is_some())
     }
 
-    /// Changes a session, which is remembered from now on.
+    /// Changes a session, which is remembered from now on, and ends those of earlier logins; whether the row has what is gone now.
     pub(super) fn enter(
         &mut self,
         player: &str,
@@ -319,7 +335,8 @@ impl Commands {
         generation: Generation,
         now: Instant,
         change: impl FnOnce(&mut Session),
-    ) {
+    ) -> bool {
+        let mut gone = false;
         let of_player = self.players.entry(player.into()).or_default();
         let at = of_player.iter().position(|session| &*session.id == id);
         let at = at.unwrap_or_else(|| {
@@ -328,6 +345,7 @@ impl Commands {
                 id: id.into(),
                 generation,
                 answered: 0,
+                over: 0,
                 durable: false,
                 records: BTreeMap::new(),
                 bytes: OVERHEAD + player.len() + id.len(),
@@ -339,7 +357,12 @@ impl Commands {
             of_player.insert(at, session);
             let newest = of_player.last().map_or(generation, |session| session.generation);
             for session in of_player.iter_mut().filter(|session| session.generation < newest) {
-                session.ended.get_or_insert(now);
+                let (bytes, changed) = (session.bytes, session.changed);
+                gone |= session.end(now);
+                self.bytes = self.bytes + session.bytes - bytes;
+                if session.changed && !changed {
+                    self.changed.push(player.into());
+                }
             }
             at
         });
@@ -350,6 +373,7 @@ impl Commands {
         if known.changed && !changed {
             self.changed.push(player.into());
         }
+        gone
     }
 
     /// Does something with a session, if it is known.
@@ -369,8 +393,8 @@ impl Commands {
         Some(done)
     }
 
-    /// Forgets what nobody asks for any more, at most so often that it costs little: sessions that a later login has ended, or that
-    /// have been silent, for as long as a client could still ask for a reply; calls inside commands that are as old; silent senders.
+    /// Forgets what nobody asks for any more, at most so often that it costs little: sessions that have ended, or have been silent, for
+    /// as long as a copy of a command could still come; calls inside commands that are as old; silent senders.
     pub(super) fn clean(&mut self, config: &ActorConfig, now: Instant) {
         let kept = config.records();
         if self.cleaned.is_some_and(|at| now < at + kept / 16) {
@@ -394,6 +418,21 @@ impl Commands {
 }
 
 impl Session {
+    /// It has ended. What its own commands have come to is gone; that they have run is kept, for as long as a copy of one could still
+    /// come. Calls inside them may still be sent again by the app that makes them. Whether the row has what is gone now.
+    pub(super) fn end(&mut self, now: Instant) -> bool {
+        self.ended.get_or_insert(now);
+        if self.over > 0 {
+            return false;
+        }
+        let own = self.records.keys().rfind(|path| path.len() == 1);
+        let last = own.and_then(|path| path.first()).copied().unwrap_or_default();
+        self.over = self.answered.max(last.saturating_add(1));
+        self.changed = true;
+        self.forget(|path, _| path.len() == 1);
+        self.durable
+    }
+
     /// The client has the replies of all commands below this one.
     pub(super) fn forget_below(&mut self, number: u64) {
         if number > self.answered {
@@ -442,11 +481,15 @@ impl Session {
 
     /// Nobody says when a call inside a command will not come again, so those go by time.
     fn forget_nested(&mut self, kept: Duration, now: Instant) {
+        self.forget(|path, record| path.len() > 1 && is_over(record.at, kept, now));
+    }
+
+    fn forget(&mut self, which: impl Fn(&[u64], &Record) -> bool) {
         let mut gone = 0;
         self.records.retain(|path, record| {
-            let keep = path.len() == 1 || !is_over(record.at, kept, now);
-            gone += if keep { 0 } else { size(path, record) };
-            keep
+            let goes = which(path, record);
+            gone += if goes { size(path, record) } else { 0 };
+            !goes
         });
         if gone > 0 {
             self.bytes -= gone;

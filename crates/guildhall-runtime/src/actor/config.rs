@@ -48,7 +48,7 @@ pub struct ActorConfig {
     /// Bytes of the records of one player, and of those of one sender of messages; one more is `OVERLOADED`. Too large: a few fill an
     /// actor that all use.
     pub peer_bytes_max: usize,
-    /// How long records of a session are kept after its last call, or another login of its player, and records of calls inside
+    /// How long records of a session are kept after its last call, that it was there after its end, and records of calls inside
     /// commands, in ms. At least as long as a client may come back after a lost connection, and the longest deadline.
     pub records_ms: u64,
     /// Messages in the outbox of one actor; one more is `OVERLOADED`. Also of one sender those that an actor remembers.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use guildhall_core::Env;
 use guildhall_core::env::Instant;
 use guildhall_core::store::StoreError;
+use guildhall_wire::Session;
 
 use super::Why;
 use super::held::Held;
@@ -18,6 +19,7 @@ use crate::turn::Call;
 pub(super) enum Job {
     Call(Call),
     Timer(usize, Message),
+    SessionOver(Arc<Session>),
     Later(LaterTurn),
     Saved(u64, SaveResult),
     Save,
@@ -48,6 +50,8 @@ pub(super) enum Letter {
     Call(Call),
     /// The message of the timer with this number.
     Timer(u64),
+    /// A session has ended that has sent commands here.
+    SessionOver(Arc<Session>),
 }
 
 #[derive(Default)]
@@ -109,7 +113,7 @@ impl Mail {
         for letter in std::mem::take(&mut self.letters) {
             match letter {
                 Letter::Call(call) => calls.push(call),
-                timer @ Letter::Timer(_) => self.letters.push_back(timer),
+                other => self.letters.push_back(other),
             }
         }
         calls
@@ -123,7 +127,8 @@ impl Mail {
             Job::Enter => self.enter = true,
             Job::Close(why) => self.close = Some(why),
             Job::Leave(ticket) => self.leave = Some(ticket),
-            // They come again, or are over.
+            // They come again, or are over, or are made up for by time.
+            Job::SessionOver(_) => {}
             Job::Timer(..) | Job::Later(_) | Job::Tick | Job::Saved(..) | Job::Gone => {}
         }
     }
@@ -171,6 +176,8 @@ impl Mail {
                     self.method = message.method.path;
                     Job::Timer(service, message)
                 }
+                // Nobody has called: it is idle for as long as it was.
+                Letter::SessionOver(session) => return Some(Job::SessionOver(session)),
             };
             self.called = true;
             self.close = self.close.filter(|why| !matches!(why, Why::Idle | Why::Missing));

@@ -35,15 +35,21 @@ impl Commands {
     pub(super) fn take_in(&mut self, records: Records, now: Instant) {
         self.seen.take_in(records.seen, now);
         for of_session in records.commands {
-            let SessionRecords { player, session, generation, answered, records, epoch } =
+            let SessionRecords { player, session, generation, answered, records, epoch, over } =
                 of_session;
             let generation = Generation { epoch, number: generation };
             self.enter(&player, &session, generation, now, |session| {
                 session.forget_below(answered);
+                if over > 0 && session.over == 0 {
+                    session.end(now);
+                    session.over = over;
+                }
                 for CommandRecord { path, method, error, body, durable } in records {
                     session.durable |= durable;
                     // Where rows are many, one may have what another has forgotten.
-                    if path.first().is_some_and(|number| *number >= session.answered) {
+                    let is_own = path.len() == 1;
+                    let is_known = path.first().is_some_and(|number| *number >= session.answered);
+                    if is_known && !(is_own && session.over > 0) {
                         let answer = answer_of(error, body);
                         let record = Record { method, answer, durable, at: now };
                         session.insert(path.into(), record);
@@ -116,6 +122,7 @@ impl Session {
             epoch: self.generation.epoch,
             generation: self.generation.number,
             answered: self.answered,
+            over: self.over,
             records: records.map(|(path, record)| encoded(path, record)).collect(),
         }
     }
@@ -195,6 +202,7 @@ mod tests {
             generation: 3,
             epoch: 5,
             answered: 2,
+            over: 0,
             records: vec![
                 record(&[2], Ok(Bytes::from_static(b"reply")), true),
                 record(&[2, 0], Err(status), true),

@@ -17,6 +17,7 @@ use guildhall_core::{
     StartError, Status, slot_of,
 };
 use guildhall_entity::State as _;
+use guildhall_wire::Session;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
 
@@ -411,6 +412,13 @@ impl<A: Actor, S: ActorServices<A>> Admin for Room<A, S> {
 
     fn close(&self, key: &str) -> bool {
         self.close_for(key, Why::Asked)
+    }
+
+    fn session_over(&self, key: &str, session: &Arc<Session>) {
+        let cell = self.shards[self.slot_of(key) as usize].lock().get(key).cloned();
+        if let Some(cell) = cell {
+            cell.session_over(Arc::clone(session));
+        }
     }
 }
 

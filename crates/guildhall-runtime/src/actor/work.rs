@@ -68,6 +68,13 @@ pub(super) async fn work<A: Actor, S: ActorServices<A>>(
                 Some(active) => on_timer(&cell, active, service, message).await,
                 None => None,
             },
+            Job::SessionOver(session) => match active {
+                Some(mut active) => {
+                    active.commands.session_over(&session, cell.app.env.now());
+                    keep(&cell, active)
+                }
+                None => None,
+            },
             Job::Later(turn) => match active {
                 Some(active) => on_later(&cell, active, turn).await,
                 None => None,
@@ -197,7 +204,7 @@ async fn run<A: Actor, S: ActorServices<A>>(
         // What it has changed is saved as a part of its trace, now or later.
         active.trace = cx.trace().cloned();
     }
-    active.commands.record(&cell.app.env, &cx, method, &result);
+    active.commands.record(&cell.room.config, &cell.app.env, &cx, method, &result);
     if next == Next::Settle {
         result = match settled(cell, &mut active, &cx, method, result).await {
             Ok(result) => result,
@@ -229,7 +236,7 @@ async fn settled<A: Actor, S: ActorServices<A>>(
         }
         Settled::No(status) => {
             let refused = Err(status);
-            active.commands.record(&cell.app.env, cx, method, &refused);
+            active.commands.record(&cell.room.config, &cell.app.env, cx, method, &refused);
             Ok(refused)
         }
         Settled::Over => {

@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use guildhall_core::{ServiceDesc, Status};
+use guildhall_wire::Session;
 
 use crate::actor::Admin;
 use crate::app::DrainAsked;
 use crate::call::{Cx, described};
 use crate::proto::{
-    ActorInfo, ActorsRsp, DrainReq, DrainRsp, Node, ReloadReq, ReloadRsp, ServiceInfo, ServicesRsp,
+    ActorInfo, ActorName, ActorsRsp, DrainReq, DrainRsp, Node, ReloadReq, ReloadRsp, ServiceInfo,
+    ServicesRsp, SessionOverMsg,
 };
 use crate::serve::reload::{Reloaded, Reloads};
 
@@ -50,6 +52,17 @@ impl Node for ThisNode {
             }
         };
         Ok(ActorsRsp { actors: cx.app.actors.iter().map(info).collect() })
+    }
+
+    async fn session_over(&self, cx: &Cx, msg: SessionOverMsg) -> Result<(), Status> {
+        let SessionOverMsg { player, session, actors } = msg;
+        let session = Arc::new(Session { player, session, ..Session::default() });
+        for ActorName { r#type, key } in actors {
+            if let Some(room) = cx.app.actors.iter().find(|room| room.name() == r#type) {
+                room.session_over(&key, &session);
+            }
+        }
+        Ok(())
     }
 }
 

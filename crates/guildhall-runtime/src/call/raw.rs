@@ -8,6 +8,7 @@ use crate::call::Cx;
 pub use guildhall_core::rpc::{Keyed, RawBody, find_key};
 
 pub use super::described::describe;
+pub use super::session_over::session_over;
 pub use crate::call::Target;
 pub use crate::call::interned::Interned;
 

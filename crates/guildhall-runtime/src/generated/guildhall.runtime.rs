@@ -372,6 +372,30 @@ pub struct ActorInfo {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct SessionOverMsg {
+    #[prost(string, tag = "1")]
+    pub player: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub session: ::guildhall::prost::alloc::string::String,
+    /// Those in the receiver's memory that the session has sent commands to.
+    #[prost(message, repeated, tag = "3")]
+    pub actors: ::guildhall::prost::alloc::vec::Vec<ActorName>,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+#[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
+#[prost(prost_path = "::guildhall::prost")]
+pub struct ActorName {
+    /// The name of the type.
+    #[prost(string, tag = "1")]
+    pub r#type: ::guildhall::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::guildhall::prost::alloc::string::String,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 #[derive(Clone, PartialEq, Eq, Hash, ::guildhall::prost::Message)]
 #[prost(prost_path = "::guildhall::prost")]
 pub struct OpenReq {
@@ -641,6 +665,9 @@ pub struct SessionRecords {
     /// With `generation`: which login of the player.
     #[prost(uint64, tag = "6")]
     pub epoch: u64,
+    /// The session has ended, and its own commands from this number on have not run; 0 while it goes on.
+    #[prost(uint64, tag = "7")]
+    pub over: u64,
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
@@ -760,6 +787,24 @@ pub static NODE: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Servi
             timeout_ms: 0,
             keep_on_error: false,
         },
+        ::guildhall::codegen::MethodDesc {
+            path: "/guildhall.runtime.Node/SessionOver",
+            id: 0xe0a5717b,
+            service: "guildhall.runtime.Node",
+            index: 4,
+            model: ::guildhall::codegen::Model::Concurrent,
+            key: ::core::option::Option::None,
+            key_from_player: false,
+            route: ::guildhall::codegen::Route::Random,
+            oneway: true,
+            trace: false,
+            client: false,
+            durable: false,
+            idempotent: false,
+            create: false,
+            timeout_ms: 0,
+            keep_on_error: false,
+        },
     ],
     descriptors: GUILDHALL_DESCRIPTORS,
 };
@@ -802,6 +847,14 @@ pub trait Node: ::core::marker::Send + ::core::marker::Sync + 'static {
         req: (),
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<ActorsRsp, ::guildhall::codegen::Status>,
+    > + ::core::marker::Send;
+    /// A session has ended: these actors forget what its commands have come to. One that is lost is made up for by time.
+    fn session_over(
+        &self,
+        cx: &::guildhall::codegen::Cx,
+        req: SessionOverMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
     > + ::core::marker::Send;
 }
 
@@ -865,6 +918,15 @@ impl<T_: Node> ::guildhall::codegen::Service for NodeServer<T_> {
                     },
                 )
             }
+            4 => {
+                ::guildhall::codegen::handle(
+                    call,
+                    |_: &SessionOverMsg| ::guildhall::codegen::KeyText::None,
+                    move |cx: ::guildhall::codegen::Cx, req: SessionOverMsg| async move {
+                        Node::session_over(&*service, &cx, req).await
+                    },
+                )
+            }
             _ => ::guildhall::codegen::no_such_method(call),
         }
     }
@@ -895,6 +957,10 @@ impl<'a> NodeClient<'a> {
     /// `/guildhall.runtime.Node/Actors`.
     pub const ACTORS: ::guildhall::codegen::Method<(), ActorsRsp> = ::guildhall::codegen::Method::new(
         &NODE.methods[3],
+    );
+    /// `/guildhall.runtime.Node/SessionOver`.
+    pub const SESSION_OVER: ::guildhall::codegen::Method<SessionOverMsg, ()> = ::guildhall::codegen::Method::new(
+        &NODE.methods[4],
     );
     /// Makes a client whose calls go where the service's options say.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
@@ -930,6 +996,31 @@ impl<'a> NodeClient<'a> {
             cx: self.cx,
             target: ::guildhall::codegen::Target::Hash(key),
         }
+    }
+    /// Casts to every ready app that serves it, this one included.
+    pub fn all(cx: &'a ::guildhall::codegen::Cx) -> NodeCasts<'a> {
+        NodeCasts {
+            cx,
+            to: ::guildhall::codegen::Many::All,
+        }
+    }
+    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> NodeCasts<'a> {
+        let topic = ::std::borrow::ToOwned::to_owned(topic);
+        NodeCasts {
+            cx,
+            to: ::guildhall::codegen::Many::Topic(topic),
+        }
+    }
+    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    pub async fn subscribe(
+        cx: &::guildhall::codegen::Cx,
+        topic: &str,
+    ) -> ::core::result::Result<
+        ::guildhall::codegen::Subscribed,
+        ::guildhall::codegen::Status,
+    > {
+        ::guildhall::codegen::subscribe(cx, &NODE, topic).await
     }
     /// The app's services with their methods and descriptors.
     pub fn services(
@@ -990,6 +1081,43 @@ impl<'a> NodeClient<'a> {
             |_: &()| ::guildhall::codegen::KeyText::None,
             req,
         )
+    }
+    /// A session has ended: these actors forget what its commands have come to. One that is lost is made up for by time.
+    pub fn session_over(
+        &self,
+        req: SessionOverMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        ::guildhall::codegen::cast(
+            self.cx,
+            Self::SESSION_OVER,
+            ::core::clone::Clone::clone(&self.target),
+            |_: &SessionOverMsg| ::guildhall::codegen::KeyText::None,
+            req,
+        )
+    }
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+/// Casts `guildhall.runtime.Node` to many: [`NodeClient::all`], [`NodeClient::topic`].
+#[derive(Clone, Debug)]
+pub struct NodeCasts<'a> {
+    cx: &'a ::guildhall::codegen::Cx,
+    to: ::guildhall::codegen::Many,
+}
+
+#[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
+impl<'a> NodeCasts<'a> {
+    /// A session has ended: these actors forget what its commands have come to. One that is lost is made up for by time.
+    pub fn session_over(
+        &self,
+        req: SessionOverMsg,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
+    > + ::core::marker::Send + use<'a> {
+        let to = ::core::clone::Clone::clone(&self.to);
+        ::guildhall::codegen::cast_many(self.cx, NodeClient::SESSION_OVER, to, req)
     }
 }
 

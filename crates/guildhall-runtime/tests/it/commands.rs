@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use guildhall::status::reason;
 use guildhall::{Code, Cx, Effect, RunningApp, Status};
+use guildhall_core::KeyText;
+use guildhall_runtime::proto::Records;
+use guildhall_runtime::raw;
 use guildhall_wire::Session;
+use prost::Message as _;
 use proto::room::{InfoReq, MemberClient, RoomClient, RoomReq, SayReq, WaitReq};
 
 use crate::durable::{earning, points, settle};
 use crate::entities::{earn, info, join};
-use crate::rooms::{Failure, LEAVES, TestStore, app, app_named};
+use crate::rooms::{Failure, LEAVES, TestMember, TestStore, app, app_named};
 use crate::world::{say, spawn};
 
 /// A client of ann's.
@@ -358,18 +362,24 @@ async fn of_a_client_that_confirms_nothing_the_last_records_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_of_a_session_that_is_over_are_refused_and_its_records_go_with_time() {
+async fn a_later_login_ends_the_sessions_before_it_and_their_records_go_at_once() {
     let store = TestStore::default();
     let settings = [("actor.member.records_ms", "60000"), ("actor.member.idle_ms", "0")];
     let app = app(&settings, &store).await;
     let ann = Client::of(&app);
     join(&ann.cx, "ann").await.unwrap();
     earn(&ann.sends(1), "ann", 1).await.unwrap();
+    assert_eq!(records_of(&store, "ann", "s1").await, Some((1, 0)));
     let later = ann.logged_in("s2", 2);
     assert_eq!(earn(&later.sends(1), "ann", 1).await.unwrap(), 2, "numbers begin anew");
+    assert_eq!(records_of(&store, "ann", "s1").await, Some((0, 2)));
+    assert_eq!(records_of(&store, "ann", "s2").await, Some((1, 0)));
     let over = earn(&ann.sends(2), "ann", 1).await.unwrap_err();
     assert_eq!((over.reason(), over.effect()), (reason::KICKED, Effect::NotRun));
-    assert_eq!(earn(&ann.repeats(1), "ann", 1).await.unwrap(), 1, "its record is still there");
+    for again in [ann.sends(1), ann.repeats(1)] {
+        let over = earn(&again, "ann", 1).await.unwrap_err();
+        assert_eq!((over.reason(), over.effect()), (reason::KICKED, Effect::MayHaveRun));
+    }
     let kept = || async { store.member("ann").await.unwrap().records };
     let both = kept().await;
     ann.cx.env().sleep(Duration::from_secs(61)).await;
@@ -378,6 +388,80 @@ async fn commands_of_a_session_that_is_over_are_refused_and_its_records_go_with_
     assert!(holds(&both, b"s1") && !holds(&kept().await, b"s1"));
     let over = earn(&ann.repeats(1), "ann", 1).await.unwrap_err();
     assert_eq!((over.reason(), over.effect()), (reason::KICKED, Effect::MayHaveRun));
+}
+
+/// What the row of a member has of a session: how many records, and from which number on its commands have not run, where it is over.
+async fn records_of(store: &TestStore, player: &str, session: &str) -> Option<(usize, u64)> {
+    let row = store.member(player).await.unwrap().records;
+    let all = Records::decode(row).unwrap().commands;
+    // Of one that is there twice the later one counts.
+    let of = all.into_iter().rfind(|of| of.session == session)?;
+    Some((of.records.len(), of.over))
+}
+
+/// As a gate does when the session's client has gone.
+async fn is_over(cx: &Cx, session: &str) {
+    let actor = (&proto::room::MEMBER.methods[2], KeyText::Text("ann"));
+    raw::session_over(cx, ("ann", session), [actor]).await;
+    settle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_session_ends_its_records_go_and_what_has_run_does_not_run_again() {
+    let store = TestStore::default();
+    let settings = [("actor.member.records_ms", "60000"), ("actor.member.idle_ms", "0")];
+    let old = app_named("dev.w1.room.1", &settings, &store).await;
+    let ann = Client::of(&old);
+    join(&ann.cx, "ann").await.unwrap();
+    for n in 1..=3 {
+        earn(&ann.sends(n), "ann", 1).await.unwrap();
+    }
+    // A call inside a command may still be sent again, by the app that makes it.
+    let inside = Session { path: vec![2, 0], inner: true, ..ann.session.clone() };
+    let inside = ann.cx.with_session(inside);
+    assert_eq!(earn(&inside, "ann", 1).await.unwrap(), 4);
+    let full = store.member("ann").await.unwrap().records.len();
+    assert_eq!(records_of(&store, "ann", "s1").await, Some((4, 0)));
+    is_over(&ann.cx, "s1").await;
+    is_over(&ann.cx, "nobody's").await;
+    ann.cx.env().sleep(Duration::from_secs(6)).await;
+    assert_eq!(records_of(&store, "ann", "s1").await, Some((1, 4)));
+    assert!(store.member("ann").await.unwrap().records.len() < full, "the row is smaller");
+    let known = async |ann: &Client| {
+        for n in 1..=3 {
+            for again in [ann.sends(n), ann.repeats(n)] {
+                let over = earn(&again, "ann", 1).await.unwrap_err();
+                assert_eq!((over.reason(), over.effect()), (reason::KICKED, Effect::MayHaveRun));
+            }
+        }
+        let over = earn(&ann.sends(4), "ann", 1).await.unwrap_err();
+        assert_eq!((over.reason(), over.effect()), (reason::KICKED, Effect::NotRun));
+    };
+    known(&ann).await;
+    assert_eq!(earn(&inside, "ann", 1).await.unwrap(), 4, "it was not run again");
+    old.cx().env().kill();
+    let new = app_named("dev.w1.room.2", &settings, &store).await;
+    let ann = Client::of(&new);
+    known(&ann).await;
+    assert_eq!(info(&ann.cx, "ann").await.unwrap().points, 4);
+    // And in the end that it was there is gone too.
+    ann.cx.env().sleep(Duration::from_secs(61)).await;
+    earn(&ann.logged_in("s2", 2).sends(1), "ann", 1).await.unwrap();
+    assert_eq!(records_of(&store, "ann", "s1").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_session_activates_nobody() {
+    let store = TestStore::default();
+    let app = app(&[], &store).await;
+    let ann = Client::of(&app);
+    join(&ann.cx, "ann").await.unwrap();
+    earn(&ann.sends(1), "ann", 1).await.unwrap();
+    ann.cx.actors::<TestMember>().close(&"ann".to_owned());
+    ann.cx.env().sleep(Duration::from_secs(1)).await;
+    let claims = store.claims();
+    is_over(&ann.cx, "s1").await;
+    assert_eq!((store.claims(), ann.cx.actors::<TestMember>().count()), (claims, 0));
 }
 
 /// A command of the room has ann earn twice; then the room is lost with its records, and runs it again.
