@@ -31,7 +31,8 @@ pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protoc
     let (config, env) = (&edge.config, edge.cx.env());
     let mut transport = Transport::new(conn, protocol, config.packet_max);
     let out = Arc::new(Outbox::new(config.queued_max, Arc::clone(&edge.queued)));
-    let end = match begin(&edge, &mut transport, &out).await {
+    // In boxes: each is long only while it lasts, and this task is one of thousands.
+    let end = match Box::pin(begin(&edge, &mut transport, &out)).await {
         Ok(entered) => Driver::new(&edge, &mut transport, entered).run().await,
         Err(end) => end,
     };

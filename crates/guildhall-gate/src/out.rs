@@ -10,6 +10,9 @@ use guildhall_core::status::reason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+/// Buffers above this are given back when they are empty: a connection that waits holds little memory.
+pub(crate) const KEEP: usize = 1024;
+
 /// Why a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -149,6 +152,9 @@ impl Outbox {
         }
         if writing.is_empty() {
             std::mem::swap(&mut state.queued, writing);
+            if state.queued.capacity() > KEEP {
+                state.queued = BytesMut::new();
+            }
         }
         state.writing = writing.len();
         self.count(&mut state);

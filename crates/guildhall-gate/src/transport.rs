@@ -12,15 +12,12 @@ use guildhall_wire::frame::FrameError;
 use guildhall_wire::{Packet, PacketError};
 
 use crate::form::Form;
-use crate::out::{End, Outbox};
+use crate::out::{End, KEEP, Outbox};
 pub(crate) use websocket::Admission;
 use websocket::Messages;
 
 /// How much is read at a time: small, because most connections are idle.
 const READ: usize = 4 * 1024;
-
-/// Buffers above this are given back when they are empty.
-const KEEP: usize = 16 * 1024;
 
 /// What a listener's clients speak.
 #[derive(Clone, Debug)]
@@ -49,6 +46,16 @@ pub(crate) struct Transport {
 enum Codec {
     Frames(BytesMut),
     Messages(Box<Messages>),
+}
+
+impl Codec {
+    /// What was read and not understood yet.
+    fn input(&mut self) -> &mut BytesMut {
+        match self {
+            Self::Frames(input) => input,
+            Self::Messages(messages) => messages.input(),
+        }
+    }
 }
 
 impl Transport {
@@ -81,13 +88,7 @@ impl Transport {
     /// # Errors
     /// The client is gone.
     pub(crate) fn read(&mut self) -> Result<(), End> {
-        let input = match &mut self.codec {
-            Codec::Frames(input) => input,
-            Codec::Messages(messages) => messages.input(),
-        };
-        if input.is_empty() && input.capacity() > KEEP {
-            *input = BytesMut::new();
-        }
+        let input = self.codec.input();
         input.reserve(READ);
         match self.conn.try_read(input) {
             Ok(0) => Err(End::Gone),
@@ -101,13 +102,20 @@ impl Transport {
     /// # Errors
     /// The client broke the protocol, or closed.
     pub(crate) fn packet(&mut self, out: &Outbox) -> Result<Option<Heard>, End> {
-        match &mut self.codec {
+        let heard = match &mut self.codec {
             Codec::Frames(input) => {
                 let packet = Packet::take(input, self.packet_max).map_err(refuse)?;
-                Ok(packet.map(Heard::Packet))
+                packet.map(Heard::Packet)
             }
-            Codec::Messages(messages) => messages.packet(out),
+            Codec::Messages(messages) => messages.packet(out)?,
+        };
+        if heard.is_none() {
+            let input = self.codec.input();
+            if input.is_empty() && input.capacity() > KEEP {
+                *input = BytesMut::new();
+            }
         }
+        Ok(heard)
     }
 
     /// Reads until there is something. Cancel safe.

@@ -1,6 +1,7 @@
 //! Passwords: hashed away from the workers, in slots that keep their memory, and refused at once when too many wait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::Error;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
@@ -26,7 +27,8 @@ impl Passwords {
         let params = params.map_err(|e| {
             StartError::new(format!("login.hash_kib and login.hash_passes do not fit: {e}"))
         })?;
-        let slots = Slots::new(config.hashes(), params.block_count(), config.queue_max);
+        let slots = Slots::new(config.hashes(), config.queue_max);
+        rest(env, &slots);
         let mut passwords = Self { env: env.clone(), params, slots, nobody: String::new() };
         let secret = passwords.env.random_bytes::<16>();
         let slot = passwords.slot(Party::Known(String::new())).await;
@@ -98,6 +100,23 @@ impl Passwords {
         });
         done.await.ok_or_else(|| Status::new(Code::Internal, "hashing a password panicked"))
     }
+}
+
+/// How long after a login the memory that passwords are hashed in is kept for the next one.
+const REST: Duration = Duration::from_secs(5);
+
+/// Looks now and then whether anybody logs in, for as long as there are slots.
+fn rest(env: &Env, slots: &Arc<Slots>) {
+    let (slots, of) = (Arc::downgrade(slots), env.clone());
+    env.spawn("login-rest", async move {
+        loop {
+            of.sleep(REST).await;
+            match slots.upgrade() {
+                Some(slots) => slots.rest(),
+                None => return,
+            }
+        }
+    });
 }
 
 fn output(

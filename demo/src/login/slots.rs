@@ -1,4 +1,5 @@
-//! Hashing slots: each has memory that it uses again and again, and they go round among those that wait.
+//! Hashing slots: each has memory that it uses again and again until nobody has logged in for a while, and they go round among those that
+//! wait.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -28,7 +29,10 @@ pub(super) struct Slots {
 }
 
 struct State {
+    /// The memory of free slots: none before the first hash, and after a rest.
     free: Vec<Vec<Block>>,
+    /// One was taken since it was last looked.
+    is_used: bool,
     known: Queue,
     networks: Queue,
     turn: u32,
@@ -46,20 +50,33 @@ struct Queue {
 /// A slot that somebody has; dropping it gives it to the next.
 pub(super) struct Slot {
     slots: Arc<Slots>,
-    /// Empty once it was given on.
-    blocks: Vec<Block>,
+    /// `None` once it was given on.
+    blocks: Option<Vec<Block>>,
 }
+
+/// Blocks, of 1 KiB, for which each slot has addresses. More than 32 MiB: such memory is the process's own only while it is used, where an
+/// allocator (glibc's) keeps what is smaller for ever once it was freed.
+const ADDRESSES: usize = (32 << 10) + 1;
 
 /// Too many wait already.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
 impl Slots {
-    /// As many slots as `count`, each of `blocks` KiB.
-    pub(super) fn new(count: usize, blocks: usize, queue_max: usize) -> Arc<Self> {
-        let free = (0..count).map(|_| vec![Block::default(); blocks]).collect();
-        let state = State { free, known: Queue::default(), networks: Queue::default(), turn: 0 };
+    /// As many slots as `count`.
+    pub(super) fn new(count: usize, queue_max: usize) -> Arc<Self> {
+        let (known, networks) = (Queue::default(), Queue::default());
+        let free = (0..count).map(|_| Vec::new()).collect();
+        let state = State { free, is_used: false, known, networks, turn: 0 };
         Arc::new(Self { state: Mutex::new(state), queue_max })
+    }
+
+    /// Gives the memory of free slots back, if none was taken since the last time.
+    pub(super) fn rest(&self) {
+        let mut state = self.state.lock();
+        if !std::mem::take(&mut state.is_used) {
+            state.free.iter_mut().for_each(|blocks| *blocks = Vec::new());
+        }
     }
 
     /// Waits for a slot.
@@ -69,8 +86,11 @@ impl Slots {
     pub(super) async fn take(slots: &Arc<Self>, party: Party) -> Result<Slot, Full> {
         let slot = {
             let mut state = slots.state.lock();
+            state.is_used = true;
             match state.free.pop() {
-                Some(blocks) => return Ok(Slot { slots: Arc::clone(slots), blocks }),
+                Some(blocks) => {
+                    return Ok(Slot { slots: Arc::clone(slots), blocks: Some(blocks) });
+                }
                 None => state.queue(&party).push(party, slots.queue_max)?,
             }
         };
@@ -79,13 +99,13 @@ impl Slots {
     }
 
     fn give(slots: &Arc<Self>, blocks: Vec<Block>) {
-        let mut slot = Slot { slots: Arc::clone(slots), blocks };
+        let mut slot = Slot { slots: Arc::clone(slots), blocks: Some(blocks) };
         loop {
             let next = {
                 let mut state = slots.state.lock();
                 match state.next() {
                     Some(next) => next,
-                    None => return state.free.push(std::mem::take(&mut slot.blocks)),
+                    None => return state.free.extend(slot.blocks.take()),
                 }
             };
             match next.send(slot) {
@@ -163,25 +183,25 @@ impl Slot {
     /// Its memory, as much as a hash needs. A hash that needs more than the slot has, because it was made with other settings, gets it
     /// until the slot is given on.
     pub(super) fn blocks(&mut self, count: usize) -> &mut [Block] {
-        if self.blocks.len() < count {
-            self.blocks.resize(count, Block::default());
+        let blocks = self.blocks.get_or_insert_default();
+        blocks.reserve_exact(ADDRESSES.saturating_sub(blocks.len()));
+        if blocks.len() < count {
+            blocks.resize(count, Block::default());
         }
-        self.blocks.get_mut(..count).unwrap_or_default()
+        blocks.get_mut(..count).unwrap_or_default()
     }
 
-    /// Gives back what the slot did not have at first.
+    /// Gives back what a slot does not usually need.
     pub(super) fn shrink(&mut self, count: usize) {
-        if self.blocks.len() > count {
-            self.blocks.truncate(count);
-            self.blocks.shrink_to_fit();
+        if self.blocks.as_ref().is_some_and(|blocks| blocks.len() > count) {
+            self.blocks = Some(Vec::new());
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let blocks = std::mem::take(&mut self.blocks);
-        if !blocks.is_empty() {
+        if let Some(blocks) = self.blocks.take() {
             Slots::give(&self.slots, blocks);
         }
     }

@@ -20,7 +20,7 @@ use crate::form::Form;
 use crate::out::{End, Outbox};
 
 /// The library's own buffer: small, because most connections are idle.
-const BUFFER: usize = 4 * 1024;
+const BUFFER: usize = 1024;
 
 /// Which WebSocket requests are let in.
 #[derive(Clone, Debug)]

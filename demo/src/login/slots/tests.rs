@@ -18,7 +18,7 @@ fn known(name: &str) -> Party {
 
 #[test]
 fn a_slot_is_used_again_with_the_same_memory() {
-    let slots = Slots::new(1, 8, 0);
+    let slots = Slots::new(1, 0);
     let take = || Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
     let mut slot = take();
     let first = slot.blocks(8).as_ptr();
@@ -28,12 +28,33 @@ fn a_slot_is_used_again_with_the_same_memory() {
     assert_eq!(slot.blocks(16).len(), 16, "a hash of other settings gets what it needs");
     slot.shrink(8);
     drop(slot);
-    assert_eq!(slots.state.lock().free[0].len(), 8);
+    assert_eq!(slots.state.lock().free[0].len(), 0, "what is unusual is given back");
+}
+
+#[test]
+fn memory_of_slots_is_given_back_when_nobody_has_logged_in_for_a_while() {
+    let slots = Slots::new(2, 0);
+    let held = |slots: &Slots| slots.state.lock().free.iter().map(Vec::len).sum::<usize>();
+    assert_eq!(held(&slots), 0, "there is none before the first hash");
+    let mut slot = Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
+    slot.blocks(8);
+    slots.rest();
+    slots.rest();
+    assert_eq!(slot.blocks(8).len(), 8, "who has a slot keeps it");
+    drop(slot);
+    assert_eq!(held(&slots), 8);
+    drop(Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap());
+    slots.rest();
+    assert_eq!(held(&slots), 8, "it was used since the last look");
+    slots.rest();
+    assert_eq!(held(&slots), 0);
+    let mut again = Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
+    assert_eq!(again.blocks(8).len(), 8);
 }
 
 #[test]
 fn a_network_that_asks_often_waits_for_itself_and_known_accounts_come_first() {
-    let slots = Slots::new(1, 8, 100);
+    let slots = Slots::new(1, 100);
     let slot = Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
     let parties =
         [network(1), network(1), network(1), network(2), known("ada"), known("ada"), known("bob")];
@@ -61,7 +82,7 @@ fn a_network_that_asks_often_waits_for_itself_and_known_accounts_come_first() {
 
 #[test]
 fn one_network_does_not_fill_the_queue_for_others() {
-    let slots = Slots::new(1, 8, 3);
+    let slots = Slots::new(1, 3);
     let slot = Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
     let mut many: Vec<_> = (0..3).map(|_| Box::pin(Slots::take(&slots, network(1)))).collect();
     assert!(many.iter_mut().all(|waiter| waiter.now_or_never_by_ref().is_none()));
@@ -77,7 +98,7 @@ fn one_network_does_not_fill_the_queue_for_others() {
 
 #[test]
 fn who_waits_no_more_is_passed_over() {
-    let slots = Slots::new(1, 8, 2);
+    let slots = Slots::new(1, 2);
     let slot = Slots::take(&slots, network(1)).now_or_never().unwrap().unwrap();
     for _ in 0..1000 {
         let mut gone = Box::pin(Slots::take(&slots, network(1)));
