@@ -216,3 +216,73 @@ impl Reminders {
         self.by_name.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Result, Write};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What it says while a row's reminders are looked at.
+    fn logged(look: impl FnOnce()) -> String {
+        let log = Log::default();
+        let lines = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = subscriber.with_writer(move || lines.clone()).finish();
+        tracing::subscriber::with_default(subscriber, look);
+        let bytes = log.0.lock().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// As a row has it that was written where the zone was known.
+    #[test]
+    fn a_reminder_whose_next_time_cannot_be_found_waits_and_is_not_silent() {
+        let call = || OwnCall { method: &crate::proto::NODE.methods[0], body: bytes::Bytes::new() };
+        let mut reminders = Reminders::default();
+        let lost = Schedule::cron("0 5 * * *", "Europe/Atlantis");
+        reminders.put("lost".into(), (lost, call()), 1_000, 3);
+        reminders.put(
+            "other".into(),
+            (Schedule::every(std::time::Duration::from_secs(1)), call()),
+            2_000,
+            0,
+        );
+        let said = logged(|| {
+            let due = reminders.due(5_000).map(|firing| firing.name);
+            assert_eq!(due.as_deref(), Some("other"), "the others fire");
+        });
+        assert!(
+            said.contains("ERROR") && said.contains("lost") && said.contains("Europe/Atlantis"),
+            "{said}"
+        );
+        reminders.forget("other");
+        assert!(reminders.due(5_000 + AGAIN_MS - 1).is_none(), "it is not looked at in each turn");
+        assert_eq!(reminders.next_ms(), Some(5_000 + AGAIN_MS));
+        let again = logged(|| assert!(reminders.due(5_000 + AGAIN_MS).is_none()));
+        assert!(again.contains("lost"), "it is said again: {again}");
+        let known = reminders.by_name.get_mut("lost").map(|it| (it.next_ms, it.fired));
+        assert_eq!(known, Some((1_000, 3)), "nothing of it is gone");
+        // On a machine that knows the zone it goes on.
+        if let Some(lost) = reminders.by_name.get_mut("lost") {
+            lost.schedule = Schedule::cron("0 5 * * *", "UTC");
+        }
+        let fires = reminders.due(5_000 + 2 * AGAIN_MS).map(|firing| (firing.name, firing.number));
+        assert_eq!(fires, Some(("lost".to_owned(), 4)));
+    }
+}

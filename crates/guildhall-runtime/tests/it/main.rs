@@ -38,4 +38,5 @@ mod topics;
 mod town;
 mod versions;
 mod views;
+mod warned;
 mod world;

@@ -1,15 +1,27 @@
 //! Errors of calls that handlers make and pass on: their effect is that of the outer call.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use guildhall::status::{Detail, reason};
-use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
+use guildhall::{Actor, App, Code, Config, Cx, Effect, RunningApp, Status};
+use proto::bench::{EchoActor, EchoActorClient, EchoActorServer, KeyedMsg, ScalarMsg};
 use proto::counter::{CounterClient, GetReq};
 use proto::hello::{Greeter, GreeterServer, HelloReq, HelloRsp};
 
 use crate::world::say;
+
+/// As a call is refused whose actor has moved for the third time: to this app.
+fn moved(cx: &Cx) -> Status {
+    let to = cx.app_id().as_str().as_bytes();
+    let len = u8::try_from(to.len()).unwrap();
+    let value = Bytes::from([&[0x0a, len], to].concat());
+    let detail = Detail { kind: "guildhall.runtime.Moved".to_owned(), value };
+    let status = Status::not_run(Code::Unavailable, reason::MOVED, "the inner one moved");
+    status.with_detail(detail)
+}
 
 /// Passes on what it was told, and counts how often it ran.
 struct PassesOn(Arc<AtomicUsize>);
@@ -18,13 +30,7 @@ impl Greeter for PassesOn {
     async fn say(&self, cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
         self.0.fetch_add(1, Ordering::SeqCst);
         if req.name == "moved" {
-            // As a call of its own would be refused whose actor has moved for the third time.
-            let to = cx.app_id().as_str().as_bytes();
-            let len = u8::try_from(to.len()).unwrap();
-            let value = Bytes::from([&[0x0a, len], to].concat());
-            let detail = Detail { kind: "guildhall.runtime.Moved".to_owned(), value };
-            let status = Status::not_run(Code::Unavailable, reason::MOVED, "the inner one moved");
-            return Err(status.with_detail(detail));
+            return Err(moved(cx));
         }
         CounterClient::new(cx).get(GetReq { id: "x".into() }).await?;
         Ok(HelloRsp::default())
@@ -59,4 +65,48 @@ async fn a_moved_that_a_handler_passes_on_is_not_followed() {
     let status = say(&app.cx(), "moved").await.unwrap_err();
     assert_eq!((status.reason(), status.effect()), (reason::MOVED, Effect::Ran));
     assert_eq!(ran.load(Ordering::SeqCst), 1, "the handler ran once");
+}
+
+thread_local! {
+    static ACTIVATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One whose `activate` passes on that another actor has moved: as often as its key says, and then it begins.
+struct AsksInActivate {
+    nothing: (),
+}
+
+impl Actor for AsksInActivate {
+    const NAME: &'static str = "asks";
+    type Key = u64;
+    type State = ();
+
+    async fn activate(cx: &Cx, times: u64, nothing: ()) -> Result<Self, Status> {
+        let before = ACTIVATIONS.replace(ACTIVATIONS.get() + 1);
+        if (before as u64) < times { Err(moved(cx)) } else { Ok(Self { nothing }) }
+    }
+
+    fn state(&mut self) -> &mut () {
+        &mut self.nothing
+    }
+}
+
+impl EchoActor for AsksInActivate {
+    async fn echo_keyed(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
+        Ok(ScalarMsg { value: req.value })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moved_that_activate_passes_on_is_not_followed_and_says_that_the_call_has_not_run() {
+    let config = Config::builder().set("call.retries_max", 2).build().unwrap();
+    let app = App::with(config).actor::<AsksInActivate, _>(|a| a.serve(EchoActorServer));
+    let app = app.start().await.unwrap();
+    let cx = app.cx();
+    let call = |times| EchoActorClient::new(&cx).echo_keyed(KeyedMsg { id: times, value: 7 });
+    let never = call(100).await.unwrap_err();
+    assert_eq!((never.reason(), never.effect()), (reason::NOT_READY, Effect::NotRun), "{never}");
+    assert_eq!(ACTIVATIONS.replace(0), 3, "once, and two retries: it was not sent on to anywhere");
+    assert_eq!(call(1).await.unwrap().value, 7, "a retry finds it ready");
+    assert_eq!(ACTIVATIONS.get(), 2);
 }
