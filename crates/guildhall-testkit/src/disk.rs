@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::skipped::skipped;
+
 /// Where a test finds its disk, once it runs within a namespace that has one.
 const DISK: &str = "GUILDHALL_TEST_SMALL_DISK";
 
@@ -24,7 +26,7 @@ impl SmallDisk {
     /// A disk can be mounted only in a namespace of its own. So the first time this runs the program again with that test alone,
     /// in such a namespace, and returns `None`: the test has run then, and returns.
     ///
-    /// Where nothing can be mounted, the test is printed as skipped; with `GUILDHALL_REQUIRE=small-disk` it fails.
+    /// Where nothing can be mounted, the test is skipped, and counted as such; with `GUILDHALL_REQUIRE=small-disk` it fails.
     ///
     /// # Panics
     /// The test has failed there.
@@ -86,6 +88,5 @@ fn skip(test: &str, why: &str) {
     let required = std::env::var(REQUIRE).unwrap_or_default();
     let is_required = required.split(',').any(|name| name == "small-disk");
     assert!(!is_required, "{REQUIRE}={required}, and no file system can be mounted here: {why}");
-    #[allow(clippy::print_stderr, reason = "a test that did not run says so")]
-    let () = eprintln!("SKIPPED {test}: no file system can be mounted here: {why}");
+    skipped(test, &format!("no file system can be mounted here: {why}"));
 }

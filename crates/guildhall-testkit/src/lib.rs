@@ -10,9 +10,11 @@ mod net;
 mod cluster;
 pub mod queue;
 pub mod sim;
+mod skipped;
 pub mod store;
 
 pub use cluster::Cluster;
 pub use disk::{Filler, SmallDisk};
 pub use faulty::{Seam, SeamFaults};
 pub use net::Trace;
+pub use skipped::{SKIPPED_TESTS, skipped};
