@@ -1,15 +1,4 @@
 //! Any bytes as a column that a newer release has written, and as the change that an older one saves beside it.
 #![no_main]
 
-#[path = "../agreement/columns.rs"]
-mod columns;
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let Some((&length, rest)) = data.split_first() else {
-        return;
-    };
-    let (column, change) = rest.split_at(rest.len().min(length.into()));
-    columns::compare(column, change);
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| guildhall_fuzz::column::run(data));

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::process::{cargo, run as run_command};
 use crate::suite::Reach;
-use crate::{codegen, deps, smoke, suite, tidy};
+use crate::{codegen, deps, fuzz, smoke, suite, tidy};
 
 type Step<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
@@ -15,12 +15,13 @@ type Step<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 pub(crate) fn run(root: &Path) -> Result<()> {
     let step = |args: &[&str]| run_command(&mut cargo(root, args));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    let steps: [Step<'_>; 7] = [
+    let steps: [Step<'_>; 8] = [
         ("format", &|| step(&["fmt", "--all", "--check"])),
         ("tidy", &|| tidy::run(root, false)),
         ("codegen", &|| codegen::run(root, true)),
         ("deps", &|| deps::run(root)),
         ("clippy", &|| step(&clippy)),
+        ("fuzz", &|| fuzz::run(root)),
         ("test", &|| suite::run(root, Reach::Default)),
         ("smoke", &|| smoke::run(root)),
     ];

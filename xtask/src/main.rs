@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask {test, ci, tidy, layers, codegen}`.
+//! The project's commands: `cargo xtask {test, fuzz, ci, tidy, layers, codegen}`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
@@ -7,6 +7,7 @@ mod process;
 mod codegen;
 mod deps;
 mod examples;
+mod fuzz;
 mod tidy;
 mod suite;
 mod project;
@@ -22,7 +23,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                      --slow: the whole workspace, more cases of each property, and the tests
                      that are ignored because they take long, in release
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy,
-                     test, and a run of the demo
+                     the fuzz targets and their seeds, test, and a run of the demo
+  fuzz               the fuzz targets compile, and take the seeds that are kept
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
                      --fix: bring docs/config.md and the code that pages show up to date
   layers [CRATE]     upward imports, circles of files and long files, also those that
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let done = match args[..] {
         ["test"] => suite::run(root, suite::Reach::Default),
         ["test", "--slow"] => suite::run(root, suite::Reach::Slow),
+        ["fuzz"] => fuzz::run(root),
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root, false),
         ["tidy", "--fix"] => tidy::run(root, true),

@@ -3,6 +3,7 @@
 
 pub mod broker;
 pub mod discovery;
+mod skipped;
 mod disk;
 mod faulty;
 pub mod leases;
@@ -10,7 +11,6 @@ mod net;
 mod cluster;
 pub mod queue;
 pub mod sim;
-mod skipped;
 pub mod store;
 
 pub use cluster::Cluster;
