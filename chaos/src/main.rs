@@ -5,6 +5,7 @@
 //! cargo run --release -p chaos -- rolling
 //! cargo run --release -p chaos -- soak --minutes 20
 //! cargo run --release -p chaos -- memory
+//! cargo run --release -p chaos -- logins
 //! ```
 //!
 //! | module | what |
@@ -19,7 +20,7 @@
 //! | `measure` | how long what has failed is missed |
 //! | `game` | a run from its beginning to its end |
 //! | `growth` | what processes have over time |
-//! | `ownership`, `rolling`, `memory`, `soak` | the commands |
+//! | `ownership`, `rolling`, `memory`, `soak`, `logins` | the commands |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(
@@ -31,6 +32,7 @@ mod growth;
 mod history;
 mod checker;
 mod line;
+mod logins;
 mod measure;
 mod plan;
 mod player;
@@ -50,6 +52,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
+use logins::LoginsArgs;
 use memory::MemoryArgs;
 use ownership::OwnershipArgs;
 use rolling::RollingArgs;
@@ -79,6 +82,9 @@ enum Command {
     /// What the game keeps in memory with a thousand players, and while hundreds log in at the same time. Ends with 1 when that is
     /// too much. Linux only.
     Memory(MemoryArgs),
+    /// How long an honest login takes while the login server is attacked by silent and guessing connections, and without, in turns. Ends
+    /// with 1 when its p99 is more than doubled by the attack.
+    Logins(LoginsArgs),
 }
 
 fn main() -> ExitCode {
@@ -106,6 +112,7 @@ fn run() -> Result<ExitCode> {
                 Command::Rolling(args) => rolling::run(args).await,
                 Command::Soak(args) => soak::run(args).await,
                 Command::Memory(args) => memory::run(args).await,
+                Command::Logins(args) => logins::run(args).await,
             }
         };
         tokio::select! {

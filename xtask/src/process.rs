@@ -77,13 +77,23 @@ impl Program {
 
     /// Waits until it prints `line`; returns all that it has printed.
     pub(crate) fn wait_for(&mut self, line: &str, within: Duration) -> Result<&str> {
+        self.wait_for_line(line, |next| next.trim_end() == line, within)
+    }
+
+    /// Waits until it prints a line that `is` what is meant; returns all that it has printed.
+    pub(crate) fn wait_for_line(
+        &mut self,
+        meant: &str,
+        is: impl Fn(&str) -> bool,
+        within: Duration,
+    ) -> Result<&str> {
         let end = Instant::now() + within;
         while let Ok(next) = self.next_line(end) {
-            if next.trim_end() == line {
+            if is(&next) {
                 return Ok(&self.printed);
             }
         }
-        bail!("{} did not print `{line}` within {within:?}, only:\n{}", self.name, self.printed)
+        bail!("{} did not print `{meant}` within {within:?}, only:\n{}", self.name, self.printed)
     }
 
     /// Waits until it ends; returns how it ended and all that it printed.

@@ -1,5 +1,6 @@
 //! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well. Then
-//! the demo as a cluster whose processes die, sleep and lose each other, and as one that is restarted under its players.
+//! the demo as a cluster that starts without a warning, as one whose processes die, sleep and lose each other, and as one that is restarted
+//! under its players.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +33,12 @@ const CHAOS: &[&str] = &["ownership", "--seed", "1", "--seconds", "100", "--play
 
 /// Two rolling restarts, the second to a later release of the demo.
 const ROLLING: &[&str] = &["rolling", "--seed", "1", "--players", "50"];
+
+/// What `guildhall up` says when all of them are.
+const ALL_CLEAR: &str = "all is ready";
+
+/// The demo as thirteen processes.
+const CLUSTER: &str = "demo/cluster-hub.toml";
 
 const READY_MAX: Duration = Duration::from_secs(60);
 /// The seconds of `BOTS`, and a login of each player before them.
@@ -70,12 +77,46 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
+    all_clear(root, programs)?;
     let chaos = |args| {
         run_command(Command::new(programs.join("chaos")).args(args).arg("--programs").arg(programs))
     };
     chaos(CHAOS)?;
     // It builds the later release itself.
     chaos(ROLLING)
+}
+
+/// Starts all processes of the cluster file that the README names, and sees that none of them warns of anything and that all is said to be
+/// well. Their data is in a temporary folder.
+fn all_clear(root: &Path, programs: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("make a temporary folder")?;
+    let file = folder.path().join(CLUSTER);
+    std::fs::create_dir_all(folder.path().join(DEMO)).context("make a folder")?;
+    let text =
+        std::fs::read_to_string(root.join(CLUSTER)).with_context(|| format!("read {CLUSTER}"))?;
+    let here = format!("{}/", programs.display());
+    let lines = text.lines().filter(|line| !line.starts_with("build = "));
+    let lines = lines.map(|line| line.replace("target/release/", &here) + "\n");
+    std::fs::write(&file, lines.collect::<String>()).context("write the cluster file")?;
+    let common = "demo/on-hub.toml";
+    std::fs::copy(root.join(common), folder.path().join(common)).context("copy its settings")?;
+    // What it and all of them say, in one.
+    let mut up = Command::new("sh");
+    up.args(["-c", r#"exec "$0" up "$1" 2>&1"#]).arg(programs.join("guildhall")).arg(&file);
+    let mut up = Program::start(&mut up)?;
+    let printed =
+        up.wait_for_line(ALL_CLEAR, |line| line.contains(ALL_CLEAR), READY_MAX)?.to_owned();
+    println!("{}", printed.lines().last().unwrap_or_default());
+    run_command(Command::new("kill").args(["-TERM", &up.id().to_string()]))?;
+    let (status, printed) = up.finish(DRAIN_MAX)?;
+    ensure!(
+        status.success(),
+        "after SIGTERM the cluster ended with {status}; it printed:\n{printed}"
+    );
+    let loud = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+    let loud: Vec<&str> = printed.lines().filter(loud).collect();
+    ensure!(loud.is_empty(), "a healthy cluster warns:\n{}", loud.join("\n"));
+    Ok(())
 }
 
 /// Builds the demo, and what chaos runs, at once; returns the demo's program, so that signals reach it and not cargo.
