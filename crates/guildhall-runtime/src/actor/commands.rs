@@ -34,6 +34,8 @@ pub(super) struct Commands {
     cleaned: Option<Instant>,
     /// What the row has of sessions, encoded; what has changed since it was encoded whole stands behind it.
     pub(super) row: BytesMut,
+    /// How long `row` was when it was encoded whole.
+    pub(super) whole: usize,
     /// Whether `row` is to be encoded whole: something in it is gone.
     pub(super) stale: bool,
     /// Players with sessions that have changed since they were encoded.

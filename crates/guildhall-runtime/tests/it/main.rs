@@ -9,6 +9,7 @@ mod callbacks;
 mod calls;
 mod commands;
 mod cost;
+mod crowd;
 mod drain;
 mod durable;
 mod entities;
