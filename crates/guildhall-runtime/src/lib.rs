@@ -23,7 +23,7 @@ mod app;
 
 // Paths that actors and ownership still name.
 use app::node;
-use call::{chain, command, cx, mesh, reply, service, turn};
+use call::{chain, command, cx, reply, service, turn};
 use observe::{counters, outage};
 use serve::rows;
 
@@ -33,9 +33,9 @@ pub use app::{App, HookError, RunningApp};
 pub use config::{AppConfig, CallConfig, SaveConfig, StoreConfig};
 pub use guildhall_core::{StartError, metrics};
 pub use guildhall_link::LinkConfig;
+pub use guildhall_ownership::{Lease, LeaseGuard, LeaseLoss};
 #[cfg(feature = "mutations")]
 pub use mutation::Mutation;
-pub use ownership::{Held, Lease, Lost};
 #[doc(hidden)]
 pub use prost;
 #[doc(hidden)]

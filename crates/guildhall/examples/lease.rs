@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::leases::memory::MemoryLeases;
-use guildhall::{App, Bytes, Config, Cx, Env, Held, Status};
+use guildhall::{App, Bytes, Config, Cx, Env, LeaseGuard, Status};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,9 +53,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 // ANCHOR: raid
-/// Runs the raid here unless another app holds the lease. Writes to other systems carry [`Held::epoch`], so that these can refuse late
-/// writes of an earlier holder; everything else runs only while [`Held::is_valid`].
-async fn run_raid(cx: &Cx) -> Result<Held, Status> {
+/// Runs the raid here unless another app holds the lease. Writes to other systems carry [`LeaseGuard::epoch`], so that these can refuse late
+/// writes of an earlier holder; everything else runs only while [`LeaseGuard::is_valid`].
+async fn run_raid(cx: &Cx) -> Result<LeaseGuard, Status> {
     let raid = cx.lease("raid-7");
     // Another app asks for the lease: stop here, and return the state that it needs.
     let raid = raid.on_move_out(async |_to| Ok(Bytes::from_static(b"the boss is at 40 %")));

@@ -28,7 +28,7 @@ pub use guildhall_runtime::{
     BreakerConfig, BreakerKind, LimitConfig, Loading, RateConfig, Reloaded, ResourceConfig,
     ResourceError, RouteConfig, RouteRuleConfig,
 };
-pub use guildhall_runtime::{Held, Lease, Lost};
+pub use guildhall_runtime::{Lease, LeaseGuard, LeaseLoss};
 pub use guildhall_runtime::{OutboxConfig, OutboxMessage, Schedule};
 pub use guildhall_runtime::{Rows, RowsPage, RowsQuery, StoreConfig};
 pub use guildhall_runtime::{metrics, trace};

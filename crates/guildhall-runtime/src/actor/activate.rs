@@ -228,7 +228,7 @@ pub(super) fn token<A: Actor, S: ActorServices<A>>(
         return Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why));
     }
     Ok(Token {
-        lease: Arc::clone(&slots.leases[cell.slot as usize]),
+        lease: Arc::clone(slots.lease(cell.slot)),
         epoch,
         holder: Holder { app: cell.app.id.clone(), incarnation: cell.app.incarnation },
         activation: cell.room.next_number(),

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use guildhall_core::{ActorKey, Key};
+use guildhall_ownership::SlotCounts;
 use guildhall_wire::Session;
 
 use super::Actor;
 use crate::cx::Cx;
-use crate::ownership::SlotCounts;
 
 /// A room, to who looks at it from outside.
 pub(crate) trait Admin: Send + Sync {

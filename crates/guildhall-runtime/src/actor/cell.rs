@@ -30,7 +30,7 @@ use super::{Actor, Why};
 use crate::app::AppInner;
 use crate::chain::{Awaits, Callee};
 use crate::mutation::Mutation;
-use crate::ownership::send_on;
+use crate::ownership::redirect;
 use crate::turn::{Call, watch_slow};
 
 /// One actor, active or about to be.
@@ -270,7 +270,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// state was read.
     #[inline]
     pub(super) fn holds(&self, epoch: u64) -> bool {
-        self.room.slots.is_fresh(self.slot, epoch) && self.app.ownership.is_valid(&self.app.env)
+        self.room.slots.is_fresh(self.slot, epoch) && self.app.ownership.is_valid()
             || self.app.lacks(Mutation::DeadlineOfAnswers)
     }
 
@@ -418,7 +418,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 fn send_letters_on(letters: VecDeque<Letter>, to: Option<&AppId>) {
     for letter in letters {
         match (letter, to) {
-            (Letter::Call(call), Some(to)) => send_on(call, to),
+            (Letter::Call(call), Some(to)) => redirect(call, to),
             (Letter::Call(call), None) => {
                 let why = format!("{}: nobody owns it just now", call.method.path);
                 call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use guildhall_ownership::Payload;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-
-use crate::ownership::Payload;
 
 /// The actors of a slot that have been asked to leave.
 #[derive(Debug, Default)]

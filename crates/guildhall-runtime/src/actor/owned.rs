@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::{AppId, BoxFuture, Env, Key, slot_of};
+use guildhall_ownership::{Elsewhere, Payload, SlotTable};
 use parking_lot::Mutex;
 
 use super::leave::Leave;
@@ -13,7 +14,7 @@ use super::room::Room;
 use super::services::ActorServices;
 use super::{Actor, Home as _};
 use crate::app::AppInner;
-use crate::ownership::{Elsewhere, Owned, Payload, SlotTable, send_on};
+use crate::ownership::{Owned, redirect};
 use crate::turn::Call;
 
 /// What earlier owners gave for actors that are not active yet. It belongs to the slot, and goes on with it (rule 21), for as long as
@@ -92,9 +93,9 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
         let places = app.mesh.places(A::NAME);
         let named = places.as_ref().map(|places| places.owner(slot));
         match self.slots.elsewhere(slot, &app.id, named) {
-            Elsewhere::At(to) => send_on(call, &to),
+            Elsewhere::At(to) => redirect(call, &to),
             Elsewhere::Wait => {
-                self.early.hold(&app.ownership, slot, call);
+                self.early.hold(&app.env, app.ownership.config(), slot, call);
                 // It may have come between the two looks.
                 if self.slots.epoch(slot) > 0 {
                     self.post_early(slot);
@@ -105,12 +106,11 @@ impl<A: Actor, S: ActorServices<A>> Room<A, S> {
 
     /// Asks for a grant above what a row has seen (rule 12).
     pub(super) async fn acquire_above(self: Arc<Self>, app: &Arc<AppInner>, slot: u32, epoch: u64) {
-        let room: Arc<dyn Owned> = self;
-        app.ownership.acquire_above(app, &room, slot, epoch).await;
+        app.ownership.acquire_above(A::NAME, slot, epoch).await;
     }
 
     fn post_early(self: &Arc<Self>, slot: u32) {
-        for call in self.early.take(slot) {
+        for call in self.early.take_slot(slot) {
             self.post_body(call);
         }
     }
@@ -153,8 +153,8 @@ impl<A: Actor, S: ActorServices<A>> Owned for Room<A, S> {
         self.unused.drop_slot(slot);
         self.of_slot(slot).iter().for_each(|cell| cell.drop_with_slot(to));
         let Some(to) = to else { return };
-        for call in self.early.take(slot) {
-            send_on(call, to);
+        for call in self.early.take_slot(slot) {
+            redirect(call, to);
         }
     }
 }

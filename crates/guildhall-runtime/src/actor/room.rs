@@ -17,6 +17,7 @@ use guildhall_core::{
     StartError, Status, slot_of,
 };
 use guildhall_entity::State as _;
+use guildhall_ownership::{EarlyCalls, SlotCounts, SlotMeters, SlotTable};
 use guildhall_wire::Session;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
@@ -33,7 +34,7 @@ use super::{Actor, Why, work};
 use crate::app::AppInner;
 use crate::chain::{self, actor_id};
 use crate::cx::Cx;
-use crate::ownership::{Early, Owned, SlotCounts, SlotMeters, SlotTable};
+use crate::ownership::Owned;
 use crate::reply::ReplyPort;
 use crate::service::{HandlerFuture, Incoming, Service};
 use crate::turn::Call;
@@ -91,7 +92,7 @@ pub(super) struct Room<A: Actor, S> {
     pub(super) config: ActorConfig,
     pub(super) slots: SlotTable,
     /// Calls that wait for a slot.
-    pub(super) early: Arc<Early>,
+    pub(super) early: Arc<EarlyCalls<Call>>,
     pub(super) unused: Unused,
     /// Its actors have something in a store.
     pub(super) has_rows: bool,
@@ -465,9 +466,9 @@ impl<A: Actor, S: ActorServices<A>> Sleepers for Room<A, S> {
 
 impl<A: Actor, S: ActorServices<A>> Leaves for Room<A, S> {
     fn may_remove(&self, key: &str, lease: &LeaseId) -> bool {
-        let slot = self.slot_of(key) as usize;
-        let here = self.slots.leases[slot] == *lease && self.is_here(key);
-        here && !self.shards[slot].lock().contains_key(key)
+        let slot = self.slot_of(key);
+        let here = self.slots.lease(slot) == lease && self.is_here(key);
+        here && !self.shards[slot as usize].lock().contains_key(key)
     }
 }
 

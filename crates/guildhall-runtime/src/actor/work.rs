@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, MethodDesc, Status, outside};
 use guildhall_entity::State as _;
+use guildhall_ownership::Payload;
 use prost::Message as _;
 
 use super::activate::activate;
@@ -33,7 +34,6 @@ use super::{Actor, Why};
 use crate::chain::Callee;
 use crate::cx::Cx;
 use crate::mutation::Mutation;
-use crate::ownership::Payload;
 use crate::reply::ReplyPort;
 use crate::trace::SpanKind;
 use crate::trace::context::{Context, within};

@@ -42,7 +42,7 @@ pub(super) fn tables(actors: &[Registered]) -> Result<(), StartError> {
     let mut owners = BTreeMap::new();
     for actor in actors {
         for table in &actor.tables {
-            let (table, name) = (table.name, actor.owned.table().actor);
+            let (table, name) = (table.name, actor.owned.table().actor());
             if let Some(other) = owners.insert(table, name) {
                 return Err(StartError::new(format!(
                     "the actor types `{other}` and `{name}` both own the rows of table `{table}`: give each an entity of its own"
@@ -62,7 +62,7 @@ pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
         KeyKind::Int => "i64 (int32, int64)",
     };
     for actor in actors {
-        let (name, key) = (actor.owned.table().actor, actor.key);
+        let (name, key) = (actor.owned.table().actor(), actor.key);
         let wrong = |place: String, kind| {
             let (key, kind) = (named(key), named(kind));
             StartError::new(format!(
@@ -102,7 +102,7 @@ pub(super) async fn rows(
         for actor in actors {
             let slots = actor.owned.table();
             for table in &actor.tables {
-                table_fits(store, table, slots.actor, slots.count()).await?;
+                table_fits(store, table, slots.actor(), slots.count()).await?;
             }
         }
         Ok(())

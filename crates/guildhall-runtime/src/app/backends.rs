@@ -8,7 +8,8 @@ use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{BatchReach, Capabilities, Store, Table, WAKE};
-use guildhall_core::{Backend, StartError, Status};
+use guildhall_core::{Backend, BoxFuture, StartError, Status};
+use guildhall_ownership::LeaseBackend;
 
 use crate::call::Cx;
 use crate::config::AppConfig;
@@ -29,6 +30,18 @@ pub(crate) struct LazyBackends {
     pub(crate) queue: Lazy<dyn Queue>,
     pub(crate) leases: Lazy<dyn Leases>,
     pub(crate) opener: Arc<Opener>,
+}
+
+impl LazyBackends {
+    /// The lease backend, for ownership.
+    pub(crate) fn for_leases(self: &Arc<Self>) -> LeaseBackend {
+        let backends = Arc::clone(self);
+        let open = move || -> BoxFuture<'static, _> {
+            let backends = Arc::clone(&backends);
+            Box::pin(async move { backends.leases.get().await.cloned() })
+        };
+        LeaseBackend { open: Box::new(open), is_private: self.leases.is_alone() }
+    }
 }
 
 impl Cx {

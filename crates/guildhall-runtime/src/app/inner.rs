@@ -10,6 +10,7 @@ use guildhall_core::env::Listener;
 use guildhall_core::metrics::LiveCount;
 use guildhall_core::store::Store;
 use guildhall_link::listen;
+use guildhall_ownership::Ownership;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -18,7 +19,6 @@ use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
 use crate::call::peers::keep_linked;
 use crate::call::{Core, Cx};
 use crate::config::{AppConfig, SaveConfig};
-use crate::ownership::{self, Ownership, keep_session, watch_peers};
 
 use super::hooks::Hooks;
 use super::presence::Presence;
@@ -35,7 +35,7 @@ type Task = JoinHandle<Option<()>>;
 /// What actors and ownership share until they have parts of their own.
 pub(crate) struct AppInner {
     pub(crate) core: Arc<Core>,
-    pub(crate) ownership: Ownership,
+    pub(crate) ownership: Arc<Ownership>,
     pub(crate) save: SaveConfig,
     pub(crate) outbox: OutboxConfig,
     /// Methods that rows name.
@@ -144,11 +144,7 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
-        tasks.push(self.env.spawn("lease-peers", watch_peers(Arc::clone(self))));
-        if self.ownership.is_needed() {
-            tasks.push(self.env.spawn("lease-session", keep_session(Arc::clone(self))));
-            tasks.push(self.env.spawn("ownership", ownership::keep(Arc::clone(self))));
-        }
+        tasks.extend(self.ownership.start());
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {

@@ -89,7 +89,7 @@ impl RunningApp {
         if inner.outage.is_there() {
             tracing::error!("the store takes no writes at the end: what was not saved is lost");
         }
-        inner.ownership.close(&inner).await;
+        inner.ownership.close().await;
         if let Some(tracer) = &inner.tracer {
             tracer.flush().await;
         }
@@ -113,7 +113,7 @@ impl RunningApp {
             |status| tracing::warn!(%status, "not all apps were told of the drain"),
         );
         let _or_they_heard_it = self.discovery.register(&inner.presence.record(), self.ttl).await;
-        inner.ownership.handed_over(inner).await;
+        inner.ownership.handed_over().await;
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.

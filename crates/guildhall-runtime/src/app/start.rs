@@ -9,11 +9,12 @@ use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::env::{Listener, Workers};
 use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
-use guildhall_core::store::{Holder, Store};
+use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
 use guildhall_link::{
     Endpoint, LinkConfig, LinkMeters, Peers as _, Place, ServedMeters, Tls, self_loop,
 };
+use guildhall_ownership::{OwnershipConfig, OwnershipMeters, agree_on_slots};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, Swep
 use crate::call::budget::RetryBudget;
 use crate::call::{Core, Parts, Snapshots};
 use crate::config::{AppConfig, CallConfig, SaveConfig};
-use crate::ownership::{Owned, Ownership, OwnershipConfig, OwnershipHere, check_slots};
+use crate::ownership::{self, Owned, OwnershipHere};
 use crate::proto::{OwnershipServer, RawServer};
 
 use super::DrainAsked;
@@ -150,10 +151,8 @@ impl App {
         let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
-        let holder = Holder { app: record.id.clone(), incarnation: record.incarnation };
         let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
-        agree_on_slots(&env, &backends.later, &owned).await?;
-        let ownership = Ownership::new(ownership, holder, owned);
+        check_slots(&env, &backends.later, &owned).await?;
         let in_flight = Arc::new(LiveCount::new(counters.in_flight.clone()));
         let presence = Arc::new(Presence::new(record.clone(), &in_flight, load_every));
         let present = Arc::clone(&presence);
@@ -192,6 +191,7 @@ impl App {
         if let Some(log) = log {
             parts.add(Arc::new(log))?;
         }
+        let meters = OwnershipMeters::new(&metrics)?;
         let core = Arc::new(Core {
             mesh: Arc::new(Mesh::new(env.clone(), record.id.clone(), app.slots)),
             retries: RetryBudget::new(calls.retry_percent),
@@ -213,6 +213,8 @@ impl App {
             mutation,
             parts,
         });
+        let ownership =
+            ownership::open(&core, ownership, owned, backends_later.for_leases(), meters);
         let inner = Arc::new(AppInner {
             tells: LiveCount::default(),
             presence,
@@ -261,7 +263,7 @@ impl App {
 }
 
 /// Another number of slots than before is told at once, where the lease backend answers; where not, nothing is owned until it does.
-async fn agree_on_slots(
+async fn check_slots(
     env: &Env,
     backends: &LazyBackends,
     owned: &[Arc<dyn Owned>],
@@ -272,7 +274,10 @@ async fn agree_on_slots(
     }
     let agreed = async {
         match backends.leases.get().await {
-            Ok(leases) => check_slots(&**leases, owned).await.map_err(StartError::new),
+            Ok(leases) => {
+                let tables = owned.iter().map(|room| room.table());
+                agree_on_slots(&**leases, tables).await.map_err(StartError::new)
+            }
             Err(_) => Ok(false),
         }
     };

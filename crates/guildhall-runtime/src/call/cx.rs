@@ -257,7 +257,7 @@ impl Cx {
     /// slot that belongs here is served here, no other one is, and nobody is asked for any. For tests, and to see why a move takes
     /// its time.
     pub fn unsettled(&self) -> Vec<String> {
-        crate::ownership::unsettled(&self.app)
+        self.app.ownership.unsettled()
     }
 
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.

@@ -290,8 +290,18 @@ impl Mesh {
         self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
     }
 
+    /// Number of changes of the view so far.
+    pub(crate) fn revision(&self) -> u64 {
+        self.changes.number()
+    }
+
     pub(crate) fn changes(&self) -> MeshChanges {
-        MeshChanges::new(&self.changes)
+        self.changes_since(self.revision())
+    }
+
+    /// Follows the changes after revision `seen`.
+    pub(crate) fn changes_since(&self, seen: u64) -> MeshChanges {
+        MeshChanges::since(&self.changes, seen)
     }
 
     /// The links to all ready instances of a service.

@@ -43,14 +43,6 @@ counters! {
     overloaded: Counter counter "guildhall_actor_overloaded_total",
     /// Calls whose decoded key was not the session's player, or not the actor's, and that were refused.
     forged_keys: Counter counter "guildhall_forged_keys_total",
-    /// Slots that were handed over to another app.
-    slots_given: Counter counter "guildhall_slots_given_total",
-    /// Slots that another app handed over to this one.
-    slots_taken: Counter counter "guildhall_slots_taken_total",
-    /// Times that the app has looked at the slots of an actor type: none while all are where they belong.
-    slot_looks: Counter counter "guildhall_slot_looks_total",
-    /// Times that the lease session ran out before it was renewed.
-    suspensions: Counter counter "guildhall_suspensions_total",
     /// Casts to actors that had moved, and could not be sent on.
     casts_lost: Counter counter "guildhall_actor_casts_lost_total",
     /// Messages of outboxes that their receivers have refused.

@@ -1,15 +1,14 @@
-//! What apps say to each other about slots: a framework service of every app.
+//! What other apps ask of this one about slots and leases: a framework service of every app.
 
 use std::time::Duration;
 
 use guildhall_core::leases::Origin;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Key, Status};
+use guildhall_core::store::Holder;
+use guildhall_core::{Code, Incarnation, Key, Status};
+use guildhall_ownership::{MoveRequest, Offer, Payload};
 
-use super::give::give;
-use super::keeper::holder;
-use super::slots::Payload;
-use crate::codegen::Cx;
+use crate::call::Cx;
 use crate::proto::{DrainingMsg, MoveReq, MoveRsp, OfferReq, OfferRsp, Ownership, SlotPayload};
 
 /// Answers for the app that it runs in.
@@ -18,48 +17,43 @@ pub(crate) struct OwnershipHere;
 
 impl Ownership for OwnershipHere {
     async fn r#move(&self, cx: &Cx, req: MoveReq) -> Result<MoveRsp, Status> {
-        let asker = holder(peer(cx)?, req.incarnation);
-        let (app, handler) = (cx.app.clone(), cx.app.env.clone());
-        // In a task of its own: what has begun is not to be dropped because the asker waits no longer.
-        let giving = handler.spawn("give", async move { give(&app, asker, &req).await });
-        Ok(giving.await.ok().flatten().unwrap_or_default())
+        let asker = peer(cx, req.incarnation)?;
+        let MoveReq { lease, epoch, at_least, .. } = req;
+        let request = MoveRequest { lease: lease.into(), epoch, at_least };
+        let moved = cx.app.ownership.answer_move(asker, request).await;
+        let rsp = moved.map(|moved| MoveRsp { epoch: moved.epoch, offer: moved.from.offer });
+        Ok(rsp.unwrap_or_default())
     }
 
     async fn offer(&self, cx: &Cx, req: OfferReq) -> Result<OfferRsp, Status> {
-        let own = &cx.app.ownership;
-        // Rule 19: an offer is for one life of an app.
-        if req.incarnation != own.holder.incarnation.0 {
-            return Ok(OfferRsp { taken: false });
-        }
-        let payload = |SlotPayload { key, state, commands, unused_ms }| Payload {
-            key: Key::from(key),
-            state,
-            commands,
-            unused: Duration::from_millis(unused_ms),
+        let offer = Offer {
+            lease: req.lease.into(),
+            from: Origin { epoch: req.epoch, offer: req.offer },
+            to: Incarnation(req.incarnation),
+            part: req.part,
+            parts: req.parts,
+            payloads: req.payloads.into_iter().map(decoded).collect(),
         };
-        let from = Origin { epoch: req.epoch, offer: req.offer };
-        let payloads = req.payloads.into_iter().map(payload).collect();
-        let taken = match own.room_of(&req.lease) {
-            Some((room, slot)) => room.table().park(slot, from, (req.part, req.parts), payloads),
-            None => own.users.park(&req.lease, from, payloads),
-        };
-        Ok(OfferRsp { taken })
+        Ok(OfferRsp { taken: cx.app.ownership.take_offer(offer) })
     }
 
     async fn draining(&self, cx: &Cx, msg: DrainingMsg) -> Result<(), Status> {
-        let peer = holder(peer(cx)?, msg.incarnation);
-        cx.app.mesh.drains(&peer.app, peer.incarnation);
+        let peer = peer(cx, msg.incarnation)?;
+        cx.core.mesh.drains(&peer.app, peer.incarnation);
         Ok(())
     }
 }
 
-/// The app that says it, as its link has proven.
-fn peer(cx: &Cx) -> Result<guildhall_core::AppId, Status> {
-    cx.caller().cloned().ok_or_else(|| {
-        Status::not_run(
-            Code::InvalidArgument,
-            reason::BAD_REQUEST,
-            "only other apps may ask for slots",
-        )
-    })
+fn decoded(payload: SlotPayload) -> Payload {
+    let SlotPayload { key, state, commands, unused_ms } = payload;
+    Payload { key: Key::from(key), state, commands, unused: Duration::from_millis(unused_ms) }
+}
+
+/// The app that sends the request, as its link has proven, in the life that it names.
+fn peer(cx: &Cx, incarnation: u64) -> Result<Holder, Status> {
+    let app = cx.caller().cloned().ok_or_else(|| {
+        let why = "only other apps may ask for slots";
+        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+    })?;
+    Ok(Holder { app, incarnation: Incarnation(incarnation) })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall::status::reason;
-use guildhall::{AppId, Bytes, Code, Held, Lost, Status};
+use guildhall::{AppId, Bytes, Code, LeaseGuard, LeaseLoss, Status};
 use guildhall_testkit::{Cluster, Seam, SeamFaults};
 
 const ONE: &str = "dev.w1.raid.1";
@@ -21,7 +21,7 @@ async fn two_apps(seed: u64) -> Cluster {
     cluster
 }
 
-async fn acquire(cluster: &Cluster, app: &str) -> Result<Held, Status> {
+async fn acquire(cluster: &Cluster, app: &str) -> Result<LeaseGuard, Status> {
     cluster.cx(app).lease("raid-7").acquire().await
 }
 
@@ -71,7 +71,7 @@ async fn who_takes_a_lease_over_has_what_the_holder_gave_along() {
     assert_eq!(second.given(), format!("the boss is at 40 %, {TWO}"));
     assert!(second.is_valid() && second.epoch() > first.epoch());
     assert!(!first.is_valid());
-    assert_eq!(first.lost().await, Lost::Gone);
+    assert_eq!(first.lost().await, LeaseLoss::Gone);
     // Late, and of a grant that has ended.
     first.release().await.unwrap();
     assert_eq!(holder(&cluster).await, Some(app(TWO)));
@@ -132,7 +132,7 @@ async fn a_holder_is_told_who_asks_and_lets_go_by_dropping() {
         lost
     };
     let (lost, taken) = tokio::join!(lets_go, lease.take_over());
-    assert_eq!(lost, Lost::AskedFor(app(TWO)));
+    assert_eq!(lost, LeaseLoss::AskedFor(app(TWO)));
     assert!(taken.unwrap().is_valid());
 }
 
@@ -154,7 +154,7 @@ async fn an_app_that_drains_frees_its_leases() {
     let held = acquire(&cluster, ONE).await.unwrap();
     cluster.shutdown(ONE).await;
     assert!(!held.is_valid());
-    assert_eq!(held.lost().await, Lost::Gone);
+    assert_eq!(held.lost().await, LeaseLoss::Gone);
     assert_eq!(holder(&cluster).await, None);
 }
 
@@ -166,7 +166,7 @@ async fn leases_are_lost_when_the_session_runs_out_and_stay_lost() {
         let held = acquire(&cluster, ONE).await.unwrap();
         cluster.set_faults(ONE, Seam::Leases, SeamFaults::away());
         let before = cluster.env(ONE).now();
-        assert_eq!(held.lost().await, Lost::Gone);
+        assert_eq!(held.lost().await, LeaseLoss::Gone);
         let lost_after = cluster.env(ONE).now() - before;
         assert!(lost_after <= Duration::from_secs(4), "{lost_after:?}: before the backend's TTL");
         assert!(!held.is_valid());

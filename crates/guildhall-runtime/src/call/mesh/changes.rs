@@ -13,6 +13,10 @@ pub(crate) struct Revision {
 }
 
 impl Revision {
+    pub(super) fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
     pub(super) fn grow(&self) {
         self.number.fetch_add(1, Ordering::AcqRel);
         self.changed.notify_waiters();
@@ -27,8 +31,8 @@ pub struct MeshChanges {
 }
 
 impl MeshChanges {
-    pub(super) fn new(revision: &Arc<Revision>) -> Self {
-        let seen = revision.number.load(Ordering::Acquire);
+    /// From the revision `seen` on.
+    pub(super) fn since(revision: &Arc<Revision>, seen: u64) -> Self {
         Self { revision: Arc::clone(revision), seen }
     }
 

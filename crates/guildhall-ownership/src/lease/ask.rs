@@ -1,4 +1,4 @@
-//! Asks for one of the game's own leases: the lease backend first, then, if it is to be taken over, who holds it.
+//! Asks for one of the game's own leases: the lease backend first, then, if it is taken over, its holder.
 
 use std::sync::Arc;
 
@@ -9,14 +9,13 @@ use guildhall_core::status::reason;
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{Code, Status};
 
-use super::grant::{Grant, MoveOut};
-use super::handover::ask_holder;
-use super::users::{Busy, PREFIX};
-use crate::app::AppInner;
+use crate::game_leases::{Busy, Grant, MoveOut, PREFIX};
+use crate::mesh::HandedOver;
+use crate::ownership::Ownership;
 
 /// One question for a lease.
 pub(super) struct Ask {
-    pub(super) app: Arc<AppInner>,
+    pub(super) own: Arc<Ownership>,
     pub(super) id: LeaseId,
     pub(super) move_out: Option<MoveOut>,
     pub(super) deadline: Instant,
@@ -27,7 +26,7 @@ type Got = (Arc<Grant>, Bytes);
 impl Ask {
     pub(super) async fn get(&self, takes_over: bool) -> Result<Got, Status> {
         let session = self.session().await?;
-        let given_here = self.enter(takes_over).await?;
+        let given_here = self.begin(takes_over).await?;
         let (holder, epoch) = match self.acquire(&session).await? {
             Acquired::Held { epoch, from } => {
                 let (grant, given) = self.held(&session, epoch, from)?;
@@ -38,13 +37,13 @@ impl Ask {
         if !takes_over {
             return Err(self.taken(&holder, "holds it"));
         }
-        if !self.app.mesh.is_linked(&holder.app, holder.incarnation) {
+        if !self.own.mesh.is_linked(&holder) {
             return Err(self.taken(
                 &holder,
                 "holds it and cannot be asked; it is free when its session is over",
             ));
         }
-        if let Some((epoch, from)) = self.take_over(&holder, epoch).await {
+        if let Some(HandedOver { epoch, from }) = self.take_over(&holder, epoch).await {
             return self.held(&session, epoch, Some(from));
         }
         // It may be free, or transferred all the same: the lease backend knows (rule 21).
@@ -54,13 +53,12 @@ impl Ask {
         }
     }
 
-    /// The app's session, which may be about to be opened.
+    /// The app's session, which may still be opening.
     async fn session(&self) -> Result<Arc<LeaseSession>, Status> {
-        let own = &self.app.ownership;
-        let env = &self.app.env;
+        let (own, env) = (&self.own, &self.own.env);
         let opened = async {
             loop {
-                if let Some(session) = own.session().filter(|_| own.is_valid(env)) {
+                if let Some(session) = own.session().filter(|_| own.is_valid()) {
                     return session;
                 }
                 env.sleep(own.config.poll() / 10).await;
@@ -72,15 +70,16 @@ impl Ask {
         })
     }
 
-    /// Makes this the one question of this app; what a holder in this app gives along.
-    async fn enter(&self, takes_over: bool) -> Result<Bytes, Status> {
-        let own = &self.app.ownership;
+    /// Makes this the one question of this app; returns what a holder in this app gives along.
+    async fn begin(&self, takes_over: bool) -> Result<Bytes, Status> {
+        let own = &self.own;
         let max = own.config.user_leases_max;
-        let why = match own.users.enter(&self.id, max) {
+        let why = match own.game.begin_asking(&self.id, max) {
             Ok(()) => return Ok(Bytes::new()),
             Err(Busy::Here(grant)) if takes_over => {
-                if let Some(given) = grant.ask(&self.app, &self.app.id).await {
-                    own.users.enter_after(&grant);
+                let move_time = own.config.move_time();
+                if let Some(given) = grant.ask(&own.env, move_time, &own.holder.app).await {
+                    own.game.begin_asking_after(&grant);
                     return Ok(given);
                 }
                 "this app does not let go of it"
@@ -96,50 +95,51 @@ impl Ask {
     }
 
     async fn acquire(&self, session: &LeaseSession) -> Result<Acquired, Status> {
-        let own = &self.app.ownership;
-        let at_least = own.floor(&self.app).await;
+        let own = &self.own;
+        let at_least = own.epoch_floor().await;
         let wanted = [Wanted { id: Arc::clone(&self.id), at_least }];
-        let answer = self.app.env.until(self.deadline, session.acquire(&wanted)).await;
-        own.heard(&self.app, session);
+        let answer = own.env.until(self.deadline, session.acquire(&wanted)).await;
+        own.check_over(session);
         let why = match answer {
             Some(Ok(mut answers)) if answers.len() == 1 => return Ok(answers.remove(0)),
             Some(Ok(_)) => "the lease backend answers something else".to_owned(),
             Some(Err(error)) if error.kind != LeaseErrorKind::Unavailable => {
-                own.users.leave(&self.id);
+                own.game.forget(&self.id);
                 return Err(unavailable(self.name(), &error.to_string()));
             }
             Some(Err(error)) => error.to_string(),
             None => "the lease backend does not answer".to_owned(),
         };
         // It may have been granted.
-        own.users.stray(&self.id, None);
+        own.game.unwanted(&self.id, None);
         Err(unavailable(self.name(), &why))
     }
 
-    /// Asks the holder; the grant, if it has come here.
-    async fn take_over(&self, holder: &Holder, epoch: u64) -> Option<(u64, Origin)> {
-        let left = self.deadline.saturating_duration_since(self.app.env.now());
-        let within = left.min(self.app.ownership.config.move_time() * 3);
-        let asked = ask_holder(&self.app, &self.id, (holder, epoch), 0, within).await;
+    /// Asks the holder; what it has handed over.
+    async fn take_over(&self, holder: &Holder, epoch: u64) -> Option<HandedOver> {
+        let own = &self.own;
+        let deadline = self.deadline.min(own.env.now() + own.config.move_time() * 3);
+        let asked = own.ask_holder(&self.id, (holder, epoch), 0, deadline).await;
         asked.unwrap_or_else(|status| {
-            tracing::debug!(%status, %holder, "a lease was not handed over");
+            tracing::debug!(lease = %self.id, %holder, %status, "lease not handed over");
             None
         })
     }
 
     fn held(
         &self,
-        session: &Arc<LeaseSession>,
+        session: &LeaseSession,
         epoch: u64,
         from: Option<Origin>,
     ) -> Result<Got, Status> {
+        let own = &self.own;
         let grant = Grant::new(Arc::clone(&self.id), epoch, self.move_out.clone());
-        let got = self.app.ownership.users.granted((&self.app, session), grant, from);
+        let got = own.game.granted((&own.env, &own.session, session), grant, from);
         got.ok_or_else(|| unavailable(self.name(), "the session has run out meanwhile"))
     }
 
     fn taken(&self, holder: &Holder, does: &str) -> Status {
-        self.app.ownership.users.leave(&self.id);
+        self.own.game.forget(&self.id);
         self.refused(&format!("{} {does}", holder.app))
     }
 

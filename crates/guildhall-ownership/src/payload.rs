@@ -1,0 +1,31 @@
+//! [`Payload`]: what an actor gives to the next owner of its slot beside its rows.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use guildhall_core::Key;
+
+/// What an actor gives to the next owner beside its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// Key of the actor; empty for a lease of the game's own.
+    pub key: Key,
+    /// What `Actor::move_out` returned, or what the game gives along with its lease.
+    pub state: Bytes,
+    /// Encoded replies that may be asked for again.
+    pub commands: Bytes,
+    /// Time for which no actor has used it, in all apps that had it.
+    pub unused: Duration,
+}
+
+impl Payload {
+    /// What the game gives along with a lease of its own.
+    pub(crate) fn of_lease(state: Bytes) -> Self {
+        Self { key: "".into(), state, commands: Bytes::new(), unused: Duration::ZERO }
+    }
+
+    /// Bytes that it takes in an offer.
+    pub(crate) fn size(&self) -> usize {
+        self.key.as_str().len() + self.state.len() + self.commands.len()
+    }
+}

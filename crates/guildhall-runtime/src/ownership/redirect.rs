@@ -1,0 +1,65 @@
+//! Calls whose slot is not here: those that wait for it end in time, and those whose slot is elsewhere are redirected.
+
+use std::time::Duration;
+
+use guildhall_core::env::Instant;
+use guildhall_core::rpc::{RawBody, find_key};
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, KeyText, Status};
+use guildhall_ownership::EarlyCall;
+
+use crate::call::turn::Call;
+use crate::call::{Core, Cx, default_deadline, moved};
+
+/// Hops after which a cast is dropped: two apps do not agree on where it belongs.
+const HOPS_MAX: u32 = 2;
+
+impl EarlyCall for Call {
+    fn deadline(&self) -> Option<Instant> {
+        self.cx.deadline
+    }
+
+    fn slot_is_late(self) {
+        let why = format!("{}: its actor is on its way here, and late", self.method.path);
+        self.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
+    }
+
+    fn overloaded(self, why: String) {
+        Call::overloaded(self, why);
+    }
+}
+
+/// Answers a call that another app runs with `MOVED`: its caller follows. A cast is forwarded, because an answer to it is discarded.
+pub(crate) fn redirect(call: Call, to: &AppId) {
+    if call.reply.is_wanted() {
+        call.reply.send::<()>(Err(moved(to, call.method.path)));
+        return;
+    }
+    let path = call.method.path;
+    if let Err(status) = forward(&call.cx.core, &call, to) {
+        call.cx.core.counters.casts_lost.add(1);
+        tracing::warn!(%status, %to, method = path, "cast lost: its actor has moved");
+    }
+}
+
+fn forward(core: &Core, call: &Call, to: &AppId) -> Result<(), Status> {
+    let Call { method, cx, body, .. } = call;
+    let mut head = cx.head.as_deref().cloned().unwrap_or_default();
+    head.hops += 1;
+    if head.hops > HOPS_MAX {
+        let why = format!("{} was sent on {HOPS_MAX} times", method.path);
+        return Err(Status::not_run(Code::Unavailable, reason::MOVED, why));
+    }
+    let key = match method.key {
+        Some(field) => find_key(body, field).unwrap_or(KeyText::None),
+        None => KeyText::None,
+    };
+    let left = left(cx);
+    let route = core.mesh.route_to(to, method, key)?;
+    route.link.cast(method, left, Some(&head), &RawBody::new(body))
+}
+
+fn left(cx: &Cx) -> Duration {
+    let deadline = default_deadline(cx);
+    deadline.saturating_duration_since(cx.core.env.now())
+}
