@@ -1,27 +1,27 @@
 //! [`SlotTable`]: the slots of one actor type as this app knows them: which are ours, under which epoch.
 //!
 //! A call looks at one number, the epoch under which its slot is served ([`SlotTable::epoch`]). Everything else happens under the lock of
-//! `slots`, and never waits. The submodules are the occasions on which a slot changes:
+//! `slots`, and never waits. The submodules, low to high; from `grants` on each is an occasion on which a slot changes:
 //!
-//! | module | occasion |
+//! | module | what |
 //! |---|---|
+//! | `put_off` | slots whose moves were abandoned move again after a pause |
+//! | `meters` | metrics and counts |
 //! | `slot` | the states of one slot |
 //! | `grants` | the lease backend is asked, and answers |
 //! | `asking` | the holder of a slot is asked for it |
 //! | `moving` | a slot arrives from another app, or goes there |
 //! | `suspending` | the session runs out, is kept, or is over |
 //! | `settling` | whether all slots are where they belong |
-//! | `put_off` | slots whose moves were abandoned move again after a pause |
-//! | `meters` | metrics and counts |
 
-mod asking;
-mod grants;
-mod meters;
-mod moving;
 mod put_off;
-mod settling;
+mod meters;
 mod slot;
+mod grants;
+mod asking;
+mod moving;
 mod suspending;
+mod settling;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
