@@ -12,17 +12,37 @@ use tokio::net::TcpStream;
 pub(crate) struct Sample {
     /// Bytes of memory.
     pub(crate) memory: u64,
-    /// Bytes of its file; 0 where it has none.
-    pub(crate) file: u64,
+    /// Bytes of that for pages of its file: bounded by a setting (`cache_mb`), and filled as far as the file is large.
+    pub(crate) cache: u64,
+    /// Its file.
+    pub(crate) file: File,
     pub(crate) descriptors: u64,
     pub(crate) tasks: u64,
     /// Actors in memory: what lives there.
     pub(crate) actors: u64,
 }
 
+/// Bytes of a file; 0 where a process has none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) size: u64,
+    /// Of pages that hold something.
+    pub(crate) used: u64,
+}
+
+impl File {
+    /// A smaller file is never compacted (`compact_mb`), and above that one of which less than half is used: as far as the size
+    /// is more than this, nothing explains it.
+    const COMPACT: u64 = 8 << 20;
+
+    fn unexplained(self) -> u64 {
+        self.size.saturating_sub(Self::COMPACT.max(2 * self.used))
+    }
+}
+
 impl Sample {
     /// Looks at a process, and asks it at its admin address for what nobody sees from outside.
-    pub(crate) async fn take(id: u64, admin: &str, file: u64) -> Result<Self> {
+    pub(crate) async fn take(id: u64, admin: &str, file: File) -> Result<Self> {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("its memory")?;
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let memory = memory.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
@@ -32,7 +52,8 @@ impl Sample {
         let metrics = metrics(admin).await?;
         let tasks = number(&metrics, "guildhall_tasks");
         let actors = number(&metrics, "guildhall_actors");
-        Ok(Self { memory, file, descriptors, tasks, actors })
+        let cache = number(&metrics, "guildhall_hub_cache_bytes");
+        Ok(Self { memory, cache, file, descriptors, tasks, actors })
     }
 }
 
@@ -71,7 +92,10 @@ impl Series {
         let of = |what: fn(&Sample) -> u64| Slope::of(self.0.iter().map(|(at, s)| (*at, what(s))));
         Growth {
             memory: of(|sample| sample.memory),
-            file: of(|sample| sample.file),
+            cache: of(|sample| sample.cache),
+            file: of(|sample| sample.file.size),
+            used: of(|sample| sample.file.used),
+            file_unexplained: of(|sample| sample.file.unexplained()),
             descriptors: of(|sample| sample.descriptors),
             tasks: of(|sample| sample.tasks),
             actors: of(|sample| sample.actors),
@@ -123,7 +147,10 @@ impl Slope {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Growth {
     memory: Slope,
+    cache: Slope,
     file: Slope,
+    used: Slope,
+    file_unexplained: Slope,
     descriptors: Slope,
     tasks: Slope,
     actors: Slope,
@@ -138,9 +165,11 @@ impl Growth {
     /// What one more actor in memory may cost.
     const ACTOR: f64 = 32.0 * 1024.0;
 
-    /// What grows by more than a tenth, and by more than what is noise, though no more actors live than before.
+    /// What grows by more than a tenth, and by more than what is noise, though no more actors live than before, and no more pages of the
+    /// file are in memory.
     pub(crate) fn unexplained(&self) -> impl Iterator<Item = String> {
         let actors = self.actors.grown().max(0.0);
+        let explained = actors * Self::ACTOR + self.cache.grown().max(0.0);
         let over = |what: &str, slope: Slope, noise: f64, explained: f64| {
             let max = slope.first.abs() / 10.0 + noise + explained;
             (slope.grown() > max).then(|| {
@@ -151,8 +180,9 @@ impl Growth {
             })
         };
         [
-            over("bytes of memory", self.memory, 2.0 * MIB, actors * Self::ACTOR),
-            over("bytes of its file", self.file, MIB, 0.0),
+            over("bytes of memory", self.memory, 2.0 * MIB, explained),
+            over("bytes in use of its file", self.used, MIB / 2.0, 0.0),
+            over("bytes of its file that are not in use", self.file_unexplained, MIB, 0.0),
             over("descriptors", self.descriptors, 8.0, 0.0),
             over("tasks", self.tasks, 32.0, actors * 2.0),
         ]
@@ -163,14 +193,18 @@ impl Growth {
 
 impl fmt::Display for Growth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { memory, file, descriptors, tasks, actors } = self;
+        let Self { memory, cache, file, used, descriptors, tasks, actors, .. } = self;
         write!(
             f,
-            "memory_mb={:.1} ({:+.2}/min) file_mb={:.1} ({:+.2}/min) tasks={:.0} ({:+.1}/min) descriptors={:.0} ({:+.1}/min) actors={:.0} ({:+.1}/min)",
+            "memory_mb={:.1} ({:+.2}/min) cache_mb={:.1} ({:+.2}/min) file_mb={:.1} ({:+.2}/min) used_mb={:.1} ({:+.2}/min) tasks={:.0} ({:+.1}/min) descriptors={:.0} ({:+.1}/min) actors={:.0} ({:+.1}/min)",
             memory.last / MIB,
             memory.per_minute() / MIB,
+            cache.last / MIB,
+            cache.per_minute() / MIB,
             file.last / MIB,
             file.per_minute() / MIB,
+            used.last / MIB,
+            used.per_minute() / MIB,
             tasks.last,
             tasks.per_minute(),
             descriptors.last,
@@ -195,7 +229,8 @@ mod tests {
                 tasks: 100 + n * tasks,
                 actors: 1_000 + n * actors,
                 descriptors: 40 + n % 3,
-                file: 4 << 20,
+                file: File { size: 6 << 20, used: 4 << 20 },
+                cache: 0,
             };
             series.add(Duration::from_secs(5 * n), sample);
         }
@@ -218,6 +253,39 @@ mod tests {
     #[test]
     fn more_that_live_explain_more_memory() {
         assert_eq!(grows(&series(200_000, 1, 10)), [""; 0]);
+    }
+
+    #[test]
+    fn more_pages_of_the_file_in_memory_explain_as_much_memory_and_no_more() {
+        let with_cache = |memory: u64| {
+            let mut series = series(memory, 0, 0);
+            for (at, (_, sample)) in (0..).zip(&mut series.0) {
+                sample.cache = at * 200_000;
+            }
+            grows(&series)
+        };
+        assert_eq!(with_cache(200_000), [""; 0]);
+        assert_eq!(with_cache(400_000).len(), 1);
+    }
+
+    /// What is said to grow of a file whose size and used bytes grow by this much each.
+    fn grows_of_file(size: u64, used: u64) -> Vec<String> {
+        let mut series = series(0, 0, 0);
+        for (at, (_, sample)) in (0..).zip(&mut series.0) {
+            sample.file.size += at * size;
+            sample.file.used += at * used;
+        }
+        grows(&series)
+    }
+
+    #[test]
+    fn a_file_may_grow_to_twice_of_what_is_used_and_what_is_used_may_not_grow() {
+        // To 8 MiB, with 4 in use.
+        assert_eq!(grows_of_file(17_000, 0), [""; 0]);
+        let free = grows_of_file(100_000, 0);
+        assert!(free.len() == 1 && free[0].contains("not in use"), "{free:?}");
+        let rows = grows_of_file(17_000, 17_000);
+        assert!(rows.len() == 1 && rows[0].contains("bytes in use"), "{rows:?}");
     }
 
     #[test]

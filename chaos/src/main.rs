@@ -19,7 +19,7 @@
 //! | `history`, `checker` | what came of it, and what of that must not be |
 //! | `measure` | how long what has failed is missed |
 //! | `game` | a run from its beginning to its end |
-//! | `growth` | what processes have over time |
+//! | `growth`, `used` | what processes have over time, and what is in use of the hub's file |
 //! | `ownership`, `rolling`, `memory`, `soak`, `logins` | the commands |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
@@ -37,6 +37,7 @@ mod plan;
 mod player;
 mod process;
 mod programs;
+mod used;
 mod wires;
 mod cluster;
 mod faults;

@@ -11,8 +11,10 @@ use tokio::time::{Instant, interval, sleep};
 
 use crate::cluster::{Cluster, Shape};
 use crate::game::{in_folder, mint};
-use crate::growth::{Growth, Sample, Series};
+use crate::growth::{File, Growth, Sample, Series};
+use crate::process::Process;
 use crate::programs::BuildArgs;
+use crate::used::used;
 
 /// What `soak` is told.
 #[derive(Args, Clone, Debug)]
@@ -135,16 +137,20 @@ fn judge(series: &[(String, Series)], run: &str, result: &str, bots: ExitStatus)
 async fn look(cluster: &Cluster, folder: &Path) -> Result<Vec<(String, Sample)>> {
     let mut samples = Vec::new();
     for (name, process) in &cluster.processes {
-        let Some(id) = process.lock().await.id() else { bail!("{name} has ended; see its log") };
+        let process = process.lock().await;
+        let Some(id) = process.id() else { bail!("{name} has ended; see its log") };
         let admin = cluster.admins.get(name).context("no admin address")?;
-        let file = if *name == cluster.cast.hub { file_of(folder)? } else { 0 };
+        let file =
+            if *name == cluster.cast.hub { file_of(folder, &process)? } else { File::default() };
         samples.push((name.clone(), Sample::take(id, admin, file).await?));
     }
     Ok(samples)
 }
 
 /// The file of the hub.
-fn file_of(folder: &Path) -> Result<u64> {
-    let file = folder.join("data/hub/guildhall.redb");
-    Ok(std::fs::metadata(&file).with_context(|| format!("look at {}", file.display()))?.len())
+fn file_of(folder: &Path, hub: &Process) -> Result<File> {
+    let path = folder.join("data/hub/guildhall.redb");
+    let used = used(hub, &path, &folder.join("hub-copy.redb"))?;
+    let size = std::fs::metadata(&path).with_context(|| format!("look at {}", path.display()))?;
+    Ok(File { size: size.len(), used })
 }

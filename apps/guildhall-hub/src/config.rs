@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// `[hub]`: where a hub keeps its data, and its limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HubConfig {
-    /// The directory of its file, which is made; `?cache_mb=64&queue=16384&group=256&compact_mb=8` may follow, as in `redb:` URLs.
+    /// The directory of its file, which is made; `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8` may follow, as in `redb:` URLs.
     pub data: String,
     /// After how long an item of a queue comes again that was not acknowledged, in ms.
     pub ack_wait_ms: u64,

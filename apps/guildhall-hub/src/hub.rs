@@ -7,6 +7,7 @@ use guildhall_core::broker::memory::MemoryBroker;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::memory::MemoryDiscovery;
 use guildhall_core::leases::memory::MemoryLeases;
+use guildhall_core::metrics::Gauge;
 use guildhall_core::queue::memory::{MemoryQueue, QueueLimits};
 use guildhall_core::status::reason;
 use guildhall_core::{BoxFuture, Code, Env, Status};
@@ -110,6 +111,9 @@ impl Component for Hub {
     ) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async move {
             let state = State::open(cx.env(), config.section("hub")?).await?;
+            let help = "Bytes of pages of the hub's file in memory: at most cache_mb of hub.data";
+            let cached = cx.metrics().gauge("guildhall_hub_cache_bytes", help, &[])?;
+            cached.adopt(&[], &Gauge::of(state.store.cached()));
             let _first = self.0.set(state);
             Ok(())
         })

@@ -21,7 +21,12 @@ each over the one before. app.id = \"dev.w1.hub.1\", link.listen = \"127.0.0.1:7
 RUST_LOG says what is logged.
 ";
 
+/// Arenas of glibc's allocator. Every thread that reads or writes the file allocates pages that stay in the cache. With an arena per thread,
+/// glibc's default, each arena keeps free memory between its pages: 15 MB of 27 after ten minutes of 300 players, 2 of 9 with two.
+const ARENAS: i32 = 2;
+
 fn main() -> ExitCode {
+    bound_arenas();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run() {
@@ -29,6 +34,24 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what `MALLOC_ARENA_MAX` does, which comes first.
+fn bound_arenas() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if std::env::var_os("MALLOC_ARENA_MAX").is_none() {
+        /// From `malloc.h`.
+        const M_ARENA_MAX: i32 = -8;
+        #[expect(unsafe_code, reason = "glibc offers this as a function of C alone")]
+        // SAFETY: it is declared as in `malloc.h`, takes two numbers, and no other thread runs yet.
+        unsafe {
+            unsafe extern "C" {
+                fn mallopt(param: i32, value: i32) -> i32;
+            }
+            // Where it is refused all is as it was.
+            let _taken = mallopt(M_ARENA_MAX, ARENAS);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use guildhall_core::Env;
 use guildhall_core::store::{StoreError, StoreErrorKind};
@@ -60,6 +60,8 @@ pub(crate) struct Client {
     pub(crate) failing: AtomicBool,
     /// Wakes the writer when the disk fails.
     pub(crate) file_lost: Arc<Notify>,
+    /// Bytes of the page cache.
+    pub(crate) cached: Arc<AtomicI64>,
     /// Committed transactions.
     pub(crate) transactions: AtomicU64,
 }
@@ -83,6 +85,7 @@ impl Client {
             open: Mutex::default(),
             failing: AtomicBool::new(false),
             file_lost: Arc::default(),
+            cached: Arc::default(),
             transactions: AtomicU64::new(0),
         };
         client.database()?;
@@ -154,6 +157,13 @@ impl Client {
             tracing::error!(file = %self.path.display(), %error, "the store's file failed; it is opened again, until it works");
             self.file_lost.notify_one();
         }
+    }
+
+    /// Counts the page cache, behind a read or a write.
+    pub(crate) fn count_cache(&self) {
+        let open = self.open.lock();
+        let bytes = open.as_ref().map_or(0, |database| database.cache_stats().used_bytes());
+        self.cached.store(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// A write is in the file.

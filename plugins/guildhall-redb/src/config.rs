@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Settings of a store, all in its URL: `redb:./data?cache_mb=64&queue=16384&group=256&compact_mb=8`.
+/// Settings of a store, all in its URL: `redb:./data?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The directory; made when missing.
@@ -13,6 +13,9 @@ pub struct Settings {
     pub queue: usize,
     /// How many waiting writes go into one transaction. Default 256. More means fewer syncs and longer transactions.
     pub group: usize,
+    /// Reads that run at a time; further ones wait. Default 4. More lets a slow disk answer more of them at once; each has a thread, and
+    /// the memory that the allocator keeps for that thread.
+    pub readers: usize,
     /// From which size on, in MiB, a file is compacted of which less than half is used: when it is opened, and every hour. Default 8;
     /// 0 is never. While a file is compacted, reads and writes wait: about a second for 100 MiB.
     pub compact_mb: usize,
@@ -21,7 +24,14 @@ pub struct Settings {
 impl Settings {
     /// The defaults for `directory`.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), cache_mb: 64, queue: 16_384, group: 256, compact_mb: 8 }
+        Self {
+            directory: directory.into(),
+            cache_mb: 64,
+            queue: 16_384,
+            group: 256,
+            readers: 4,
+            compact_mb: 8,
+        }
     }
 
     /// Reads a URL.
@@ -41,10 +51,11 @@ impl Settings {
                 "cache_mb" => &mut settings.cache_mb,
                 "queue" => &mut settings.queue,
                 "group" => &mut settings.group,
+                "readers" => &mut settings.readers,
                 "compact_mb" => &mut settings.compact_mb,
                 _ => {
                     return Err(format!(
-                        "unknown option `{name}`; known are cache_mb, queue, group, compact_mb"
+                        "unknown option `{name}`; known are cache_mb, queue, group, readers, compact_mb"
                     ));
                 }
             };

@@ -29,7 +29,7 @@ pub use store::RedbStore;
 
 /// Opens `redb:./data`: a directory, which is made, with one file in it.
 ///
-/// One process has the file at a time. Settings are appended as `?cache_mb=64&queue=16384&group=256&compact_mb=8`; see [`Settings`].
+/// One process has the file at a time. Settings are appended as `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8`; see [`Settings`].
 #[derive(Clone, Copy, Debug)]
 pub struct Redb;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use guildhall_core::store::{
@@ -12,7 +12,7 @@ use guildhall_core::store::{
 use guildhall_core::{BoxFuture, Env, Key};
 use redb::{AccessGuard, ReadTransaction, ReadableDatabase as _};
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Settings;
 use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, OVER, ROWS, TOMBSTONES};
@@ -29,6 +29,8 @@ pub struct RedbStore {
     env: Env,
     client: Arc<Client>,
     jobs: mpsc::Sender<Job>,
+    /// One permit per read at a time.
+    readers: Arc<Semaphore>,
 }
 
 /// A store that was just dropped, or a process that was just killed, still closes its file: how long an opener waits for that.
@@ -52,7 +54,7 @@ impl RedbStore {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel(settings.queue);
-        let group = settings.group;
+        let (group, readers) = (settings.group, Arc::new(Semaphore::new(settings.readers)));
         let file = settings.file();
         let deadline = env.now() + CLOSING;
         let client = loop {
@@ -78,12 +80,17 @@ impl RedbStore {
         let lost = Arc::clone(&client.file_lost);
         let writer = writer::run(env.clone(), Arc::downgrade(&client), lost, waiting, group);
         env.spawn("redb.writer", writer);
-        Ok(Self { env: env.clone(), client, jobs })
+        Ok(Self { env: env.clone(), client, jobs, readers })
     }
 
     /// How many transactions were committed since it was opened.
     pub fn transactions(&self) -> u64 {
         self.client.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of pages in memory, at most `cache_mb` and about the size of the file: for a metric.
+    pub fn cached(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.client.cached)
     }
 
     /// Whether the disk has failed, or is full, and no write has succeeded since.
@@ -116,9 +123,13 @@ impl RedbStore {
         read: impl FnOnce(&ReadTransaction) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let client = Arc::clone(&self.client);
+        // A read whose caller went away still has its thread, and so its permit.
+        let permit = Arc::clone(&self.readers).acquire_owned().await;
         let looked = self.env.blocking(move || {
+            let _until_it_has_read = permit;
             let transaction = client.database()?.begin_read().map_err(redb::Error::from);
             let read = transaction.map_err(ReadError::File).and_then(|t| read(&t));
+            client.count_cache();
             read.map_err(|error| match error {
                 ReadError::Row(error) => error,
                 ReadError::File(error) => {

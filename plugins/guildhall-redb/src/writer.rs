@@ -132,6 +132,7 @@ fn transact(client: &Client, jobs: Vec<Job>) {
         Ok(Some(number)) => match transaction.commit() {
             Ok(()) => {
                 client.transactions.fetch_add(1, Ordering::Relaxed);
+                client.count_cache();
                 client.works();
                 Ok(())
             }

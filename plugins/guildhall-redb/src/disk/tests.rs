@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::join_all;
 use guildhall_core::store::{
     Batch, Column, Guard, Holder, Kind, Migrate, Op, RowId, Store as _, StoreError, StoreErrorKind,
     Table, Token, Value, Write,
@@ -82,11 +84,19 @@ impl Drive {
 struct FailingDisk {
     drive: Arc<Mutex<Drive>>,
     drops: bool,
+    reads: Arc<Reads>,
+}
+
+/// Reads at this time, and the most that there were.
+#[derive(Debug, Default)]
+struct Reads {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl FailingDisk {
     fn new(drops: bool) -> Self {
-        Self { drive: Arc::default(), drops }
+        Self { drive: Arc::default(), drops, reads: Arc::default() }
     }
 
     /// The `after`th sync from now on fails.
@@ -120,7 +130,8 @@ impl Disk for FailingDisk {
 
     fn open(&self, builder: &Builder, _path: &Path) -> Result<Database, DatabaseError> {
         let life = self.drive.lock().life;
-        builder.create_with_backend(OpenFile { drive: Arc::clone(&self.drive), life })
+        let (drive, reads) = (Arc::clone(&self.drive), Arc::clone(&self.reads));
+        builder.create_with_backend(OpenFile { drive, life, reads })
     }
 }
 
@@ -128,6 +139,7 @@ impl Disk for FailingDisk {
 struct OpenFile {
     drive: Arc<Mutex<Drive>>,
     life: u64,
+    reads: Arc<Reads>,
 }
 
 impl OpenFile {
@@ -156,6 +168,10 @@ impl StorageBackend for OpenFile {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        let now = self.reads.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.reads.most.fetch_max(now, Ordering::SeqCst);
+        std::thread::yield_now();
+        self.reads.now.fetch_sub(1, Ordering::SeqCst);
         self.with(|drive| {
             for (at, byte) in (offset..).zip(out) {
                 *byte = match drive.cached.get(&(at / PAGE)) {
@@ -320,7 +336,10 @@ async fn a_commit_whose_header_did_not_reach_the_disk_is_not_answered_from_the_p
 #[test]
 fn a_failed_sync_leaves_pages_that_only_the_page_cache_has() {
     let disk = FailingDisk::new(true);
-    let file = || OpenFile { drive: Arc::clone(&disk.drive), life: disk.drive.lock().life };
+    let file = || {
+        let (drive, life) = (Arc::clone(&disk.drive), disk.drive.lock().life);
+        OpenFile { drive, life, reads: Arc::default() }
+    };
     let read = || {
         let mut bytes = [0; 2];
         file().read(PAGE as u64 - 1, &mut bytes).unwrap();
@@ -337,4 +356,23 @@ fn a_failed_sync_leaves_pages_that_only_the_page_cache_has() {
     disk.lose_power();
     assert_eq!(read(), [1, 2], "the disk has the second page");
     before.write(0, &[3]).unwrap_err();
+}
+
+#[tokio::test]
+async fn reads_that_run_at_a_time_are_bounded() {
+    let (disk, folder) = (FailingDisk::new(true), tempfile::tempdir().unwrap());
+    // Without a cache each read is one of the disk.
+    let settings = Settings { cache_mb: 0, readers: 3, ..Settings::new(folder.path()) };
+    let store = open(&disk, &settings).await.unwrap();
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
+    store.claim(&[row("a"), row("b")], token()).await.unwrap();
+    create(&store, "a").await.unwrap();
+    disk.reads.most.store(0, Ordering::SeqCst);
+    for _ in 0..10 {
+        let (a, b) = ([row("a")], [row("b")]);
+        let read = join_all((0..100).map(|n| store.read(if n % 2 == 0 { &a } else { &b }))).await;
+        assert!(read.iter().all(Result::is_ok));
+    }
+    let most = disk.reads.most.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&most), "{most} at a time");
 }
