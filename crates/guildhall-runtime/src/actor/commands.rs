@@ -36,6 +36,8 @@ pub(super) struct Commands {
     pub(super) row: BytesMut,
     /// How long `row` was when it was encoded whole.
     pub(super) whole: usize,
+    /// What all sessions took then, as `bytes` says.
+    pub(super) whole_bytes: usize,
     /// Whether `row` is to be encoded whole: something in it is gone.
     pub(super) stale: bool,
     /// Players with sessions that have changed since they were encoded.

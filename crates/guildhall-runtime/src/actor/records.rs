@@ -74,7 +74,8 @@ impl Commands {
 
     /// Those that belong into the row, encoded, without old ones. A session that has changed is encoded again behind all others, which
     /// means the same: else a call to an actor that thousands use would cost thousands of times what it costs the first. What stands
-    /// there twice is at most half of what stands there once, and an eighth where that is a quarter of `row_max` or more.
+    /// there twice is at most half of what stands there once, and an eighth of `row_max`; what is gone stands there no longer where it was
+    /// an eighth.
     pub(super) fn take_for_row(
         &mut self,
         config: &ActorConfig,
@@ -85,11 +86,12 @@ impl Commands {
         (self.unsaved, self.must_save) = (false, false);
         self.clean(config, now);
         let changed = std::mem::take(&mut self.changed);
-        let twice = self.whole / if self.whole < row_max / 4 { 2 } else { 8 };
-        if self.stale || self.row.len() > self.whole + twice {
+        let twice = (self.whole / 2).min(row_max / 8);
+        let is_less = self.bytes() < self.whole_bytes - self.whole_bytes / 8;
+        if self.stale || is_less || self.row.len() > self.whole + twice {
             self.row.clear();
             self.players.iter_mut().for_each(|(player, of)| put(&mut self.row, player, of, true));
-            self.whole = self.row.len();
+            (self.whole, self.whole_bytes) = (self.row.len(), self.bytes());
         } else {
             for player in changed {
                 let of_player = self.players.get_mut(&player).into_iter();
