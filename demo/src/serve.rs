@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use guildhall::config::{AppConfig, ConfigBuilder, ConfigError};
 use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
-use guildhall::{Actor as _, App, Config, ConfigBuilder, ConfigError, Cx, StartError};
+use guildhall::{Actor as _, App, Config, Cx, StartError};
 use guildhall_hub::Hub;
 use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
@@ -26,18 +27,18 @@ use crate::proto::wallet::{WALLET, WalletServer};
 use crate::role::{NameActor, RecentLines, RoleActor};
 use crate::uid::UidActor;
 
-/// `[demo]`: what this process serves.
+/// `[demo]`: the parts that this process serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DemoConfig {
-    /// Any of `login` (HTTP and accounts), `gate` (clients' connections), `role` (roles and their names), `club`, `clubrole` (who is
-    /// in which club), `uid` (ids), `online` (sessions, and who has one).
+    /// Parts to serve, all by default: any of `login` (HTTP and accounts), `gate` (client connections), `role` (roles and their
+    /// names), `club`, `clubrole` (which role is in which club), `uid` (ids), `online` (sessions, and which players have one).
     pub serve: Vec<String>,
-    /// Where a gate without `login` in its process gets the public keys before it starts, for its file `gate.jwt.keys`:
-    /// `http://host:port/keys` of a login server. Empty: the file is there.
+    /// URL from which a gate without `login` in its process gets the public keys before it starts, for its file `gate.jwt.keys`:
+    /// `http://host:port/keys` of a login server. Empty: the file exists.
     pub keys: String,
-    /// How long the gate waits for them, in ms. When that is over, those of the start before are good enough.
+    /// Time that the gate waits for the keys, in ms. Then it starts with those of its previous run.
     pub keys_wait_ms: u64,
-    /// Rules of ownership that are switched off, for tests of the tests: names of `Mutation`.
+    /// Rules of ownership that are switched off, for tests of the test suite: names of `Mutation`.
     #[cfg(feature = "mutations")]
     pub without: Vec<String>,
 }
@@ -179,7 +180,7 @@ fn calls(part: &str) -> Vec<&'static str> {
 
 /// What the configuration calls the store.
 fn store(config: &Config) -> Result<String, ConfigError> {
-    Ok(config.section::<guildhall::AppConfig>("app")?.store)
+    Ok(config.section::<AppConfig>("app")?.store)
 }
 
 fn check(serve: &[String]) -> Result<(), StartError> {
@@ -229,7 +230,7 @@ async fn ready(cx: Cx) {
             return;
         }
         if patience.is_some_and(|end| env.now() > end) {
-            tracing::warn!("players cannot come yet: {}", problems.join("; "));
+            tracing::warn!("not ready for players: {}", problems.join("; "));
             patience = None;
         }
         env.sleep(LOOK).await;

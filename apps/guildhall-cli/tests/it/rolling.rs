@@ -162,7 +162,7 @@ impl Greeter for Slow {
     }
 }
 
-fn settings(id: &str, hub: &str) -> guildhall::ConfigBuilder {
+fn settings(id: &str, hub: &str) -> guildhall::config::ConfigBuilder {
     let config = Config::builder().set("app.id", id).set("app.discovery", hub);
     config.set("link.listen", "127.0.0.1:0").set("link.secret", "among us")
 }

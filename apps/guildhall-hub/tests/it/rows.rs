@@ -68,7 +68,7 @@ impl Member for TestMember {
     }
 }
 
-fn config(id: &str) -> guildhall::ConfigBuilder {
+fn config(id: &str) -> guildhall::config::ConfigBuilder {
     let config = Config::builder().set("app.id", id).set("link.listen", "127.0.0.1:0");
     config.set("link.secret", "secret").set("link.redial_ms", 20)
 }

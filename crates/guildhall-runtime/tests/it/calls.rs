@@ -245,7 +245,8 @@ async fn metadata_travels_with_the_call() {
 #[tokio::test]
 async fn large_calls_and_large_replies_do_not_wait_for_each_other() {
     // More both ways at once than all buffers between the two hold.
-    let queued = |config: guildhall::ConfigBuilder| config.set("link.queued_max", 256 << 20);
+    let queued =
+        |config: guildhall::config::ConfigBuilder| config.set("link.queued_max", 256 << 20);
     let pair = pair_with(queued).await;
     let cx = pair.caller.cx();
     let name = "x".repeat(3 << 20);

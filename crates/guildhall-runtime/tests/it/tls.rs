@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use guildhall::{App, Config, ConfigBuilder, RunningApp};
+use guildhall::config::ConfigBuilder;
+use guildhall::{App, Config, RunningApp};
 use proto::hello::{Greeter, GreeterServer, HelloReq, HelloRsp};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use guildhall::broker::Broker;
 use guildhall::broker::memory::MemoryBroker;
+use guildhall::config::ConfigBuilder;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::discovery::{Change, Discovery as _};
-use guildhall::{Actor, App, Config, ConfigBuilder, Cx, Env, RunningApp, Status, Turn};
+use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status, Turn};
 use proto::routing::{
     AskReq, AskRsp, Channel, ChannelCasts, ChannelClient, ChannelServer, Desk, DeskClient,
     DeskServer, PostReq, PullReq, PullRsp, Talker, TalkerServer, TellMsg,

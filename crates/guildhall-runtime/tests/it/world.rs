@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall::config::ConfigBuilder;
 use guildhall::discovery::memory::MemoryDiscovery;
-use guildhall::{App, Config, ConfigBuilder, Cx, Env, RunningApp, Status};
+use guildhall::{App, Config, Cx, Env, RunningApp, Status};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use tokio::sync::mpsc;
 
