@@ -61,7 +61,7 @@ async fn send(
         hyper::client::conn::http1::handshake(io).await.map_err(|e| e.to_string())?;
     env.spawn("http", async move {
         if let Err(error) = conn.await {
-            tracing::debug!(%error, "a connection to an HTTP server ended");
+            tracing::debug!(%error, "connection to the HTTP server ended");
         }
     });
     let request = Request::builder()

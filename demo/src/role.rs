@@ -60,7 +60,7 @@ impl Role for RoleActor {
         if let Some(session) = cx.session() {
             let playing = PlayingReq { player: req.role_id, session: session.session.clone() };
             if let Err(status) = OnlineClient::new(cx).playing(playing).await {
-                tracing::debug!(%status, "it is not told where the role plays");
+                tracing::debug!(%status, "recording the connection of a role failed");
             }
         }
         self.state.set_logins(self.state.logins.saturating_add(1));
@@ -82,7 +82,7 @@ impl Role for RoleActor {
             let release = NameReq { name: old, role_id: self.state.role_id.clone() };
             if let Err(status) = NamesClient::new(cx).release(release).await {
                 // Whoever wants the name next will find that nobody bears it.
-                tracing::debug!(%status, "a name was not released");
+                tracing::debug!(%status, "releasing a name failed");
             }
         }
         self.state.set_name(name);

@@ -44,7 +44,7 @@ impl Actor for UidActor {
         let Ok(last) = <[u8; 8]>::try_from(&payload[..]).map(u64::from_le_bytes) else {
             tracing::error!(
                 kind = self.state.kind,
-                "the rest of a block is unreadable, and skipped"
+                "the payload of a moved id block does not decode; its ids are skipped"
             );
             return;
         };

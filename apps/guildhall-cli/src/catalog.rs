@@ -62,7 +62,7 @@ pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
         let told = match told {
             Ok(told) => told,
             Err(status) => {
-                complain(&format!("{} does not tell what it serves: {status}", kind.id));
+                complain(&format!("cannot read the services of {}: {status}", kind.id));
                 continue;
             }
         };

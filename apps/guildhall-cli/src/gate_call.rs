@@ -35,7 +35,7 @@ pub(crate) async fn run(
     };
     if !path.split('/').next().is_some_and(|service| service.contains('.')) {
         bail!(
-            "`{path}` is not a full name, and a gate does not tell which methods there are: write package.Service/Method, as `guildhall ls` shows it, or say with --config, --cluster, --discovery or --app which apps know it"
+            "`{path}` is not a full name, and a gate does not list its methods: write package.Service/Method, as `guildhall ls` shows it, or name apps that serve it with --config, --cluster, --discovery or --app"
         );
     }
     let types = method.map(|method| method.types.parent_pool());

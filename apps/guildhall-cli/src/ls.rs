@@ -132,7 +132,7 @@ async fn listing(args: &LsArgs, visit: &Visit) -> Result<Listing> {
             };
             match told {
                 Ok(told) => actors.extend(told.actors.into_iter().map(row)),
-                Err(status) => complain(&format!("{} does not tell its actors: {status}", node.id)),
+                Err(status) => complain(&format!("cannot read the actors of {}: {status}", node.id)),
             }
         }
         actors.sort_by(|a, b| a.name.cmp(&b.name));

@@ -81,7 +81,7 @@ fn check(name: &str) -> Result<()> {
                          return self service static std core alloc test struct super syntax tokio trait true try type typeof \
                          unsafe unsized use virtual where while yield build deps examples incremental";
     if TAKEN.split_whitespace().any(|taken| taken == name) {
-        bail!("`{name}` means something else to Rust or to cargo; choose another name");
+        bail!("`{name}` is a reserved name of Rust or cargo; choose another one");
     }
     Ok(())
 }

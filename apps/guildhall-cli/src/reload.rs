@@ -70,7 +70,7 @@ async fn one(cx: &Cx, node: &NodeRecord) -> Result<String> {
     let catalog = catalog::ask(cx, std::slice::from_ref(node)).await?;
     let method = catalog::find(&catalog, METHOD);
     let method =
-        method.ok().context("it does not know how: it was built with an earlier Guildhall")?;
+        method.ok().context("the app was built with an earlier Guildhall that has no such method")?;
     let desc = raw::describe(&method.info).map_err(|why| anyhow!(why))?;
     // One per app and run of the program.
     let desc: &'static MethodDesc = Box::leak(Box::new(desc));

@@ -5,25 +5,27 @@ use serde::{Deserialize, Serialize};
 /// `[hub]`: where a hub keeps its data, and its limits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HubConfig {
-    /// The directory of its file, which is made; `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8` may follow, as in `redb:` URLs.
+    /// Directory of the hub's file; created if missing. May be followed by
+    /// `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8`, as in `redb:` URLs.
     pub data: String,
-    /// After how long an item of a queue comes again that was not acknowledged, in ms.
+    /// Time after which a queue item that was not acknowledged is delivered again, in ms. Too small: items that are still being
+    /// processed are delivered twice. Too large: items of a crashed consumer wait for long.
     pub ack_wait_ms: u64,
     /// Items of one queue; one more is refused.
     pub queue_items_max: usize,
-    /// Bytes of the items of all queues.
+    /// Bytes of the items of all queues; one more item is refused.
     pub queue_bytes_max: usize,
-    /// Queues that have items or poppers.
+    /// Queues with items or waiting consumers; one more is refused.
     pub queues_max: usize,
-    /// Watches and subscriptions; one more is refused.
+    /// Watches and subscriptions of all clients; one more is refused.
     pub streams_max: usize,
-    /// Messages that wait for one subscription; further ones are lost to it, and it is told how many.
+    /// Messages that wait for one subscription; further ones are dropped, and the subscriber gets their number.
     pub subscription_max: usize,
-    /// How long a question may wait for an answer, in ms.
+    /// Longest time that a long poll of a client waits for an answer, in ms.
     pub poll_ms: u64,
-    /// After how long a watch or subscription is dropped that nobody asks for, in ms.
+    /// Time after which a watch or subscription that its client does not poll is dropped, in ms. More than `poll_ms`.
     pub idle_ms: u64,
-    /// Different definitions of tables, since it was started.
+    /// Different table definitions since the start of the hub; one more is refused.
     pub tables_max: usize,
 }
 

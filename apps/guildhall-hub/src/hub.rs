@@ -136,7 +136,7 @@ impl std::fmt::Debug for State {
 /// A request that no client of this version sends.
 pub(crate) fn nonsense(what: &str) -> Status {
     let why = format!(
-        "the request has no {what} that makes sense here; use a client of the same version"
+        "the request has no valid {what}; use a client of the same version"
     );
     Status::new(Code::InvalidArgument, why).with_reason(reason::BAD_REQUEST)
 }

@@ -144,7 +144,7 @@ impl LeaseFile for Kept {
         let wishes: Vec<Wish> = sessions.chain(held).chain([given]).collect();
         Box::pin(async move {
             self.write(&wishes).await.map_err(|error| {
-                let why = format!("the leases cannot be kept: {error}");
+                let why = format!("the leases cannot be written to the file: {error}");
                 LeaseError::new(LeaseErrorKind::Unavailable, "keep", why)
             })
         })

@@ -149,7 +149,7 @@ fn unprepared() -> StoreFailure {
     StoreFailure {
         kind: Kind::NotPrepared.into(),
         subject: "table".to_owned(),
-        message: "nobody has prepared it since the hub was started; prepare it".to_owned(),
+        message: "it was not prepared since the hub was started; prepare it".to_owned(),
         row_epoch: 0,
     }
 }

@@ -6,16 +6,16 @@
 //! }
 //! ```
 //!
-//! Then `guildhall::include_proto!("hello");` where the code of package `hello` is wanted. `guildhall/options.proto` and
-//! Google's well-known types can be imported without a copy of them.
+//! `guildhall::include_proto!("hello");` then includes the code of package `hello`. `guildhall/options.proto` and Google's well-known
+//! types can be imported without a copy in the project; `docs/options.md` describes the options.
 //!
-//! | generated for | what |
+//! | for | generated |
 //! |---|---|
-//! | a message | the struct, by prost |
-//! | a service | a trait to implement, a server that dispatches to it, a client made from a `Cx` |
-//! | a CLIENT service | the pushes |
-//! | an entity | a struct with dirty bits, its table, its views and their deltas |
-//! | an error enum | the conversion to `Status` |
+//! | A message | A struct, by prost |
+//! | A service | A trait to implement, a server that dispatches to it, a client that is made from a `Cx` |
+//! | A CLIENT service | A sender of pushes |
+//! | An entity | A struct with change tracking, its table, its views and their deltas |
+//! | An error enum | The conversion to `Status` |
 //!
 //! Misuse of an option is a build error with file and line.
 
@@ -35,10 +35,10 @@ pub use error::{Error, Result};
 use program::Program;
 use protos::Protos;
 
-/// Compiles `protos` and everything they import into `OUT_DIR`, and tells cargo which files that depends on.
+/// Compiles `protos` and their imports into `OUT_DIR`, and tells cargo to rerun the build script when one of these files changes.
 ///
 /// # Errors
-/// Everything that is wrong with the protos, each line with its place.
+/// Every mistake in the protos, one line each, with file and line; files that cannot be read or written.
 pub fn compile<P: AsRef<Path>, I: AsRef<Path>>(protos: &[P], includes: &[I]) -> Result {
     let out_dir = std::env::var_os("OUT_DIR").ok_or_else(|| {
         Error::new("OUT_DIR is not set: call compile from a build script, or compile_to anywhere")
@@ -52,10 +52,10 @@ pub fn compile<P: AsRef<Path>, I: AsRef<Path>>(protos: &[P], includes: &[I]) -> 
     Ok(())
 }
 
-/// Compiles `protos` and everything they import into `out_dir`, and says which files it read.
+/// Compiles `protos` and their imports into `out_dir`, and returns the files that it read.
 ///
 /// # Errors
-/// Everything that is wrong with the protos, each line with its place.
+/// Every mistake in the protos, one line each, with file and line; files that cannot be read or written.
 pub fn compile_to<P: AsRef<Path>, I: AsRef<Path>>(
     protos: &[P],
     includes: &[I],

@@ -15,7 +15,9 @@ use crate::error::ConnectError;
 use crate::events::{Event, EventQueue, Events};
 use crate::options::Options;
 
-/// A client of a gate. Clones are the same client; when the last one is dropped it closes.
+/// A connection to a gate, with one session of one player. Clones are the same client; dropping the last one closes it.
+///
+/// The [crate documentation](crate) has an example.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Handle>);
 
@@ -29,16 +31,16 @@ struct Handle {
 }
 
 impl Client {
-    /// Connects to the gate at `address`, logs in with `token`, and starts the task that keeps the connection.
+    /// Connects to the gate at `address`, logs in with `token`, and starts the task that owns the connection.
     ///
-    /// `address` is `tcp://host:port`, or `ws://host:port/path` for a binary WebSocket. This first attempt is the only one;
-    /// later ones are made in the background, as often as the options say.
+    /// `address` is `tcp://host:port`, or `ws://host:port/path` for a binary WebSocket. This makes one attempt;
+    /// after a lost connection, the client reconnects in the background, at most [`Options::attempts_max`] times.
     ///
     /// # Errors
-    /// The address is none, the gate cannot be reached, or it refuses the client.
+    /// The address is invalid, the gate cannot be reached, or it refuses the client.
     ///
     /// # Cancel safety
-    /// Dropping it drops the connection; the gate may have begun a session.
+    /// Dropping the future closes the connection; the gate may have begun a session.
     pub async fn connect(
         env: &Env,
         address: &str,
@@ -61,18 +63,17 @@ impl Client {
         Ok((Self(Arc::new(handle)), Events(events)))
     }
 
-    /// Calls a method and waits for its reply, as long as the method (`timeout_ms`) or [`Options::timeout`] says.
+    /// Calls a method and waits for its reply, for at most the method's `timeout_ms`, or [`Options::timeout`] for a method without one.
     ///
     /// Calls are sent in the order in which their futures are first polled.
     ///
     /// # Errors
-    /// The gate's or the method's own status. From the client itself: `OVERLOADED` and `TOO_LARGE` (`NotRun`); `LOST`, with
-    /// `NotRun` unless the call was handed to the socket of a gate that has not said that it goes away; `EXPIRED` and `BAD_REPLY`;
-    /// `KICKED` and `CANCELLED` when the client
-    /// is over.
+    /// The status of the gate or of the method. The client itself fails a call with `OVERLOADED` and `TOO_LARGE` (`NotRun`); with `LOST`
+    /// when the connection is lost (`NotRun` if the call was not handed to the socket, or if the gate has announced that it goes away);
+    /// with `EXPIRED` and `BAD_REPLY`; and with `KICKED` and `CANCELLED` after the client has ended.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the wait and gives its place to another call. A command that was queued is sent nevertheless.
+    /// Dropping the future stops the wait and frees its place in `pending_max`. A command that was queued is sent nevertheless.
     pub async fn call<Req: Message, Rsp: Message + Default>(
         &self,
         method: Method<Req, Rsp>,
@@ -81,8 +82,8 @@ impl Client {
         self.call_within(self.timeout(method.desc), method, req).await
     }
 
-    /// Calls a method and waits for its reply, at most for `timeout`. That travels with the call: what has not begun by then does
-    /// not run any more.
+    /// Calls a method and waits for its reply for at most `timeout`, which is sent with the call: a call that has not begun by then
+    /// does not run.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -99,10 +100,10 @@ impl Client {
         self.answer(timeout, method, &req).await.0
     }
 
-    /// As [`call`](Self::call), and also the events that came before the reply and were not read yet, in their order. Deal with them
-    /// first: a copy of some state that is kept by pushes is then never set back by a push that is older than a reply.
+    /// Calls a method as [`call`](Self::call) does, and also returns the unread events that arrived before the reply, in order. Handle
+    /// them first, so that a push that is older than the reply does not overwrite newer state.
     ///
-    /// `events` are this client's.
+    /// `events` have to be this client's.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -128,7 +129,7 @@ impl Client {
         }
     }
 
-    /// The reply, and how many events had come before it.
+    /// The reply, and the number of events that arrived before it.
     async fn answer<Req: Message, Rsp: Message + Default>(
         &self,
         timeout: Duration,
@@ -167,7 +168,7 @@ impl Client {
         (decoded, came)
     }
 
-    /// Sends a request that wants no reply. `Ok` says that it was queued: it is lost with the connection.
+    /// Sends a cast. `Ok` means that it was queued; it is lost with the connection.
     ///
     /// # Errors
     /// It was not queued: `OVERLOADED`, `TOO_LARGE` or `LOST`, always `NotRun`.
@@ -180,26 +181,26 @@ impl Client {
         self.0.commands.cast(method.desc, &req)
     }
 
-    /// Who plays, as the gate said last.
+    /// The session's player, as the gate reported it last.
     pub fn player(&self) -> String {
         self.0.commands.player()
     }
 
-    /// The session's id. It changes when the client comes back without its old session.
+    /// The session's id. It changes when the client reconnects with a new session.
     pub fn session(&self) -> String {
         self.0.commands.session()
     }
 
-    /// Sets what the next attempt to connect logs in with: tokens expire.
+    /// Sets the token for the next attempt to connect, as tokens expire.
     pub fn set_token(&self, token: impl Into<String>) {
         self.0.commands.set_token(token.into());
     }
 
-    /// Ends the client: calls that wait fail, nothing is dialled again, and the events end. What was queued is sent as far as
-    /// the socket takes it at once. Comes back when the connection is closed.
+    /// Ends the client and waits until the connection is closed: calls in flight fail, the client does not reconnect, and the events end.
+    /// Queued packets are sent as far as the socket accepts them at once.
     ///
     /// # Cancel safety
-    /// The client ends also when the future is dropped after its first poll.
+    /// The client also ends when the future is dropped after its first poll.
     pub async fn close(&self) {
         self.0.commands.close();
         let mut driver = self.0.driver.clone();
@@ -213,7 +214,7 @@ impl Drop for Handle {
     }
 }
 
-/// The place of a call among those that wait; given back when it is dropped.
+/// The place of a call in `pending_max`; freed when dropped.
 struct Place<'a> {
     commands: &'a Commands,
     number: u64,

@@ -123,7 +123,7 @@ impl Commands {
             return Err(status.clone().with_effect(Effect::NotRun));
         }
         if state.queued - state.handed >= self.queued_max as u64 {
-            let why = "the gate does not keep up (Options::queued_max)";
+            let why = "too many bytes wait for the gate (Options::queued_max)";
             return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
         }
         let header = Header { method: method.id, ..Header::new(kind, id) };

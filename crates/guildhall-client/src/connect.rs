@@ -64,7 +64,7 @@ impl Gate {
             self.env.sleep(self.jittered(pause)).await;
             match self.open(token(), resume.to_owned(), last_push).await {
                 Err(error) if !error.is_final() && attempt < attempts_max => {
-                    tracing::debug!(gate = self.name, attempt, %error, "not connected yet");
+                    tracing::debug!(gate = self.name, attempt, %error, "attempt to connect to the gate failed");
                 }
                 result => return result,
             }

@@ -53,7 +53,7 @@ pub(crate) async fn run(
         if !resumed {
             last_push = 0;
         }
-        tracing::info!(gate = gate.name, resumed, "connected again");
+        tracing::info!(gate = gate.name, resumed, "reconnected to the gate");
         events.put(Event::Back { resumed });
     }
 }
@@ -72,7 +72,7 @@ struct End {
 
 impl End {
     fn lost(&self, gate: &Gate, lost: Lost) {
-        tracing::info!(gate = gate.name, %lost, "the connection ended");
+        tracing::info!(gate = gate.name, %lost, "connection to the gate lost");
         let why = format!("the connection to {} ended: {lost}", gate.name);
         let status = Status::new(Code::Unavailable, why).with_reason(reason::LOST);
         // A gate says so when it has answered all that it has taken, and then takes nothing more.

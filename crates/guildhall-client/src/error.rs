@@ -1,4 +1,4 @@
-//! Why there is no connection: [`ConnectError`] when one is made, [`Lost`] when one ends.
+//! Errors of connections: [`ConnectError`] for an attempt that failed, [`Lost`] for a connection that ended.
 
 use std::io;
 use std::time::Duration;
@@ -7,29 +7,29 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
 use guildhall_wire::{ClientKind, Kick, PacketError};
 
-/// Why a client could not connect.
+/// The reason why a client could not connect.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address is none. Nothing was dialled.
+    /// The address is invalid. Nothing was dialled.
     #[error(
-        "`{address}` is no address of a gate: {why}; write tcp://host:port or ws://host:port/path"
+        "`{address}` is not a gate address: {why}; write tcp://host:port or ws://host:port/path"
     )]
     Address {
-        /// What was given.
+        /// The address that was given.
         address: String,
-        /// What is wrong with it.
+        /// The problem with it.
         why: &'static str,
     },
-    /// Nobody answers there, or it is no WebSocket.
+    /// No server answers at the address, or it is not a WebSocket server.
     #[error("the gate cannot be reached: {0}")]
     Unreachable(io::Error),
-    /// The gate took longer than the options allow.
-    #[error("the gate did not let the client in within {0:?} (Options::connect_timeout)")]
+    /// The attempt took longer than [`Options::connect_timeout`](crate::Options::connect_timeout).
+    #[error("the gate did not accept the client within {0:?} (Options::connect_timeout)")]
     TimedOut(Duration),
-    /// The gate does not let the client in; `UNAUTHENTICATED` is about the token.
+    /// The gate refused the client; `UNAUTHENTICATED` concerns the token.
     #[error("the gate refused the client: {0}")]
     Refused(Status),
-    /// The gate says that this player is not to come.
+    /// The gate ended the session of this player, for example after another login.
     #[error("the gate kicked the client: {} (reason {})", .0.message, .0.reason)]
     Kicked(Kick),
     /// The connection ended before the gate answered.
@@ -38,7 +38,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether another attempt would end the same way.
+    /// Whether another attempt would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Address { .. } | Self::Kicked(_) => true,
@@ -50,7 +50,7 @@ impl ConnectError {
     }
 }
 
-/// For functions whose error is a `Status`: nothing ran.
+/// For functions whose error is a `Status`: the call has not run.
 impl From<ConnectError> for Status {
     fn from(error: ConnectError) -> Self {
         match error {
@@ -78,7 +78,7 @@ pub enum Lost {
     #[error("the gate closed the connection{}", said(.0))]
     Closed(String),
     /// The gate was silent for twice the heartbeat it asked for.
-    #[error("nothing was heard from the gate for {0:?}")]
+    #[error("no packet from the gate for {0:?}")]
     Silent(Duration),
     /// The gate ended the connection with an error.
     #[error("the gate ended the connection: {0}")]

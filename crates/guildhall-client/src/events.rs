@@ -1,4 +1,4 @@
-//! What comes from the gate unasked: a bounded queue with one reader.
+//! Pushes and changes of the connection: a bounded queue with one reader.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,32 +13,32 @@ use tokio::sync::Notify;
 
 use crate::error::{ConnectError, Lost};
 
-/// Something that nobody called for.
+/// A push, or a change of the connection.
 #[derive(Debug)]
 pub enum Event {
-    /// A message from the game.
+    /// A push from a service.
     Push(Push),
-    /// So many events were dropped here, because they were not read fast enough: load the state again, as after `Reset`.
+    /// Number of events that the client dropped because they were not read fast enough: load the state again, as after `Reset`.
     Missed(u64),
-    /// The connection ended. All calls that waited have failed; new ones fail until `Back`.
+    /// The connection was lost. All calls in flight have failed; new ones fail until `Back`.
     Lost(Lost),
-    /// There is a connection again.
+    /// The client has reconnected.
     Back {
-        /// The session goes on. Otherwise it is a new one: the gate knows nothing of the old one's commands and pushes.
+        /// Whether the session continues. Otherwise it is a new one, without the commands and pushes of the old one.
         resumed: bool,
     },
-    /// The gate lost pushes: load the state again.
+    /// Pushes were lost: load the state again.
     Reset,
-    /// The gate ended the session, and the client does not come back. The last event.
+    /// The gate ended the session, and the client does not reconnect. The last event.
     Kicked(Kick),
-    /// There will be no further attempt to connect. The last event.
+    /// The attempts to reconnect are exhausted. The last event.
     GaveUp(ConnectError),
 }
 
 /// A message of a service that clients implement, not yet decoded.
 #[derive(Clone, Debug)]
 pub struct Push {
-    /// Its number in the session, from 1; 0 for what is sent to everybody and comes at most once.
+    /// Number of the push in the session, from 1; 0 for a push to all players, which has no number.
     pub seq: u64,
     /// Id of the method: [`MethodDesc::id`](guildhall_core::MethodDesc).
     pub method: u32,
@@ -47,10 +47,10 @@ pub struct Push {
 }
 
 impl Push {
-    /// The message, if this is a push of `method`: `push.decode(RoleEvents::CHANNEL)?`.
+    /// Decodes the message if this is a push of `method`, otherwise returns `None`: `push.decode(RoleEvents::CHANNEL)?`.
     ///
     /// # Errors
-    /// It is one, and does not decode: `BAD_REQUEST`.
+    /// It is a push of `method` and does not decode: `BAD_REQUEST`.
     pub fn decode<Msg: Message + Default, Rsp>(
         &self,
         method: Method<Msg, Rsp>,
@@ -65,16 +65,16 @@ impl Push {
     }
 }
 
-/// Where a client's events are read. Pushes are acknowledged when they arrive here, not when they are read; beyond
-/// [`Options::events_max`](crate::Options::events_max) the oldest events are dropped. Dropping it drops all that come.
+/// The receiver of a client's events. Pushes are acknowledged when they arrive, not when they are read; beyond
+/// [`Options::events_max`](crate::Options::events_max) the oldest events are dropped. After dropping this, all events are discarded.
 #[derive(Debug)]
 pub struct Events(pub(crate) Arc<EventQueue>);
 
 impl Events {
-    /// The next event; `None` when the client is over and all events were read.
+    /// Waits for the next event; `None` when the client has ended and all events were read.
     ///
     /// # Cancel safety
-    /// No event is lost when it is dropped.
+    /// Dropping the future loses no event.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.0.take() {
@@ -107,7 +107,7 @@ pub(crate) struct EventQueue {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
-    /// How many have come, and how many of them were read or dropped.
+    /// Events that arrived, and those of them that were read or dropped.
     came: u64,
     went: u64,
     missed: u64,
@@ -136,7 +136,7 @@ impl EventQueue {
         self.wake.notify_one();
     }
 
-    /// Nothing comes any more.
+    /// No further event will arrive.
     pub(crate) fn end(&self) {
         self.queue.lock().is_over = true;
         self.wake.notify_one();

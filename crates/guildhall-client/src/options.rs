@@ -2,29 +2,28 @@
 
 use std::time::Duration;
 
-/// How a client behaves. `Options { pending_max: 4, ..Options::default() }` changes one thing.
+/// Limits and timeouts of a client: `Options { pending_max: 4, ..Options::default() }`.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What the client is, for the gate's logs.
+    /// Name and version of the client, for the gate's logs.
     pub client: String,
-    /// How long a call waits for its reply when its method does not say (`timeout_ms`). 10 s.
+    /// Longest wait for a reply, for methods without `timeout_ms`. Default 10 s.
     pub timeout: Duration,
-    /// How long one attempt to connect and log in may take. 10 s.
+    /// Longest attempt to connect and log in. Default 10 s.
     pub connect_timeout: Duration,
-    /// Calls that wait for their reply; one more is `OVERLOADED`. 32, the window of a gate: beyond the gate's own window it
-    /// refuses them itself.
+    /// Calls in flight; one more is `OVERLOADED`. Default 32, the default window of a gate, which refuses calls beyond its window itself.
     pub pending_max: usize,
-    /// Bytes that wait for the socket; when there are so many, further calls and casts are `OVERLOADED`. 1 MiB.
+    /// Bytes that wait for the socket; further calls and casts are `OVERLOADED`. Default 1 MiB.
     pub queued_max: usize,
-    /// Largest packet in bytes, both ways. 1 MiB.
+    /// Largest packet in bytes, both ways. Default 1 MiB.
     pub packet_max: usize,
-    /// Events that wait for [`Events::next`](crate::Events::next); beyond it the oldest are dropped and counted. 1024.
+    /// Events that wait for [`Events::next`](crate::Events::next); beyond it the oldest are dropped and counted. Default 1024.
     pub events_max: usize,
-    /// Attempts to connect again after a connection was lost; then the client gives up. 0: never connect again. 20.
+    /// Attempts to reconnect after a connection was lost; then the client ends. 0: never reconnect. Default 20.
     pub attempts_max: u32,
-    /// First pause before an attempt. It doubles up to `backoff_max`; half of each is random. 250 ms.
+    /// First pause before an attempt, doubling up to `backoff_max`; half of each pause is random. Default 250 ms.
     pub backoff_min: Duration,
-    /// Longest pause before an attempt. 10 s.
+    /// Longest pause before an attempt. Default 10 s.
     pub backoff_max: Duration,
 }
 

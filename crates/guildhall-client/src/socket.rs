@@ -158,7 +158,7 @@ fn message(ws: &mut WebSocket<ConnTry>, max: usize) -> Result<Next, Lost> {
     match ws.read() {
         Ok(Message::Binary(frame)) => Ok(Next::Packet(Packet::from_frame(&frame, max)?)),
         Ok(Message::Text(_)) => {
-            let why = "text came over a WebSocket that speaks binary";
+            let why = "text message on a binary WebSocket";
             Err(io::Error::new(ErrorKind::InvalidData, why).into())
         }
         // The library answers a ping when it is called again.

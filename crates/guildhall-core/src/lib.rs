@@ -1,8 +1,15 @@
-//! Identity, errors, the door to the world and the seams: what every other part of Guildhall stands on.
+//! The foundation of all other crates: identity, errors, configuration, access to the outside world, and the backend seams.
 //!
-//! Reading order: [`id`] and [`key`] name things, [`status`] is how calls fail, [`mod@env`] is the only way to the clock, random
-//! numbers, sockets and tasks, [`config`] is where limits come from, and [`discovery`], [`broker`], [`leases`], [`queue`],
-//! [`store`] and [`backend`] are the seams that vendors implement.
+//! | module | contents |
+//! |---|---|
+//! | [`id`], [`key`] | Identities of apps, keys of actors and rows |
+//! | [`status`] | Errors of calls: code, reason, effect |
+//! | [`mod@env`] | The only access to clock, random numbers, sockets and tasks |
+//! | [`config`] | Layered configuration |
+//! | [`metrics`] | Counters, gauges, histograms, summaries |
+//! | [`rpc`] | Descriptions of services and methods |
+//! | [`discovery`], [`broker`], [`queue`], [`leases`], [`store`] | The seams that plugins implement, with in-memory implementations |
+//! | [`backend`] | [`Plugin`] and [`Backend`]: how a URL opens these seams |
 
 mod text;
 pub mod hash;
@@ -32,5 +39,5 @@ pub use start::StartError;
 pub use status::{Code, Effect, ErrorEnum, Status};
 pub use text::read_text;
 
-/// A boxed future that can be sent between threads; what object-safe seams return.
+/// A boxed future that is `Send`: the return type of object-safe traits.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,17 +1,16 @@
-//! Entities: persistent state that knows which of its fields are not in the store yet.
+//! Entities: persistent state with change tracking.
 //!
-//! `guildhall-build` generates one [`Entity`] per message with `option (guildhall.entity)`: a struct that is read through
-//! `Deref` and written through `set_x` and `x_mut`, so that nothing changes unnoticed. The runtime sees entities through
-//! [`State`]: what an actor's rows are, and what to write next.
+//! `guildhall-build` generates one [`Entity`] per message with `option (guildhall.entity)`: a struct that is read through `Deref` and
+//! written through `set_x` and `x_mut`, which mark the field as changed. The runtime accesses the entities of an actor through [`State`].
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | `meta` | dirty bits, and what the store is known to hold |
-//! | `turn` | what one turn changes, so that it can be taken back |
-//! | `state` | `()`, an entity or a tuple of entities as what an actor saves |
-//! | `column` | fields to columns and back |
-//! | `index` | columns that queries may ask for |
-//! | `unknown` | fields of newer releases in message columns |
+//! | `meta` | Dirty bits, and the version that the store has |
+//! | `turn` | The changes of one turn, for its rollback |
+//! | `state` | `()`, an entity or a tuple of entities as the state of an actor |
+//! | `column` | Conversion of fields to columns and back |
+//! | `index` | Columns that queries may search by |
+//! | `unknown` | Fields of newer releases in message columns |
 
 mod index;
 mod unknown;
@@ -32,10 +31,9 @@ pub use state::{RowChange, State};
 pub use turn::Turned;
 pub use unknown::{Known, Tags};
 
-/// A message that is one row of a table, with its dirty bits.
+/// An entity: a message that is one row of a table, with change tracking.
 ///
-/// Generated, never written by hand. Bit n of the dirty bits stands for `TABLE.columns[n]`; the key has none, because it
-/// never changes.
+/// Implementations are generated. Bit n of the dirty bits stands for `TABLE.columns[n]`; the key has none, because it never changes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an entity",
     note = "entities are generated from messages with `option (guildhall.entity)`: use `{Self}Entity`"
@@ -44,16 +42,16 @@ pub trait Entity: Sized + Send + 'static {
     /// The table.
     const TABLE: &'static Table;
 
-    /// Builds the entity from the columns of its row; of a missing row there are none. Unknown columns are skipped.
+    /// Builds the entity from the columns of its row; a missing row has no columns. Unknown columns are skipped.
     ///
     /// # Errors
-    /// A column that does not hold what the proto says.
+    /// A column does not have the type that the proto declares.
     fn load(key: &Key, columns: Vec<(u32, Value)>, meta: EntityMeta) -> Result<Self, LoadError>;
 
-    /// The key as a column.
+    /// The number and the value of the key column.
     fn key(&self) -> (u32, Value);
 
-    /// Appends the columns whose bits are in `wanted`, by ascending number.
+    /// Appends the columns whose bits are in `wanted`, in ascending order of their numbers.
     fn columns(&mut self, wanted: u128, to: &mut Vec<(u32, Value)>);
 
     /// Dirty bits and version.

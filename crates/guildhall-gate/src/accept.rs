@@ -36,7 +36,7 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, say: wait for better times.
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "accepting client connections failed");
                 env.sleep(Duration::from_millis(50)).await;
                 continue;
             }
@@ -59,7 +59,7 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
 /// Says why, as far as one try goes: a connection that is refused costs no task.
 async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &str) {
     edge.shared.stats.cut.add(1);
-    tracing::debug!(peer = %accepted.peer, limit, "a connection was refused");
+    tracing::debug!(peer = %accepted.peer, limit, "client connection refused");
     let Ok(conn) = (accepted.attach)() else { return };
     let mut why = BytesMut::new();
     match protocol {

@@ -1,4 +1,4 @@
-//! Who a client is: the seam, and tokens (JWT) as its default.
+//! Authentication of clients: the trait [`Authenticate`], and JSON Web Tokens as its default.
 
 mod jwt;
 
@@ -9,28 +9,48 @@ use serde_json::{Map, Value};
 
 pub(crate) use jwt::Jwt;
 
-/// Decides who a client is from the token of its first packet.
+/// Turns the token of a client's first packet into an [`Identity`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use guildhall::gate::{Authenticate, Identity};
+/// use guildhall::{Code, Status};
+///
+/// /// Accepts tickets of a platform: `ticket:PLAYER`.
+/// struct Tickets;
+///
+/// impl Authenticate for Tickets {
+///     fn authenticate(&self, token: &str, _wall: Duration) -> Result<Identity, Status> {
+///         let player = token.strip_prefix("ticket:");
+///         let player = player.ok_or_else(|| Status::new(Code::Unauthenticated, "no ticket"))?;
+///         Ok(Identity { account: player.to_owned(), ..Identity::default() })
+///     }
+/// }
+/// # assert!(Tickets.authenticate("ticket:1001", Duration::ZERO).is_ok());
+/// ```
 pub trait Authenticate: Send + Sync + 'static {
-    /// Who holds `token`; `wall` is the time since the Unix epoch. Runs on a worker: it must not block.
+    /// Returns the identity that `token` proves; `wall` is the time since the Unix epoch. Runs on a worker thread and must not block.
     ///
     /// # Errors
-    /// Why nobody does; the client reads it.
+    /// The token is not valid. The client gets the status, and its connection ends.
     fn authenticate(&self, token: &str, wall: Duration) -> Result<Identity, Status>;
 }
 
-/// Who a client is.
+/// The identity of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The account that has logged in.
     pub account: String,
-    /// The player it plays; the account itself when there is none.
+    /// The player, at most 128 bytes, not empty and not "0"; `None`: the account is the player.
     pub player: Option<String>,
-    /// What else the token says.
+    /// All other claims of the token.
     pub claims: Map<String, Value>,
 }
 
 impl Identity {
-    /// The key of the session; `None` when it cannot be one.
+    /// The key of the session; `None` if it is not a valid key.
     pub(crate) fn into_player(self) -> Option<String> {
         let player = self.player.unwrap_or(self.account);
         let fits = !player.is_empty() && player != "0" && player.len() <= KEY_LEN_MAX;

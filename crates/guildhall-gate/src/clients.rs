@@ -82,7 +82,7 @@ impl Client {
     }
 
     pub(crate) fn put_reset(&self, out: &mut BytesMut) {
-        let message = "pushes were lost on their way".to_owned();
+        let message = "pushes were lost".to_owned();
         self.form.put_small(out, &Packet::Reset(Reset { message }));
     }
 

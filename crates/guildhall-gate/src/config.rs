@@ -5,58 +5,64 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// `[gate]`.
+/// `[gate]`: client connections.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GateConfig {
-    /// `host:port` for binary clients over TCP; empty: none.
+    /// Address `host:port` for binary clients over TCP; empty: none.
     pub tcp: String,
-    /// `host:port` for clients over WebSocket, binary or JSON; empty: none.
+    /// Address `host:port` for clients over WebSocket, binary or JSON; empty: none.
     pub websocket: String,
-    /// Path of the WebSocket's URL; others get 404.
+    /// Path of the WebSocket URL; other paths get 404.
     pub websocket_path: String,
-    /// Values of a browser's `Origin` that may connect; empty: any. Clients that are no browsers send none.
+    /// Accepted values of a browser's `Origin` header; empty: any. Clients other than browsers send none, and are accepted.
     pub origins: Vec<String>,
-    /// Largest packet of a client, in bytes; a larger one ends its connection.
+    /// Largest packet from a client, in bytes; a larger one closes its connection.
     pub packet_max: usize,
-    /// Calls, casts, pings and what else the client says unasked per second and connection, on average; 0: no limit.
+    /// Packets from a client (calls, casts, pings and others) per second and connection, on average; 0: no limit. A packet over the
+    /// limit is refused with `LIMITED`.
     pub calls_per_s: u32,
-    /// How many of them may come at once.
+    /// Packets that may arrive at once.
     pub call_burst: u32,
     /// Calls of one method per second and connection: `"room.Room/Say" = 2`.
     pub rates: BTreeMap<String, u32>,
-    /// Packets over `calls_per_s` or `rates` after which a connection is cut; ten per second are forgiven. Until then each is refused,
-    /// and the connection is read no faster than `calls_per_s`.
+    /// Packets over `calls_per_s` or `rates` until a connection is closed with `LIMITED`; ten per second are forgiven. Until then each
+    /// is refused, and the connection is read no faster than `calls_per_s`. Too small: clients with short bursts are disconnected.
     pub limited_max: u32,
-    /// Fields that a message does not have are refused in bodies of JSON: they are misspelt. Otherwise they are left out, as they are in
-    /// binary bodies, so that clients may be newer than the game.
+    /// Whether unknown fields in JSON bodies are refused. Otherwise they are ignored, as in binary bodies, so that clients may be
+    /// newer than the servers.
     pub json_strict: bool,
-    /// Calls of one connection that wait for their reply; one more is `OVERLOADED`.
+    /// Calls of one connection in flight; one more is `OVERLOADED`. Too small: clients with many parallel calls are refused. Too
+    /// large: one client can cause much load.
     pub window: usize,
-    /// Actors that hear when a session ends, of those that it has sent commands to: the last ones. They then forget its replies; others
-    /// keep them for `actor.NAME.records_ms`.
+    /// Actors that the gate notifies when a session ends: the last ones to which the session sent commands. Others keep its records
+    /// for `actor.NAME.records_ms`.
     pub told_max: usize,
     /// Connections of the gate; one more is refused.
     pub connections_max: usize,
-    /// Connections from one IPv4 address or one /64 of IPv6; one more is refused.
+    /// Connections from one IPv4 address or one IPv6 /64 network; one more is refused. Too small: players behind one NAT are refused.
     pub connections_per_address: usize,
-    /// A connection that was silent for so long is closed, in ms. More than `heartbeat_ms`, or clients flap.
+    /// Time without a packet from the client after which a connection is closed, in ms. More than `heartbeat_ms`. Too small: clients
+    /// reconnect again and again. Too large: dead connections stay open.
     pub idle_ms: u64,
-    /// How often a client should say something, in ms; told it in WELCOME. The gate asks one that does not.
+    /// Interval in which a client should send something, in ms; sent to it in WELCOME. The gate pings a client that does not.
     pub heartbeat_ms: u32,
-    /// How long a client may take from connecting to its session, in ms.
+    /// Longest time from connecting to the session, in ms.
     pub handshake_ms: u64,
-    /// How long a connection that ends may take to read why, in ms.
+    /// Time that a closing connection may take to deliver the reason, in ms.
     pub close_ms: u64,
-    /// Bytes that wait for one client; one that lets more pile up is cut. No reply or push is larger.
+    /// Bytes that wait for one client; a client that lets more accumulate is disconnected with `OVERLOADED`. No reply or push is
+    /// larger.
     pub queued_max: usize,
-    /// How long what was handed to a client's socket may take to be read, in ms; a slower client is cut, at most a heartbeat later.
+    /// Longest time that bytes handed to a client's socket may stay unread, in ms; a slower client is disconnected, at most a
+    /// heartbeat later.
     pub queued_ms: u64,
-    /// Bytes that wait for all clients together. Beyond it whoever lets more than 4 KiB pile up is cut when more comes for it.
+    /// Bytes that wait for all clients together. Beyond it, a client with more than 4 KiB waiting is disconnected when more is sent to
+    /// it.
     pub queued_total_max: usize,
-    /// Calls go on with the trace that the client names in `traceparent`, sampled or not as it says: whoever connects can then
-    /// make the servers trace. Otherwise traces begin at the gate.
+    /// Whether calls continue the trace of the client's `traceparent`, with its sampling decision. Any client can then make the
+    /// servers trace. Otherwise traces begin at the gate.
     pub trust_traceparent: bool,
-    /// Different methods that the gate learns in its life; further ones are unknown to clients.
+    /// Methods that the gate learns while it runs; clients cannot call further ones.
     pub methods_max: usize,
     /// `[gate.jwt]`.
     pub jwt: JwtConfig,
@@ -115,21 +121,21 @@ impl GateConfig {
     }
 }
 
-/// `[gate.jwt]`: which tokens of clients are believed.
+/// `[gate.jwt]`: which client tokens are valid.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JwtConfig {
-    /// What `iss` must be; empty: anything, for keys that sign nothing else.
+    /// Required `iss` claim; empty: not checked, for keys that sign nothing else.
     pub issuer: String,
-    /// What `aud` must hold; empty: anything, for keys that sign nothing else.
+    /// Required entry of the `aud` claim; empty: not checked, for keys that sign nothing else.
     pub audience: String,
-    /// Algorithms that are accepted, of one family or several; what a token says of itself counts only within this list, and only if
-    /// its key is for it.
+    /// Accepted signature algorithms, of one or several families. The algorithm of a token has to be in this list and fit its key.
     pub algorithms: Vec<String>,
-    /// Path of a JWKS file: the public keys, told apart by `kid`. Keys of unknown kinds are skipped, with a warning.
+    /// Path of a JWKS file with the public keys, selected by `kid`. Keys of unknown types are skipped with a warning.
     pub keys: String,
-    /// The claim that holds the player; a token without it is refused. `sub`: the account is the player.
+    /// Claim that contains the player; a token without it is refused. `sub`: the account is the player.
     pub player: String,
-    /// By how much clocks may differ, in seconds.
+    /// Tolerated clock difference, in s. Too small: fresh tokens of a login server with another clock are refused. Too large: expired
+    /// tokens stay valid for longer.
     pub leeway_s: u64,
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protoc
     };
     if end != End::Gone {
         edge.shared.stats.cut.add(1);
-        tracing::debug!(?end, "a connection is ended");
+        tracing::debug!(?end, "gate closes a client connection");
     }
     let deadline = env.now() + config.close();
     let finish = transport.finish(&out, end);
@@ -108,7 +108,7 @@ async fn handshake(
     client.form.put_small(&mut bytes, &welcome);
     if hello.last_push > 0 {
         // Sessions do not go on yet: what came after that push is not known here.
-        let message = "a new session has begun: pushes of the one before were lost".to_owned();
+        let message = "a new session began; pushes of the previous one are lost".to_owned();
         client.form.put_small(&mut bytes, &Packet::Reset(Reset { message }));
     }
     edge.shared.clients.opened(client, login, &bytes);
@@ -131,7 +131,7 @@ async fn opened(cx: &Cx, open: OpenReq) -> Result<OpenRsp, Status> {
             let _ends_by_its_time = SessionClient::new(&cx).close(close).await;
         }
     });
-    let ends = || Status::not_run(Code::Unavailable, reason::GOING_AWAY, "the gate ends");
+    let ends = || Status::not_run(Code::Unavailable, reason::GOING_AWAY, "the gate has ended");
     told.await.unwrap_or_else(|_| Err(ends()))
 }
 

@@ -1,4 +1,4 @@
-//! [`Gate`]: the component that lets clients in.
+//! [`Gate`]: the component that accepts client connections.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -22,20 +22,24 @@ use crate::out::Total;
 use crate::stats::GateStats;
 use crate::transport::{Admission, Protocol};
 
-/// Lets clients in, and carries their calls to the services that they may call: `App::load()?.component(Gate::new())`.
+/// A component that accepts client connections and forwards their calls to the services of the cluster.
 ///
-/// Sessions live in any app that serves them, this one or another. Configured by `[gate]` ([`GateConfig`]). Clones are the same
-/// gate.
+/// Clients can call methods with `client: true` only. `[gate]` ([`GateConfig`]) configures the addresses and limits; a gate without
+/// `gate.tcp` and `gate.websocket` is a start error. Sessions are actors ([`SessionActor`]), which this app or another one has to serve.
+/// Clones are the same gate; each app needs its own.
 ///
+/// # Examples
 /// ```no_run
-/// use guildhall_gate::{Gate, SessionActor, SessionServer};
-/// use guildhall_runtime::{App, StartError};
+/// use guildhall::App;
+/// use guildhall::gate::{Gate, SessionActor, SessionServer};
 ///
-/// fn main() -> Result<(), StartError> {
+/// fn main() -> guildhall::Result {
 ///     let app = App::load()?.component(Gate::new());
 ///     app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).run()
 /// }
 /// ```
+///
+/// A client of this gate is in the examples of `guildhall_client::Client`.
 #[derive(Clone)]
 pub struct Gate {
     authenticate: Option<Arc<dyn Authenticate>>,
@@ -58,29 +62,29 @@ pub(crate) struct Shared {
 pub(crate) struct Edge {
     pub(crate) cx: Cx,
     pub(crate) config: GateConfig,
-    /// Methods with a rate of their own, and how many per second.
+    /// Methods with a rate of their own, and calls per second.
     pub(crate) rates: Vec<(u32, u32)>,
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) places: Arc<Places>,
-    /// What waits for all clients.
+    /// Bytes that wait for all clients together.
     pub(crate) queued: Arc<Total>,
 }
 
 impl Edge {
-    /// What a client reads: what went wrong inside is nothing for clients, who get an id, and the log the text.
+    /// The text of an error for a client. The text of an internal error goes to the log, and the client gets an id that finds it there.
     pub(crate) fn public_text<'s>(&self, status: &'s Status) -> Cow<'s, str> {
         if !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
             return Cow::Borrowed(status.message());
         }
         let trace = format!("{:016x}", self.cx.env().random());
-        tracing::error!(trace, %status, "a client is told of an internal error");
+        tracing::error!(trace, %status, "internal error hidden from a client");
         Cow::Owned(format!("internal error, trace {trace}"))
     }
 }
 
 impl Gate {
-    /// A gate that checks JSON Web Tokens (`[gate.jwt]`).
+    /// Makes a gate that verifies JSON Web Tokens (`[gate.jwt]`).
     pub fn new() -> Self {
         let shared = Shared {
             stats: Arc::default(),
@@ -94,30 +98,30 @@ impl Gate {
         Self { authenticate: None, shared: Arc::new(shared) }
     }
 
-    /// Decides who a client is in another way; `[gate.jwt]` is ignored then.
+    /// Replaces the verification of JSON Web Tokens; `[gate.jwt]` is ignored then.
     #[must_use]
     pub fn authenticate(mut self, authenticate: impl Authenticate) -> Self {
         self.authenticate = Some(Arc::new(authenticate));
         self
     }
 
-    /// What the gate has counted.
+    /// The gate's counters, which are also metrics of the app.
     pub fn stats(&self) -> Arc<GateStats> {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Whether the gate has learnt the methods of this service. Some app has served it, then; one may or may not serve it now.
+    /// Whether the gate knows the methods of a service: an app has served it since the gate started, and may have ended since.
     pub fn knows(&self, service: &str) -> bool {
         let known = self.shared.methods.known();
         known.methods.values().any(|learnt| learnt.desc.service == service)
     }
 
-    /// Where it takes TCP, when it has started and does.
+    /// The bound address for TCP clients; `None` before the start, and without `gate.tcp`.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.shared.tcp.get().copied()
     }
 
-    /// Where it takes WebSocket, when it has started and does.
+    /// The bound address for WebSocket clients; `None` before the start, and without `gate.websocket`.
     pub fn websocket_addr(&self) -> Option<SocketAddr> {
         self.shared.websocket.get().copied()
     }

@@ -1,16 +1,17 @@
-//! The gate: clients' connections over TCP and WebSocket, their sessions, and the way of their calls and pushes.
+//! The gate: client connections over TCP and WebSocket, sessions, calls of clients and pushes to them.
 //!
-//! Reading order: [`Gate`] is the component that an app runs; `accept` lets connections in, `connection` drives each in one
-//! task, `transport` is its bytes and `form` their shape; `methods` is what clients may call, `key` and `json` what happens to
-//! a body on the way; `clients`, `push` and `deliver` are the way back; [`SessionActor`] says which login of a player counts.
+//! Reading order: [`Gate`] is the component that an app runs. `accept` accepts connections, `connection` drives each in one task,
+//! `transport` reads and writes its bytes, and `form` is their encoding (binary or JSON). `methods` knows the methods that clients may
+//! call; `key` and `json` process the body of a call. `clients`, `push` and `deliver` send pushes. [`SessionActor`] orders the logins of
+//! a player.
 //!
-//! | promise | where |
+//! | promise | module |
 //! |---|---|
-//! | no packet before HELLO gets further than a counter | `connection` |
-//! | a player's key comes from the session, whatever the body says | `key` |
-//! | binary bodies are not decoded | `connection/calls` |
-//! | a push is encoded once for all clients of a form | `push` |
-//! | one task per connection | `connection` |
+//! | Packets before HELLO are counted and dropped | `connection` |
+//! | The key of a call is the session's player, whatever the body contains | `key` |
+//! | Binary bodies are not decoded | `connection/calls` |
+//! | A push is encoded once per encoding, not per client | `push` |
+//! | A connection has one task | `connection` |
 
 mod config;
 mod auth;

@@ -1,4 +1,4 @@
-//! [`SessionActor`]: one per player with a connection; says which login is the present one and numbers its pushes.
+//! [`SessionActor`]: the session of a player. It orders the player's logins and numbers the pushes to it.
 
 use std::time::Duration;
 
@@ -13,54 +13,55 @@ use guildhall_runtime::{Actor, Cx};
 use guildhall_wire::Generation;
 use prost::Message as _;
 
-/// A player's session: `.actor::<SessionActor, _>(|a| a.serve(SessionServer))`, where the player's own actors live.
+/// The session of a player: serve it with `.actor::<SessionActor, _>(|a| a.serve(SessionServer))` in the apps that own the players'
+/// actors.
 ///
-/// Kept in memory alone, and moved with it: a planned move loses no push. When its app has crashed, the gate's next touch makes it
-/// known to the next owner, which numbers pushes afresh; those in between are lost, and the client is told by RESET. Gates touch it
-/// every 30 s and soon after the mesh has changed, so an `idle_ms` of its `[actor.session]` below 90 s loses pushes.
+/// It lives in memory only and moves with its memory, so a planned move loses no push. After a crash of its app, the gate announces the
+/// session to the next owner, which numbers pushes from the beginning; pushes in between are lost, and the client gets a RESET. Gates
+/// announce each session every 30 s and soon after the mesh has changed, so an `actor.session.idle_ms` below 90 s loses pushes.
 #[derive(Debug)]
 pub struct SessionActor {
     present: Option<Present>,
-    /// Of the latest login, also when it is gone.
+    /// The generation of the latest login, also after its end.
     generation: Generation,
-    /// Of each app that pushes: its chain, and the number of the last one that came. The latest is the last.
+    /// For each app that pushes: its chain, and the number of its last push. The most recent is the last.
     chains: Vec<(u64, u64)>,
     state: (),
 }
 
-/// Apps whose pushes to one player are counted; of one more, those that were silent for the longest time begin anew.
+/// Apps whose pushes to one player are counted; one more replaces the one that was silent for the longest time.
 const CHAINS_MAX: usize = 16;
 
-/// The login that counts.
+/// The current login.
 #[derive(Debug)]
 struct Present {
     session: String,
     gate: AppId,
-    /// Which life of the gate: with it ends what it holds.
+    /// The incarnation of the gate: the login ends with it.
     life: Incarnation,
     since_ms: u64,
     pushes: u64,
-    /// When its gate last said so; `None` where it has moved here and has said nothing yet.
+    /// When its gate last announced it; `None` if it has moved here and its gate has not announced it since.
     heard: Option<Instant>,
 }
 
-/// The login of a player that is connected now.
+/// The current login of a connected player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connected<'a> {
     /// The app whose gate holds the connection.
     pub gate: &'a AppId,
     /// The random id of the session.
     pub session: &'a str,
-    /// When the player has logged in, by the gate's clock, in ms since the Unix epoch: for people.
+    /// Time of the login by the gate's clock, in ms since the Unix epoch. For display only: logins are not ordered by it.
     pub since_ms: u64,
 }
 
-/// Gates touch a session every 30 s: of one that was not heard of for three times as long they hold no connection.
+/// Gates announce a session every 30 s. A session that was not announced for three times as long has no connection.
 const SILENT: Duration = Duration::from_secs(90);
 
 impl SessionActor {
-    /// The player's connection; `None` while there is none. It ends with its login, with the life of the app of its gate, and when
-    /// the gate has not spoken of it for 90 s. Asking renews nothing.
+    /// The player's current login; `None` when the player is not connected. It ends with the login, with the incarnation of the gate's app, and
+    /// when the gate has not announced it for 90 s. This query does not extend it.
     pub fn connected(&mut self, cx: &Cx) -> Option<Connected<'_>> {
         let now = cx.env().now();
         let present = self.present.as_mut()?;
@@ -126,7 +127,7 @@ impl Actor for SessionActor {
 
     fn move_in(&mut self, payload: Bytes) {
         let Ok(moved) = SessionMove::decode(payload) else {
-            tracing::error!("a session that has moved here is unreadable: its gate will touch it");
+            tracing::error!("the payload of a moved session does not decode; its gate will announce the session again");
             return;
         };
         let SessionMove { generation, session, gate, pushes, epoch, .. } = moved;

@@ -1,10 +1,10 @@
-//! What the gate has counted.
+//! Counters of a gate.
 
 use guildhall_runtime::metrics::{Counter, Gauge, MetricError, Metrics};
 
 macro_rules! stats {
     ($($(#[doc = $help:literal])+ $name:ident: $kind:ident $method:ident $metric:literal,)*) => {
-        /// Counters of a gate, since its start. Each is right, and they need not fit each other.
+        /// Counters of a gate since its start. Each is exact; together they are not a snapshot of one moment.
         #[derive(Debug, Default)]
         pub struct GateStats {
             $($(#[doc = $help])+ pub $name: $kind,)*
@@ -24,18 +24,18 @@ macro_rules! stats {
 }
 
 stats! {
-    /// Connections at present.
+    /// Open connections.
     connections: Gauge gauge "guildhall_gate_connections",
-    /// Calls and casts that were handed on.
+    /// Calls and casts forwarded to services.
     calls: Counter counter "guildhall_gate_calls_total",
-    /// Calls that were answered with an error.
+    /// Calls answered with an error.
     errors: Counter counter "guildhall_gate_errors_total",
-    /// Pushes that were queued for a client: one for each client that gets it.
+    /// Pushes queued for clients: one per client and push.
     pushes: Counter counter "guildhall_gate_pushes_total",
-    /// How often the body of a push was put into the form of a client: at most twice per broadcast.
+    /// Encodings of push bodies: at most two per broadcast, one binary and one JSON.
     encodes: Counter counter "guildhall_gate_encodes_total",
-    /// Packets that nobody got: before HELLO, casts over a limit or to no method, pushes to clients that are gone.
+    /// Dropped packets: before HELLO, casts over a limit or to unknown methods, pushes to clients that are gone.
     dropped: Counter counter "guildhall_gate_dropped_total",
-    /// Connections that the gate refused or ended.
+    /// Connections refused or ended by the gate.
     cut: Counter counter "guildhall_gate_cut_total",
 }

@@ -40,7 +40,7 @@ pub(crate) async fn drive<S: Service>(
     let served = serve(&shared, &conn, Arc::clone(&here), stop);
     let end = tokio::select! {
         biased;
-        () = seat.given_up.cancelled() => Err("another connection has taken its place".to_owned()),
+        () = seat.given_up.cancelled() => Err("replaced by a new connection".to_owned()),
         end = served => end,
     };
     if let Err(why) = end {

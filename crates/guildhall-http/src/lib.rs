@@ -1,20 +1,20 @@
 //! HTTP/1.1 servers on the sockets of [`Env`](guildhall_core::Env), made for requests from the open internet.
 //!
 //! Every wait of a connection has a deadline: for the head of a request, its body, its answer, the next request. Connections are
-//! bounded in total and per address. At a bound a new connection takes the place of the one that has waited longest for its own
-//! client, so clients that connect and say nothing never keep others out.
+//! bounded in total and per address. At a bound, a new connection replaces the one that has waited longest for its client, so idle
+//! connections cannot keep new clients out.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | `limits` | [`Limits`]: all bounds, and their meaning |
+//! | `limits` | [`Limits`]: all bounds |
 //! | `server` | [`Server`]: accepts connections until it is stopped |
-//! | `places` | how many connections there are, and which one has to go |
-//! | `seat` | what a connection waits for, and until when |
-//! | `drive` | one connection, from its first byte to its end |
-//! | `exchange` | one request: its body, the service, the answer |
-//! | `message` | [`Request`], [`Answer`] and [`Service`]: what a server is made of |
-//! | `cors` | [`Origins`]: pages of which sites may read answers |
-//! | `io` | [`Io`]: a connection of `Env` for hyper |
+//! | `places` | The open connections, and which one is replaced at a bound |
+//! | `seat` | What a connection waits for, and until when |
+//! | `drive` | One connection, from its first byte to its end |
+//! | `exchange` | One request: its body, the service, the answer |
+//! | `message` | [`Request`], [`Answer`] and [`Service`] |
+//! | `cors` | [`Origins`]: web sites whose pages may read answers |
+//! | `io` | [`Io`]: adapts a connection of `Env` to hyper |
 
 mod cors;
 mod limits;

@@ -113,7 +113,7 @@ async fn accept<S: Service>(
             if said.is_none_or(|said| env.now() >= said + SAY_EVERY) {
                 said = Some(env.now());
                 tracing::warn!(%network, connections = limits.connections, per_address = limits.per_address,
-                    "HTTP connections are refused: all of them have requests that run");
+                    "HTTP connection refused: all connections have running requests");
             }
             continue;
         };

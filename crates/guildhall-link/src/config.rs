@@ -6,41 +6,42 @@ use serde::{Deserialize, Serialize};
 /// `[link]`: connections between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LinkConfig {
-    /// `host:port` to listen on; empty: nobody calls this app.
+    /// Address `host:port` to listen on; empty: no other app can call this app.
     pub listen: String,
-    /// `host:port` that others dial, where it differs from `listen`.
+    /// Address `host:port` that other apps dial, if it differs from `listen`.
     pub advertise: String,
-    /// What all apps of a deployment know. Outside loopback there is this, or TLS.
+    /// Shared secret of all apps of a deployment. Outside loopback an app needs either the secret or TLS.
     pub secret: String,
-    /// PEM file of this app's certificate and its chain, for TLS on links. A URI in it, `guildhall://env/world/func`, says for
-    /// whom it speaks; it is good for servers and clients. Empty: no TLS.
+    /// PEM file with this app's certificate and its chain, for mutual TLS on links; empty: no TLS. The certificate has to be valid for
+    /// servers and clients, and its URI `guildhall://env/world/func` names the apps that may use it.
     pub tls_cert: String,
-    /// PEM file of the certificate's key.
+    /// PEM file with the certificate's private key.
     pub tls_key: String,
-    /// PEM file of the authorities whose certificates are believed.
+    /// PEM file with the accepted certificate authorities.
     pub tls_ca: String,
-    /// Connections to each other app, 1 to 16. With several, calls of one key stay on one of them and calls without any order are
-    /// spread; more than the app that is called has workers bring nothing.
+    /// Connections to each other app, 1 to 16. Calls of one key stay on one of them; calls without an order are spread. More than the
+    /// callee's workers have no effect.
     pub links_per_peer: usize,
-    /// Largest frame, in bytes, both ways.
+    /// Largest frame, in bytes, both ways; a larger one is `TOO_LARGE` at the sender.
     pub frame_max: usize,
-    /// Calls that wait for their reply on one link; one more is `OVERLOADED`.
+    /// Calls in flight on one link; one more is `OVERLOADED`.
     pub pending_max: usize,
     /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
     pub queued_max: usize,
-    /// Calls and casts of one link that may run at a time; one more call is `OVERLOADED`, one more cast is lost and counted.
+    /// Calls and casts of one link that run at a time at the callee; one more call is `OVERLOADED`, one more cast is dropped and
+    /// counted.
     pub running_max: usize,
-    /// Connections that others may open to this app.
+    /// Connections from other apps; one more is closed at once, and its peer dials again later.
     pub accepted_max: usize,
-    /// How long a peer may take to connect and prove itself, in ms.
+    /// Longest time of connecting and authenticating, in ms.
     pub handshake_ms: u64,
     /// First pause before dialling again, in ms; doubles up to `redial_max_ms`.
     pub redial_ms: u64,
-    /// Longest pause before dialling again, in ms.
+    /// Longest pause before dialling again, in ms. Too large: links are missing for longer after a restart.
     pub redial_max_ms: u64,
-    /// A link on which nothing has come for this long is asked whether it lives, and after twice as long it is lost, in ms;
-    /// an app whose lease session has ended is asked at once and has a tenth of it. With
-    /// actors, at least half of `ownership.ttl_ms`, or a pause that a lease survives ends the app's links.
+    /// Time without a frame from the peer after which it is pinged, in ms; after twice this time the link is lost. An app whose lease
+    /// session has ended is pinged at once, and has a tenth of this time to answer. With actors, at least half of `ownership.ttl_ms`.
+    /// Too small: a stall that a lease survives ends the app's links. Too large: calls to a hung app fail late.
     pub ping_ms: u64,
 }
 

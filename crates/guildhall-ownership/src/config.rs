@@ -9,36 +9,31 @@ use serde::{Deserialize, Serialize};
 /// `[ownership]`: leases of slots, and moves between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnershipConfig {
-    /// Time for which the lease backend keeps the leases of an app after the app's last renewal, in ms. Other apps serve the actors of
-    /// an app that crashed, hangs or is cut off within this time plus 1.5 s. With actors, at most `app.discovery_ttl_ms` and twice
-    /// `link.ping_ms`. Too small: a stall is mistaken for a crash, and slots move for nothing; too large: the actors of a crashed app
-    /// are away for longer.
+    /// Time that the lease backend keeps an app's leases after their last renewal, in ms. Other apps serve the actors of an app that
+    /// crashed, hangs or is partitioned within this time plus 1.5 s. With actors, at most `app.discovery_ttl_ms` and twice
+    /// `link.ping_ms`. Too small: a stall moves slots. Too large: a crashed app's actors are unavailable for longer.
     pub ttl_ms: u64,
-    /// Safety margin by which an app stops serving before its lease ends at the backend, in ms: at least the drift of two clocks in one
-    /// `ttl_ms`, and less than `ttl_ms`. Too small: an owner whose clock is slow answers reads after another app has its slots; too
-    /// large: short outages of the lease backend suspend actors.
+    /// Time before the end of its lease at which an app stops serving, in ms: at least the drift of two clocks in one `ttl_ms`. Too
+    /// small: reads at a suspended app may be stale. Too large: short outages of the lease backend suspend actors.
     pub margin_ms: u64,
-    /// Pause between two requests for slots that belong to this app and are held elsewhere, in ms. Too small: the lease backend is busy
-    /// with repeated requests; too large: slots arrive late.
+    /// Time between two requests for slots whose target is this app, in ms. Too small: load on the lease backend. Too large: slots are
+    /// taken over late.
     pub poll_ms: u64,
-    /// Slots that one app requests at a time, and slots that it hands over at a time. Too small: an app that drains is slow to hand
-    /// over; too large: the actors of many slots stop and are saved at the same time.
+    /// Slots that an app requests at a time, and slots that it gives away at a time. Too small: rebalancing takes long. Too large:
+    /// many actors stop at once.
     pub moves_max: usize,
-    /// Time in which a slot must stop, be saved and be handed over, in ms; after that the move is abandoned, and is requested again.
-    /// Too small: slots with slow turns or a slow store never move; too large: calls to the actors of a stuck move wait long.
+    /// Longest move of one slot, from stop over save to transfer, in ms; then the owner keeps it, and it is requested again. Too
+    /// small: slots with long turns do not move.
     pub move_ms: u64,
-    /// Longest pause after an abandoned move before the slot is handed over again, in ms. The first pause is `poll_ms`, and each is
-    /// twice as long as the one before. Too small: while the store is down, actors stop again and again; too large: a slot stays for
-    /// long after the store is back.
+    /// Longest pause after an abandoned move until the slot is given again, in ms; the first pause is `poll_ms`, and each is twice the
+    /// one before. Too small: while the store is unavailable, actors stop again and again.
     pub move_pause_max_ms: u64,
-    /// Time for which a call waits for a slot that is about to arrive here, in ms; then the call fails with `NotRun`, and the caller
-    /// sends it again. Too small: moves cost retries; too large: callers learn late that a slot does not arrive.
+    /// Time that a call waits in the target for a slot on its way there, in ms; then it fails with `NotRun`, and its caller retries.
+    /// Too small: calls fail during moves.
     pub hold_ms: u64,
-    /// Calls of one actor type that may wait for slots; one more is `OVERLOADED`. Too small: moves refuse calls; too large: waiting
-    /// calls use memory.
+    /// Calls of one actor type that wait for slots; one more is `OVERLOADED`.
     pub hold_max: usize,
-    /// Leases that the game itself may hold in one app (`cx.lease`). Too small: `acquire` fails with `OVERLOADED`; too large: a leak of
-    /// leases is found late.
+    /// Game leases (`cx.lease`) that one app holds; one more is `OVERLOADED`.
     pub user_leases_max: usize,
 }
 

@@ -78,71 +78,123 @@ pub use timer::Timer;
 pub(crate) use timers::Message;
 pub(crate) use waker::{SleepersOf, keep_awake};
 
-/// An entity with a mailbox: its calls run one at a time, awaits included, and calls of different keys in parallel.
+/// State with one owner per key, and a mailbox: calls of one key run one at a time, awaits included; calls of different keys run in
+/// parallel.
 ///
-/// The runtime claims the rows of [`Actor::State`] before [`Actor::activate`] and saves what changed: after the save interval,
-/// and before the actor leaves memory. An idle actor has no task and no timer.
+/// The runtime claims the rows of [`Actor::State`] before [`Actor::activate`], and saves changes within `save_ms` and before the actor
+/// leaves memory. An idle actor has no task and no timer.
 ///
-/// A turn that has begun runs to its end, whatever becomes of its caller. A turn that fails changes nothing: when it returns an
-/// error, panics, takes longer than `turn_limit_ms`, or the store refuses it, its entities, outbox and reminders are as they were
-/// before it (`keep_on_error: true` of a method keeps them with an error). What the actor holds outside of its entities is its
-/// own: after an error it is as the turn left it, after a panic or the limit it is dropped with the activation, which earlier
-/// turns have saved.
+/// A turn that has begun runs to its end, also when its caller has stopped waiting. A turn that fails changes nothing: when it returns
+/// an error, panics, exceeds `turn_limit_ms`, or is refused by the store, its entities, outbox and reminders are restored (a method
+/// with `keep_on_error: true` keeps them with an error). Fields outside of the entities are not restored: after an error they stay as
+/// the turn left them; after a panic or the limit they are dropped with the activation, after the changes of earlier turns are saved.
+///
+/// # Examples
+/// ```
+/// use guildhall::{Actor, App, Config, Cx, Status};
+/// use proto::counter::{
+///     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
+/// };
+///
+/// struct Tally {
+///     state: CounterStateEntity,
+/// }
+///
+/// impl Actor for Tally {
+///     const NAME: &'static str = "counter";
+///     type Key = String;
+///     type State = CounterStateEntity;
+///
+///     async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+///         Ok(Self { state })
+///     }
+///
+///     fn state(&mut self) -> &mut CounterStateEntity {
+///         &mut self.state
+///     }
+/// }
+///
+/// impl Counter for Tally {
+///     async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+///         *self.state.value_mut() += req.add;
+///         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
+///     }
+///
+///     async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+///         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = App::with(Config::builder().build()?).actor::<Tally, _>(|a| a.serve(CounterServer));
+/// let app = app.start().await?;
+/// let cx = app.cx();
+/// let counter = CounterClient::new(&cx);
+/// counter.add(AddReq { id: "answer".into(), add: 42, ..AddReq::default() }).await?;
+/// assert_eq!(counter.get(GetReq { id: "answer".into() }).await?.value, 42);
+/// app.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is not an actor: implement `guildhall::Actor`")]
 pub trait Actor: Sized + Send + 'static {
-    /// Name of the type, of its leases, knobs (`[actor.NAME]`) and metrics; never changed once rows exist.
+    /// Name of the actor type, in its leases, settings (`[actor.NAME]`) and metrics. It must not change once rows exist.
     const NAME: &'static str;
-    /// Its key: `String`, `u64` or `i64`.
+    /// Type of the keys: `String`, `u64` or `i64`.
     type Key: ActorKey;
-    /// What it keeps in the store: `()`, an entity, or a tuple of entities.
+    /// The saved state: `()`, an entity, or a tuple of entities.
     type State: State;
 
-    /// Makes the actor from its state. An error is the answer to the call that wanted it, which has not run.
+    /// Makes the actor from its loaded state.
+    ///
+    /// # Errors
+    /// An error fails the call that caused the activation; the call has not run.
     fn activate(
         cx: &Cx,
         key: Self::Key,
         state: Self::State,
     ) -> impl Future<Output = Result<Self, Status>> + Send;
 
-    /// Lends the state to the runtime, which saves it.
+    /// Gives the runtime access to the state, to save it.
     fn state(&mut self) -> &mut Self::State;
 
-    /// Runs every `tick_ms`, as a turn of its own. An error is logged.
+    /// Runs every `actor.NAME.tick_ms`, in a turn of its own. An error is logged.
     fn tick(&mut self, _cx: &Cx) -> impl Future<Output = Result<(), Status>> + Send {
         async { Ok(()) }
     }
 
-    /// The last turn, before the last save. An actor that is called while the store takes its time stays; then there will be
-    /// another last turn.
+    /// Runs as the last turn, before the last save. If a call arrives before that save is done, the actor stays in memory, and this
+    /// runs again later.
     fn deactivate(&mut self, _cx: &Cx, _why: Why) -> impl Future<Output = ()> + Send {
         async {}
     }
 
-    /// What the next owner gets beside the rows when the actor moves; nobody gets it when there is no move.
+    /// Returns the payload of a move: memory that no row contains, for the next owner. Without a move it is not used.
     fn move_out(&mut self) -> Bytes {
         Bytes::new()
     }
 
-    /// Takes what [`Actor::move_out`] of the owner before has given.
+    /// Takes the payload that [`Actor::move_out`] returned at the previous owner.
     fn move_in(&mut self, _payload: Bytes) {}
 }
 
-/// Why an actor leaves memory.
+/// The reason why an actor leaves memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Nobody has called it for `idle_ms`.
+    /// No call for `actor.NAME.idle_ms`.
     Idle,
-    /// Its own turn has asked for it with `Cx::deactivate`, or somebody with `Actors::close`.
+    /// Requested with `Cx::deactivate` or `Actors::close`.
     Asked,
-    /// Its entity does not exist: it was deleted, or the call that should have made it did not.
+    /// Its entity does not exist: it was deleted, or the turn that could have created it did not.
     Missing,
-    /// Its slot goes to another app.
+    /// Its slot moves to another app.
     Moved,
     /// The app drains.
     Drain,
 }
 
-/// What generated servers of ACTOR services are: `RoleServer`.
+/// An ACTOR service that `A` implements. Generated servers such as `RoleServer` implement it.
 pub trait ActorService<A: Actor>: Send + Sync + 'static {
     /// What its proto declares.
     const DESC: &'static ServiceDesc;

@@ -54,13 +54,32 @@ use guildhall_core::env::{Threads, Workers};
 use hooks::Hooks;
 use node::ThisNode;
 
-/// An app that does not run yet.
+/// An app that is being built: its configuration, services, actors, components and plugins.
 ///
-/// ```no_run
-/// use guildhall_runtime::App;
-/// fn main() -> Result<(), guildhall_runtime::StartError> {
-///     App::load()?.run()
+/// [`App::run`] runs it as the main program, [`App::start`] on the caller's runtime.
+///
+/// # Examples
+/// ```
+/// use guildhall::{App, Config, Cx, Status};
+/// use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
+///
+/// struct Hello;
+///
+/// impl Greeter for Hello {
+///     async fn say(&self, _cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
+///         Ok(HelloRsp { text: format!("hello, {}", req.name) })
+///     }
 /// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // In a program: `App::load()?.serve(..).run()`.
+/// let app = App::with(Config::builder().build()?).serve(GreeterServer::new(Hello)).start().await?;
+/// let reply = GreeterClient::new(&app.cx()).say(HelloReq { name: "ann".into() }).await?;
+/// assert_eq!(reply.text, "hello, ann");
+/// app.shutdown().await;
+/// # Ok(())
+/// # }
 /// ```
 pub struct App {
     config: Config,
@@ -81,10 +100,10 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the configuration of this process: `guildhall.toml` or `--config FILE`, the environment, `--set key=value`.
+    /// Makes an app with the configuration of this process: `guildhall.toml` or `--config FILE`, the environment, `--set key=value`.
     ///
     /// # Errors
-    /// What is wrong with it, where, and what to write instead.
+    /// The configuration cannot be read, or an argument is unknown. The error says where, and what to write instead.
     pub fn load() -> Result<Self, StartError> {
         let (config, rest) = Config::from_process_args()?;
         if let Some(arg) = rest.first() {
@@ -95,7 +114,7 @@ impl App {
         Ok(Self::with(config))
     }
 
-    /// Takes a configuration that the program made.
+    /// Makes an app with a configuration that the program has built.
     pub fn with(config: Config) -> Self {
         Self {
             config,
@@ -116,14 +135,15 @@ impl App {
         }
     }
 
-    /// Serves a service; one app serves any number.
+    /// Adds a service. An app serves any number of services.
     #[must_use]
     pub fn serve(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
         self
     }
 
-    /// Serves services by actors: `.actor::<Player, _>(|a| a.serve(RoleServer))`. Several services share one mailbox.
+    /// Adds an actor type and the ACTOR services that it implements: `.actor::<Player, _>(|a| a.serve(RoleServer))`. The services
+    /// share the mailbox of each actor.
     #[must_use]
     pub fn actor<A: Actor, S: ActorServices<A>>(
         mut self,
@@ -142,13 +162,13 @@ impl App {
         self
     }
 
-    /// Adds the table that [`Cx::next_id`] takes its ids from.
+    /// Adds the table from which [`Cx::next_id`] reserves ids.
     #[must_use]
     pub fn ids(self) -> Self {
         self.table::<IdStateEntity>()
     }
 
-    /// Adds a component: a gate, an HTTP server.
+    /// Adds a component, for example a gate or an HTTP server. Components start in the order in which they were added.
     #[must_use]
     pub fn component(mut self, component: impl Component) -> Self {
         let component = Arc::new(component);
@@ -157,14 +177,14 @@ impl App {
         self
     }
 
-    /// Adds a vendor, so that URLs with its schemes can be opened.
+    /// Adds a plugin, whose URL schemes `app.discovery`, `app.store` and the other backends can then use.
     #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.plugins.push(Arc::new(plugin));
         self
     }
 
-    /// Gives the raw casts with this command to `handler`, with the app that they came from: see [`Cx::raw_cast`].
+    /// Handles raw casts with this command; `handler` gets the sending app and the bytes. See [`Cx::raw_cast`].
     #[must_use]
     pub fn on_raw<F, Fut>(mut self, command: u16, handler: F) -> Self
     where
@@ -177,15 +197,15 @@ impl App {
         self
     }
 
-    /// Sends spans of traces there, and not where `[trace] export` says.
+    /// Replaces the span exporter of `trace.export`.
     #[must_use]
     pub fn spans(mut self, exporter: Arc<dyn SpanExporter>) -> Self {
         self.spans = Some(exporter);
         self
     }
 
-    /// Checks a part of the game whenever somebody asks how the app is (`/readyz`, `/metrics`): what `check` finds wrong makes the
-    /// app not ready. It is asked often and must not block.
+    /// Adds a health check: an error of `check` makes the app not ready (`/readyz`) and is its reason. The check runs with each
+    /// request of `/readyz` and `/metrics`, and must not block.
     #[must_use]
     pub fn health(
         mut self,
@@ -196,7 +216,7 @@ impl App {
         self
     }
 
-    /// Serves the streams that others open with [`Cx::open_stream`] under `name`. A stream ends when its handler does.
+    /// Handles streams that other apps open under `name` with [`Cx::open_stream`]. A stream ends with its handler.
     #[must_use]
     pub fn on_stream<F>(
         mut self,
@@ -211,7 +231,7 @@ impl App {
         self
     }
 
-    /// Breaks a rule of ownership: for tests that show that it is missed.
+    /// Switches off a rule of ownership, for tests that show that the rule is needed.
     #[cfg(feature = "mutations")]
     #[must_use]
     pub fn without(mut self, rule: Mutation) -> Self {
@@ -219,52 +239,53 @@ impl App {
         self
     }
 
-    /// Runs in another world: a simulator's.
+    /// Replaces the access to the outside world, for example with a simulator's.
     #[must_use]
     pub fn env(mut self, env: Env) -> Self {
         self.env = env;
         self
     }
 
-    /// Uses this discovery and not the one of `app.discovery`: for several apps in one process.
+    /// Uses this discovery backend instead of `app.discovery`, for several apps in one process.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.given.discovery = Some(discovery);
         self
     }
 
-    /// Uses this broker and not the one of `app.broker`: for several apps in one process.
+    /// Uses this broker instead of `app.broker`, for several apps in one process.
     #[must_use]
     pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
         self.given.broker = Some(broker);
         self
     }
 
-    /// Uses this queue and not the one of `app.queue`: for several apps in one process.
+    /// Uses this queue backend instead of `app.queue`, for several apps in one process.
     #[must_use]
     pub fn queue(mut self, queue: Arc<dyn Queue>) -> Self {
         self.given.queue = Some(queue);
         self
     }
 
-    /// Uses these leases and not those of `app.leases`: for several apps in one process.
+    /// Uses this lease backend instead of `app.leases`, for several apps in one process.
     #[must_use]
     pub fn leases(mut self, leases: Arc<dyn Leases>) -> Self {
         self.given.leases = Some(leases);
         self
     }
 
-    /// Uses this store and not the one of `app.store`: for several apps in one process.
+    /// Uses this store instead of `app.store`, for several apps in one process.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.given.store = Some(store);
         self
     }
 
-    /// Runs until SIGTERM or SIGINT, or until a peer asks for it (`guildhall drain`), then drains; SIGHUP reloads. Owns its threads: `app.workers` of them.
+    /// Runs the app on `app.workers` threads of its own until SIGTERM, SIGINT or a peer's request (`guildhall drain`), and then drains
+    /// it. SIGHUP reloads. Installs the logger of `[log]`.
     ///
     /// # Errors
-    /// As [`App::start`].
+    /// Those of [`App::start`].
     pub fn run(self) -> Result<(), StartError> {
         let log = log::install(&self.config.section("log")?, &self.env)?;
         let result = self.run_logged(log.clone());
@@ -302,10 +323,11 @@ impl App {
         })
     }
 
-    /// Starts on the caller's runtime.
+    /// Starts the app on the caller's runtime. The caller has to call [`RunningApp::shutdown`].
     ///
     /// # Errors
-    /// A wrong configuration, an address that cannot be bound, a backend that cannot be opened.
+    /// An invalid configuration, an address that cannot be bound, a backend that cannot be opened, a failed start hook, or rows that
+    /// do not fit the actor types.
     pub async fn start(self) -> Result<RunningApp, StartError> {
         self.start_on(Workers::current(), None).await
     }

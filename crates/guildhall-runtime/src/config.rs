@@ -5,47 +5,51 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// `[app]`: who this is and whom it knows.
+/// `[app]`: the app's identity and its backends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AppConfig {
-    /// `env.world.func.inst`.
+    /// Identity `env.world.func.inst`. Each running app of an env needs its own.
     pub id: String,
-    /// Its numeric address, `cluster.type.server`; empty: made of `app.worlds`, `app.funcs` and a numeric inst, or none.
+    /// Logic address `cluster.type.server`, a number for each part; empty: computed from `app.worlds`, `app.funcs` and a numeric inst,
+    /// or none.
     pub logic_addr: String,
-    /// Numbers of worlds, 1 to 4095: the first part of logic addresses. The same on all apps.
+    /// Numbers of worlds, 1 to 4095: the first part of logic addresses. The same in all apps.
     pub worlds: BTreeMap<String, u16>,
-    /// Numbers of funcs, 1 to 254 (255 is reserved for relays between worlds): the second part of logic addresses. The same on
-    /// all apps.
+    /// Numbers of funcs, 1 to 254 (255 is reserved for relays between worlds): the second part of logic addresses. The same in all
+    /// apps.
     pub funcs: BTreeMap<String, u8>,
-    /// Version label, for people and for rules of routing.
+    /// Version label, for operators and for version rules.
     pub version: String,
-    /// Share of work relative to other instances; 0 gets none.
+    /// Share of work relative to other apps; 0: no calls without a key, and no slots.
     pub weight: u32,
-    /// Where apps find each other: `memory:` (this process alone), `static:host:port,host:port`, or what a plugin opens,
-    /// `hub://host:port`.
+    /// URL of the discovery backend: `memory:` (this process only), `static:host:port,host:port`, or a plugin's, `hub://host:port`.
     pub discovery: String,
-    /// What carries casts by topic: `memory:` (this process alone), or what a plugin opens; empty: the backend of
-    /// `app.discovery` if it has a broker, otherwise `memory:`. Opened when it is first used.
+    /// URL of the broker, which distributes casts by topic: `memory:` (this process only), or a plugin's; empty: the backend of
+    /// `app.discovery` if it has a broker, otherwise `memory:`. Opened at its first use.
     pub broker: String,
-    /// Where work waits: `memory:` (this process alone), or what a plugin opens; empty: the backend of `app.discovery` if it has
-    /// queues, otherwise `memory:`. Opened when it is first used.
+    /// URL of the queue backend: `memory:` (this process only), or a plugin's; empty: the backend of `app.discovery` if it has queues,
+    /// otherwise `memory:`. Opened at its first use.
     pub queue: String,
-    /// What decides which app owns what: `memory:` (this process alone), or what a plugin opens; empty: the backend of
-    /// `app.discovery` if it has leases, otherwise `memory:`. Opened at the start: all apps watch whose lease sessions end.
+    /// URL of the lease backend, which decides the owner of each slot: `memory:` (this process only), or a plugin's; empty: the
+    /// backend of `app.discovery` if it has leases, otherwise `memory:`. Opened at the start, because all apps watch which lease
+    /// sessions end.
     pub leases: String,
-    /// Where entities are kept: `memory:` (nothing survives a restart), or what a plugin opens, `redb:./data`.
+    /// URL of the store, which keeps entities: `memory:` (lost at exit), or a plugin's, `redb:./data`. All apps that own actors of one
+    /// type need the same store.
     pub store: String,
-    /// Threads of `run()`, each with its own runtime; 0 is one per core.
+    /// Worker threads of `run()`, each with its own runtime; 0: one per core.
     pub workers: usize,
-    /// How long discovery keeps the app's registration after its last renewal, in ms. With actors, at least `ownership.ttl_ms`. Too
-    /// small: a pause is mistaken for a crash; too large: calls without a key go to a hung app for longer.
+    /// Time that discovery keeps the app's registration after its last renewal, in ms. With actors, at least `ownership.ttl_ms`. Too
+    /// small: a stall is mistaken for a crash. Too large: calls without a key go to a hung app for longer.
     pub discovery_ttl_ms: u64,
-    /// How long the hooks of `on_start` may take together, in ms.
+    /// Longest time of all `on_start` hooks together, in ms. When it is exceeded, the start fails.
     pub start_ms: u64,
-    /// How long draining may take, in ms. At most half of it for handing slots over, hooks and tasks, and the last quarter for saving
-    /// actors alone: what runs then is cut off. Too small: calls are cut off and changes are lost where the store takes longer.
+    /// Longest drain, in ms: at most half of it for handing slots over, hooks and background tasks; the last quarter only for saving
+    /// actors, when running calls are cut off. Less than the time that the platform waits before it kills. Too small: calls are cut
+    /// off, and changes are lost when the store is slow.
     pub drain_ms: u64,
-    /// Slots of a keyspace: the same everywhere, or calls go to the wrong app.
+    /// Default number of slots of an actor type, and slots for calls by key to services without actors. The same in all apps, or calls
+    /// go to the wrong app.
     pub slots: u32,
 }
 
@@ -72,16 +76,16 @@ impl Default for AppConfig {
     }
 }
 
-/// `[save]`: how the changes of actors get to the store.
+/// `[save]`: how changes of actors are written to the store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SaveConfig {
-    /// Saves of actors that share a trip to the store.
+    /// Saves of actors in one store round trip. Too small: many round trips. Too large: each takes longer.
     pub batch_max: usize,
-    /// How long a trip may take before it is made again, in ms.
+    /// Longest store round trip, in ms; then it is repeated with the same bytes.
     pub timeout_ms: u64,
-    /// First pause before a save is tried again, in ms; doubles up to `retry_max_ms`.
+    /// First pause before a save is retried, in ms; doubles up to `retry_max_ms`.
     pub retry_ms: u64,
-    /// Longest pause before a save is tried again, in ms.
+    /// Longest pause before a save is retried, in ms.
     pub retry_max_ms: u64,
 }
 
@@ -109,20 +113,21 @@ impl SaveConfig {
 /// `[store]`: tables, and rows that no actor owns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoreConfig {
-    /// `auto`: the app gives the store what its tables need: tables, columns, indexes. `check`: it says what they need, changes
-    /// nothing, and does not start.
+    /// `auto`: the app creates missing tables, columns and indexes at start. `check`: it reports what is missing, changes nothing, and
+    /// does not start.
     pub migrate: String,
-    /// How often `Rows::change` begins anew when somebody else was faster.
+    /// Attempts of `Rows::change` when other writers change the same row; then it fails with CONFLICT or EXISTS.
     pub changes_max: u32,
-    /// Bytes that the rows of one actor may have together, its records included, and each row of `Cx::table`. A turn or a write that
-    /// would make more fails with TOO_LARGE and changes nothing. Too small: games with large inventories fail. Too large: a row
-    /// does not fit into a frame of a store that is reached over the link.
+    /// Bytes of the rows of one actor together, its records included, and of each row of `Cx::table`. A turn or a write that would
+    /// exceed it fails with TOO_LARGE and changes nothing. Too small: games with large inventories fail. Too large: a row does not fit
+    /// into a frame of a store that is reached over a link.
     pub row_max: usize,
-    /// Ids that `Cx::next_id` takes from the store at a time, at least 1. Large: fewer writes, and more ids that a restart skips.
+    /// Ids that `Cx::next_id` reserves in the store at a time, at least 1. Too small: many writes. Too large: a restart skips many
+    /// ids.
     pub id_block: u64,
-    /// How often tombstones of deleted rows are removed whose records nobody can ask for any more, in ms; 0 is never.
+    /// Time between two searches for tombstones whose records have expired, which are then removed, in ms; 0: never.
     pub sweep_ms: u64,
-    /// Tombstones of one page of that.
+    /// Tombstones per page of this search.
     pub sweep_page: usize,
 }
 
@@ -142,20 +147,22 @@ impl Default for StoreConfig {
 /// `[call]`: deadlines and retries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CallConfig {
-    /// Time limit of a call that names none, in ms.
+    /// Deadline of a call whose method and caller have none, in ms. Too small: calls fail under load. Too large: callers wait long for
+    /// an app that hangs.
     pub timeout_ms: u64,
-    /// How often a call that did not run is sent again.
+    /// Retries of one call that did not run.
     pub retries_max: u32,
-    /// Retries per hundred calls, over the whole app.
+    /// Retries per hundred calls of the app. Too small: calls fail during restarts. Too large: retries overload apps that are in
+    /// trouble.
     pub retry_percent: u32,
     /// Pause before a retry, in ms.
     pub retry_pause_ms: u64,
-    /// How long a call whose actor has moved, and moved again, waits for a newer view before it asks again, in ms.
+    /// Time that a call whose actor has moved twice waits for a newer membership before it asks again, in ms.
     pub moved_pause_ms: u64,
-    /// Calls of the app with a callback that have not ended; one more is `OVERLOADED`.
+    /// Calls with a callback (`cx.spawn_call`) in flight; one more is `OVERLOADED`.
     pub callbacks_max: usize,
-    /// Players for whom the app counts what it pushes, so that one that is lost on its way makes a RESET. With one more, some are
-    /// counted anew, and of a push that is lost just then nobody knows.
+    /// Players for whom the app counts its pushes, so that a lost push makes a RESET. Too small: counts start again, and a push that
+    /// is lost at that moment is not detected.
     pub pushed_max: usize,
 }
 

@@ -35,19 +35,20 @@ const LINK_PORT: u16 = 7200;
 /// How long a process takes to start again. A wall clock that counts ms tells the lives apart.
 const RESTART: Duration = Duration::from_millis(1);
 
-/// Apps of one process on a simulated network, under virtual time.
+/// Several apps in one process, on a simulated network and under virtual time.
 ///
-/// Each app has a host of its own, whose name is the app's id, and a world of its own: its random numbers, its clock (see
-/// `Env::set_skew`), its tasks. All share one discovery, broker, queue, store, and the same leases, which no partition cuts off:
-/// see [`Cluster::set_faults`].
-/// Every random number, of the apps and of the network, comes from the seed: a run that failed fails again.
+/// Each app has its own host, whose name is the app's id, and its own [`Env`]: random numbers, clock (see `Env::set_skew`) and tasks.
+/// All apps share one discovery, broker, queue, lease backend and store. Partitions do not affect these backends; faults of backends
+/// are set with [`Cluster::set_faults`]. All random numbers, of the apps and of the network, are determined by the seed: a failed run
+/// can be repeated.
 ///
-/// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, of tokio's feature `test-util`), and
-/// one cluster per test: tokio's timers count from the start of its runtime. They count whole milliseconds; shorter latencies
-/// decide the order only. Between two awaits of the test nothing happens and no time passes; whoever waits makes it pass.
+/// The test needs paused time from its beginning (`#[tokio::test(start_paused = true)]`, tokio's feature `test-util`), and one cluster
+/// per test, because tokio's timers count from the start of its runtime. Timers have a resolution of 1 ms; shorter latencies only affect
+/// the order. Between two awaits of the test nothing happens and no time passes.
 ///
-/// Methods panic where the test is wrong: an unknown app, an app that does not run.
+/// Methods panic when the test is wrong: an unknown app, or an app that is not running.
 ///
+/// # Examples
 /// ```
 /// # use guildhall::{Cx, Status};
 /// # use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
@@ -79,7 +80,7 @@ const RESTART: Duration = Duration::from_millis(1);
 /// ```
 pub struct Cluster {
     seed: u64,
-    /// The simulator's own world.
+    /// The simulator's own `Env`.
     pub(crate) env: Env,
     begun: Instant,
     pub(crate) net: SimNet,
@@ -92,39 +93,39 @@ pub struct Cluster {
     clients: BTreeMap<String, Env>,
 }
 
-/// An app, and how to build it anew.
+/// An app, and the function that builds it again.
 struct Member {
     config: Config,
     build: Build,
     lives: u64,
     life: Option<Life>,
     ways: Ways,
-    /// How far its wall clock is ahead of the cluster's, or behind.
+    /// Difference of its wall clock to the cluster's.
     wall_step_ns: i64,
 }
 
 type Build = Arc<dyn Fn(App) -> App + Send + Sync>;
 
-/// An app that runs.
+/// A running app.
 struct Life {
     app: RunningApp,
     env: Env,
 }
 
 impl Cluster {
-    /// Makes a cluster without apps, and with an empty store in memory.
+    /// Makes a cluster without apps, with an empty in-memory store.
     ///
     /// # Panics
-    /// Where time is not paused.
+    /// The runtime's time is not paused.
     pub fn new(seed: u64) -> Self {
         let clock = Env::simulated(seed, Arc::new(NoNet), WALL);
         Self::with_store(seed, Arc::new(MemoryStore::with_clock(clock)))
     }
 
-    /// As [`Cluster::new`], with another store.
+    /// Makes a cluster without apps that uses `store`.
     ///
     /// # Panics
-    /// Where time is not paused.
+    /// The runtime's time is not paused.
     pub fn with_store(seed: u64, store: Arc<dyn Store>) -> Self {
         let env = Env::simulated(seed, Arc::new(NoNet), WALL);
         assert!(
@@ -146,19 +147,19 @@ impl Cluster {
         }
     }
 
-    /// Uses another store from now on.
+    /// Replaces the store of the cluster.
     ///
     /// # Panics
-    /// There are apps already.
+    /// The cluster already has apps.
     pub fn use_store(&mut self, store: Arc<dyn Store>) {
         assert!(self.members.is_empty(), "apps use the store that was there: {self:?}");
         self.store = store;
     }
 
-    /// Starts an app on a new host. `build` adds its services; it is kept, so that [`Cluster::restart`] can call it again.
+    /// Starts an app on a new host. `build` adds its services; [`Cluster::restart`] calls it again.
     ///
     /// # Errors
-    /// As `App::start`.
+    /// Those of `App::start`.
     pub async fn start<F>(&mut self, id: &str, build: F) -> Result<(), StartError>
     where
         F: Fn(App) -> App + Send + Sync + 'static,
@@ -166,10 +167,10 @@ impl Cluster {
         self.start_with(id, &[], build).await
     }
 
-    /// As [`Cluster::start`], with settings beside those of the cluster: `&[("call.timeout_ms", "500")]`.
+    /// Starts an app as [`Cluster::start`] does, with additional settings: `&[("call.timeout_ms", "500")]`.
     ///
     /// # Errors
-    /// As `App::start`.
+    /// Those of `App::start`.
     pub async fn start_with<F>(
         &mut self,
         id: &str,
@@ -198,7 +199,7 @@ impl Cluster {
         flags.fold(config, |config, flag| config.flag(&flag)).build()
     }
 
-    /// Begins the next life of an app.
+    /// Starts the next incarnation of an app.
     async fn live(&mut self, id: &AppId) -> Result<(), StartError> {
         let member = self.members.get_mut(id).expect("it was put there");
         let name = format!("{id}/{}", member.lives);
@@ -230,15 +231,15 @@ impl Cluster {
         Ok(())
     }
 
-    /// A world on a host. Its random numbers depend on the seed and on `name`, and not on what else there is.
+    /// An `Env` on a host. Its random numbers depend only on the seed and on `name`.
     fn world(&self, host: &str, name: &str) -> Env {
         let seed = xxh3_64_with_seed(name.as_bytes(), self.seed);
         Env::simulated(seed, Arc::new(self.net.net_of(host)), self.env.wall())
     }
 
-    /// Ends an app as SIGKILL does: its tasks are gone at the next await, nothing is saved, its peers see their connections
-    /// reset one latency later (when the partition heals, if there is one), and whoever dials it is refused. Its record stays in
-    /// discovery until its TTL is over.
+    /// Ends an app as SIGKILL does: its tasks end at their next await, and nothing is saved. Its peers see their connections reset one
+    /// latency later (after a partition: when it heals), and new connections are refused. Its registration stays in discovery until its
+    /// TTL is over.
     pub fn kill(&mut self, id: &str) {
         let life = self.member_mut(id).life.take();
         let life = life.unwrap_or_else(|| panic!("{id} does not run"));
@@ -246,22 +247,22 @@ impl Cluster {
         life.env.kill();
     }
 
-    /// Stops an app as SIGSTOP does: no task of it takes a step, until it is resumed or killed. Time goes on; its sockets stay
-    /// open, and what arrives waits. What the test itself does with a context of the app goes on too: spawn it in the app's
-    /// world.
+    /// Stops an app as SIGSTOP does: none of its tasks makes progress until it is resumed or killed. Time continues, its sockets stay
+    /// open, and what arrives waits. The test's own futures that use a `Cx` of the app are not paused; spawn them with the app's
+    /// [`Cluster::env`] to pause them too.
     pub fn pause(&self, id: &str) {
         self.life(id).env.pause();
     }
 
-    /// Lets an app go on that is paused. All that was due meanwhile happens now.
+    /// Resumes a paused app. Everything that became due meanwhile happens now.
     pub fn resume(&self, id: &str) {
         self.life(id).env.resume();
     }
 
-    /// Starts an app again: a later incarnation at the same address. One that still runs is killed first.
+    /// Restarts an app, with a later incarnation at the same address. A running app is killed first.
     ///
     /// # Errors
-    /// As `App::start`.
+    /// Those of `App::start`.
     pub async fn restart(&mut self, id: &str) -> Result<(), StartError> {
         if self.member(id).life.is_some() {
             self.kill(id);
@@ -273,22 +274,22 @@ impl Cluster {
     /// Drains an app and stops it, as SIGTERM does. [`Cluster::restart`] starts it again.
     ///
     /// # Cancel safety
-    /// Dropped, it leaves an app that is neither running nor killed.
+    /// Dropping the future leaves an app that is neither running nor killed.
     pub async fn shutdown(&mut self, id: &str) {
         let life = self.member_mut(id).life.take();
         life.unwrap_or_else(|| panic!("{id} does not run")).app.shutdown().await;
     }
 
-    /// Lets virtual time pass, and everything happen that is due in it.
+    /// Advances virtual time, and lets everything happen that becomes due.
     ///
     /// # Cancel safety
-    /// Nothing is lost when it is dropped.
+    /// Dropping the future loses nothing.
     pub async fn advance(&self, duration: Duration) {
         self.env.sleep(duration).await;
     }
 
-    /// Sets the wall clocks of all apps ahead of (or behind) what they would show, and of those that start from now on. One app's
-    /// alone: [`Cluster::set_wall_step_of`].
+    /// Sets the wall clocks of all apps ahead (or behind) by `ahead_ns`, also those of apps that start later. For one app:
+    /// [`Cluster::set_wall_step_of`].
     pub fn set_wall_step(&self, ahead_ns: i64) {
         self.env.set_wall_step(ahead_ns);
         for id in self.apps() {
@@ -296,18 +297,18 @@ impl Cluster {
         }
     }
 
-    /// A context to make calls from, in a running app.
+    /// A `Cx` of a running app, for calls.
     pub fn cx(&self, id: &str) -> Cx {
         self.life(id).app.cx()
     }
 
-    /// The world of a running app, in its present life.
+    /// The `Env` of a running app, in its current incarnation.
     pub fn env(&self, id: &str) -> Env {
         self.life(id).env.clone()
     }
 
-    /// A world on a host of its own, for a client. Hosts of clients are named `client-1`, `client-2`, and so on, for
-    /// partitions and delays. Apps are reached by their id as a host's name: `dev.w1.gate.1:7000`.
+    /// An `Env` on its own host, for a client. These hosts are named `client-1`, `client-2` and so on, for partitions and delays. The host
+    /// name of an app is its id: `dev.w1.gate.1:7000`.
     pub fn client_env(&mut self) -> Env {
         let host = format!("client-{}", self.clients.len() + 1);
         self.net.add(&host);
@@ -316,32 +317,32 @@ impl Cluster {
         env
     }
 
-    /// All apps, by their ids, those that do not run included.
+    /// The ids of all apps, including those that are not running.
     pub fn apps(&self) -> Vec<String> {
         self.members.keys().map(ToString::to_string).collect()
     }
 
-    /// Whether an app runs: it was started, and neither killed nor shut down.
+    /// Whether an app is running: started, and neither killed nor shut down.
     pub fn runs(&self, id: &str) -> bool {
         self.member(id).life.is_some()
     }
 
-    /// Who owns what, without faults.
+    /// The lease backend, without faults.
     pub fn leases(&self) -> Arc<dyn Leases> {
         Arc::clone(&self.leases) as _
     }
 
-    /// Where all apps are registered.
+    /// The discovery backend.
     pub fn discovery(&self) -> Arc<dyn Discovery> {
         Arc::clone(&self.discovery) as _
     }
 
-    /// Where all apps keep their entities, without faults.
+    /// The store, without faults.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
 
-    /// What the network has delivered and the test has noted, to compare with another run of the same seed.
+    /// The log of network deliveries and of the test's own lines, to compare with another run of the same seed.
     pub fn trace(&self) -> Trace {
         self.net.trace()
     }
@@ -361,7 +362,7 @@ impl Cluster {
     }
 }
 
-/// Whatever runs ends with the cluster.
+/// Dropping a cluster ends its apps.
 impl Drop for Cluster {
     fn drop(&mut self) {
         let lives = self.members.values().filter_map(|member| member.life.as_ref());

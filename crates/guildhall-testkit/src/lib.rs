@@ -1,5 +1,10 @@
-//! What tests of games and of plugins stand on: [`Cluster`], which runs many apps in one process on a simulated network;
-//! [`sim::check`], which runs a scenario with faults at random once for each of many seeds; and the contract suites of the seams.
+//! Tools for tests of games and plugins.
+//!
+//! | for | use |
+//! |---|---|
+//! | A test with several apps in one process, on a simulated network and under virtual time | [`Cluster`] |
+//! | A scenario with random faults, run once per seed | [`sim::check`] |
+//! | A plugin of one's own: the contract of its seam | [`discovery`], [`broker`], [`queue`], [`leases`], [`store`] |
 
 pub mod broker;
 pub mod discovery;

@@ -1,4 +1,4 @@
-//! [`check`]: runs a scenario in a cluster once for each of many seeds, with faults at random, and says which seed fails.
+//! [`check`]: runs a scenario in a simulated cluster with random faults, once per seed, and reports the first seed that fails.
 
 mod chaos;
 mod check;
@@ -15,23 +15,25 @@ use crate::Cluster;
 use crate::net::SimNet;
 use chaos::Ongoing;
 
-/// How long an app waits that could not be started, before it is started again.
+/// Pause before an app that did not start is started again.
 const START_AGAIN: Duration = Duration::from_millis(500);
 
-/// How often [`Sim::calm`] starts an app.
+/// Attempts of [`Sim::calm`] to start an app.
 const STARTS_MAX: usize = 20;
 
-/// A [`Cluster`] with faults at random and a log, all from its seed. See [`check`].
+/// A [`Cluster`] with random faults and a log, both determined by its seed.
+///
+/// [`check`] makes one per seed and has an example.
 #[derive(Debug)]
 pub struct Sim {
     cluster: Cluster,
-    /// The faults that [`Sim::chaos`] has begun.
+    /// Faults that [`Sim::chaos`] has begun.
     ongoing: Vec<Ongoing>,
-    /// Those that it has killed.
+    /// Apps that it has killed.
     killed: BTreeSet<String>,
 }
 
-/// Writes lines into the log of a [`Sim`], from wherever it is taken to.
+/// A handle to the log of a [`Sim`], for tasks.
 #[derive(Clone)]
 pub struct Logger(SimNet);
 
@@ -39,37 +41,37 @@ impl Sim {
     /// Makes a cluster without apps.
     ///
     /// # Panics
-    /// Where time is not paused.
+    /// The runtime's time is not paused.
     pub fn new(seed: u64) -> Self {
         Self { cluster: Cluster::new(seed), ongoing: Vec::new(), killed: BTreeSet::new() }
     }
 
-    /// Notes a line in the log, between what the network delivered before and after it. A scenario notes what happened to its
-    /// callers: then its hash tells whether two runs were equal, and its last lines are shown when a seed fails.
+    /// Adds a line to the log, in order with the deliveries of the network. Log the results of calls: then the hash of the log shows whether two
+    /// runs were equal, and its last lines are printed when a seed fails.
     pub fn log(&self, line: impl Display) {
         self.cluster.net.note(&line.to_string());
     }
 
-    /// What logs elsewhere: in a task.
+    /// A handle for logging from a task.
     pub fn logger(&self) -> Logger {
         Logger(self.cluster.net.clone())
     }
 
-    /// A random number below `bound`, from the seed.
+    /// A random number below `bound`, determined by the seed.
     pub fn random_below(&self, bound: u64) -> u64 {
         self.cluster.env.random_below(bound)
     }
 
-    /// Ends all faults, those of the scenario's own too: heals, resumes, restarts what [`Sim::chaos`] has killed, and waits until
-    /// all apps are linked.
+    /// Ends all faults, including the scenario's own: heals partitions, resumes paused apps, restarts the apps that [`Sim::chaos`] has killed,
+    /// and waits until all apps are linked.
     ///
     /// # Panics
-    /// An app cannot be started, or does not get its links within a minute of virtual time.
+    /// An app does not start, or does not get its links within a minute of virtual time.
     ///
     /// # Cancel safety
-    /// Dropped, it leaves some of the faults.
+    /// Dropping the future leaves some of the faults.
     pub async fn calm(&mut self) {
-        // What the end of a fault does beside ending it: clocks jump back, and a killed lease backend begins anew.
+        // Some faults change state when they end: clocks jump back, and a killed lease backend starts again.
         for ongoing in std::mem::take(&mut self.ongoing) {
             if !matches!(ongoing.fault, Fault::Kill) {
                 self.end(ongoing).await;
@@ -94,7 +96,7 @@ impl Sim {
 }
 
 impl Logger {
-    /// As [`Sim::log`].
+    /// Adds a line to the log, as [`Sim::log`] does.
     pub fn log(&self, line: impl Display) {
         self.0.note(&line.to_string());
     }

@@ -1,17 +1,16 @@
-//! Frames, packets and the handshake: everything that Guildhall puts on a wire, and nothing that moves it.
+//! Wire formats: frames, packets and the handshake, without I/O.
 //!
-//! No sockets, no clock, no tasks: bytes in, values out, so that every decoder here can be fuzzed and every SDK can be
-//! compared with it. Each decoder checks a size limit before it waits for, or allocates for, what it was promised, and
-//! none panics on any input.
+//! No sockets, no clock, no tasks: bytes in, values out, so that every decoder can be fuzzed and every SDK can be compared with it.
+//! Each decoder checks a size limit before it waits or allocates for an announced length, and none panics on any input.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`frame`] | the 20-byte header that links and binary clients share; hot path, no allocation |
-//! | [`method`] | how a method's path becomes the 32-bit number in the header |
-//! | [`handshake`] | how two apps agree on a version and prove that they know the secret |
-//! | [`packet`] | what clients and gates say, in binary and in JSON |
-//! | [`mod@outside`] | how text from outside is shown in logs and errors |
-//! | [`proto`] | the protobuf messages of all these |
+//! | [`frame`] | The 20-byte header that links and binary clients share; no allocation |
+//! | [`method`] | The 32-bit number of a method in the header, computed from its path |
+//! | [`handshake`] | Version negotiation and mutual authentication of two apps |
+//! | [`packet`] | Packets between clients and gates, in binary and JSON |
+//! | [`mod@outside`] | Text from outside, cut and escaped for logs and errors |
+//! | [`proto`] | The protobuf messages of all these |
 
 #![deny(
     clippy::cast_possible_truncation,

@@ -51,7 +51,7 @@ impl Score {
         let Self { calls, wrong, pushes, .. } = self;
         if calls < owed {
             eprintln!(
-                "too few calls: {calls}, where {owed} were to be made: one per player and second"
+                "too few calls: {calls} of {owed} expected, one per player and second"
             );
         }
         eprintln!("pushes: {pushes}");

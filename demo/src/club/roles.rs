@@ -194,6 +194,6 @@ async fn free(cx: &Cx, club_id: u64, role_id: String) {
     let freed = settle(cx, &role_id, Wish::Gone(club_id)).await.map(drop);
     let told = RoleClient::new(cx).left_club(LeftClubReq { role_id, club_id }).await;
     if let Err(status) = freed.and(told) {
-        tracing::debug!(%status, club_id, "a member is not freed yet");
+        tracing::debug!(%status, club_id, "freeing a club member failed");
     }
 }

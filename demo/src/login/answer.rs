@@ -71,7 +71,7 @@ impl<S: Into<Status>> From<S> for Refusal {
             Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
             _ => {
                 // What it was is for us alone.
-                tracing::error!(%status, "a login failed");
+                tracing::error!(%status, "login failed with an internal error");
                 let why = "internal error";
                 let status = Status::new(Code::Internal, why);
                 return Self { http: StatusCode::INTERNAL_SERVER_ERROR, status, retry_s: None };

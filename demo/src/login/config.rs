@@ -5,52 +5,54 @@ use std::time::Duration;
 use guildhall::http::{Limits, Origins};
 use serde::{Deserialize, Serialize};
 
-/// `[login]`.
+/// `[login]`: the login server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoginConfig {
-    /// `host:port` of the HTTP server.
+    /// Address `host:port` of the HTTP server.
     pub listen: String,
-    /// Folder of the keys that sign tokens; made at the first start.
+    /// Folder of the keys that sign tokens; created at the first start.
     pub keys: String,
-    /// `iss` of the tokens; what `gate.jwt.issuer` expects.
+    /// `iss` claim of the tokens; the gate expects it in `gate.jwt.issuer`.
     pub issuer: String,
-    /// `aud` of the tokens; what `gate.jwt.audience` expects.
+    /// `aud` claim of the tokens; the gate expects it in `gate.jwt.audience`.
     pub audience: String,
-    /// How long a token can be used to connect, in seconds.
+    /// Time that a token can be used to connect, in s.
     pub token_s: u64,
-    /// Passwords that are hashed at a time, each with `hash_kib` of memory that is never given back; 0: one per core, at most 4.
+    /// Passwords that are hashed at a time, each with `hash_kib` of memory that is never returned; 0: one per core, at most 4.
     pub hashes: usize,
-    /// Requests that wait for their hash: so many from known accounts, and so many from others. One more is refused at once.
+    /// Requests of known accounts that wait for their hash, and as many of others. One more is refused at once.
     pub queue_max: usize,
-    /// Memory of one hash, in KiB. OWASP's least is 19456.
+    /// Memory of one hash, in KiB. OWASP recommends at least 19456.
     pub hash_kib: u32,
-    /// Passes over that memory. OWASP's least is 2.
+    /// Passes over that memory. OWASP recommends at least 2.
     pub hash_passes: u32,
-    /// Wrong passwords of an account per minute; 0: no limit. An account that has logged in from an address before has a limit of its
-    /// own there. Too large: passwords are guessed. Too small: players who mistype have to wait.
+    /// Wrong passwords of an account per minute; 0: no limit. For an address from which the account has logged in before, a separate
+    /// limit applies. Too large: passwords can be guessed. Too small: players who mistype have to wait.
     pub tries_per_account: u32,
-    /// Wrong passwords from an address (IPv6: a /64 network) per minute, of accounts that never logged in from there; 0: no limit.
+    /// Wrong passwords from an address (IPv6: a /64 network) per minute, for accounts that have never logged in from it; 0: no limit.
     pub tries_per_address: u32,
     /// New accounts from an address per minute; 0: no limit.
     pub registers_per_address: u32,
-    /// Accounts and addresses whose tries are remembered, and known pairs of both; the oldest are forgotten. About 100 bytes each.
+    /// Accounts and addresses whose wrong passwords are remembered, and known pairs of both; the oldest are forgotten. About 100 bytes
+    /// each.
     pub tries_kept: usize,
-    /// How long the answer to a request that was refused is held back, in ms, and five times as long after too many tries: a client that
-    /// asks as fast as it is answered is slow.
+    /// Time that the answer to a refused request is delayed, in ms, and five times as long after too many wrong passwords, so that a
+    /// client that repeats at once is slow.
     pub refusal_ms: u64,
     /// Largest body of a request, in bytes.
     pub body_max: usize,
-    /// Connections at a time. One more takes the place of the connection that has waited longest for its client.
+    /// Connections. One more replaces the connection that has waited longest for its client.
     pub connections_max: usize,
-    /// Connections from one address (IPv6: a /64 network) at a time; one more takes the place of another one of that address.
+    /// Connections from one address (IPv6: a /64 network); one more replaces another one of that address.
     pub connections_per_address: usize,
-    /// How long the head of a request may take, from the connection or its first byte, in ms.
+    /// Longest time for the head of a request, from the connection or its first byte, in ms.
     pub head_ms: u64,
-    /// How long a request may take, its body included, in ms.
+    /// Longest request, its body included, in ms.
     pub request_ms: u64,
-    /// How long a connection may be silent between two requests, in ms.
+    /// Longest silence of a connection between two requests, in ms.
     pub idle_ms: u64,
-    /// Web sites whose pages may log in (CORS): `["https://game.example"]`, or `["*"]` for all. Empty: none; programs need nothing.
+    /// Web sites whose pages may log in (CORS): `["https://game.example"]`, or `["*"]` for all. Empty: none; clients other than
+    /// browsers are not affected.
     pub origins: Vec<String>,
 }
 

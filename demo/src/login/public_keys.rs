@@ -67,7 +67,7 @@ impl Component for PublicKeys {
             let keys = match self.get(&cx).await {
                 Ok(keys) => keys,
                 Err(why) if file.exists() => {
-                    tracing::warn!(why, "no login server; the keys of the start before are used");
+                    tracing::warn!(why, "login server unreachable; using the keys of the previous start");
                     return Ok(());
                 }
                 Err(why) => return Err(StartError::new(format!("demo.keys: {why}"))),

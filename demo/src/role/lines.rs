@@ -49,7 +49,7 @@ impl Lines for RecentLines {
 /// Tells all apps with roles. Players who are there have heard it already, so a broker that is away fails nobody's post.
 pub(super) async fn tell(cx: &Cx, msg: ChannelMsg) {
     if let Err(status) = LinesClient::topic(cx, ALL).recv_channel(msg).await {
-        tracing::debug!(%status, "a line is not told to those who come later");
+        tracing::debug!(%status, "storing a chat line failed");
     }
 }
 
@@ -58,7 +58,7 @@ async fn subscribe(cx: &Cx) -> Option<guildhall::Subscribed> {
     loop {
         match LinesClient::subscribe(cx, ALL).await {
             Ok(subscribed) => return Some(subscribed),
-            Err(status) => tracing::debug!(%status, "the lines of others are not heard yet"),
+            Err(status) => tracing::debug!(%status, "subscribing to chat lines failed; retrying"),
         }
         tokio::select! {
             () = cx.draining() => return None,

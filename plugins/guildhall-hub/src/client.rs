@@ -131,7 +131,7 @@ fn hub(cx: &Cx) -> Option<NodeRecord> {
 pub(crate) fn told(status: &Status) -> String {
     match status.reason() {
         reason::NO_ROUTE => {
-            "there is no link to the hub now; it is dialled until it is back".into()
+            "no link to the hub; reconnecting".into()
         }
         _ => format!("the hub: {status}"),
     }

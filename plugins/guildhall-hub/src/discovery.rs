@@ -119,7 +119,7 @@ async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
         }
         match renewed {
             Ok(()) => life = Some(hub),
-            Err(status) => tracing::warn!(%status, "the hub is back, but not registered there"),
+            Err(status) => tracing::warn!(%status, "registration at the restarted hub failed"),
         }
     }
 }

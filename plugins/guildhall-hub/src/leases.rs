@@ -216,6 +216,6 @@ fn failed(operation: &'static str, status: &Status) -> LeaseError {
 }
 
 fn garbled(operation: &'static str) -> LeaseError {
-    let why = "the hub's answer makes no sense here; use one of the same version";
+    let why = "the hub's answer does not decode; use a hub of the same version";
     LeaseError::new(LeaseErrorKind::Unavailable, operation, why)
 }

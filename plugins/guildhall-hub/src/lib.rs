@@ -1,5 +1,4 @@
-//! The client of a hub: discovery, broker, queue, leases and store of a small deployment, all from one process that is reached
-//! over the link.
+//! The client of a hub: discovery, broker, queue, leases and store of a small deployment, all provided by one process.
 //!
 //! ```no_run
 //! fn main() -> Result<(), guildhall_runtime::StartError> {
@@ -10,8 +9,8 @@
 //! }
 //! ```
 //!
-//! The client is an app within the app, with the same id and the same `[link]` settings; it has a link to the hub and nothing
-//! else. While the hub is away its calls fail at once, and say whether they may have run; when it is back they go on.
+//! The client is an app within the app, with the same id and the same `[link]` settings, and the hub as its only peer. While the hub is
+//! unavailable its calls fail at once, each with its effect; they work again when the hub is back.
 
 // Generated code names `::guildhall`.
 extern crate guildhall_runtime as guildhall;
@@ -42,10 +41,10 @@ pub use leases::HubLeases;
 pub use queue::HubQueue;
 pub use store::HubStore;
 
-/// What a frame needs beside the rows of one actor: their heads, keys and tokens.
+/// Bytes of a frame beside the rows of one actor: their heads, keys and tokens.
 const FRAME_ROOM: usize = 64 << 10;
 
-/// Opens `hub://127.0.0.1:7100`: a hub, which waits there already or comes within `?connect_ms=10000`; see [`Settings`].
+/// The plugin for `hub://127.0.0.1:7100`. The hub has to be reachable within `?connect_ms=10000`; see [`Settings`].
 #[derive(Clone, Copy, Debug)]
 pub struct Hub;
 

@@ -50,7 +50,7 @@ impl HubStore {
         let again = self.hub().prepare(self.prepared.request()).await?;
         if let Some(failure) = again.failure {
             let error = store_failure("prepare", failure);
-            tracing::error!(%error, "the hub has begun anew, and refuses the tables of before");
+            tracing::error!(%error, "the restarted hub refuses the tables");
         }
         question().await
     }
@@ -240,6 +240,6 @@ fn only_read(error: StoreError) -> StoreError {
 }
 
 fn garbled(operation: &'static str) -> StoreError {
-    let why = "the hub's answer makes no sense here; use one of the same version";
+    let why = "the hub's answer does not decode; use a hub of the same version";
     StoreError::new(StoreErrorKind::Unknown, operation, "rows", why)
 }

@@ -28,7 +28,7 @@ impl Stream {
         let wait_ms = u64::try_from(wait.min(POLL).as_millis()).unwrap_or(u64::MAX);
         let req = NextReq { stream: self.id, wait_ms };
         let next = StreamsClient::new(self.client.cx()).at(self.client.id()).next(req).await;
-        let next = next.inspect_err(|status| tracing::debug!(%status, "a stream is lost")).ok()?;
+        let next = next.inspect_err(|status| tracing::debug!(%status, "stream from the hub lost")).ok()?;
         if next.ended {
             return None;
         }

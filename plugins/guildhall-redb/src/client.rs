@@ -154,7 +154,7 @@ impl Client {
     pub(crate) fn lost(&self, error: &dyn std::fmt::Display) {
         self.open.lock().take();
         if !self.failing.swap(true, Ordering::AcqRel) {
-            tracing::error!(file = %self.path.display(), %error, "the store's file failed; it is opened again, until it works");
+            tracing::error!(file = %self.path.display(), %error, "store file failed; reopening it until it works");
             self.file_lost.notify_one();
         }
     }
@@ -169,7 +169,7 @@ impl Client {
     /// A write is in the file.
     pub(crate) fn works(&self) {
         if self.failing.load(Ordering::Acquire) && self.failing.swap(false, Ordering::AcqRel) {
-            tracing::info!(file = %self.path.display(), "the store's file works again");
+            tracing::info!(file = %self.path.display(), "store file works again");
         }
     }
 
@@ -220,7 +220,7 @@ impl Client {
         match compacted() {
             Ok(true) => {
                 let now = std::fs::metadata(&self.path).map_or(0, |file| file.len());
-                tracing::info!(%file, before = size, now, "the store's file was compacted");
+                tracing::info!(%file, before = size, now, "store file compacted");
             }
             Ok(false) => {}
             Err(redb::Error::TransactionInProgress) => {}
@@ -243,7 +243,7 @@ impl Client {
 
     /// The answer to a write whose commit failed.
     pub(crate) fn unknown(&self, operation: &'static str, error: &str) -> StoreError {
-        let message = format!("{error}; the write may be in the file or not: read it back");
+        let message = format!("{error}; whether the write is in the file is unknown: read it back");
         StoreError::new(StoreErrorKind::Unknown, operation, self.path.display(), message)
     }
 }

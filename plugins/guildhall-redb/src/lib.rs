@@ -1,4 +1,4 @@
-//! The embedded store: entities in one redb file beside the program, with nothing to install.
+//! The embedded store: rows in one redb file, for one process.
 //!
 //! ```no_run
 //! # async fn open() -> Result<(), guildhall_core::BackendError> {
@@ -27,9 +27,9 @@ use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
 pub use config::Settings;
 pub use store::RedbStore;
 
-/// Opens `redb:./data`: a directory, which is made, with one file in it.
+/// The plugin for `redb:./data`: a directory, created if missing, with one file.
 ///
-/// One process has the file at a time. Settings are appended as `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8`; see [`Settings`].
+/// Only one process at a time can open the file. Settings are appended as `?cache_mb=64&queue=16384&group=256&readers=4&compact_mb=8`; see [`Settings`].
 #[derive(Clone, Copy, Debug)]
 pub struct Redb;
 

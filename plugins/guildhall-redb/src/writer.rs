@@ -78,7 +78,7 @@ pub(crate) async fn run(
         if env.now() >= compacts {
             let compacted = env.blocking(move || client.compact());
             if compacted.await.is_none() {
-                tracing::error!("compacting the store's file panicked");
+                tracing::error!("compacting the store file panicked");
             }
             compacts = env.now() + COMPACTS;
         }

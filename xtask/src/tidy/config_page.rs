@@ -205,6 +205,10 @@ fn shown(value: &Expr) -> String {
             _ => format!("`{}`", code(value)),
         },
         Expr::Path(path) if path.path.is_ident("None") => "none".into(),
+        // `BreakerKind::ErrorRatio` is read from "error_ratio".
+        Expr::Path(path) if path.path.segments.len() == 2 => {
+            format!("`\"{}\"`", snake(&path.path.segments[1].ident.to_string()))
+        }
         Expr::Macro(list) if list.mac.path.is_ident("vec") => {
             let items = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
             let items = list.mac.parse_body_with(items).unwrap_or_default();
@@ -213,6 +217,18 @@ fn shown(value: &Expr) -> String {
         }
         _ => format!("`{}`", code(value)),
     }
+}
+
+/// The name of an enum's variant in TOML.
+fn snake(variant: &str) -> String {
+    let mut name = String::new();
+    for letter in variant.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 fn number(value: &Expr) -> Option<u128> {
@@ -252,9 +268,11 @@ mod tests {
                  batch_max: usize,
                  /// Where to.
                  to: String,
+                 /// When.
+                 mode: Mode,
              }
              impl Default for Save {
-                 fn default() -> Self { Self { batch_max: 4 << 10, to: \"disk\".into() } }
+                 fn default() -> Self { Self { batch_max: 4 << 10, to: \"disk\".into(), mode: Mode::AtExit } }
              }
              /// Another thing.
              struct Other { a: u32 }",
@@ -268,7 +286,11 @@ mod tests {
         );
         let keys: Vec<(&str, &str, &str)> =
             sections[0].keys.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
-        let want = [("batch_max", "`4096`", "Largest batch."), ("to", "`\"disk\"`", "Where to.")];
+        let want = [
+            ("batch_max", "`4096`", "Largest batch."),
+            ("to", "`\"disk\"`", "Where to."),
+            ("mode", "`\"at_exit\"`", "When."),
+        ];
         assert_eq!(keys, want);
     }
 }

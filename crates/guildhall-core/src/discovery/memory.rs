@@ -133,7 +133,7 @@ impl Board {
         match self.nodes.get(&node.id) {
             Some((known, _)) if known.incarnation > node.incarnation => {
                 return refused(format!(
-                    "{} is registered by a later life ({}, this one is {}); end this one",
+                    "{} is registered by a later incarnation ({}, this one is {}); end this one",
                     node.id, known.incarnation, node.incarnation
                 ));
             }

@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `[metrics]`: what metrics may cost.
+/// `[metrics]`: bounds of metrics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MetricsConfig {
     /// Metrics of an app; one more is an error.
     pub names_max: usize,
-    /// Label sets of a metric; all further ones share the series `other`.
+    /// Label sets of one metric; further ones share the series `other`.
     pub series_max: usize,
-    /// Bytes of a label's value; a set with a longer one goes to the series `other`.
+    /// Bytes of a label value; a label set with a longer one goes to the series `other`.
     pub label_bytes_max: usize,
-    /// Values that each series of a summary keeps for its quantiles.
+    /// Values that each series of a summary keeps for its quantiles. Too small: quantiles are inaccurate. Too large: memory.
     pub summary_samples: usize,
-    /// How long a value counts in the quantiles of a summary, in ms.
+    /// Time that a value counts in the quantiles of a summary, in ms.
     pub summary_window_ms: u64,
 }
 

@@ -143,7 +143,7 @@ fn forget(row: Option<Row>, op: &Op) -> Result<Written, StoreError> {
     };
     if row.token.as_ref() != by || row.version != *guarded {
         let epoch = row.token.as_ref().map_or(0, |owner| owner.epoch);
-        let message = "somebody has claimed the tombstone meanwhile; it stays";
+        let message = "the tombstone was claimed meanwhile; it stays";
         return Err(StoreError::new(refusal(epoch), "write", &op.row, message));
     }
     let floor = |Token { lease, epoch, holder, .. }| (lease, Floor { epoch, holder });
@@ -209,7 +209,7 @@ impl Row {
 fn refuse_owner(row: &Row, absent: bool, op: &Op, token: &Token, version: u64) -> StoreError {
     let epoch = row.token.as_ref().map_or(0, |owner| owner.epoch);
     let message = match &row.token {
-        _ if absent => "nobody has claimed the row; claim before writing".to_owned(),
+        _ if absent => "the row is not claimed; claim it before writing".to_owned(),
         None => "the row is not owned; claim before writing".to_owned(),
         Some(owner) if owner != token => {
             format!("the row was claimed meanwhile; end this activation ({})", owned_by(owner))

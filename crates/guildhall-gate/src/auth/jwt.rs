@@ -52,9 +52,9 @@ impl Jwt {
     fn check(&self, token: &str, wall: Duration) -> Result<Identity, String> {
         let header = decode_header(token).map_err(|e| outside(&e.to_string()).to_string())?;
         if header.crit.is_some() {
-            return Err("its header has `crit`, and no extension is understood here".into());
+            return Err("its header has `crit`, and no extension is supported".into());
         }
-        let key = self.keys.find(header.kid.as_deref()).ok_or("its key is not known here")?;
+        let key = self.keys.find(header.kid.as_deref()).ok_or("its key is not in gate.jwt.keys")?;
         let of = |(algorithm, _): &&(Algorithm, Validation)| *algorithm == header.alg;
         let (algorithm, validation) = self
             .validations
@@ -74,7 +74,7 @@ impl Jwt {
             name => {
                 let player = text(claims.remove(name));
                 let why =
-                    "it has no player: the claim `gate.jwt.player` names is no text or integer";
+                    "it has no player: the claim named by gate.jwt.player is neither text nor integer";
                 Some(player.ok_or(why)?)
             }
         };

@@ -138,7 +138,7 @@ impl Calls {
         match cast {
             Ok(()) => self.edge.shared.stats.calls.add(1),
             Err(status) => {
-                tracing::debug!(%status, "a cast of a client is dropped");
+                tracing::debug!(%status, "cast of a client dropped");
                 self.edge.shared.stats.dropped.add(1);
             }
         }
@@ -234,7 +234,7 @@ impl Calls {
         match known.methods.get(&id).filter(named).filter(is_for_clients) {
             Some(learnt) => Ok(Arc::clone(learnt)),
             None if !known.complete => {
-                let why = "the gate is still learning what there is to call; try again";
+                let why = "the gate has not read all methods yet; try again";
                 Err(Status::not_run(Code::Unavailable, reason::NOT_READY, why))
             }
             None => {

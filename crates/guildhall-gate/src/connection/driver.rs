@@ -94,7 +94,7 @@ impl<'a> Driver<'a> {
         Box::pin(self.calls.end()).await;
         let close = self.session(reason);
         if let Err(error) = Box::pin(SessionClient::new(&self.edge.cx).close(close)).await {
-            tracing::debug!(%error, "a session will end by its idle time");
+            tracing::debug!(%error, "closing a session failed; it ends after its idle time");
         }
         end
     }
@@ -156,12 +156,12 @@ impl<'a> Driver<'a> {
         let now = env.now();
         let silent = now.saturating_duration_since(self.heard);
         if silent >= config.idle() {
-            let why = format!("nothing was heard for {} ms (gate.idle_ms)", config.idle_ms);
+            let why = format!("no packet for {} ms (gate.idle_ms)", config.idle_ms);
             return Err(End::Error(Code::DeadlineExceeded, reason::EXPIRED, why.into()));
         }
         let cut_at = self.stuck.map(|(_, since)| since + config.queued());
         if cut_at.is_some_and(|at| now >= at) {
-            let what = format!("what was sent {} ms ago waits (gate.queued_ms)", config.queued_ms);
+            let what = format!("bytes sent {} ms ago are unread (gate.queued_ms)", config.queued_ms);
             return Err(End::too_slow(&what));
         }
         if silent >= config.heartbeat() {
@@ -240,7 +240,7 @@ impl<'a> Driver<'a> {
             | Packet::Push { .. }
             | Packet::Kick(_)
             | Packet::Reset(_) => {
-                return Err(End::bad(format!("a client does not send {:?} now", packet.kind())));
+                return Err(End::bad(format!("a client must not send {:?} now", packet.kind())));
             }
         }
         Ok(())

@@ -82,7 +82,7 @@ async fn services(cx: &Cx, node: &NodeRecord) -> Option<Told> {
     let services = match answer {
         Ok(answer) => answer.services,
         Err(error) => {
-            tracing::debug!(app = %node.id, %error, "an app has not told what it serves");
+            tracing::debug!(app = %node.id, %error, "cannot read the methods of an app");
             return None;
         }
     };
@@ -100,7 +100,7 @@ async fn services(cx: &Cx, node: &NodeRecord) -> Option<Told> {
                 }
                 Err(error) => {
                     let service = &service.name;
-                    tracing::warn!(app = %node.id, service, %error, "descriptors that cannot be read; clients cannot call it");
+                    tracing::warn!(app = %node.id, service, %error, "service descriptors do not decode; clients cannot call the service");
                     continue;
                 }
             },
@@ -129,13 +129,13 @@ fn known<'a>(
             let learnt = interned.get(info).and_then(|desc| {
                 let types = types.get(desc.path);
                 let learnt = types.and_then(|types| Learnt::new(desc, types));
-                learnt.ok_or_else(|| "its descriptors do not hold it".to_owned())
+                learnt.ok_or_else(|| "its descriptors do not contain it".to_owned())
             });
             match learnt {
                 Ok(learnt) => {
                     known.methods.insert(learnt.desc.id, Arc::new(learnt));
                 }
-                Err(error) => tracing::warn!(method = info.path, error, "clients cannot call it"),
+                Err(error) => tracing::warn!(method = info.path, error, "method is not callable by clients"),
             }
         }
     }

@@ -29,9 +29,9 @@ pub(crate) trait Admin: Send + Sync {
     fn session_over(&self, key: &str, session: &Arc<Session>);
 }
 
-/// The actors of a type that are in this app's memory: `cx.actors::<Player>()`.
+/// The actors of a type in this app's memory: `cx.actors::<Player>()`.
 ///
-/// They come and go meanwhile, so a number or a key is true when it is told, and maybe no longer.
+/// Actors are activated and deactivated meanwhile, so a number or a key may be outdated when it is returned.
 pub struct Actors<A> {
     /// `None` when the app has no actors of this type.
     room: Option<Arc<dyn Admin>>,
@@ -55,18 +55,18 @@ impl Cx {
 }
 
 impl<A: Actor> Actors<A> {
-    /// How many are in memory, those included that are just being activated.
+    /// Number of actors in memory, including those being activated.
     pub fn count(&self) -> usize {
         self.room.as_ref().map_or(0, |room| room.count())
     }
 
-    /// Calls `each` with the key of every one that is in memory, in the order of the keys' text.
+    /// Calls `each` with the key of every actor in memory, ordered by the keys' text.
     pub fn each(&self, mut each: impl FnMut(&Key)) {
         let keys = self.room.as_ref().map(|room| room.keys()).unwrap_or_default();
         keys.iter().for_each(&mut each);
     }
 
-    /// Deactivates one, saved and in order, after the calls that wait for it. Whether it was in memory.
+    /// Deactivates an actor after the calls that wait for it, and saves it. Returns whether it was in memory.
     pub fn close(&self, key: &A::Key) -> bool {
         self.room.as_ref().is_some_and(|room| room.close(key.to_text().as_str()))
     }

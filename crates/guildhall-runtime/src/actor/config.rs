@@ -7,63 +7,69 @@ use guildhall_core::config::{Config, ConfigError};
 use guildhall_core::env::Instant;
 use serde::{Deserialize, Serialize};
 
-/// `[actor]` and `[actor.NAME]`.
+/// `[actor]` and `[actor.NAME]`: actor types. Keys of the first apply to all types; keys of the second override them for one type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ActorConfig {
-    /// Calls that may wait for one actor; one more is `OVERLOADED`.
+    /// Calls that may wait for one actor, held replies included; one more is `OVERLOADED`. Too small: bursts are refused. Too large:
+    /// callers wait until their deadline for an overloaded actor.
     pub mailbox: usize,
-    /// Actors of the type in memory; the call of one more is `OVERLOADED`.
+    /// Actors of the type in memory; a call for one more is `OVERLOADED`. Too large: the process may run out of memory.
     pub actors_max: usize,
-    /// How long an actor that nobody calls stays in memory, in ms; 0 is for ever.
+    /// Time without calls after which an actor leaves memory, in ms; 0: never. Too small: each call claims and loads its rows. Too
+    /// large: memory holds actors that are not used.
     pub idle_ms: u64,
-    /// Changes are saved after at most this time, and at least three quarters of it, in ms.
+    /// Longest time from a change to its save, in ms; saves are spread over the last quarter of it. A crash loses changes of
+    /// non-durable methods that are younger. Too small: many writes. Too large: a crash loses more.
     pub save_ms: u64,
-    /// Time between ticks, in ms, at least 50; 0 is never.
+    /// Time between two ticks (`Actor::tick`), in ms, at least 50; 0: no ticks.
     pub tick_ms: u64,
-    /// Timers that one actor may have; one more is `OVERLOADED`. Their messages fit into the mailbox in any case.
+    /// Timers of one actor (`cx.after`, `cx.every`); one more is `OVERLOADED`. Messages of timers always fit into the mailbox.
     pub timers: usize,
-    /// A turn that takes longer is ended and its activation dropped, in ms.
+    /// Longest turn, in ms. A turn that exceeds it is rolled back, and its activation ends. Too small: slow turns fail. Too large: an
+    /// actor that hangs blocks its callers.
     pub turn_limit_ms: u64,
-    /// Actors of the type that are always active, whoever calls them: those with the keys 1, 2, 3 and so on, each in the app
-    /// that owns its slot. 1 is a leader: the one with the key 1. The same in all apps.
+    /// Number of residents: the actors with the keys 1, 2, 3 and so on are always active, each in the app that owns its slot. 1 elects
+    /// a leader. The same in all apps.
     pub resident: u32,
-    /// Whether every actor of the type that has an entity is always active, in the app that owns its slot: from when it is made, and
-    /// after its slot has moved within a walk over the table, `wake_page` times `wake_pages_max` rows in each `wake_ms`. For types of
-    /// which there are few enough to be in memory all at a time.
+    /// Whether every actor of the type that has an entity is always active in the app that owns its slot, from its creation on. After
+    /// a move, the new owner finds them by a scan of the table, `wake_page` times `wake_pages_max` rows per `wake_ms`. All of them
+    /// have to fit into memory.
     pub resident_rows: bool,
-    /// Slots of the type: shares of its keys, which are owned and moved each as one. The same in all apps, and for good; 0 is
-    /// `app.slots`, 1 makes one app the owner of all.
+    /// Number of slots, the units in which keys are owned and moved. The same in all apps, and fixed once rows exist; 0: `app.slots`.
+    /// 1: one app owns all keys. Too small: load cannot be spread evenly. Too large: starts and rebalancing take longer.
     pub slots: u32,
-    /// Whether its slots stay where they are while their app runs: they move when it drains, and not to balance the apps. When
-    /// their lease has ended, any app may have them.
+    /// Whether slots stay at their owner while its app runs: they move when it drains, not to balance load. After their lease has
+    /// ended, any app may acquire them.
     pub pinned: bool,
-    /// How long an activation may take with its claim, in ms.
+    /// Longest activation, its claim included, in ms.
     pub activate_ms: u64,
-    /// Commands of one session whose reply the client has not confirmed, and calls inside them, that an actor keeps records of; one
-    /// more is `OVERLOADED`. Of a client that confirms nothing the oldest ones go.
+    /// Records of one session in one actor: commands whose reply the client has not confirmed, and calls inside them; one more is
+    /// `OVERLOADED`. For a client that confirms nothing, the oldest are deleted.
     pub records_max: usize,
-    /// Bytes of all records that an actor keeps, of sessions and of messages of outboxes; one more is `OVERLOADED`. They are in its row,
-    /// with each save. Too small: calls are refused where many play.
+    /// Bytes of all records of one actor, of sessions and of outbox messages; one more is `OVERLOADED`. Records are in the row, and
+    /// are written with each save. Too small: calls to an actor that many players use are refused.
     pub records_bytes_max: usize,
-    /// Bytes of the records of one player, and of those of one sender of messages; one more is `OVERLOADED`. Too large: a few fill an
-    /// actor that all use.
+    /// Bytes of the records of one player, and of those of one sender of outbox messages, in one actor; one more is `OVERLOADED`. Too
+    /// large: a few players use up `records_bytes_max` of a shared actor.
     pub peer_bytes_max: usize,
-    /// How long records of a session are kept after its last call, that it was there after its end, and records of calls inside
-    /// commands, in ms. At least as long as a client may come back after a lost connection, and the longest deadline.
+    /// Time that records of a session without calls are kept, that an actor remembers a session that has ended, and that records of
+    /// calls inside commands are kept, in ms. At least the time that a client may take to reconnect, and the longest deadline. Too
+    /// small: a repeated command fails or runs twice.
     pub records_ms: u64,
-    /// Messages in the outbox of one actor; one more is `OVERLOADED`. Also of one sender those that an actor remembers.
+    /// Messages in the outbox of one actor, and messages of one sender that a receiver remembers; one more is `OVERLOADED`.
     pub outbox_max: usize,
-    /// How long the messages of a silent sender are remembered that has not said that they are done with, in ms of the time that the
-    /// actor is in memory. Long: a sender whose app was away sends again what it sent before, and this is how long it may have been.
+    /// Time that a receiver remembers the messages of a sender that has not confirmed their end, in ms of the actor's time in memory.
+    /// Too small: a message that a sender repeats after a long outage runs twice.
     pub seen_ms: u64,
     /// Reminders of one actor; one more is `OVERLOADED`.
     pub reminders_max: usize,
-    /// How often it is looked for actors that have to be woken, in ms.
+    /// Time between two queries for due rows, whose actors are then activated, in ms. Too small: load on the store. Too large: outbox
+    /// messages and reminders of actors that are not in memory are late.
     pub wake_ms: u64,
-    /// Rows of one page of that look.
+    /// Rows per page of these queries.
     pub wake_page: usize,
-    /// Pages of one look of rows that have become due in the last minute, and as many of those that have been due for longer, where the
-    /// next look goes on. Too small: where many are due at a time, the last ones wait for several looks.
+    /// Pages per query for rows that became due in the last minute, and as many for older ones, where the next query continues. Too
+    /// small: when many rows are due, the last ones wait for several queries.
     pub wake_pages_max: usize,
 }
 

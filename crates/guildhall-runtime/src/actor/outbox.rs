@@ -25,20 +25,20 @@ pub(crate) struct OwnCall {
     pub(crate) body: Bytes,
 }
 
-/// `[outbox]`: how messages of actors are sent.
+/// `[outbox]`: delivery of actors' messages.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboxConfig {
-    /// How long the receiver may take to answer before the message is sent again, in ms.
+    /// Deadline of one delivery attempt, in ms. Too small: attempts are repeated although the receiver is working.
     pub timeout_ms: u64,
     /// First pause before a message is sent again, in ms; doubles up to `retry_max_ms`.
     pub retry_ms: u64,
-    /// Longest pause before a message is sent again, in ms.
+    /// Longest pause before a message is sent again, in ms. Too large: messages are late after an outage of the receiver.
     pub retry_max_ms: u64,
-    /// How long a copy of a message that got no answer may be on its way, in ms, before its receiver is told to forget it. Too small:
-    /// a copy that comes later runs once more.
+    /// Time that an unanswered attempt may still be in flight, in ms, before its receiver is asked to forget the message. Too small: a
+    /// later copy runs once more.
     pub late_ms: u64,
-    /// Receivers that are being told at a time that a sender has nothing under way for them; of more, what they remember of it goes
-    /// with its age (`actor.NAME.seen_ms`).
+    /// Receivers that are being notified at a time that a sender has no message in flight for them. Beyond it, a receiver forgets the
+    /// sender only after `actor.NAME.seen_ms`.
     pub tells_max: usize,
     /// Methods of other apps that messages in rows may name.
     pub methods_max: usize,

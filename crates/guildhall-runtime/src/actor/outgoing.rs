@@ -11,20 +11,21 @@ use super::schedule::Schedule;
 use crate::chain::Callee;
 use crate::cx::Cx;
 
-/// A message that a turn has put into the outbox of its actor.
+/// A message in the outbox of an actor, put there by the current turn.
 pub struct Message {
     actor: Weak<dyn Callee>,
     number: u64,
 }
 
 impl Message {
-    /// In the same turn: what runs as a turn of this actor if the receiver refuses, its own `method` with `req`. What the turn
-    /// changes, and that the message is done with, are one write. The key field is set to the actor's key.
+    /// Sets the call that runs as a turn of this actor if the receiver refuses the message: its own `method` with `req`. Call it in
+    /// the same turn. The changes of that turn, and the end of the message, are one write. The key field of `req` is set to the
+    /// actor's key.
     ///
-    /// A receiver refuses by an error of its handler, and by not being there: `NotFound`, `InvalidArgument`, `Unimplemented`.
+    /// A receiver refuses by an error of its handler, or by `NotFound`, `InvalidArgument` or `Unimplemented` without running.
     ///
     /// # Errors
-    /// `NO_SUCH_METHOD`: the method is of a service that this actor type does not serve, or the turn is over.
+    /// `NO_SUCH_METHOD`: this actor type does not serve the method, or the turn is over.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn otherwise<Req: prost::Message, Rsp>(
         self,
@@ -44,19 +45,19 @@ impl std::fmt::Debug for Message {
 }
 
 impl Cx {
-    /// Inside a turn of an actor: sends `req` to another actor, whatever happens to this app, if what the turn changes is saved.
+    /// In a turn of an actor: puts a message for another actor into the outbox. It is sent if the changes of the turn are saved, also
+    /// after a crash of this app.
     ///
-    /// The message is part of the same write, goes out after it, again and again until the receiver has answered, and takes effect
-    /// there once: the receiver remembers it in the same write as what it changes. Messages to one receiver arrive in their order.
-    /// What the receiver returns nobody sees; see [`Message::otherwise`] for what it refuses.
+    /// The message is stored in the same write as the changes, and is sent after the commit, repeatedly until the receiver has
+    /// answered. It takes effect once: the receiver stores its number in the same write as its own changes. Messages to one receiver
+    /// arrive in order. The reply is discarded; see [`Message::otherwise`] for a refusal.
     ///
-    /// The method is `durable` and its service one of ACTORs. The sender's first entity says `wakes: true`. A turn that deletes its
-    /// actor sends too, but what is deleted nobody wakes: should the app die before the answer, the message waits until the actor
-    /// exists again.
+    /// The method has to be `durable`, of an ACTOR service, and the sender's first entity needs `wakes: true`. A turn that deletes its
+    /// actor can send too; but if the app crashes before the answer, the message waits until the actor exists again.
     ///
     /// # Errors
-    /// `OVERLOADED`: `actor.NAME.outbox_max` messages wait. `FailedPrecondition`: the method is not durable, the entity does not
-    /// say `wakes`, or this is no turn of an actor. `BAD_KEY`: the request has no key.
+    /// `OVERLOADED`: `actor.NAME.outbox_max` messages wait. `FailedPrecondition`: the method is not durable, the entity has no `wakes:
+    /// true`, or this is not a turn of an actor. `BAD_KEY`: the request has no key.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn outbox<Req: prost::Message, Rsp>(
         &self,
@@ -78,17 +79,18 @@ impl Cx {
         Ok(Message { actor: Arc::downgrade(actor), number })
     }
 
-    /// Inside a turn of an actor: at the times of `schedule` it gets `req` as a call of its own `method`, in a turn of its own,
-    /// whatever happens to this app, if what the turn changes is saved. One with the same name is replaced; with the same schedule
-    /// too it goes on as it was.
+    /// In a turn of an actor: sets a reminder. At the times of `schedule` the actor gets `req` as a call of its own `method`, in a
+    /// turn of its own, also after a crash of this app. The reminder is saved with the changes of the turn. It replaces one with the
+    /// same name; with the same schedule too, that one continues unchanged.
     ///
-    /// A reminder fires at least once: again, if its turn was not saved. What the turn of a `durable` method changes, and that it
-    /// has fired, are one write. Times that were missed, because no app was there, fire once together; [`Cx::firing`] counts them.
-    /// The actor need not be in memory. The key field of the request is set to the actor's key.
+    /// A reminder fires at least once: again, if its turn was not saved. With a `durable` method, the changes of its turn and the fact
+    /// that it has fired are one write. Missed times fire once together; [`Cx::firing`] counts them. The actor need not be in memory.
+    /// The key field of the request is set to the actor's key.
     ///
     /// # Errors
-    /// `OVERLOADED`: the actor has `actor.NAME.reminders_max`. `FailedPrecondition`: its first entity does not say `wakes: true`, or
-    /// this is no turn of an actor. `InvalidArgument`: the schedule is none. `NO_SUCH_METHOD`: this actor type does not serve the method.
+    /// `OVERLOADED`: the actor has `actor.NAME.reminders_max` reminders. `FailedPrecondition`: its first entity has no `wakes: true`,
+    /// or this is not a turn of an actor. `InvalidArgument`: the schedule is invalid. `NO_SUCH_METHOD`: this actor type does not serve
+    /// the method.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn remind<Req: prost::Message, Rsp>(
         &self,
@@ -101,7 +103,7 @@ impl Cx {
         self.actor(method.desc)?.later()?.remind(name, schedule, call)
     }
 
-    /// Inside a turn of an actor: ends a reminder, if it is there. No later turn gets its message.
+    /// In a turn of an actor: removes a reminder, if it exists. No later turn gets its message.
     pub fn forget_reminder(&self, name: &str) {
         if let Some(Ok(later)) = self.turn.as_ref().map(|actor| actor.later()) {
             later.forget_reminder(name);

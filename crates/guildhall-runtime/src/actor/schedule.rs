@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::calendar::Calendar;
 
-/// When a reminder fires: once, every so often, or by the calendar. Times are those of the wall clock.
+/// The due times of a reminder: once, periodic, or by the calendar. Times are those of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule(pub(super) Times);
 
@@ -21,21 +21,22 @@ pub(super) enum Times {
 }
 
 impl Schedule {
-    /// Once, at this time since the Unix epoch, as `cx.env().wall()` has it. One that has passed is at once.
+    /// Once, at this time since the Unix epoch, as `cx.env().wall()` returns it. A time in the past is due at once.
     pub fn at(wall: Duration) -> Self {
         Self(Times::At(millis(wall)))
     }
 
-    /// Every `period`, at least 1 ms: for the first time one `period` from when it is set.
+    /// Every `period`, at least 1 ms, for the first time one `period` after it was set.
     pub fn every(period: Duration) -> Self {
         Self(Times::Every(millis(period).max(1)))
     }
 
-    /// By the calendar: minute, hour, day, month and weekday, in a time zone of the IANA's database:
-    /// `Schedule::cron("0 5 * * *", "Europe/Berlin")` is at five each morning there. Where clocks go forward, the times of day that are
-    /// left out are, together, at the moment when they do; where they go back, a time of day that comes twice fires the first time only.
-    /// A pattern for each hour (`*`) goes on as time does: `*/15 * * * *` is every quarter of an hour, whatever clocks do.
-    /// `cx.remind` says what is wrong with it. Of times that were missed 1000 are counted.
+    /// By the calendar: minute, hour, day, month and weekday, in an IANA time zone. `Schedule::cron("0 5 * * *", "Europe/Berlin")` is
+    /// at five each morning there.
+    ///
+    /// When clocks go forward, skipped times of day fire once, at the change. When clocks go back, a repeated time of day fires the
+    /// first time only. A pattern with `*` as its hour follows elapsed time: `*/15 * * * *` is every quarter of an hour, whatever
+    /// clocks do. `cx.remind` reports an invalid pattern. At most 1000 missed times are counted.
     pub fn cron(pattern: impl Into<String>, zone: impl Into<String>) -> Self {
         Self(Times::Cron { pattern: pattern.into(), zone: zone.into() })
     }

@@ -8,7 +8,7 @@ use guildhall_core::{ServiceDesc, Status};
 use super::{Actor, ActorService};
 use crate::cx::Cx;
 
-/// Names the services of an actor type: `.actor::<Player, _>(|a| a.serve(RoleServer).serve(RoleAdminServer))`.
+/// The services of an actor type: `.actor::<Player, _>(|a| a.serve(RoleServer).serve(RoleAdminServer))`.
 #[derive(Debug)]
 pub struct ActorSetup<A, S> {
     types: PhantomData<fn(A, S)>,
@@ -21,7 +21,7 @@ impl<A: Actor> ActorSetup<A, ()> {
 }
 
 impl<A: Actor, S: ActorServices<A>> ActorSetup<A, S> {
-    /// Adds a service: its calls go to the same mailbox as those of the others.
+    /// Adds a service. All services of an actor type share the mailbox of each actor.
     #[must_use]
     #[allow(clippy::needless_pass_by_value, reason = "the value names the type")]
     pub fn serve<T: ActorService<A>>(self, _service: T) -> ActorSetup<A, And<T, S>> {

@@ -10,7 +10,7 @@ use super::timers::Message;
 use crate::chain::Callee;
 use crate::cx::Cx;
 
-/// A timer of an actor. Dropping it changes nothing.
+/// A handle of an actor timer. Dropping it does not cancel the timer.
 #[derive(Clone)]
 pub struct Timer {
     actor: Weak<dyn Callee>,
@@ -18,8 +18,8 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Ends the timer. Inside a turn of its actor this is exact: no later turn gets its message, also where it waits in the
-    /// mailbox already.
+    /// Cancels the timer. In a turn of its actor this is exact: no later turn gets its message, even if the message is already in the
+    /// mailbox.
     pub fn cancel(&self) {
         if let Some(actor) = self.actor.upgrade() {
             actor.cancel_timer(self.number);
@@ -39,29 +39,28 @@ impl std::fmt::Debug for Timer {
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
 impl Cx {
-    /// Inside a turn of an actor, `activate` included: after `delay` this actor gets `req` as a call of its own `method`, in a
-    /// turn of its own, in order with the calls that wait. Nobody waits for the answer: an error is logged. The key field of the
-    /// request is set to the actor's key, whatever it is here.
+    /// In a turn of an actor, `activate` included: after `delay` this actor gets `req` as a call of its own `method`, in a turn of its
+    /// own, in order with the calls that wait. The reply is discarded; an error is logged. The key field of `req` is set to the
+    /// actor's key.
     ///
-    /// A timer lives in memory, and no longer than the activation: what must happen in any case belongs into the state, as the
-    /// time when it is due, and `activate` sets the timer again. As long as there is a timer the actor is not idle.
+    /// A timer lives in memory and ends with the activation. For what must survive a crash use [`Cx::remind`], or keep the due time in
+    /// the state and set the timer in `activate`. An actor with a timer is not idle.
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use guildhall_runtime::Cx;
-    /// # use guildhall_core::{Method, Status};
+    /// # use guildhall::{Cx, Method, Status};
     /// # fn of(cx: &Cx, cool: Method<(), ()>) -> Result<(), Status> {
     /// // `cool` is a method of the actor: OvenClient::COOL.
     /// let cooling = cx.after(Duration::from_secs(30), cool, ())?;
-    /// // Somebody heats it up again:
+    /// // The oven is heated again:
     /// cooling.cancel();
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// `OVERLOADED`: the actor has `actor.NAME.timers` already. `NO_SUCH_METHOD`: the method is of a service that this actor type
-    /// does not serve, or this is no turn of an actor.
+    /// `OVERLOADED`: the actor has `actor.NAME.timers` timers. `NO_SUCH_METHOD`: this actor type does not serve the method, or this is
+    /// not a turn of an actor.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn after<Req: prost::Message, Rsp>(
         &self,
@@ -72,13 +71,13 @@ impl Cx {
         self.set_timer(delay, false, method, &req)
     }
 
-    /// As [`Cx::after`], every `period`, at least 1 ms. A message that is late leaves out the ones that it has made late.
+    /// Sets a timer as [`Cx::after`] does that repeats every `period`, at least 1 ms. Missed firings are skipped.
     ///
-    /// The actor stays in memory until the timer is cancelled, or the actor is deactivated for another reason than that it is
-    /// idle. For the same period in all actors of a type there is `Actor::tick`, which keeps nobody in memory.
+    /// The actor stays in memory until the timer is cancelled, or the actor is deactivated for another reason than being idle. For one
+    /// period for all actors of a type use `Actor::tick`, which does not keep actors in memory.
     ///
     /// # Errors
-    /// As [`Cx::after`].
+    /// Those of [`Cx::after`].
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn every<Req: prost::Message, Rsp>(
         &self,

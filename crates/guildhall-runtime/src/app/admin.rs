@@ -12,14 +12,15 @@ use tokio::task::JoinHandle;
 
 use crate::call::{Core, Cx};
 
-/// `[admin]`: HTTP for the operator: `/livez`, `/readyz`, `/metrics`.
+/// `[admin]`: the operator's HTTP pages `/livez`, `/readyz`, `/metrics`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AdminConfig {
-    /// `host:port`, `127.0.0.1:9090`; empty: none. It asks nobody who they are: keep it on loopback, or behind a firewall.
+    /// Address `host:port`, for example `127.0.0.1:9090`; empty: no pages. There is no authentication: keep it on loopback, or behind
+    /// a firewall.
     pub listen: String,
-    /// Connections at a time, each with one request. One more takes the place of the one that has waited longest for its client.
+    /// Connections, each with one request. One more replaces the connection that has waited longest for its client.
     pub connections_max: usize,
-    /// Time for the head of a request, again for its answer, and for the client to take it, in ms.
+    /// Time for the head of a request, for its answer, and for the client to read it, each in ms.
     pub request_ms: u64,
 }
 
@@ -54,7 +55,7 @@ const BODY_MAX: usize = 1 << 10;
 pub(crate) struct AdminAddr(pub(crate) OnceLock<SocketAddr>);
 
 impl Cx {
-    /// Where `[admin]` listens, if it does.
+    /// The bound address of the admin pages; `None` if `admin.listen` is empty.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.core.part::<AdminAddr>().0.get().copied()
     }

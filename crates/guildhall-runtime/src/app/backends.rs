@@ -45,18 +45,18 @@ impl LazyBackends {
 }
 
 impl Cx {
-    /// The queues of `app.queue`, which is opened when it is first asked for.
+    /// The queue backend of `app.queue`, opened at its first use.
     ///
     /// # Errors
-    /// `Unavailable`: it cannot be opened now.
+    /// `Unavailable`: the backend cannot be opened now.
     pub async fn queue(&self) -> Result<Arc<dyn Queue>, Status> {
         self.core.part::<LazyBackends>().queue.get().await.cloned()
     }
 
-    /// The leases of `app.leases`, which are opened when they are first asked for.
+    /// The lease backend of `app.leases`. For mutual exclusion between apps use [`Cx::lease`].
     ///
     /// # Errors
-    /// `Unavailable`: they cannot be opened now.
+    /// `Unavailable`: the backend cannot be opened now.
     pub async fn leases(&self) -> Result<Arc<dyn Leases>, Status> {
         self.core.part::<LazyBackends>().leases.get().await.cloned()
     }

@@ -14,8 +14,8 @@ type Check = dyn Fn(&Cx) -> Result<(), String> + Send + Sync;
 pub(super) struct HealthChecks(pub(super) Vec<HealthCheck>);
 
 impl Cx {
-    /// Why this app is not ready to serve, or empty: it starts or drains, a backend is away, a check of the game's
-    /// (`App::health`) has found something.
+    /// The reasons why this app is not ready; empty when it is ready. The app is starting or draining, a backend is unavailable, or a
+    /// health check (`App::health`) has failed.
     pub fn problems(&self) -> Vec<String> {
         let health = &self.core.health;
         let mut problems = Vec::new();

@@ -8,9 +8,9 @@ use guildhall_core::{BoxFuture, StartError};
 use crate::call::service::Service;
 use crate::call::{Cx, Parts};
 
-/// Something that runs beside the services of an app: `App::component`.
+/// A part of an app that runs beside its services, such as a gate or an HTTP server: see `App::component`.
 pub trait Component: Send + Sync + 'static {
-    /// The services that it answers itself.
+    /// The services that the component implements.
     fn services(self: Arc<Self>) -> Vec<Arc<dyn Service>> {
         Vec::new()
     }
@@ -23,18 +23,18 @@ pub trait Component: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Reads its section of the configuration and binds its addresses. Components start in the order in which they were added,
-    /// before the app is ready; tasks are spawned with [`Cx::env`], so that they end with the app.
+    /// Starts the component before the app is ready: reads its configuration section and binds its addresses. Components start in the
+    /// order in which they were added. Spawn tasks with [`Cx::env`], so that they end with the app.
     ///
     /// # Errors
-    /// What keeps it from running; the app does not start then.
+    /// Any error stops the start of the app.
     fn start<'a>(
         self: Arc<Self>,
         config: &'a Config,
         cx: Cx,
     ) -> BoxFuture<'a, Result<(), StartError>>;
 
-    /// The app drains: take nothing new, tell who is connected, answer what runs. Cut off after `app.drain_ms`.
+    /// Drains the component: accept nothing new, notify clients, answer running requests. Cut off after `app.drain_ms`.
     fn drain(self: Arc<Self>, _cx: Cx) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }

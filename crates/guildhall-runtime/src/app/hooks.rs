@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::App;
 use crate::call::{Core, Cx};
 
-/// What hooks and background tasks fail with: any error.
+/// The error of hooks and background tasks: any error type.
 pub type HookError = Box<dyn std::error::Error + Send + Sync>;
 
 type Begin = Box<dyn FnOnce(Cx) -> BoxFuture<'static, Result<(), HookError>> + Send>;
@@ -36,12 +36,11 @@ struct Hook {
 }
 
 impl App {
-    /// Runs `hook` before the app serves: stores are open and actors can be called, but no other app and no client reaches it
-    /// yet. Hooks run one after the other, within `app.start_ms` together. An error is the app's: it does not start, and says
-    /// which hook it was.
+    /// Runs `hook` before the app serves: backends are open and actors can be called, but other apps and clients cannot reach the app
+    /// yet. Hooks run one after the other, within `app.start_ms` together. An error stops the start and names the hook.
     ///
     /// ```no_run
-    /// # use guildhall_runtime::{App, Cx, StartError};
+    /// # use guildhall::{App, Cx, StartError};
     /// # fn main() -> Result<(), StartError> {
     /// App::load()?
     ///     .on_start(async |cx| {
@@ -62,22 +61,22 @@ impl App {
         self
     }
 
-    /// Calls `hook` when the app serves: to say where, or to begin what calls other services.
+    /// Calls `hook` when the app serves, for example to print its addresses or to start calls to other services.
     #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.hooks.ready.push(Box::new(hook));
         self
     }
 
-    /// Runs a task in the background, from the time when the app serves. The app does not end with it: an error is logged, a
-    /// panic too, and counted.
+    /// Runs a background task from the moment when the app serves. An error or a panic of the task is logged and counted; the app
+    /// continues.
     ///
-    /// When the app drains, [`Cx::draining`] tells the task, which is waited for. One that does not end within half of
-    /// `app.drain_ms` is named in the log and dropped.
+    /// When the app drains, [`Cx::draining`] completes, and the app waits for the task. A task that does not end within half of
+    /// `app.drain_ms` is logged by name and dropped.
     ///
     /// ```no_run
     /// # use std::time::Duration;
-    /// # use guildhall_runtime::{App, Cx, StartError};
+    /// # use guildhall::{App, Cx, StartError};
     /// # fn main() -> Result<(), StartError> {
     /// App::load()?
     ///     .spawn("news", async |cx| {
@@ -100,8 +99,8 @@ impl App {
         self
     }
 
-    /// Runs `hook` when the app begins to drain, while its actors can still be called. Hooks run one after the other, within half
-    /// of `app.drain_ms` together, so that there is time to save the actors. An error is logged.
+    /// Runs `hook` when the app begins to drain, while its actors can still be called. Hooks run one after the other, within half of
+    /// `app.drain_ms` together, so that time is left to save the actors. An error is logged.
     #[must_use]
     #[track_caller]
     pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
@@ -115,10 +114,10 @@ impl App {
 }
 
 impl Cx {
-    /// Waits until the app begins to drain: background tasks end then.
+    /// Waits until the app begins to drain. Background tasks should end then.
     ///
     /// # Cancel safety
-    /// Nothing is lost when it is dropped.
+    /// Dropping the future loses nothing.
     pub async fn draining(&self) {
         self.core.draining.cancelled().await;
     }

@@ -10,8 +10,8 @@ use crate::serve::reload::{Commit, Reloaded};
 use crate::serve::resources::{Loader, Loading, ResourceError};
 
 impl App {
-    /// Adds a resource: `load` makes it from the files below `resources.dir`, at the start and when they have changed. All
-    /// resources change together, or none: when one loader fails, what was loaded before stays.
+    /// Adds a resource, which `load` makes from the files below `resources.dir`, at the start and at each reload. A reload replaces
+    /// all resources or none: if one loader fails, the loaded version stays.
     #[must_use]
     pub fn resource<T: Send + Sync + 'static>(
         mut self,
@@ -21,15 +21,15 @@ impl App {
         self
     }
 
-    /// Calls `hook` after a reload.
+    /// Calls `hook` after each reload.
     #[must_use]
     pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
         self.reloads.add_hook(Box::new(hook));
         self
     }
 
-    /// Lets the section `section` of the configuration change at a reload. At the start, and when one of its keys has changed,
-    /// `prepare` reads and checks it; what that returns makes the change, after everything else was checked too.
+    /// Makes the section `section` of the configuration reloadable. At the start, and when one of its keys has changed, `prepare`
+    /// reads and validates it. The function that it returns applies the change, after everything else was validated too.
     #[must_use]
     pub fn reload_section<C, E>(
         mut self,

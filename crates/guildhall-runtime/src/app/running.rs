@@ -18,7 +18,7 @@ use crate::call::callback::Callbacks;
 use crate::proto::{DrainingMsg, OwnershipClient};
 use crate::serve::reload::{Reloaded, Reloads};
 
-/// An app that runs. Dropping it does not stop it; [`RunningApp::shutdown`] does.
+/// A running app. Dropping this does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
     pub(super) inner: Arc<AppInner>,
     pub(super) components: Vec<Arc<dyn Component>>,
@@ -31,35 +31,36 @@ pub struct RunningApp {
 }
 
 impl RunningApp {
-    /// A context to make calls from, outside of any call.
+    /// A context for calls from outside of any handler.
     pub fn cx(&self) -> Cx {
         Cx::on(&self.inner.core)
     }
 
-    /// Where the app listens for links, if it does.
+    /// The bound address for links; `None` if `link.listen` is empty.
     pub fn link_addr(&self) -> Option<SocketAddr> {
         self.link_addr
     }
 
-    /// Reads the configuration and the resources again, as SIGHUP and `guildhall reload` do: limits, resources and the sections
-    /// of [`App::reload_section`](crate::App::reload_section) change, all or none.
+    /// Reloads the configuration and the resources, as SIGHUP and `guildhall reload` do. Limits, version rules, the log level,
+    /// resources and the sections of [`App::reload_section`](crate::App::reload_section) change: all of them or none.
     ///
     /// # Errors
-    /// What is wrong, in which file; then nothing has changed.
+    /// A file or a setting is invalid; the error names it, and nothing has changed.
     ///
     /// # Cancel safety
-    /// Dropped, it has changed everything or nothing.
+    /// Dropping the future leaves everything changed or nothing.
     pub async fn reload(&self) -> Result<Reloaded, Status> {
         self.inner.part::<Reloads>().reload(&self.inner.core).await
     }
 
-    /// Drains and stops: slots are handed over to other apps, peers send no new calls, drain hooks run, background tasks and the
-    /// calls that run end, components tell their clients, actors are saved. All within `app.drain_ms`: half of it is the most that
-    /// slots, hooks and tasks may take, and the last quarter is for saving alone. What runs then is cut off: streams are closed,
-    /// turns are ended, and callers get `MayHaveRun`.
+    /// Drains and stops the app within `app.drain_ms`: slots are handed over to other apps, peers send no new calls, drain hooks run,
+    /// background tasks and running calls end, components notify their clients, and actors are saved.
+    ///
+    /// Slots, hooks and tasks have at most half of that time; the last quarter is reserved for saving. What is still running then is
+    /// cut off: streams are closed, turns are ended, and callers get `MayHaveRun`.
     ///
     /// # Cancel safety
-    /// Dropped, it stops nothing that it has not stopped yet.
+    /// Dropping the future skips the steps that it has not done yet.
     pub async fn shutdown(mut self) {
         let inner = Arc::clone(&self.inner);
         let began = inner.env.now();

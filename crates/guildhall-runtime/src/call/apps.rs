@@ -6,7 +6,7 @@ use guildhall_core::{AppId, Env};
 use crate::call::Cx;
 use crate::call::mesh::pick;
 
-/// The apps of a func as they were at one moment: see [`Cx::apps`].
+/// The apps of a func at one moment: see [`Cx::apps`].
 #[derive(Clone, Debug)]
 pub struct Apps {
     env: Env,
@@ -17,7 +17,7 @@ pub struct Apps {
 impl Cx {
     /// The ready apps of `func` in this app's own world that this app has a link to, itself included.
     ///
-    /// Their services are called with `.at(&app)`. Whoever wants a service, wherever it is, needs none of this.
+    /// Call their services with `.at(&app)`. Clients without `.at` find an app for a service by themselves.
     pub fn apps(&self, func: &str) -> Apps {
         let world = self.core.id.world();
         let nodes = self.nodes().into_iter().filter(|node| {
@@ -29,18 +29,17 @@ impl Cx {
 }
 
 impl Apps {
-    /// All of them, by inst: numerically, `2` before `10`, where they are numbers.
+    /// All of them, ordered by inst; numeric ones compare as numbers, `2` before `10`.
     pub fn all(&self) -> &[AppId] {
         &self.ready
     }
 
-    /// The app that the number `n` falls to: `n` modulo their count, so the same one as long as they stay the same. `None` when
-    /// there is none.
+    /// The app number `n` modulo their count: the same one as long as the apps stay the same. `None` if there are none.
     pub fn nth(&self, n: usize) -> Option<&AppId> {
         self.ready.get(n.checked_rem(self.ready.len())?)
     }
 
-    /// One of them by their weights; `None` when there is none with a weight.
+    /// A random one by weight; `None` if none has a weight.
     pub fn random(&self) -> Option<&AppId> {
         let all = self.weights.iter().copied().map(u64::from).sum();
         self.ready.get(pick(&self.env, all, self.weights.iter().copied())?)

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::call::Cx;
 
-/// A call that was begun with [`Cx::spawn_call`]. Dropping it changes nothing.
+/// A handle of a call that was started with [`Cx::spawn_call`]. Dropping it does not cancel the call.
 #[derive(Clone, Debug)]
 pub struct CallHandle {
     task: AbortHandle,
@@ -38,7 +38,7 @@ impl Drop for Place {
 }
 
 impl CallHandle {
-    /// Drops the call, as dropping its future does. Whether it was in time: then the callback is not called, and never will be.
+    /// Cancels the call, as dropping its future would. Returns whether it was in time; if so, the callback never runs.
     pub fn cancel(&self) -> bool {
         let in_time = !self.decided.swap(true, Ordering::AcqRel);
         if in_time {
@@ -49,23 +49,23 @@ impl CallHandle {
 }
 
 impl Cx {
-    /// Begins a call, or several, and gives the result to `callback` on the caller's worker. The caller does not wait.
+    /// Starts one or several calls without waiting, and passes the result to `callback` on the caller's worker.
     ///
-    /// The `Cx` that `call` gets has the deadline, session and metadata of this one, and none of its turn: an actor may end its
-    /// turn meanwhile, and may be called by what it began. The callback has no access to an actor's state; let it cast to the
-    /// actor. An app that drains waits for calls with a callback.
+    /// The `Cx` that `call` gets has the deadline, session and metadata of this one, but does not belong to its turn: an actor may end
+    /// its turn meanwhile, and the calls may call the actor. The callback has no access to the state of an actor; it can cast to the
+    /// actor. A draining app waits for calls with a callback.
     ///
     /// ```no_run
-    /// # use guildhall_runtime::Cx;
+    /// # use guildhall::Cx;
     /// # async fn find(_cx: &Cx) -> u32 { 0 }
-    /// # fn begin(cx: &Cx) -> Result<(), guildhall_core::Status> {
+    /// # fn begin(cx: &Cx) -> Result<(), guildhall::Status> {
     /// let handle = cx.spawn_call(|cx| async move { find(&cx).await }, |found| tracing::info!(found))?;
     /// let in_time = handle.cancel();
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// `OVERLOADED` and `NotRun` when `call.callbacks_max` of them are under way.
+    /// `OVERLOADED`, `NotRun`: `call.callbacks_max` such calls are in flight.
     pub fn spawn_call<T, Call>(
         &self,
         call: impl FnOnce(Self) -> Call,

@@ -23,9 +23,29 @@ use crate::observe::trace;
 use crate::observe::trace::context::Context;
 use crate::observe::trace::{OpenSpan, SpanKind, hex, parse_traceparent};
 
-/// The context of a call: deadline, caller, session and what else travels with it. Cheap to clone.
+/// The context of a call: its deadline, caller, session, metadata and trace. Handlers get one, and clients are made from one. Cheap to
+/// clone.
 ///
-/// Calls made from it never outlive its deadline: one that is set at the edge bounds the whole tree.
+/// Calls made from a `Cx` end by its deadline, so a deadline that is set at the edge bounds the whole call tree.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use guildhall::{Cx, Status};
+/// use proto::hello::{Greeter, GreeterClient, HelloReq, HelloRsp};
+///
+/// /// Forwards to the greeters of other apps, for at most half a second.
+/// struct Proxy;
+///
+/// impl Greeter for Proxy {
+///     async fn say(&self, cx: &Cx, req: HelloReq) -> Result<HelloRsp, Status> {
+///         let player = cx.player().unwrap_or("nobody").to_owned();
+///         let cx = cx.within(Duration::from_millis(500)).with_metadata("via", "proxy");
+///         GreeterClient::new(&cx).random().say(HelloReq { name: format!("{player}, {}", req.name) }).await
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Cx {
     pub(crate) core: Arc<Core>,
@@ -75,12 +95,12 @@ impl Cx {
         }
     }
 
-    /// When the call must have ended; `None` outside calls, where each call gets its own default.
+    /// The deadline of the call; `None` outside of calls, where each call gets its own default.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// The same context with an earlier deadline; a later one changes nothing.
+    /// A copy with a deadline of at most `limit` from now; a later one changes nothing.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         let limit = self.core.env.now() + limit;
@@ -88,28 +108,27 @@ impl Cx {
         Self { deadline, ..self.clone() }
     }
 
-    /// The app that made the call, as its connection has proven; `None` for a call from within the app.
+    /// The calling app, as authenticated by its connection; `None` for a call from the same app.
     pub fn caller(&self) -> Option<&AppId> {
         self.caller.as_ref()
     }
 
-    /// Whether nobody waits for the answer any more. A turn that has begun runs to its end all the same; calls that it makes
-    /// from then on fail.
+    /// Whether the caller has stopped waiting. A turn that has begun runs to its end; calls that it makes from then on fail.
     pub fn cancelled(&self) -> bool {
         self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
     }
 
-    /// The session on whose behalf the call is made: set by gates alone.
+    /// The client session on whose behalf the call is made. Only gates set it.
     pub fn session(&self) -> Option<&Session> {
         self.head.as_ref()?.session.as_ref()
     }
 
-    /// The player on whose behalf the call is made, as the session says.
+    /// The player of [`Cx::session`].
     pub fn player(&self) -> Option<&str> {
         self.session().map(|session| session.player.as_str())
     }
 
-    /// The same context on behalf of a session: for gates.
+    /// A copy on behalf of a session, for gates.
     #[must_use]
     pub fn with_session(&self, session: Session) -> Self {
         let head = self.head.as_deref().cloned().unwrap_or_default();
@@ -123,8 +142,8 @@ impl Cx {
         self.head.as_ref()?.sender.as_ref()
     }
 
-    /// Of a turn that a reminder has begun: the number of the firing, which grows by one with each time that the schedule names,
-    /// those included that were missed.
+    /// In a turn of a reminder: the number of the firing, which counts all due times of the schedule, including missed ones. Otherwise
+    /// `None`.
     pub fn firing(&self) -> Option<u64> {
         match self.cause.as_deref() {
             Some(Cause::Reminder(firing)) => Some(*firing),
@@ -132,12 +151,12 @@ impl Cx {
         }
     }
 
-    /// What a caller up the tree has added with [`Cx::with_metadata`].
+    /// The value that a caller up the call tree has added with [`Cx::with_metadata`].
     pub fn metadata(&self, key: &str) -> Option<&str> {
         Some(self.head.as_ref()?.metadata.get(key)?.as_str())
     }
 
-    /// The same context with an addition that travels with all calls made from it.
+    /// A copy with an additional entry that is sent with all calls made from it, and with the calls that these make.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let mut head = self.head.as_deref().cloned().unwrap_or_default();
@@ -145,18 +164,18 @@ impl Cx {
         Self { head: Some(Arc::new(head)), ..self.clone() }
     }
 
-    /// Inside a turn: deactivates this actor when the calls that wait for it are done. Elsewhere it does nothing.
+    /// In a turn: deactivates this actor after the calls that wait for it. Outside of turns it does nothing.
     pub fn deactivate(&self) {
         if let Some(turn) = &self.turn {
             turn.deactivate();
         }
     }
 
-    /// Inside a turn of an actor: above all that this key has got before, whichever app owned it then, and whatever its clock said
-    /// (rule 34: the epoch of the slot's grant, and a number that its holder counts).
+    /// In a turn of an actor: a generation larger than all earlier ones of this key, whichever app owned it and whatever its clock
+    /// said (rule 34: the epoch of the slot's grant, and a counter of its owner).
     ///
     /// # Errors
-    /// `Unavailable`: the slot is not owned here any more. `FailedPrecondition`: this is no turn of an actor.
+    /// `Unavailable`: this app does not own the slot any more. `FailedPrecondition`: not in a turn of an actor.
     pub fn next_generation(&self) -> Result<Generation, Status> {
         let Some(turn) = &self.turn else {
             let why = "only the turns of an actor count generations";
@@ -165,13 +184,13 @@ impl Cx {
         turn.next_generation()
     }
 
-    /// Whether there is a link to this life of an app now. One that has died has none within moments, and one that was started again
-    /// is another life.
+    /// Whether this app has a link to this incarnation of an app. A crashed app loses its links within moments, and a restarted one
+    /// has another incarnation.
     pub fn is_linked(&self, app: &AppId, life: Incarnation) -> bool {
         self.core.mesh.is_linked(app, life)
     }
 
-    /// This life of the app that this runs in.
+    /// The incarnation of this app.
     pub fn life(&self) -> Incarnation {
         self.core.incarnation
     }
@@ -181,43 +200,43 @@ impl Cx {
         self.core.parts.get()
     }
 
-    /// The app this runs in.
+    /// The id of this app.
     pub fn app_id(&self) -> &AppId {
         &self.core.id
     }
 
-    /// The app's clock, random numbers and tasks.
+    /// The app's access to clock, random numbers, sockets and tasks.
     pub fn env(&self) -> &Env {
         &self.core.env
     }
 
-    /// The apps that this one has a link to, itself included, by id.
+    /// The registrations of all apps that this app has a link to, including its own, ordered by id.
     pub fn nodes(&self) -> Vec<NodeRecord> {
         self.core.mesh.nodes()
     }
 
-    /// Follows the changes of [`Cx::nodes`].
+    /// Notifies of changes of [`Cx::nodes`].
     pub fn mesh_changes(&self) -> MeshChanges {
         self.core.mesh.changes()
     }
 
-    /// The next of the app's workers in turn: for tasks that stay where they begin, such as connections.
+    /// The runtime handle of the next worker, in turn, for tasks that stay on one worker, such as connections.
     pub fn next_worker(&self) -> tokio::runtime::Handle {
         self.core.workers.next()
     }
 
-    /// What the app counts: to add metrics of its own, and for the text of all.
+    /// The app's metrics: registers a game's own, and renders all of them as text.
     pub fn metrics(&self) -> &Metrics {
         &self.core.metrics
     }
 
-    /// Id of the trace that this call is in, in hexadecimal, if it is sampled.
+    /// The trace id of this call in hexadecimal; `None` if the call is not sampled.
     pub fn trace_id(&self) -> Option<String> {
         Some(hex(&self.trace()?.trace_id))
     }
 
-    /// The same context as a part of the trace that W3C's `traceparent` names: for gates that trust who says so. What is no
-    /// `traceparent` changes nothing.
+    /// A copy that continues the trace of a W3C `traceparent`, for gates that trust their clients. An invalid `traceparent` changes
+    /// nothing.
     #[must_use]
     pub fn with_traceparent(&self, parent: &str) -> Self {
         let Some(trace) = parse_traceparent(parent) else { return self.clone() };
@@ -253,9 +272,8 @@ impl Cx {
         }
     }
 
-    /// What is not where the cluster's view says, as this app sees it, one line per slot and no more than a few; empty when every
-    /// slot that belongs here is served here, no other one is, and nobody is asked for any. For tests, and to see why a move takes
-    /// its time.
+    /// The slots that are not at their target, as this app sees it, one line each and at most a few. Empty when this app serves
+    /// exactly the slots whose target it is, and no slot is being moved to it. For tests, and to see why a move takes long.
     pub fn unsettled(&self) -> Vec<String> {
         self.app.ownership.unsettled()
     }

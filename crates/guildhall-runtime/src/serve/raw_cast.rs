@@ -58,12 +58,11 @@ impl Raw for RawHandlers {
 }
 
 impl Cx {
-    /// Casts bytes to exactly one app, which gives them to the handler that it has for `command`: `App::on_raw`. `Ok` says only
-    /// that they were queued. Casts from one app to another arrive in their order, as long as the link stands; a frame, and so
-    /// the bytes, is bounded by `link.frame_max`.
+    /// Casts bytes to exactly one app, where the handler of `command` (`App::on_raw`) gets them. `Ok` means that they were queued.
+    /// Casts from one app to another arrive in order while the link exists. `link.frame_max` bounds the size.
     ///
     /// # Errors
-    /// There is no link to that app, or no room.
+    /// NO_ROUTE: no link to that app. OVERLOADED: the queue is full. TOO_LARGE: the frame exceeds the limit. Always `NotRun`.
     pub fn raw_cast(
         &self,
         to: impl Into<Address>,

@@ -28,10 +28,10 @@ const PAUSE_MAX_MS: u64 = 64;
 
 /// The rows of an entity's table, from [`Cx::table`].
 ///
-/// A row is read with its version, and written only if it still has that version: of two who change a row at the same time one
-/// gets `Aborted` with the reason `CONFLICT`, and reads again. [`Rows::change`] does so by itself.
+/// A row is read with its version, and written only if it still has that version: of two concurrent changes, one fails with `Aborted`
+/// and the reason `CONFLICT`, and has to read again. [`Rows::change`] does that by itself.
 ///
-/// The rows of an actor's entity can be read here, as they were saved last. Only their actor writes them.
+/// The rows of an actor's entity can be read here, as they were saved last. Only their actor can write them.
 ///
 /// Each operation ends by the deadline of its `Cx`.
 pub struct Rows<'a, E> {
@@ -40,7 +40,7 @@ pub struct Rows<'a, E> {
 }
 
 impl Cx {
-    /// The rows of an entity: `cx.table::<SeatStateEntity>().get("a4")`. The app has the table by `App::table`.
+    /// The rows of an entity: `cx.table::<SeatStateEntity>().get("a4")`. Add the table to the app with `App::table`.
     pub fn table<E: Entity>(&self) -> Rows<'_, E> {
         Rows { cx: self, entity: PhantomData }
     }
@@ -53,26 +53,26 @@ impl Cx {
 }
 
 impl<E: Entity> Rows<'_, E> {
-    /// Reads the row with this key; `None` when there is none.
+    /// Reads the row with this key; `None` if it does not exist.
     ///
     /// # Errors
-    /// The store does not answer, or the row does not hold what the proto says.
+    /// The store does not answer, or a column does not have the type that the proto declares.
     ///
     /// # Cancel safety
-    /// Nothing is lost when it is dropped.
+    /// Dropping the future loses nothing.
     pub async fn get(self, key: impl Into<Key>) -> Result<Option<E>, Status> {
         let entity = self.read(key.into()).await?;
         Ok(entity.exists().then_some(entity))
     }
 
-    /// Writes a new row: of several who create the same key one succeeds.
+    /// Writes a new row. Of several concurrent creations of one key, one succeeds.
     ///
     /// # Errors
-    /// `AlreadyExists` with the reason `EXISTS` when there is such a row, or another one with the same value in a unique
-    /// column, which the message names. `Unavailable` or `DeadlineExceeded` that `MayHaveRun` when nobody can say: read again.
+    /// `AlreadyExists` with the reason `EXISTS`: the row exists, or another row has the same value in a unique column, which the
+    /// message names. `Unavailable` or `DeadlineExceeded` with `MayHaveRun`: the result is unknown, read again.
     ///
     /// # Cancel safety
-    /// The row may be written or not.
+    /// After dropping the future, the row may be written or not.
     pub async fn create(self, entity: &mut E) -> Result<(), Status> {
         if entity.meta().is_stored() {
             let why = format!("{}: a row with this key exists", self.name(entity.meta().key()));
@@ -82,14 +82,14 @@ impl<E: Entity> Rows<'_, E> {
         self.save(entity).await
     }
 
-    /// Writes the changes of a row that was read, if nobody has written it since; without changes it does nothing.
+    /// Writes the changes of a row that was read, unless it was changed since. Without changes it does nothing.
     ///
     /// # Errors
-    /// `Aborted` with the reason `CONFLICT` when somebody has: read again. `NotFound` when there is no such row. Otherwise as
-    /// [`Rows::create`].
+    /// `Aborted` with the reason `CONFLICT`: the row was changed since, read again. `NotFound`: the row does not exist. Otherwise
+    /// those of [`Rows::create`].
     ///
     /// # Cancel safety
-    /// The changes may be written or not; the next attempt with this entity tells, by its version.
+    /// After dropping the future, the changes may be written or not; the version tells the next attempt with this entity.
     pub async fn update(self, entity: &mut E) -> Result<(), Status> {
         if entity.meta().is_stored() {
             return self.save(entity).await;
@@ -98,26 +98,26 @@ impl<E: Entity> Rows<'_, E> {
         Err(Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, why))
     }
 
-    /// Deletes a row that was read, if nobody has written it since.
+    /// Deletes a row that was read, unless it was changed since.
     ///
     /// # Errors
-    /// As [`Rows::update`].
+    /// Those of [`Rows::update`].
     ///
     /// # Cancel safety
-    /// The row may be deleted or not.
+    /// After dropping the future, the row may be deleted or not.
     pub async fn delete(self, mut entity: E) -> Result<(), Status> {
         entity.meta_mut().delete();
         self.update(&mut entity).await
     }
 
-    /// Reads the row, lets `change` change it, and writes it; all anew when somebody else was faster, up to
-    /// `store.changes_max` times. A missing row is given to `change` with defaults, and begins to exist with its first change.
+    /// Reads the row, applies `change`, and writes it. When another writer was faster, it starts again, up to `store.changes_max`
+    /// times. For a missing row `change` gets the defaults, and the row is created with its first change.
     ///
     /// # Errors
-    /// Those of `change`, after which nothing is written; otherwise as [`Rows::update`].
+    /// An error of `change`, after which nothing is written; otherwise those of [`Rows::update`].
     ///
     /// # Cancel safety
-    /// The changes may be written or not.
+    /// After dropping the future, the changes may be written or not.
     pub async fn change<R>(
         self,
         key: impl Into<Key>,

@@ -30,9 +30,9 @@ pub(crate) use serve::serve;
 pub(crate) type StreamHandler = dyn Fn(Cx, Stream) -> BoxFuture<'static, ()> + Send + Sync;
 pub(crate) type StreamHandlers = BTreeMap<&'static str, Arc<StreamHandler>>;
 
-/// A stream of bytes to another app, both ways, in order. Dropping it closes it; what was written and flushed still arrives.
+/// A stream of bytes to another app, both ways, in order. Dropping it closes it; bytes that were written and flushed still arrive.
 ///
-/// Bytes are not acknowledged: a stream that ends with an error may have lost what was written last.
+/// Bytes are not acknowledged: a stream that ends with an error may have lost its last bytes.
 pub struct Stream {
     io: Pin<Box<dyn Io>>,
     /// One of `stream.streams_max`.
@@ -83,14 +83,14 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Cx {
-    /// Opens a stream to `target`, an `AppId` or a `LogicAddr`, which serves `name` with [`App::on_stream`](crate::App::on_stream).
+    /// Opens a stream to `target`, an `AppId` or a `LogicAddr`, which handles `name` with [`App::on_stream`](crate::App::on_stream).
     ///
     /// # Errors
-    /// NO_ROUTE for an app that is not there, OVERLOADED beyond `stream.streams_max`, LOST, EXPIRED after `stream.open_ms` or the
-    /// deadline of this context; whatever it is, no handler has begun, except where it says `MayHaveRun`.
+    /// NO_ROUTE: no such app. OVERLOADED: `stream.streams_max` streams are open. LOST: the connection was lost. EXPIRED:
+    /// `stream.open_ms` or the deadline of this context has passed. The handler has not begun, unless the effect is `MayHaveRun`.
     ///
     /// # Cancel safety
-    /// Dropped, the stream is closed; its handler may have begun.
+    /// Dropping the future closes the stream; its handler may have begun.
     pub async fn open_stream(
         &self,
         target: impl Into<Address>,

@@ -31,10 +31,10 @@ pub(crate) struct Topics {
     joined: Mutex<BTreeMap<String, Weak<Joined>>>,
 }
 
-/// A service of this app is called with what is cast to a topic, until the last clone of this is dropped.
+/// A subscription: the app's service is called with each cast to a topic, until the last clone of this is dropped.
 ///
-/// What was cast while the app was too slow, or the broker was away, is lost: see `guildhall_topic_lost_total`. When the broker
-/// comes back, the topic is subscribed again.
+/// Casts are lost while the app is too slow (`broker.buffer`) or the broker is unavailable: `guildhall_topic_lost_total` counts the
+/// former. After an outage of the broker the topic is subscribed again.
 #[derive(Clone)]
 #[must_use = "the subscription ends when this is dropped"]
 pub struct Subscribed(Arc<Joined>);

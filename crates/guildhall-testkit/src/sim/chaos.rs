@@ -1,4 +1,4 @@
-//! [`Chaos`]: which faults come at random, to whom, how often and how many at once.
+//! [`Chaos`]: random faults: which, to which apps, how often, and how many at once.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,49 +8,49 @@ use guildhall_core::env::Instant;
 use super::{START_AGAIN, Sim};
 use crate::{Seam, SeamFaults};
 
-/// What may go wrong.
+/// A fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An app is killed, and started again at the end of the fault.
+    /// An app is killed, and restarted at the end of the fault.
     Kill,
     /// An app is paused.
     Pause,
-    /// Nothing gets from an app to another, either way.
+    /// Two apps are partitioned: the network delivers nothing in either direction.
     Partition,
-    /// Nothing gets from an app to another, or back, but not both.
+    /// The network delivers nothing in one direction between two apps.
     OneWayPartition,
-    /// What travels between two apps takes as long, each way.
+    /// Network latency between two apps, each way.
     Delay(Range<Duration>),
-    /// A backend has faults for an app; now and then for all.
+    /// A backend has faults for one app, and sometimes for all apps.
     Seam(Seam, SeamFaults),
-    /// The lease backend is killed, and begins anew at the end of the fault.
+    /// The lease backend is killed, and restarted at the end of the fault.
     LeasesRestart,
     /// The disk of the store and of the lease backend is full.
     DiskFull,
-    /// The wall clock of an app jumps, by up to so much, ahead or back; at the end of the fault it jumps back. What an app starts
-    /// meanwhile has that clock too.
+    /// The wall clock of an app jumps by up to this duration, ahead or back; at the end of the fault it jumps back. An app that is
+    /// restarted meanwhile has the same clock.
     ClockStep(Duration),
-    /// The monotonic clock of an app is off by up to so much, either way. Leases stand what is well within `ownership.margin_ms`.
+    /// The monotonic clock of an app is off by up to this duration, either way. Leases tolerate values well within `ownership.margin_ms`.
     ClockSkew(Duration),
 }
 
-/// Faults at random. Everything is within reach: begin with [`Chaos::default`] and set what should differ.
+/// Random faults. Start from [`Chaos::default`] and change single fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chaos {
-    /// What may go wrong.
+    /// The faults to choose from.
     pub faults: Vec<Fault>,
-    /// Which apps it may happen to: those whose ids begin so. One of the two apps of a partition or delay is one of them.
+    /// Prefix of the ids of affected apps. At least one of the two apps of a partition or delay has it.
     pub apps: String,
-    /// How many faults there are at once.
+    /// Number of faults at once.
     pub at_once: usize,
-    /// How long after the beginning of a fault the next one begins.
+    /// Time from the beginning of a fault to the beginning of the next one.
     pub every: Range<Duration>,
-    /// How long a fault lasts. Leases run for 5 seconds, where nothing else is set: some should last longer.
+    /// Duration of a fault. Some should exceed the TTL of leases, 5 seconds by default.
     pub lasts: Range<Duration>,
 }
 
 impl Default for Chaos {
-    /// Everything, to all apps, at most two faults at once, each for up to 8 seconds.
+    /// All faults, for all apps, at most two at once, each for up to 8 seconds.
     fn default() -> Self {
         let ms = Duration::from_millis;
         let mut faults = vec![
@@ -80,12 +80,12 @@ impl Default for Chaos {
 }
 
 impl Chaos {
-    /// As the default, among the apps whose ids begin so.
+    /// The default, for apps whose ids begin with `apps`.
     pub fn among(apps: impl Into<String>) -> Self {
         Self { apps: apps.into(), ..Self::default() }
     }
 
-    /// As the default, with these faults alone.
+    /// The default, with these faults only.
     pub fn of(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self { faults: faults.into_iter().collect(), ..Self::default() }
     }
@@ -93,16 +93,16 @@ impl Chaos {
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// A fault that has begun.
+/// A fault in progress.
 #[derive(Debug, PartialEq)]
 pub(super) struct Ongoing {
     pub(super) fault: Fault,
-    /// One app, or two; none are all.
+    /// One app, or two; empty: all apps.
     apps: Vec<String>,
     until: Instant,
 }
 
-/// Two faults of one kind at one place would end together: there is one at a time.
+/// Two faults of one kind at one place would end together, so there is at most one at a time.
 #[derive(PartialEq, Eq)]
 enum Kind {
     Process,

@@ -1,4 +1,4 @@
-//! Runs of a scenario: each with a seed, in a fresh runtime whose time is virtual.
+//! Runs a scenario, each run with its own seed and a new runtime with virtual time.
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -9,21 +9,21 @@ use guildhall_core::Env;
 use super::Sim;
 use crate::Trace;
 
-/// The seed to run alone.
+/// Environment variable with the only seed to run.
 const SEED: &str = "GUILDHALL_SIM_SEED";
 
-/// How many seeds to run, instead of what each test says.
+/// Environment variable with the number of seeds to run, instead of the tests' own numbers.
 const SEEDS: &str = "GUILDHALL_SIM_SEEDS";
 
-/// How long a run may take, in virtual time: longer is a scenario that waits for what never happens.
+/// Longest run, in virtual time: a longer one waits for something that never happens.
 const LASTS_MAX: Duration = Duration::from_secs(3_600);
 
-/// How many lines of the log are shown when a seed fails.
+/// Lines of the log that are printed when a seed fails.
 const SHOWN: usize = 100;
 
-/// What a scenario ends with: nothing, or a `Result`.
+/// The result of a scenario: `()`, or a `Result`.
 pub trait Outcome {
-    /// Why it failed, if it did.
+    /// The reason of a failure; `None` for success.
     fn problem(self) -> Option<String>;
 }
 
@@ -39,15 +39,16 @@ impl<E: Debug> Outcome for Result<(), E> {
     }
 }
 
-/// Runs a scenario with the seeds from 1 to `seeds`, one after the other, in a test that is a plain `#[test]`. It stops at the first
-/// that fails, by a panic or an error, says which and how to run it alone, and shows the end of its log.
+/// Runs a scenario with the seeds from 1 to `seeds`, one after the other, in a plain `#[test]`. It stops at the first seed that
+/// fails, by a panic or an error, and prints the seed, the command that repeats it, and the end of its log.
 ///
-/// `GUILDHALL_SIM_SEED=123` runs that seed alone, `GUILDHALL_SIM_SEEDS=1000` as many, whatever the test says. How many seeds there
-/// were in a second is printed at the end: see it with `cargo test -- --nocapture`.
+/// `GUILDHALL_SIM_SEED=123` runs that seed only, `GUILDHALL_SIM_SEEDS=1000` runs a thousand instead of `seeds`. `cargo test --
+/// --nocapture` shows the number of seeds per second.
 ///
-/// Whatever is random in a scenario comes from its seed: no `HashMap` that it iterates, no `select!` that is not `biased`, no
-/// thread, no clock but [`Env`](guildhall_core::Env)'s. Then a seed that fails fails again.
+/// A seed repeats its run only if all randomness of the scenario comes from the seed: do not iterate over a `HashMap`, use only `biased`
+/// `select!`, no threads, and no clock other than that of [`Env`](guildhall_core::Env).
 ///
+/// # Examples
 /// ```
 /// # use guildhall::{Cx, Status};
 /// # use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
@@ -77,7 +78,7 @@ impl<E: Debug> Outcome for Result<(), E> {
 /// ```
 ///
 /// # Panics
-/// With the first seed that fails.
+/// A seed fails.
 pub fn check<R: Outcome>(seeds: u32, scenario: impl AsyncFn(Sim) -> R) {
     let only = set(SEED);
     let (first, last) = match only {
@@ -110,13 +111,13 @@ pub fn check<R: Outcome>(seeds: u32, scenario: impl AsyncFn(Sim) -> R) {
     say(&format!("{count} seeds in {took:.2} s: {rate:.1} seeds per second"));
 }
 
-/// The first seed from 1 to `seeds` with which a scenario fails: to show that it finds what was broken on purpose.
+/// Returns the first seed from 1 to `seeds` with which a scenario fails, to show that it detects what was broken on purpose.
 pub fn first_failure<R: Outcome>(seeds: u32, scenario: impl AsyncFn(Sim) -> R) -> Option<u64> {
     let fails = |seed: &u64| !matches!(run(*seed, &scenario).1, Ok(None));
     (1..=u64::from(seeds)).find(fails)
 }
 
-/// Runs a scenario with one seed: what happened, to compare with another run.
+/// Runs a scenario with one seed and returns its log, to compare it with another run.
 ///
 /// # Panics
 /// The scenario failed.

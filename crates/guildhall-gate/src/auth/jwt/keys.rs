@@ -54,7 +54,7 @@ impl Keys {
                     }
                 }
                 Err(why) => {
-                    tracing::warn!(path, kid, why, "a key for tokens is skipped (gate.jwt.keys)");
+                    tracing::warn!(path, kid, why, "token key skipped (gate.jwt.keys)");
                     skipped.push(format!("`{kid}`: {why}"));
                 }
             }

@@ -20,13 +20,14 @@ const RULES_MAX: usize = 256;
 /// What shares are counted in.
 const WHOLE: u32 = 1_000_000;
 
-/// `[route]`: where the calls of this app go, beyond what their methods say. The rules may change at a reload.
+/// `[route]`: routing of the calls of this app, in addition to the options of their methods. The rules may change at a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RouteConfig {
-    /// Which calls go to the apps of one version.
+    /// Version rules: which calls go to the apps of one version.
     pub rules: Vec<RouteRuleConfig>,
-    /// Where this app serves methods with `route: LEAST_LOAD`: how often, at most, it tells the others a load that has changed much,
-    /// in ms, at least 50. It is told with each renewal of its registration in any case.
+    /// Shortest time between two load reports of an app that serves methods with `route: LEAST_LOAD`, in ms, at least 50. A load that
+    /// has changed by half is reported after this time; each renewal of the registration reports it too. Too small: many updates in
+    /// discovery. Too large: callers use outdated loads.
     pub load_ms: u64,
 }
 
@@ -36,23 +37,23 @@ impl Default for RouteConfig {
     }
 }
 
-/// `[[route.rules]]`: calls of `service` that are meant by `percent`, `players` or `metadata` (one of them) go to the ready apps whose
-/// `app.version` is `version`, and all others to apps of versions that no rule of the service names. The first rule that fits
-/// counts. A version that no ready app has is passed over; where only versions of rules are ready, these take all. For services
-/// without actors: the key of an actor has one owner, whatever its version. Calls to an app by name and casts to all are not
-/// touched.
+/// `[[route.rules]]`: a version rule. It selects calls of `service` by one of `percent`, `players` or `metadata`, and sends them to
+/// the ready apps whose `app.version` is `version`. The first matching rule applies. Calls that match no rule go to apps of versions
+/// that no rule of the service names. A rule for a version without a ready app is skipped; if only versions with rules are ready, they
+/// get all calls. Only for services without actors: the key of an actor has one owner, whatever its version. Calls to an app by
+/// address and casts to all are not affected.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteRuleConfig {
-    /// Full name: `game.Shop`.
+    /// Full name of the service: `game.Shop`.
     pub service: String,
-    /// What the apps say in `app.version`.
+    /// The `app.version` of the apps that get the selected calls.
     pub version: String,
-    /// The share of calls, 0 to 100. The calls of one player stay together, and without a player those of one key.
+    /// Share of the calls, 0 to 100. All calls of one player go to the same version; without a player, all calls of one key.
     pub percent: Option<f64>,
-    /// The players whose calls are meant.
+    /// Players whose calls are selected.
     pub players: Vec<String>,
-    /// What a caller up the tree has added with `Cx::with_metadata`: all of these.
+    /// Metadata that selects a call, set by a caller up the call tree with `Cx::with_metadata`: all entries have to match.
     pub metadata: BTreeMap<String, String>,
 }
 

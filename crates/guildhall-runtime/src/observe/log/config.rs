@@ -4,22 +4,23 @@ use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// `[log]`: what is logged, how, and where to.
+/// `[log]`: level, format and destination of the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogConfig {
-    /// `error`, `warn`, `info`, `debug`, `trace` or `off`; for parts of the program too: `info,guildhall_gate=debug`.
+    /// Level: `error`, `warn`, `info`, `debug`, `trace` or `off`; also per module: `info,guildhall_gate=debug`. May change at a
+    /// reload.
     pub level: String,
     /// `text`, or `json`: one object per line.
     pub format: String,
-    /// Path of a file; empty: stderr.
+    /// Path of the log file; empty: stderr.
     pub file: String,
-    /// A file that has so many bytes is put aside: `FILE.1` is the last one.
+    /// Size at which the file is rotated, in bytes; `FILE.1` is the previous one.
     pub file_bytes_max: u64,
-    /// A file that was begun so long ago is put aside, in seconds; 0: never.
+    /// Age at which the file is rotated, in s; 0: never.
     pub file_age_s: u64,
-    /// Files that are kept, the present one included; the oldest goes.
+    /// Files that are kept, the current one included; the oldest is deleted.
     pub files_max: u32,
-    /// Lines that wait to be written; further ones are dropped and counted, so that a slow disk stops nobody.
+    /// Lines that wait to be written; further ones are dropped and counted, so that a slow disk does not block the app.
     pub queue_max: usize,
 }
 

@@ -3,20 +3,20 @@
 use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
 
-/// `[trace]`: which calls are followed, and where their spans go.
+/// `[trace]`: which calls are traced, and where their spans go.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TraceConfig {
-    /// `stdout`: JSON, one line per span; empty: nothing is traced, unless the program brings an exporter.
+    /// `stdout`: JSON, one line per span; empty: no tracing, unless the program provides an exporter.
     pub export: String,
-    /// Share of the calls from outside that are followed, 0 to 1; those of methods with `trace: true` always are.
+    /// Share of the calls from outside that are traced, 0 to 1; methods with `trace: true` always are. Too large: tracing costs CPU.
     pub sample: f64,
     /// Spans that wait for the exporter; further ones are dropped and counted.
     pub queue_max: usize,
-    /// Spans that are exported together.
+    /// Spans per export.
     pub batch_max: usize,
-    /// How long a span waits for others before they are exported, in ms.
+    /// Longest time that a span waits for others before its export, in ms.
     pub flush_ms: u64,
-    /// How long the exporter may take for a batch, in ms.
+    /// Longest export of a batch, in ms.
     pub export_ms: u64,
 }
 

@@ -4,12 +4,12 @@ use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use serde::{Deserialize, Serialize};
 
-/// `[service.NAME]`, where NAME is the service's full name: `[service.game.Ranking]`.
+/// `[service.NAME]`: a SERIAL or INTERLEAVED service. NAME is its full name, for example `game.Ranking`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServiceConfig {
-    /// SERIAL: calls that may wait; INTERLEAVED: calls that may run. One more is `OVERLOADED`.
+    /// SERIAL: calls that may wait. INTERLEAVED: calls that may run. One more is `OVERLOADED`.
     pub queue: usize,
-    /// A turn that takes longer is ended, in ms; what it has changed so far stays.
+    /// Longest turn, in ms. A turn that exceeds it is ended; its changes so far stay.
     pub turn_limit_ms: u64,
 }
 

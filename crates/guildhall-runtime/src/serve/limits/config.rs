@@ -3,32 +3,32 @@
 use guildhall_core::Code;
 use serde::{Deserialize, Serialize};
 
-/// `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`: what may be asked of all methods of the app together (the
-/// framework's own aside), of those of one service, and of one method. A call must pass all that it falls under. Checked where the
-/// call arrives, before it gets near a mailbox or a handler. May change at a reload.
+/// `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`: limits for all methods of the app together (without the
+/// framework's own), for the methods of one service, and for one method. A call has to pass all limits that apply to it. Limits are
+/// checked at the callee, before a mailbox or a handler. May change at a reload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitConfig {
-    /// Calls that may run, or wait in mailboxes, at a time; one more is `LIMITED`. 0: no limit.
+    /// Number of calls that run or wait in mailboxes; one more is `LIMITED`. 0: no limit.
     pub concurrency: usize,
-    /// How many calls may begin in which time.
+    /// Rate limits: how many calls may begin in a period.
     pub rates: Vec<RateConfig>,
-    /// When nothing is let through for a while.
+    /// Circuit breakers: when calls are refused because earlier ones failed or were slow.
     pub breakers: Vec<BreakerConfig>,
 }
 
-/// `[[limits.rates]]`: how many calls may begin in which time.
+/// `[[limits.rates]]`: how many calls may begin in a period.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
-    /// Calls that may begin within `per_ms`; at least 1.
+    /// Number of calls that may begin within `per_ms`; at least 1.
     pub calls: u32,
-    /// The time that `calls` are for, in ms.
+    /// Period that `calls` refers to, in ms.
     pub per_ms: u64,
-    /// 0: calls may come together, and one too many is `LIMITED` at once. Otherwise they begin evenly spaced, and one that comes
-    /// too early is held back, in order, for at most this long, in ms; one that would wait longer, or past its deadline, is
+    /// Longest delay of a call, in ms. 0: calls may begin together, and one call too many is `LIMITED` at once. Otherwise calls begin
+    /// evenly spaced: an early call waits in order for at most this time; a call that would wait longer, or past its deadline, is
     /// `LIMITED` at once.
     pub wait_ms: u64,
-    /// Calls that may be held back at a time; one more is `LIMITED`.
+    /// Number of delayed calls; one more is `LIMITED`.
     pub waiting_max: usize,
 }
 
@@ -38,26 +38,28 @@ impl Default for RateConfig {
     }
 }
 
-/// `[[limits.breakers]]`: when nothing is let through for a while.
+/// `[[limits.breakers]]`: circuit breakers. An open breaker refuses all calls with `BREAKER_OPEN`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// What opens it: `slow_ratio`, `error_ratio` or `error_count`.
+    /// Condition that opens the breaker: `slow_ratio`, `error_ratio` or `error_count`.
     pub on: BreakerKind,
-    /// How much of that: for `error_count` a number of calls, otherwise a share of them, above 0 and up to 1.
+    /// Value that opens the breaker: a number of calls for `error_count`, otherwise a share of the calls, above 0 and up to 1. Too
+    /// small: single failures stop all calls. Too large: callers keep calling a method that fails.
     pub threshold: f64,
-    /// A call that takes this long or longer is slow, in ms. For `slow_ratio`.
+    /// Duration from which a call counts as slow, in ms. Used by `slow_ratio`.
     pub slow_ms: u64,
-    /// Calls that ended within this time count, in ms.
+    /// Time window, in ms: calls that ended within it count. Too small: a short burst opens the breaker. Too large: it reacts late.
     pub per_ms: u64,
-    /// With fewer calls than this in that time it does not open.
+    /// Smallest number of calls in the window for the breaker to open. Too small: a few calls decide.
     pub calls_min: u32,
-    /// How long it stays open, in ms; then some calls are let through to see whether all is well again.
+    /// Time that the breaker stays open, in ms; then probe calls are let through. Too small: a failing method gets load again and
+    /// again. Too large: a method that has recovered stays refused.
     pub open_ms: u64,
-    /// That many: it closes when all of them have gone well, and opens again when one has not.
+    /// Number of probe calls: the breaker closes when all succeed, and opens again when one fails.
     pub probes: u32,
-    /// The codes that count as errors: by default those that are a server's fault. A call whose caller did not wait any longer is
-    /// a `DEADLINE_EXCEEDED`; one that was cancelled earlier counts as nothing.
+    /// Status codes that count as errors. The default is the server faults. A call whose caller stopped waiting counts as
+    /// `DEADLINE_EXCEEDED`; a call that was cancelled before its deadline does not count.
     pub errors: Vec<String>,
 }
 

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::load::ResourceError;
 
-/// `[resources]`: where the game's own data is, and how it is watched. May change at a reload.
+/// `[resources]`: the folder of game data. May change at a reload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResourceConfig {
-    /// The folder that loaders read from.
+    /// Folder that loaders read from.
     pub dir: PathBuf,
-    /// How often the folder is looked at for changes, in ms; 0 is never. What has changed is loaded when it has stayed the same
-    /// for one look, so that files are not read while they are written.
+    /// Time between two checks of the folder for changes, in ms; 0: never. A change is loaded when the folder was unchanged for one
+    /// more check, so that files are not read while they are being written.
     pub watch_ms: u64,
-    /// Files below the folder; with more it is not watched.
+    /// Files in the folder; a folder with more is not checked for changes.
     pub files_max: usize,
-    /// How long a version is kept, in ms, for calls that began before the next one and have not asked for it yet. What a call
-    /// has asked for stays as long as the call.
+    /// Time that a replaced version is kept for calls that began before and have not asked for it yet, in ms. A version that a call
+    /// uses stays as long as the call.
     pub keep_ms: u64,
 }
 

@@ -41,16 +41,16 @@ impl Ids {
 }
 
 impl Cx {
-    /// An id that no app with this store has been given or will be: from 1 to 2^63 - 1, each larger than those that this app
-    /// got before.
+    /// Returns an id that no app with this store has got or will get: from 1 to 2^63 - 1, each larger than the previous ones of this
+    /// app.
     ///
-    /// Needs `App::ids`. One in `store.id_block` waits for the store; a restart skips what is left of a block.
+    /// Needs `App::ids`. One call in `store.id_block` waits for the store; a restart skips the rest of a block.
     ///
     /// # Errors
-    /// The store does not answer in time, and there was no id left.
+    /// The store does not answer in time, and no reserved id was left.
     ///
     /// # Cancel safety
-    /// At most a block of ids is skipped.
+    /// Dropping the future skips at most one block of ids.
     pub async fn next_id(&self) -> Result<u64, Status> {
         let ids = self.core.part::<Ids>();
         if let Some(id) = ids.next() {

@@ -8,10 +8,10 @@ pub(super) const WINDOW: usize = 256 << 10;
 /// `[stream]`: streams of bytes between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StreamConfig {
-    /// Streams of this app that are open at a time, those it has opened and those it serves; one more is `OVERLOADED`.
-    /// Each may have 262144 bytes on their way; whoever writes more waits for the reader.
+    /// Open streams of this app, those that it opened and those that it serves; one more is `OVERLOADED`. Each may have 262144 bytes
+    /// in flight; a writer of more waits for the reader.
     pub streams_max: usize,
-    /// How long opening a stream may take, in ms.
+    /// Longest time to open a stream, in ms.
     pub open_ms: u64,
     /// Streams that wait for their connection to open; one more is `OVERLOADED`.
     pub opening_max: usize,
