@@ -1,4 +1,4 @@
-//! Finds every misuse of the options and reports each at its place.
+//! Finds every misuse of the options and reports each with file and line.
 
 mod errors;
 mod names;

@@ -1,4 +1,4 @@
-//! Writes the Rust code: prost's messages, and beside them what Guildhall adds, one file per package.
+//! Writes the Rust code, one file per package: prost's messages, and Guildhall's additions.
 
 mod descriptors;
 mod errors;

@@ -1,4 +1,4 @@
-//! What is wrong with a game's protos, shown so that an editor can jump to it.
+//! Errors in a game's protos, with file and line.
 
 use std::fmt;
 

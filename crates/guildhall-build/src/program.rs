@@ -1,4 +1,4 @@
-//! Services, entities and error enums with their options: what the checks and the generator work from.
+//! Services, entities and error enums with their options: the input of the checks and the generator.
 
 use prost_reflect::{
     EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, MethodDescriptor,

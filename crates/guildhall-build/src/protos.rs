@@ -1,4 +1,4 @@
-//! The game's protos as they were read: descriptors, where each thing stands, and the comments beside it.
+//! The parsed protos: descriptors, source positions and comments.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Names: what a proto's name becomes in Rust. Must agree with prost, which names the messages.
+//! Names: converts proto names to Rust names. Must agree with prost, which names the messages.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use prost_reflect::{FieldDescriptor, Kind, OneofDescriptor};

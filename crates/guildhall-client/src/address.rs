@@ -1,4 +1,4 @@
-//! Where a gate is: `tcp://host:port` or `ws://host:port/path`.
+//! The address of a gate: `tcp://host:port` or `ws://host:port/path`.
 
 use tungstenite::http::Uri;
 

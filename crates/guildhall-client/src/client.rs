@@ -1,4 +1,4 @@
-//! [`Client`]: the handle that calls are made with.
+//! [`Client`]: the handle for calls.
 
 use std::sync::Arc;
 use std::time::Duration;

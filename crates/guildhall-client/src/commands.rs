@@ -1,4 +1,4 @@
-//! What callers and the driver share: the commands that wait for the socket and the calls that wait for their reply.
+//! State shared by callers and the driver: queued commands, and calls in flight.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

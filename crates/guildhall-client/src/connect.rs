@@ -1,4 +1,4 @@
-//! How a connection begins: dial, HELLO, WELCOME.
+//! The start of a connection: dial, HELLO, WELCOME.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The one task of a client: drives a connection to its end, says how it ended, and connects again.
+//! The task of a client: drives a connection to its end, reports the end, and reconnects.
 
 use std::sync::Arc;
 

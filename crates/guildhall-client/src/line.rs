@@ -1,4 +1,4 @@
-//! One connection after WELCOME: what comes is handed out, what is queued is written at once, silence is noticed.
+//! One connection after WELCOME: dispatches packets, writes the queue, and detects silence.
 
 use std::time::Duration;
 

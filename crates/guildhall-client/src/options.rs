@@ -1,4 +1,4 @@
-//! [`Options`]: every limit of a client has its name here.
+//! [`Options`]: all limits of a client.
 
 use std::time::Duration;
 

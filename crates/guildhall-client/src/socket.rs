@@ -1,4 +1,4 @@
-//! One connection to a gate: packets over TCP, or as the messages of a WebSocket. Tries never wait.
+//! One connection to a gate: packets over TCP, or as WebSocket messages. Reads and writes never block.
 
 use std::io::{self, ErrorKind, IoSlice};
 

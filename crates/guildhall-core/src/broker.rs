@@ -1,4 +1,4 @@
-//! The [`Broker`] seam: messages by topic, to whoever has subscribed.
+//! The [`Broker`] seam: messages by topic to all subscribers.
 
 mod subscription;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! [`Env`]: the only door to the clock, random numbers, tasks and sockets, so that a whole cluster can run simulated.
+//! [`Env`]: the only access to clock, random numbers, tasks and sockets, so that a whole cluster can be simulated.
 
 mod net;
 mod dial;

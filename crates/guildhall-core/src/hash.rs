@@ -1,4 +1,4 @@
-//! Hashers for tables in hot paths: ids that are hashes already, and text that strangers choose.
+//! Hashers for maps in hot paths: for ids that are hashes already, and for text that clients choose.
 
 /// Method ids are hashes already.
 #[derive(Clone, Copy, Debug, Default)]

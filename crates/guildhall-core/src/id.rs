@@ -1,4 +1,4 @@
-//! Names of apps: the four-part [`AppId`], its numeric twin [`LogicAddr`], either as an [`Address`], and the [`Incarnation`] that tells two lives apart.
+//! Identities of apps: [`AppId`], its numeric form [`LogicAddr`], either as an [`Address`], and the [`Incarnation`] of one run.
 
 use std::cmp::Ordering;
 use std::fmt;

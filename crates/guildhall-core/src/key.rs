@@ -1,4 +1,4 @@
-//! Keys of entities: their canonical text, and the slot of a keyspace that the text falls into.
+//! Keys of entities: their canonical text, and the slot that the text maps to.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The [`Queue`] seam: work that one of many takes, and takes again when it was not acknowledged.
+//! The [`Queue`] seam: each item goes to one consumer, and is delivered again when it is not acknowledged.
 
 pub mod memory;
 

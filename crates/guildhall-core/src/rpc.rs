@@ -1,4 +1,4 @@
-//! What generated code says about services and methods: the static tables that routing, dispatch and gates work from.
+//! Static descriptions of services and methods, which routing, dispatch and gates use.
 
 mod body_key;
 mod raw_body;

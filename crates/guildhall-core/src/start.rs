@@ -1,4 +1,4 @@
-//! [`StartError`]: why an app does not start.
+//! [`StartError`]: the reason why an app does not start.
 
 use crate::config::ConfigError;
 

@@ -1,4 +1,4 @@
-//! [`Status`]: the only error of calls, one pointer wide, which always says whether the call ran.
+//! [`Status`]: the error type of calls, one pointer wide, which always says whether the call ran.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The [`Store`] seam: rows that are claimed by one owner at a time, and written only by who claimed them.
+//! The [`Store`] seam: rows that are claimed by one owner at a time, and written only under the current claim.
 
 mod table;
 mod row;

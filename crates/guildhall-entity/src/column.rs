@@ -1,4 +1,4 @@
-//! How generated code turns fields into columns and back: scalars as they are, everything else as protobuf.
+//! Conversion of fields to columns and back: scalars natively, everything else as protobuf.
 
 use std::fmt::Display;
 use std::str::FromStr;

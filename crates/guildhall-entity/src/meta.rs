@@ -1,4 +1,4 @@
-//! What an entity knows about its row: dirty bits, existence, version, size, and the one write that may be in flight.
+//! The tracking data of an entity: dirty bits, existence, version, size, and the write in flight.
 
 use bytes::Bytes;
 use guildhall_core::Key;

@@ -1,4 +1,4 @@
-//! What the runtime loads before an actor begins and saves while it lives: nothing, an entity, or several.
+//! The saved state of an actor: nothing, an entity, or several.
 
 use guildhall_core::Key;
 use guildhall_core::store::{Row, RowId, Table, Write};

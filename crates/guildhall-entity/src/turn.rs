@@ -1,4 +1,4 @@
-//! What one turn of an actor changes in an entity, so that it can be taken back.
+//! The changes of one turn in an entity, for its rollback.
 
 use bytes::Bytes;
 

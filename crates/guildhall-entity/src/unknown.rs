@@ -1,4 +1,4 @@
-//! Fields that a newer release has written into a message column: an older one keeps them when it saves the column.
+//! Unknown fields in message columns, which an older release keeps when it saves the column.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Accepting connections, as many as there are places.
+//! Accepts connections up to the limits of the gate.
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;

@@ -1,4 +1,4 @@
-//! Who is connected to this gate, by player.
+//! The connected clients of this gate, by player.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

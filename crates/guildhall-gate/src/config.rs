@@ -1,4 +1,4 @@
-//! `[gate]`: where clients connect, how they prove who they are, and how much they may do.
+//! `[gate]`: addresses, authentication and limits of client connections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

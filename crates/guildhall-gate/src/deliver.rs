@@ -1,4 +1,4 @@
-//! The service of a gate: what sessions and games send to clients.
+//! The service of a gate, through which sessions and apps send to clients.
 
 use std::sync::Arc;
 

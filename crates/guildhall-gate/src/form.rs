@@ -1,4 +1,4 @@
-//! The form in which one client gets packets, and how a packet is put into it.
+//! The encoding of a client's packets: binary or JSON.
 
 use bytes::{BufMut as _, BytesMut};
 use guildhall_core::Code;

@@ -1,4 +1,4 @@
-//! Bodies between protobuf and its JSON mapping, for clients that speak text.
+//! Conversion of bodies between protobuf and JSON, for JSON clients.
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status, outside};

@@ -1,4 +1,4 @@
-//! The key of a call: the session's player, or found in what the client sent.
+//! The key of a call: the session's player, or a field of the client's request.
 
 use bytes::Bytes;
 use guildhall_core::rpc::{Keyed, find_key};

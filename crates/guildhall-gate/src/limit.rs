@@ -1,4 +1,4 @@
-//! How often a connection may do something, and what becomes of one that does more.
+//! Rate limits of a connection, and the reaction to a client that exceeds them.
 
 use std::time::Duration;
 

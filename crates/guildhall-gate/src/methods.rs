@@ -1,4 +1,4 @@
-//! What clients may call and hear: learnt from the apps of the mesh, so that a new RPC needs no new gate.
+//! The methods and pushes for clients, read from the apps, so that a new method needs no new gate.
 
 mod learn;
 

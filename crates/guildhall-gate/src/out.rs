@@ -1,4 +1,4 @@
-//! What waits for one client: many tasks append, the connection's task writes all of it at once.
+//! The send queue of one client: many tasks append, the connection's task writes all of it at once.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A push on its way to clients: put into each form at most once, however many get it.
+//! A push to clients, encoded at most once per encoding.
 
 use std::cell::OnceCell;
 

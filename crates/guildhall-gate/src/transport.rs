@@ -1,4 +1,4 @@
-//! One client's socket: bytes in, packets out, over TCP or WebSocket; sans-io up to the socket's own tries.
+//! One client's socket: packets over TCP or WebSocket.
 
 mod websocket;
 

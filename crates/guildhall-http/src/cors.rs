@@ -1,4 +1,4 @@
-//! CORS: pages of which web sites may read answers, as browsers enforce it.
+//! CORS: the web sites whose pages may read answers, as browsers enforce it.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

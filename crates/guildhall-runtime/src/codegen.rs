@@ -1,4 +1,4 @@
-//! What generated code calls. Not for people: the generated services and clients are.
+//! Functions that generated code calls; not a public API.
 
 use prost::Message;
 

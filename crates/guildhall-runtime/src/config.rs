@@ -1,4 +1,4 @@
-//! The runtime's sections of the configuration: every limit has its name here.
+//! The runtime's configuration sections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

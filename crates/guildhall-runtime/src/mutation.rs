@@ -1,4 +1,4 @@
-//! Rules of ownership that tests switch off in the real code, to see that they are missed: with the feature `mutations` alone.
+//! Rules of ownership that tests switch off in the real code, to show that they are needed (feature `mutations`).
 
 /// A rule that an app can be made to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

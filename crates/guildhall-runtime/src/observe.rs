@@ -1,4 +1,4 @@
-//! What can be seen of an app: its log, its traces, what it counts, and which of its parts are unhealthy.
+//! Observability: logs, traces, metrics and health of an app.
 
 pub(crate) mod counters;
 pub(crate) mod health;

@@ -1,4 +1,4 @@
-//! What serves calls besides actors: limits, lanes, topics, streams, resources, and rows that no actor owns.
+//! Serving besides actors: limits, lanes, topics, streams, resources, and rows that no actor owns.
 
 pub(crate) mod limits;
 pub(crate) mod lane;

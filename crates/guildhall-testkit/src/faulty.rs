@@ -1,4 +1,4 @@
-//! Backends with faults: between an app and each of its backends lies a way, on which requests and answers are lost or late.
+//! Backends with faults: requests and answers between an app and its backends are lost or delayed.
 
 mod broker;
 mod discovery;

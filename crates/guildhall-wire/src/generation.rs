@@ -1,4 +1,4 @@
-//! [`Generation`]: which login of a player is the later one, without a clock.
+//! [`Generation`]: orders the logins of a player without a clock.
 
 use crate::proto::Session;
 

@@ -1,4 +1,4 @@
-//! The handshake of a link: two apps agree on a version and prove that they know the secret, before any frame.
+//! The handshake of a link: version negotiation and mutual authentication, before any frame.
 //!
 //! ```text
 //! initiator                                                acceptor

@@ -1,4 +1,4 @@
-//! Method ids: how a path becomes the number that travels in a frame's header.
+//! Method ids: the number of a method in a frame's header, computed from its path.
 
 /// Computes the id of a method from its path, `/package.Service/Method`: FNV-1a with 32 bits.
 ///

@@ -1,4 +1,4 @@
-//! Text from outside, as logs and errors show it: what a stranger says must not decide how much is written, nor how it looks.
+//! Text from outside, cut and escaped for logs and errors.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! Packets: what a client and its gate say, as binary frames or as JSON text; bodies of calls are never decoded here.
+//! Packets between a client and its gate, as binary frames or JSON text; bodies of calls are not decoded here.
 //!
 //! TCP, KCP and binary WebSocket carry frames with a [`ClientKind`]; WebSocket text carries JSON. Both say the same:
 //!

@@ -1,3 +1,3 @@
-//! What generated code names. Not for people.
+//! Items that generated code uses; not a public API.
 
 pub use guildhall_runtime::codegen::*;

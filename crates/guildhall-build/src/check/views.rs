@@ -1,4 +1,4 @@
-//! Checks views: each shows something, and what a view has of a part of an entity is said there.
+//! Checks views: each contains a field, and nested messages declare their own views.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Casts to many instances at once: all ready ones, or those that have subscribed to a topic.
+//! Casts to all ready apps, or to all subscribers of a topic.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The descriptors that a program carries: what gates and tools decode bodies with.
+//! The descriptors in a program, with which gates and tools decode bodies.
 
 use std::collections::HashSet;
 

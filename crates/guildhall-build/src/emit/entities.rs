@@ -1,4 +1,4 @@
-//! Entities: a message with dirty bits, and its table.
+//! Entities: messages with change tracking, and their tables.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Error enums: their reasons, and their way into a `Status`.
+//! Error enums: their reasons, and the conversion to a `Status`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Pushes: what a CLIENT service becomes on the side that sends.
+//! Pushes: the sender of a CLIENT service.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What a server needs: the static table of a service, the trait to implement, and the dispatch to it.
+//! The server side of a service: its static table, the trait to implement, and the dispatch to it.
 
 use std::fmt::Write as _;
 

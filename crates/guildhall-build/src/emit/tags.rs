@@ -1,4 +1,4 @@
-//! What a release knows of the messages that columns hold, so that it keeps what a newer one has written.
+//! The fields that a release knows of messages in columns, so that it keeps fields of a newer release.
 
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
 

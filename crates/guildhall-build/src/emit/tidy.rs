@@ -1,4 +1,4 @@
-//! Formats the code, and keeps the lints of whoever includes it away from it.
+//! Formats the code, and switches off lints of the including crate.
 
 use syn::{Attribute, Field, Item, Meta, parse_quote};
 

@@ -1,4 +1,4 @@
-//! Views: the fields that somebody may see, as a message of the same type; and deltas, which are views of what changed.
+//! Views: a subset of an entity's fields as a message of the same type; and deltas, which are views of the changes.
 
 use std::fmt::Write as _;
 

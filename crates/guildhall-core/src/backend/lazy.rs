@@ -1,4 +1,4 @@
-//! [`Lazy`]: a backend that is opened when it is first used; that somebody can open it is known from the start.
+//! [`Lazy`]: a backend that is opened at its first use. Its URL is checked at start.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`MemoryBroker`]: the whole contract in a process's memory, for apps that share one process.
+//! [`MemoryBroker`]: the in-memory implementation, for apps that share one process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

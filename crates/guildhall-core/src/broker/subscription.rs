@@ -1,4 +1,4 @@
-//! [`Subscription`] and the [`Feed`] that fills it: a bounded buffer that counts what it has no room for.
+//! [`Subscription`] and the [`Feed`] that fills it: a bounded buffer that counts dropped messages.
 
 use std::any::Any;
 use std::sync::Arc;

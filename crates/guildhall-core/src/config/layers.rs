@@ -1,4 +1,4 @@
-//! The layers above the defaults: what was set, and by whom.
+//! The layers above the defaults: settings and their sources.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Finds the key that somebody probably meant.
+//! Finds the known key that is most similar to an unknown one.
 
 /// How many known keys are listed when none is near.
 const LISTED_MAX: usize = 12;

@@ -1,4 +1,4 @@
-//! The same settings once more, as their files say now, and what has changed.
+//! Reads the settings again from their files, and reports the changes.
 
 use std::collections::BTreeMap;
 

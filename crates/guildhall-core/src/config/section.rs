@@ -1,4 +1,4 @@
-//! Lays what was set over the defaults of a section, and says exactly what does not fit.
+//! Merges settings over the defaults of a section, and reports each that does not fit.
 
 use std::collections::BTreeSet;
 

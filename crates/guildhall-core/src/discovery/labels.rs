@@ -1,4 +1,4 @@
-//! Labels of a node record that routing reads.
+//! Labels of a registration that routing reads.
 
 /// The label in an app's record that names the type of the actors behind a service.
 pub fn actor_label(service: &str) -> String {

@@ -1,4 +1,4 @@
-//! [`MemoryDiscovery`]: the whole contract in a process's memory, for apps that share one process.
+//! [`MemoryDiscovery`]: the in-memory implementation, for apps that share one process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

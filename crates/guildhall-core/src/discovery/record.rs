@@ -1,4 +1,4 @@
-//! What an app tells the others about itself.
+//! The registration of an app: what it announces to other apps.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A connection as `std::io::Read` and `Write` that never wait, for libraries (WebSocket) that want those.
+//! A connection as non-blocking `std::io::Read` and `Write`, for a WebSocket library.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! A connection as tokio's `AsyncRead` and `AsyncWrite`, for libraries (HTTP) that want those.
+//! A connection as tokio's `AsyncRead` and `AsyncWrite`, for an HTTP library.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Sockets as the framework sees them: readiness and tries, so that one task can own both directions of a connection.
+//! Sockets as traits with readiness and non-blocking reads and writes, so that one task can own both directions.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! [`Pause`]: holds the tasks of a simulated world where they are, as SIGSTOP does.
+//! [`Pause`]: stops the tasks of a simulated app, as SIGSTOP does.
 
 use std::task::{Context, Waker};
 

@@ -1,4 +1,4 @@
-//! The machine's network, by tokio.
+//! The real network, by tokio.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;

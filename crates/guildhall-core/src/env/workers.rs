@@ -1,4 +1,4 @@
-//! Workers: the threads of an app, one runtime each; what begins on a worker stays there.
+//! Workers: the threads of an app, with one runtime each; a task stays on its worker.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

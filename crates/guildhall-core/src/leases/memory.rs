@@ -1,4 +1,4 @@
-//! [`MemoryLeases`]: the whole contract in a process's memory; whoever keeps it in a file makes it durable.
+//! [`MemoryLeases`]: the in-memory implementation; a hub keeps its state in a file, which makes it durable.
 
 mod file;
 mod board;

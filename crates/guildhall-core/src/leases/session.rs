@@ -1,4 +1,4 @@
-//! [`LeaseSession`]: what one life of an app holds, and until when by its own clock.
+//! [`LeaseSession`]: the leases of one incarnation of an app, and their deadline by its own clock.
 
 use std::sync::Arc;
 use std::time::Duration;

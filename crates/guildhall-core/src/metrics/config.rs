@@ -1,4 +1,4 @@
-//! `[metrics]`: what metrics may cost.
+//! `[metrics]`: bounds of metrics.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! [`Family`]: one metric with all its series, of which there are never more than allowed.
+//! [`Family`]: one metric with a bounded number of series.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`Histogram`]: how many values fell below each of some bounds.
+//! [`Histogram`]: counts of values per bucket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! A number that can be waited for: calls without their reply, actors in memory. Draining waits until it is 0.
+//! [`LiveCount`]: a count that tasks can wait for. Draining waits until calls in flight and actors in memory are 0.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! Which names metrics and labels may have, so that the text can always be read.
+//! Valid names of metrics and labels.
 
 use super::Spec;
 use super::text::Kind;

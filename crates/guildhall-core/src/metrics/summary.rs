@@ -1,4 +1,4 @@
-//! [`Summary`]: quantiles of what was lately observed, exact, over a bounded number of values.
+//! [`Summary`]: exact quantiles of recent values, of which it keeps a bounded number.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! [`MemoryQueue`]: the whole contract in a process's memory.
+//! [`MemoryQueue`]: the in-memory implementation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

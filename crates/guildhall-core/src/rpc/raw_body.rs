@@ -1,4 +1,4 @@
-//! [`RawBody`]: a message that is encoded already.
+//! [`RawBody`]: an encoded message.
 
 use bytes::{Buf, BufMut};
 use prost::encoding::{DecodeContext, WireType};

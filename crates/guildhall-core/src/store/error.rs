@@ -1,4 +1,4 @@
-//! [`StoreError`]: what a store did not do, and what its caller can do about it.
+//! [`StoreError`]: the failure of a store operation, and what its caller can do.
 
 /// Why a store did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Who may write a row: the decisions of a claim and of a guarded write, without any storage.
+//! The decision whether a claim or a write is accepted, without any storage.
 //!
 //! Every store of this project that decides in its own process uses these; stores that decide in a statement of their own
 //! say the same in its language. The rules are those of the ownership protocol.

@@ -1,4 +1,4 @@
-//! Indexes, which make queries and unique columns quick: for each row the values of its indexed columns.
+//! Indexes for queries and unique columns: for each row the values of its indexed columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 

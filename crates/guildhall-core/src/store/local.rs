@@ -1,4 +1,4 @@
-//! Claims and batches over rows that this process alone keeps: all or nothing, with their indexes.
+//! Atomic claims and batches over rows of this process, with their indexes.
 
 use super::error::{StoreError, StoreErrorKind};
 use super::fence::{self, Ground, Written};

@@ -1,4 +1,4 @@
-//! [`MemoryStore`]: the whole contract in a process's memory, for tests and for games that keep nothing.
+//! [`MemoryStore`]: the in-memory implementation, for tests and for games without persistent state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Values as bytes whose order is that of the values, and the value of a column that a row lacks.
+//! Order-preserving encoding of values, and default values of columns.
 
 use super::table::{Kind, Value};
 

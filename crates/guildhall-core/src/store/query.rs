@@ -1,4 +1,4 @@
-//! Questions to one table, answered page by page in the order of the key's text or of an indexed column.
+//! Queries of one table, page by page, ordered by key or by an indexed column.
 
 use super::row::Row;
 use super::table::{Table, Value};

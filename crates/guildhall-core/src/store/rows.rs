@@ -1,4 +1,4 @@
-//! [`Rows`]: what a storage must do so that this crate can decide claims, batches and indexes over it.
+//! [`Rows`]: the storage operations that claims, batches and indexes need.
 
 use std::sync::Arc;
 

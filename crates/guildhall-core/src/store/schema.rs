@@ -1,4 +1,4 @@
-//! What a store remembers of a table's columns, and which changes of them it refuses.
+//! The recorded columns of a table, and the schema changes that a store refuses.
 
 use std::collections::BTreeMap;
 

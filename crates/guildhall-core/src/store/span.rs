@@ -1,4 +1,4 @@
-//! How a query is answered from ordered pairs: which part of which index to walk, and how a page is made of it.
+//! The plan of a query: which range of which index it walks, and how it makes a page.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! What a table looks like: generated from an entity, known at compile time.
+//! The static description of a table, generated from an entity.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! JSON Web Tokens, checked with the public keys of a JWKS file and without asking anybody.
+//! JSON Web Tokens, verified locally with the public keys of a JWKS file.
 
 mod keys;
 

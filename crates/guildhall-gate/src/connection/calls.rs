@@ -1,4 +1,4 @@
-//! The calls of one connection: checked, handed over in the order they came, and answered as their replies come.
+//! The calls of one connection: checks them, forwards them in order, and sends their replies.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A connection with a session: packets in, calls on, replies and pushes out, and an eye on the time.
+//! A connection with a session: reads packets, forwards calls, sends replies and pushes, and enforces timeouts.
 
 use std::pin::Pin;
 use std::sync::Arc;

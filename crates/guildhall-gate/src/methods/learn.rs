@@ -1,4 +1,4 @@
-//! Asks each new kind of app what it serves, once per hash of its descriptors, whenever the mesh changes.
+//! Reads the methods of the apps, once per hash of their descriptors, whenever the mesh changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

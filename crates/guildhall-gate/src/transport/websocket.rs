@@ -1,4 +1,4 @@
-//! WebSocket over buffers: the library reads what has arrived and writes to memory, and never meets a socket.
+//! WebSocket over buffers: the library reads received bytes and writes to memory, never to a socket.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Activation: the rows are claimed by one atomic statement that also reads them, and nothing else may begin an actor.
+//! Activation: one atomic statement claims and reads the rows, then the actor starts.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! A look at the actors of one type in this app, from outside of their turns.
+//! Access to the actors of one type from outside of their turns: count, list, close.
 
 use std::any::TypeId;
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! The end of a turn: all that it has changed stays, or nothing of it does.
+//! The end of a turn: commits its changes, or rolls all of them back.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};

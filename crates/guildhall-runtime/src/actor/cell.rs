@@ -1,4 +1,4 @@
-//! One actor: its place in the worker's queue, and its clock.
+//! One actor in memory: its place in the worker's queue, and its timers.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What an actor does later, as its cell does it: messages of the outbox go out, reminders are set, and both are saved with the state.
+//! The outbox and reminders of one actor in memory: sends messages, schedules reminders, and saves both with the state.
 
 use std::sync::Arc;
 

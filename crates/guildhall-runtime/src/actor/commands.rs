@@ -1,4 +1,4 @@
-//! What the commands of sessions have come to, so that one that is sent again is not run again (rules 29 to 31).
+//! Records of commands, so that a repeated command is not run again (rules 29 to 31).
 //!
 //! Records of `durable` methods are in the actor's row, in the same write as the state; those of others are in memory, and move
 //! with the activation. A session without commands costs nothing.

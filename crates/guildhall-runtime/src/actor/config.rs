@@ -1,4 +1,4 @@
-//! The knobs of an actor type: `[actor.NAME]`, and `[actor]` for all that say nothing else.
+//! Settings of an actor type: `[actor.NAME]`, over `[actor]` for all types.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Sends one message of an outbox, once; the outbox says when again.
+//! Sends one message of an outbox, once; the outbox schedules retries.
 
 use std::sync::Arc;
 

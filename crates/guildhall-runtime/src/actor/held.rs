@@ -1,4 +1,4 @@
-//! Replies that wait for commits: the actor goes on meanwhile, and nobody hears of what the store may still refuse.
+//! Replies held until their commits: the actor continues meanwhile, and no caller sees what the store may still refuse.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What an actor does later in any case: its outbox and its reminders, as they are in its row.
+//! The outbox and reminders of an actor, as stored in its row.
 
 use std::sync::Arc;
 

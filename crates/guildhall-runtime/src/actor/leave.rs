@@ -1,4 +1,4 @@
-//! The actors of a slot leave together: whoever moves the slot waits until each has been saved.
+//! Deactivates and saves all actors of a slot before the slot moves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

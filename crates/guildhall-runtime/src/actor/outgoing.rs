@@ -1,4 +1,4 @@
-//! What an actor puts into its outbox: `cx.outbox` inside its turns; and its reminders: `cx.remind`.
+//! `cx.outbox` and `cx.remind`: how a turn adds messages and reminders.
 
 use std::sync::{Arc, Weak};
 

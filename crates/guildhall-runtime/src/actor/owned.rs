@@ -1,4 +1,4 @@
-//! The actors of a type by slot: they are served while their slot is here, and leave with it.
+//! The actors of a type by slot: served while this app owns the slot, and moved with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! After a suspension: an actor goes on with its memory only if nobody has had its rows meanwhile (rule 6).
+//! After a suspension: an actor continues with its memory only if no other activation has had its rows (rule 6).
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Records as they are in rows, and as they move.
+//! Encoding of records in rows and in moves.
 
 use bytes::{Bytes, BytesMut};
 use guildhall_core::env::Instant;

@@ -1,4 +1,4 @@
-//! The runner of a worker: polls the actors that have work, and keeps the time of all of them with one timer.
+//! The runner of a worker: polls the actors that have work, and drives all their timers with one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};

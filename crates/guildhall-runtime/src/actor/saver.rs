@@ -1,4 +1,4 @@
-//! The saver: groups the saves of many actors into few trips to the store, and repeats what may not have arrived.
+//! The saver: groups the saves of many actors into few store round trips, and repeats those without an answer.
 
 use std::sync::Arc;
 

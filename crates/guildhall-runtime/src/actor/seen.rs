@@ -1,4 +1,4 @@
-//! What an actor has taken from the outboxes of others, so that what is sent again is not run again.
+//! Deduplication of outbox messages at their receiver.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The services of an actor type, as a type: so that a turn is one future type, and nothing is boxed per turn.
+//! The services of an actor type as a Rust type, so that a turn is one future type without a box.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,4 @@
-//! Removes the tombstones of rows that were deleted, once nobody can ask for their records any more (rule 32).
+//! Removes tombstones whose records have expired (rule 32).
 
 use std::sync::Arc;
 use std::time::Duration;

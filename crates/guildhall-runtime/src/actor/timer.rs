@@ -1,4 +1,4 @@
-//! What an actor sets a timer with: `cx.after` and `cx.every` inside its turns.
+//! `cx.after` and `cx.every`: how a turn sets timers.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The timers of one actor: messages to itself, each of which comes into its mailbox when its time has come.
+//! The timers of one actor, whose messages enter its mailbox when they are due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

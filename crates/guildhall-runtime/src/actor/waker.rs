@@ -1,4 +1,4 @@
-//! Wakes actors that have something to do and are not in memory: the rows say when.
+//! Finds due rows and activates their actors.
 
 use std::sync::Arc;
 use std::time::Duration;

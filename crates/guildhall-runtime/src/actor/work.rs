@@ -1,4 +1,4 @@
-//! What an actor does in its turns: activate, run calls, tick, save, deactivate.
+//! The work of an actor: activate, run calls, tick, save, deactivate.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the runtime counts of itself.
+//! The runtime's own counters.
 
 use guildhall_core::metrics::{Counter, Gauge, MetricError, Metrics};
 use guildhall_link::CallMeters;

@@ -1,4 +1,4 @@
-//! [`Health`]: which parts of an app are unhealthy, such as a backend that does not answer; for `/readyz` and metrics.
+//! [`Health`]: the unhealthy components of an app, such as a backend that does not answer, for `/readyz` and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

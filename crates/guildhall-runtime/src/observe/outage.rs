@@ -1,4 +1,4 @@
-//! Whether the store takes writes: known from what trips to it come to, and asked again while it does not.
+//! Detects whether the store accepts writes, from the results of round trips and by probes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! MeasuredStore to the store: how long they take, what goes wrong, and whether the store is there.
+//! [`MeasuredStore`]: measures store round trips: duration, errors, and whether the store answers.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! [`Arrivals`]: what the links of an app serve.
+//! [`Arrivals`]: dispatches what arrives on the links of an app.
 
 use std::sync::Arc;
 

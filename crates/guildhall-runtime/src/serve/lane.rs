@@ -1,4 +1,4 @@
-//! Lanes: the calls of a SERIAL or INTERLEAVED service, which one task runs, and only as long as there are any.
+//! Lanes: the queue of a SERIAL or INTERLEAVED service, with one task as long as it has calls.
 
 mod config;
 mod state;

@@ -1,4 +1,4 @@
-//! Limits and breakers: what the dispatcher checks before a call gets near a handler, a lane or a mailbox.
+//! Limits and breakers, checked before a call reaches a handler, a lane or a mailbox.
 
 mod config;
 mod queue;

@@ -1,4 +1,4 @@
-//! Raw casts: bytes with a 16-bit command to one app, for games that have a codec of their own.
+//! Raw casts: bytes with a 16-bit command to one app, for games with a codec of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 

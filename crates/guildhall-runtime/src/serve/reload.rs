@@ -1,4 +1,4 @@
-//! Reload: what may change while an app runs, all of it checked before any of it changes.
+//! Reload: replaces settings and resources of a running app, after all of them were validated.
 
 pub(crate) mod watch;
 

@@ -1,4 +1,4 @@
-//! Resources: a game's own data, loaded from files, and all of it new at once when the files have changed.
+//! Resources: game data loaded from files, and replaced as a whole by a reload.
 
 mod load;
 mod config;

@@ -1,4 +1,4 @@
-//! [`Rows`]: entities that no actor owns. Whoever writes one says which version it has read, so that no change gets lost.
+//! [`Rows`]: entities that no actor owns. A write names the version that was read, so no change is lost.
 
 mod open_store;
 mod tables;

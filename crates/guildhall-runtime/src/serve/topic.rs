@@ -1,4 +1,4 @@
-//! Topics: casts by the broker to the apps that have subscribed, each of which calls its own service.
+//! Topics: casts through the broker to subscribed apps, each of which calls its own service.
 
 mod config;
 mod follow;

@@ -1,4 +1,4 @@
-//! What a test does to a cluster: partitions and delays of its network, and faults of its backends.
+//! Faults of a cluster: partitions and delays of its network, and faults of its backends.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! [`LeaseBackend`]: the leases of a cluster, in a backend that can end and begin anew from what it has kept.
+//! [`LeaseBackend`]: the lease backend of a cluster, which can be restarted from its stored state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

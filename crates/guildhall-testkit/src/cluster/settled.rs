@@ -1,4 +1,4 @@
-//! Waits until all slots of a cluster are where they belong, and looks whether everybody is at rest then.
+//! Waits until all slots of a cluster are at their targets, and checks that no app is moving slots then.
 
 use std::time::Duration;
 

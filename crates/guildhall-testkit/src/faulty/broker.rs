@@ -1,4 +1,4 @@
-//! A broker behind a way with faults.
+//! A broker with faults.
 
 use std::sync::Arc;
 

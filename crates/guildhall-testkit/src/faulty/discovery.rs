@@ -1,4 +1,4 @@
-//! Discovery behind a way with faults.
+//! Discovery with faults.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Leases behind a way with faults.
+//! Leases with faults.
 
 use std::sync::Arc;
 use std::time::Duration;

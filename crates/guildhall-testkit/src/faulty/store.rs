@@ -1,4 +1,4 @@
-//! A store behind a way with faults.
+//! A store with faults.
 
 use std::sync::Arc;
 

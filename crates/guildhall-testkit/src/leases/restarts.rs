@@ -1,4 +1,4 @@
-//! Rules of what outlives a restart of the backend, and of what nobody gets before it is certain.
+//! Rules of restarts of the backend: what survives, and what is not granted before it is safe.
 
 use guildhall_core::Env;
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases, Wanted};

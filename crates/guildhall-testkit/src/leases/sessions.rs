@@ -1,4 +1,4 @@
-//! Rules of sessions, their ends, and those who watch.
+//! Rules of lease sessions, their ends, and watchers.
 
 use guildhall_core::Env;
 use guildhall_core::leases::memory::WATCH_BUFFER;

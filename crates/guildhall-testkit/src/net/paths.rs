@@ -1,4 +1,4 @@
-//! What lies between two hosts: latency, and partitions.
+//! The path between two hosts: latency, and partitions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

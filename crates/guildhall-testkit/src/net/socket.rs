@@ -1,4 +1,4 @@
-//! Sockets of a simulated network: what the ends of a stream and a listening port look like to an app.
+//! Sockets of a simulated network: streams and listening ports.
 
 use std::future::poll_fn;
 use std::io::{IoSlice, Result};

@@ -1,4 +1,4 @@
-//! All that a simulated network knows: hosts, streams, and what is due when.
+//! The state of a simulated network: hosts, streams, and scheduled deliveries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, IoSlice, Result};

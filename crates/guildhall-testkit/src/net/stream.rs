@@ -1,4 +1,4 @@
-//! One connection: two ends, and what travels to each of them.
+//! One simulated connection: two ends, and the bytes in flight to each.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Result};

@@ -1,4 +1,4 @@
-//! [`Trace`]: what a simulated network delivered and what its test has noted, so that two runs can be compared.
+//! [`Trace`]: the log of a simulated network and of its test, for comparing two runs.
 
 use std::fmt;
 use std::hash::Hasher as _;

@@ -1,4 +1,4 @@
-//! Rules of claims: who may take a row.
+//! Rules of claims.
 
 use guildhall_core::store::Store;
 

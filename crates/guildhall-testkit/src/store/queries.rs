@@ -1,4 +1,4 @@
-//! Rules of queries: what may be asked, and in which order pages come.
+//! Rules of queries: allowed conditions, and the order of pages.
 
 use guildhall_core::Key;
 use guildhall_core::store::{

@@ -1,4 +1,4 @@
-//! Rules of schemas: what may change about a table between two releases.
+//! Rules of schemas: allowed changes of a table between two releases.
 
 use guildhall_core::store::{
     Committed, Compare, Condition, Guard, Kind, Migrate, Order, Query, Store, StoreErrorKind,

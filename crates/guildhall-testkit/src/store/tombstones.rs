@@ -1,4 +1,4 @@
-//! Rules of tombstones: how long they stay, who may remove them, and what they leave behind.
+//! Rules of tombstones: how long they stay, when they may be removed, and what they leave behind.
 
 use bytes::Bytes;
 use guildhall_core::store::{

@@ -1,4 +1,4 @@
-//! The JSON form of packets: one flat object, in which `kind` says which fields count.
+//! The JSON form of packets: one flat object, whose `kind` determines its fields.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Sessions, holdings and watchers: what every operation decides on, under one lock.
+//! Lease sessions, held leases and watchers, under one lock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! [`LeaseFile`]: where leases in memory keep what a restart must not forget.
+//! [`LeaseFile`]: persistent storage for in-memory leases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

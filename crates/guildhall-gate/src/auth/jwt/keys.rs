@@ -1,4 +1,4 @@
-//! The public keys of a JWKS file: those that can check a token here, told apart by `kid`.
+//! The public keys of a JWKS file, selected by `kid`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, how, and where to.
+//! `[log]`: level, format and destination of the log.
 
 use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! An event as a line: what happened, and in whose call.
+//! A log line: the event, and the actor, player and trace of the current turn.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A log file that is put aside when it is large or old, and of which only some are kept.
+//! A log file with rotation by size and age.
 
 use std::fs::{File, OpenOptions, create_dir_all, remove_file, rename};
 use std::io::{Result, Write as _};

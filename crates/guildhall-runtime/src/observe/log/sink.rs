@@ -1,4 +1,4 @@
-//! Where lines go: a thread writes them, so that nobody waits for a disk or a terminal; what is too much is dropped.
+//! The writer thread of the log, so that logging never blocks; lines beyond the limit are dropped.
 
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};

@@ -1,4 +1,4 @@
-//! `[trace]`: which calls are followed, and where their spans go.
+//! `[trace]`: which calls are traced, and where their spans go.
 
 use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! [`SpanExporter`]: where spans go; and the one that is built in.
+//! [`SpanExporter`], and the built-in exporter to stdout.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! The place in a trace as text: W3C's `traceparent`.
+//! W3C `traceparent`: the text form of a position in a trace.
 
 use guildhall_wire::Trace;
 

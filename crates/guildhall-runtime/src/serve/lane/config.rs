@@ -1,4 +1,4 @@
-//! The knobs of a SERIAL or INTERLEAVED service: `[service.NAME]`.
+//! `[service.NAME]`: settings of a SERIAL or INTERLEAVED service.
 
 use guildhall_core::StartError;
 use guildhall_core::config::Config;

@@ -1,4 +1,4 @@
-//! The state of an INTERLEAVED service, lent to its calls between their awaits.
+//! The state of an INTERLEAVED service, which its calls access between their awaits.
 
 use parking_lot::Mutex;
 

@@ -1,4 +1,4 @@
-//! A breaker: closed it counts, open it lets nothing through, half open it tries.
+//! A circuit breaker: closed, it counts errors; open, it refuses calls; half open, it lets probe calls pass.
 
 use std::time::Duration;
 

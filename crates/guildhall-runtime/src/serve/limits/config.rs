@@ -1,4 +1,4 @@
-//! What may be asked of an app: `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`.
+//! Settings of limits: `[limits]`, `[limits."game.Role"]` and `[limits."game.Role/PowerUp"]`.
 
 use guildhall_core::Code;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Calls that are held back until their time: evenly spaced, in the order in which they came.
+//! Calls delayed by a rate limit: evenly spaced, in order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One rule with what it has counted, and the ticket that a call carries through it.
+//! One limit with its counts, and the ticket that a call carries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

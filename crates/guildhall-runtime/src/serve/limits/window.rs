@@ -1,4 +1,4 @@
-//! What happened in the last interval: counts in slices of time that fall off its end one by one.
+//! A sliding window of counts, in slices of time.
 
 use std::time::Duration;
 

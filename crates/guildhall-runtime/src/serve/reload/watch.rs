@@ -1,4 +1,4 @@
-//! Looks at the folder of resources, and has them loaded when it has changed and come to rest.
+//! Polls the resource folder, and reloads when it has changed and is stable.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! `[resources]`: where a game's own data is, and how it is watched.
+//! `[resources]`: the folder of game data, and how often it is polled.
 
 use std::path::PathBuf;
 use std::time::Duration;

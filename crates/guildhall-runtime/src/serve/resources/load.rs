@@ -1,4 +1,4 @@
-//! Loaders: from files to values, each loader once per version, whoever asks first.
+//! Loaders, which turn files into values, once per version.
 
 use std::any::{Any, TypeId, type_name};
 use std::cell::RefCell;

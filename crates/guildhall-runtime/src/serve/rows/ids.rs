@@ -1,4 +1,4 @@
-//! Ids that are never given twice: each app takes them from the store in blocks.
+//! Unique ids, which each app reserves in the store in blocks.
 
 use std::ops::Range;
 

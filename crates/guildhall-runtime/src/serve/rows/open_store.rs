@@ -1,4 +1,4 @@
-//! [`OpenStore`]: the store of an app as long as it runs.
+//! [`OpenStore`]: the store of a running app.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`RowsQuery`]: rows by the values of indexed columns, page by page.
+//! [`RowsQuery`]: queries by indexed columns, page by page.
 
 use guildhall_core::store::{Compare, Condition, Cursor, Order, Query};
 use guildhall_core::{Effect, Status};

@@ -1,4 +1,4 @@
-//! The tables of an app: which of them actors own, and which anybody may write.
+//! The tables of an app: those that actors own, and those that any code may write.
 
 use guildhall_core::StartError;
 use guildhall_core::config::Config;

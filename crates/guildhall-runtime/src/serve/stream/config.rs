@@ -1,4 +1,4 @@
-//! The knobs of streams.
+//! `[stream]`: settings of streams.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! How a stream begins: the opener says a name, the other side whether it serves that.
+//! The greeting of a stream: the opener sends a name, the other side answers whether it handles it.
 //!
 //! ```text
 //! u8 length | name  ----->

@@ -1,4 +1,4 @@
-//! The serving end of streams: each gets the handler of its name, and a task of its own.
+//! The serving side of streams: each runs the handler of its name in a task of its own.
 
 use std::sync::Arc;
 use std::time::Duration;

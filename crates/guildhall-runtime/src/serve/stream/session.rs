@@ -1,4 +1,4 @@
-//! The connection on which an app opens streams to one peer: dialled for the first of them.
+//! The connection for streams to one peer, opened with the first stream.
 
 use std::collections::VecDeque;
 use std::io::Error;

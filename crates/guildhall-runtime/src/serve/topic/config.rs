@@ -1,4 +1,4 @@
-//! `[broker]`: the bounds of topics.
+//! `[broker]`: settings of topics.
 
 use serde::{Deserialize, Serialize};
 

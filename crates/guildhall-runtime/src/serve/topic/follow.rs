@@ -1,4 +1,4 @@
-//! The task of one topic: takes what comes, dispatches it, and subscribes again when the broker was lost.
+//! The task of one topic: dispatches casts, and subscribes again after the loss of the broker.
 
 use std::sync::Arc;
 use std::time::Duration;
