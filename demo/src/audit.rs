@@ -1,4 +1,4 @@
-//! The auditor: all the money there is, in balances and on its way, is what roles were given at their beginning.
+//! The auditor: checks that the sum of all balances and transfers in flight is what roles got at their creation.
 
 #![allow(clippy::print_stdout, reason = "a command that reports")]
 

@@ -1,4 +1,4 @@
-//! `demo bots`: many players at once, each of which knows what the answer to each of its calls must be.
+//! `demo bots`: many players at once that check the reply of each call.
 //!
 //! | module | what |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Clubs: one actor each, which alone says who its members are.
+//! Clubs: one actor each, which owns the list of its members.
 //!
 //! How it comes that nobody is in two clubs is written in [`roles`].
 //!

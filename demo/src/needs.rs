@@ -1,4 +1,4 @@
-//! What must be there for players to play: services of this app or of others.
+//! The services that have to be reachable before players can play.
 
 use guildhall::Cx;
 use guildhall::gate::Gate;

@@ -1,4 +1,4 @@
-//! Presence: who is connected to which gate, since when, and where the role plays.
+//! Presence: the gate of each connected player, since when, and the app of its role.
 //!
 //! The actor is the player's session as gates know it, and answers questions beside. So there is no second list to keep in step:
 //! a login makes the presence in the same turn in which the gate's session begins, and only the end of that login ends it, or that

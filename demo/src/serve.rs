@@ -1,4 +1,4 @@
-//! From the configuration to an app: which parts run here, and what it tells about itself.
+//! Builds the demo's app from its configuration.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Ids of roles and clubs: numbers that are given once, whatever crashes when, and however many apps serve them.
+//! Unique ids of roles and clubs, also across crashes and with several apps.
 //!
 //! Each kind has one actor. It takes numbers from a block that it has reserved in the store: only the first of a block waits for
 //! a commit. The actor's next activation begins behind the block, so a crash costs at most the rest of it. A planned move costs

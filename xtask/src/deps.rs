@@ -1,4 +1,4 @@
-//! What the tree may depend on: nothing that needs more than a C compiler, and not more than we chose to.
+//! Dependency limits: nothing that needs more than a C compiler, and a package budget.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Starts other programs, hears what they print, and never waits without a limit for what we built.
+//! Starts other programs and reads their output, with a time limit for our own programs.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};

@@ -1,4 +1,4 @@
-//! What the apps of a cluster serve, as they tell it themselves: methods, options, and the types of their messages.
+//! The services of a cluster, read from its apps: methods, options, and message types.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `guildhall drain`: an app ends in order, and who has asked waits until it is gone.
+//! `guildhall drain`: drains an app and waits until it is gone.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A failed call, as a person reads it: what, exactly what, and whether it ran.
+//! The text of a failed call: code, reason, message, and whether it ran.
 
 use guildhall_core::{Effect, Status, status::reason};
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};

@@ -1,4 +1,4 @@
-//! What the runtime logs of its links, kept so that an app that is not there can be named with the reason.
+//! Collects the runtime's log lines about links, so that an unreachable app is named with the reason.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

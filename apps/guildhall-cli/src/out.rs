@@ -1,4 +1,4 @@
-//! Where the program speaks. Whoever closes the pipe has read enough, so nothing is an error here.
+//! Output of the program. A closed pipe is not an error.
 
 use std::io::{IsTerminal as _, Write as _};
 

@@ -1,4 +1,4 @@
-//! `guildhall reload`: apps read their configuration again, and say what has changed and what needs a restart.
+//! `guildhall reload`: reloads apps, and prints changed settings and those that need a restart.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A visit to a cluster: this program as an app that serves nothing and that nobody finds, with links to all others.
+//! A visit to a cluster: this program as an unregistered app without services, with links to all apps.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `[hub]`: where the hub keeps its data, and its limits.
+//! `[hub]`: the hub's data folder and limits.
 
 use serde::{Deserialize, Serialize};
 

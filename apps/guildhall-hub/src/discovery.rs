@@ -1,4 +1,4 @@
-//! Discovery: records in memory, for as long as their apps renew them.
+//! Discovery: registrations in memory, as long as their apps renew them.
 
 use std::time::Duration;
 

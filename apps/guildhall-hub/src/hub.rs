@@ -1,4 +1,4 @@
-//! [`Hub`]: the component whose services are the seams, and what they share.
+//! [`Hub`]: the component that serves the seams, and their shared state.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

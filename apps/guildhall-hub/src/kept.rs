@@ -1,4 +1,4 @@
-//! [`Kept`]: what the leases must not forget, as rows in the hub's own file.
+//! [`Kept`]: the durable state of the leases, as rows in the hub's own file.
 
 use std::sync::Arc;
 use std::time::Duration;

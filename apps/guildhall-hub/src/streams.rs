@@ -1,4 +1,4 @@
-//! What clients follow: each stream is a bounded buffer here, emptied by whoever asks for it, and dropped when nobody does.
+//! Watches and subscriptions of clients: bounded buffers, emptied by long polling, and dropped when they are not polled.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

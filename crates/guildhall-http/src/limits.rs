@@ -1,4 +1,4 @@
-//! [`Limits`]: what bounds a server and its connections.
+//! [`Limits`]: bounds of a server and its connections.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a server is made of: requests with their whole body, answers, and the service between them.
+//! Requests with their whole body, answers, and the service trait.
 
 use std::net::IpAddr;
 use std::time::Duration;

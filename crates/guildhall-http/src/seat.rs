@@ -1,4 +1,4 @@
-//! What a connection waits for, and until when.
+//! The current wait of a connection, and its deadline.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`Dispatch`]: what serves the calls of a link; and [`Arrival`], a call as it has come.
+//! [`Dispatch`]: serves the calls of a link; and [`Arrival`], a received call.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`Endpoint`]: what all links of an app share.
+//! [`Endpoint`]: the state that all links of an app share.
 
 use std::sync::Arc;
 

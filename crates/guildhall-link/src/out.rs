@@ -1,4 +1,4 @@
-//! What waits for a socket: many producers encode into one buffer, one task writes all of it at once.
+//! The send buffer of a link: many producers encode into it, one task writes all of it at once.
 
 use bytes::BytesMut;
 use guildhall_core::metrics::Gauge;

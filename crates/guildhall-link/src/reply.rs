@@ -1,4 +1,4 @@
-//! Where the reply to a call goes: exactly one, whatever becomes of the handler.
+//! The destination of a call's reply, which gets exactly one.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;

@@ -1,4 +1,4 @@
-//! The end of a run: when nobody plays any more, what bots heard, what they know and what their clubs say must be the same.
+//! The end of a run: compares the pushes and the knowledge of the bots with their clubs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

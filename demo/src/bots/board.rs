@@ -1,4 +1,4 @@
-//! What the bots know of each other's clubs: which there are, and which lines are still to be heard.
+//! The bots' shared knowledge of clubs, and of chat lines that are still expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What a bot does with clubs, and what must come of it: few clubs, which many want to be in.
+//! A bot's steps with clubs, and their expected results: many bots compete for few clubs.
 
 use guildhall::status::reason;
 use guildhall::{Effect, Status};

@@ -1,4 +1,4 @@
-//! An account for each bot: registered, or logged in where it exists already.
+//! Accounts of the bots: registered, or logged in if they exist.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a bot knows of its role, so that every answer can be checked; and what may be there after a crash.
+//! A bot's model of its role, to check every answer, also after a crash.
 
 use crate::proto::role::RoleState;
 

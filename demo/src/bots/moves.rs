@@ -1,4 +1,4 @@
-//! What a player does next, and what must come of it.
+//! The next step of a bot, and its expected result.
 
 use guildhall::{Code, Effect, Method, Status};
 use prost::Message;

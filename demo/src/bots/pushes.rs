@@ -1,4 +1,4 @@
-//! What a bot hears: from others alone, and what a bot says names the bot that said it.
+//! A bot's checks of the pushes that it receives.
 
 use std::collections::BTreeMap;
 

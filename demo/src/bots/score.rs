@@ -1,4 +1,4 @@
-//! What the bots have counted, and the line that says so.
+//! The bots' counts, and the summary line.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports")]
 

@@ -1,4 +1,4 @@
-//! Which club may have a role: a row per role, and how it comes that nobody is in two clubs.
+//! The club of each role: one row per role, which ensures that no role is in two clubs.
 //!
 //! A row `role -> club` says which **one** club may have the role as a member. Whether it has, only that club's actor says. The
 //! rows are written by compare and write, by any app; the actor's state by the one owner that the store accepts.

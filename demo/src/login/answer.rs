@@ -1,4 +1,4 @@
-//! What the login server answers: JSON, and errors in the form that gates give them, too.
+//! Answers of the login server: JSON, with errors in the format of gates.
 
 use std::time::Duration;
 

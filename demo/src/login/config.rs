@@ -1,4 +1,4 @@
-//! `[login]`: where accounts log in, what that may cost, how often a password may be guessed, and what tokens say.
+//! `[login]`: settings of the login server: address, cost of hashes, limits of wrong passwords, tokens.
 
 use std::time::Duration;
 

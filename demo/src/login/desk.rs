@@ -1,4 +1,4 @@
-//! What is done with each request: `POST /register`, `POST /login`, `GET /keys`.
+//! The handlers of `POST /register`, `POST /login` and `GET /keys`.
 
 use std::time::Duration;
 

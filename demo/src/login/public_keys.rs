@@ -1,4 +1,4 @@
-//! The public keys for a gate whose login server is another process: got before the gate starts, and kept in its file.
+//! Fetches the public keys of a login server in another process, before the gate starts.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What an account's name and a password may be.
+//! Valid account names and passwords.
 
 use std::ops::RangeInclusive;
 

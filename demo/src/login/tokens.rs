@@ -1,4 +1,4 @@
-//! Tokens: what a gate believes without asking anybody.
+//! Tokens, which a gate verifies locally.
 
 use std::time::Duration;
 

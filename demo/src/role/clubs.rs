@@ -1,4 +1,4 @@
-//! What a role does with clubs. It remembers its club to find it at once; what clubs say counts, and is remembered then.
+//! A role's operations with clubs. The role caches its club; the club's own list is authoritative.
 
 use guildhall::{Cx, Status};
 

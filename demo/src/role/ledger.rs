@@ -1,4 +1,4 @@
-//! What a role has done, one operation after the other: nothing that a game needs, all that a checker does.
+//! The journal of a role's operations, for the checker of chaos runs.
 
 use guildhall::{Cx, Status};
 

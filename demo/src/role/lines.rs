@@ -1,4 +1,4 @@
-//! What was said to all lately: each app with roles hears it by a topic, and tells players who come later.
+//! Recent chat lines to all: each app with roles gets them by a topic, and shows them to players who log in later.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One actor per name: who wants it meets here, one after the other.
+//! Names: one actor per name, which serializes the claims of it.
 
 use guildhall::status::reason;
 use guildhall::{Actor, Cx, Status};

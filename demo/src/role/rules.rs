@@ -1,4 +1,4 @@
-//! What a name and a text may be.
+//! Valid names and texts.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _, skeleton};

@@ -1,4 +1,4 @@
-//! The app within the app whose one peer is the hub.
+//! The app within the app, with the hub as its only peer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a `hub:` URL says.
+//! Settings in a `hub:` URL.
 
 use std::time::Duration;
 

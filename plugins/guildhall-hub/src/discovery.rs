@@ -1,4 +1,4 @@
-//! The [`Discovery`] seam over a hub. What was registered is registered again when another life of the hub begins.
+//! The [`Discovery`] seam over a hub. Registers again after a restart of the hub.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

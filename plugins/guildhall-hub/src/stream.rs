@@ -1,4 +1,4 @@
-//! A stream of the hub: asked for what comes next, again and again.
+//! A watch or subscription at the hub, by long polling.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a `redb:` URL says.
+//! Settings in a `redb:` URL.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! [`Disk`]: how the file is opened. Tests have one whose syncs fail.
+//! [`Disk`]: opens the store file. Tests use one whose syncs fail.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Code in the pages is the code of the file it says it is from, and README.zh.md shows what README.md shows.
+//! Code blocks in pages equal the files that they name, and README.zh.md has the code blocks of README.md.
 
 use std::path::{Path, PathBuf};
 

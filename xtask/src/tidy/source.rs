@@ -1,4 +1,4 @@
-//! Rules of source files: a first line that says what for, and no way to the world but `Env`.
+//! Rules of source files: a first `//!` line, and no access to the outside world except through `Env`.
 
 /// Ways to the clock, random numbers, tasks and sockets that only `Env` may go.
 const DOORS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! The board: what is known of each instance, for whoever shows it or waits for it.
+//! The board: the state of each instance.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! `guildhall status`, `kill` and `scale`: what people ask of a cluster that is up.
+//! `guildhall status`, `kill` and `scale`: commands for a running cluster.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What processes print, each line behind the name of who printed it.
+//! The output of processes, each line after the name of its process.
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 

@@ -1,4 +1,4 @@
-//! Certificates of links: the files, and what they make of rustls' configurations.
+//! Certificates of links: reads the files and makes rustls configurations.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`TlsConn`]: a connection whose bytes go through rustls.
+//! [`TlsConn`]: a connection encrypted by rustls.
 
 use std::io::{Error, ErrorKind, IoSlice, Read as _, Result, Write};
 use std::net::SocketAddr;

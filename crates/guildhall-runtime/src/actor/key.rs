@@ -1,4 +1,4 @@
-//! The key in what an actor sends to itself.
+//! Sets the key in messages that an actor sends to itself.
 
 use bytes::Bytes;
 use guildhall_core::rpc::put_key;

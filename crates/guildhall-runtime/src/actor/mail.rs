@@ -1,4 +1,4 @@
-//! The mailbox of one actor, and what it does next.
+//! The mailbox of one actor, and the selection of its next step.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

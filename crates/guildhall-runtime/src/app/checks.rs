@@ -1,4 +1,4 @@
-//! Checks of the game: `App::health`, and what they add to the health of the app.
+//! `App::health`: health checks of the game.
 
 use crate::call::Cx;
 

@@ -1,4 +1,4 @@
-//! Components: what runs beside the services of an app, such as a gate or an HTTP server.
+//! Components: parts of an app beside its services, such as a gate or an HTTP server.
 
 use std::sync::Arc;
 

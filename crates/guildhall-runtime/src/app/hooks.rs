@@ -1,4 +1,4 @@
-//! What a game does besides its services: when the app starts, when it serves, in the background, and when it drains.
+//! Hooks of start, readiness and drain, and background tasks.
 
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, Location};

@@ -1,4 +1,4 @@
-//! [`AppInner`]: what all parts of a running app share, and the tasks that an app consists of.
+//! [`AppInner`]: the shared state of a running app, and its tasks.
 
 use std::sync::Arc;
 use std::time::Duration;

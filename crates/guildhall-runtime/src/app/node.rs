@@ -1,4 +1,4 @@
-//! The service that every app has: what it serves, for gates and tools.
+//! The framework service of every app that describes its services, for gates and tools.
 
 use std::sync::{Arc, OnceLock};
 

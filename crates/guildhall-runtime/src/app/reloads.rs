@@ -1,4 +1,4 @@
-//! What an app adds to its reloads: resources, sections of the configuration, hooks.
+//! Reloads of an app: resources, configuration sections, hooks.
 
 use std::fmt::Display;
 

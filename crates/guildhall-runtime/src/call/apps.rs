@@ -1,4 +1,4 @@
-//! [`Apps`]: the ready apps of a func, for those who call an app and not a service.
+//! [`Apps`]: the ready apps of a func, for calls to an app by address.
 
 use guildhall_core::discovery::NodeState;
 use guildhall_core::{AppId, Env};

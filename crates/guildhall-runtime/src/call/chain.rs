@@ -1,4 +1,4 @@
-//! Chains of calls: who waits for whom, so that a call which could never be answered is refused at once.
+//! Call chains: the actors that wait for a call, so that a cycle is refused at once.
 
 use std::sync::Arc;
 

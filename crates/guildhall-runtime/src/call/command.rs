@@ -1,4 +1,4 @@
-//! Commands of sessions: what names one, and the calls inside it, so that nothing of it happens twice; and what else begins a turn.
+//! Ids of commands and of the calls inside them, for deduplication; and the other causes of a turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! [`Cx`]: what a handler is called with and what every call is made from, so that no deadline gets lost.
+//! [`Cx`]: the context of a handler, from which all calls are made, so that no deadline is lost.
 
 pub(crate) mod service;
 pub(crate) mod core;

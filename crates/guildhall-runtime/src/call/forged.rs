@@ -1,4 +1,4 @@
-//! Whom a call is for, looked at once more by the callee: the key of the decoded request, whatever a gate did with its bytes.
+//! The callee's check of the key: the decoded request of a client has to have the session's player as its key.
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KeyText, MethodDesc, Status, outside};

@@ -1,4 +1,4 @@
-//! Begins handlers: decodes requests, checks whom they are for, encodes replies. Generated servers call this.
+//! Starts handlers: decodes requests, checks their keys, encodes replies. Generated servers call this.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,4 +1,4 @@
-//! Descriptions of methods with a static life, as calls want them, where they are not those of generated code.
+//! Static method descriptions for methods that are not in generated code.
 
 use std::collections::BTreeMap;
 

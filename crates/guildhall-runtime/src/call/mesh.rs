@@ -1,4 +1,4 @@
-//! The mesh: one snapshot of who serves what behind an atomic pointer, so that routing takes no lock.
+//! The mesh: one snapshot of apps and their services behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
 mod links;

@@ -1,4 +1,4 @@
-//! [`Parts`]: what the rarer features of an app keep, found by type. Filled at the start, and the same from then on.
+//! [`Parts`]: state of rarely used features of an app, found by type. Filled at start and fixed from then on.
 
 use std::any::{Any, TypeId, type_name};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Follows discovery: connectors for each address, as long as somebody lives there.
+//! Follows discovery: connects to each registered address.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Pushes: messages to players, by their sessions or by all gates; a message is encoded once, whoever gets it.
+//! Pushes: messages to players, through their session actors or through all gates; each is encoded once.
 
 use std::collections::BTreeMap;
 

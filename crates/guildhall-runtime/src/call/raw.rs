@@ -1,4 +1,4 @@
-//! Calls with bodies that are encoded already: for gates, which route what they never decode, and for tools.
+//! Calls with encoded bodies, for gates, which do not decode them, and for tools.
 
 use bytes::Bytes;
 use guildhall_core::{KeyText, MethodDesc, Status};

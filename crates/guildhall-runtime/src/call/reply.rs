@@ -1,4 +1,4 @@
-//! [`ReplyPort`]: where the reply to a call goes, with what learns how the call has ended.
+//! [`ReplyPort`]: the destination of a call's reply, and observers of the call's end.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What all turns share, whoever runs them: the call that waits for one, and how one ends that did not return.
+//! Parts of turns that actors and lanes share: waiting calls, and turns that panicked or exceeded their limit.
 
 use std::time::Duration;
 

@@ -16,12 +16,12 @@ use crate::call::{Core, Cx, Snapshot, Snapshots};
 use crate::serve::limits::AllRules;
 use crate::serve::resources::{Loader, ResourceConfig, Resources};
 
-/// What a reload has done.
+/// The result of a reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// The keys of the configuration that have changed, and `resources` when those were loaded anew.
+    /// Changed keys of the configuration, and `resources` if the resources were reloaded.
     pub changed: Vec<String>,
-    /// The keys that differ from what the app started with, and stay without effect until it starts again.
+    /// Changed keys that have no effect until the app restarts.
     pub needs_restart: Vec<String>,
 }
 

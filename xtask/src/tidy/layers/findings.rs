@@ -1,4 +1,4 @@
-//! What one crate has that it should not have.
+//! The layer and size violations of one crate.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

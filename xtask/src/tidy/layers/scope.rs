@@ -1,4 +1,4 @@
-//! What one module says of others: the modules it declares, in order, the names it defines, and the paths it writes.
+//! The modules that one module declares, the names that it defines, and the paths that it uses.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What an app serves: the table from method to service, and the first steps of every call that arrives.
+//! The service table: from method to service, and the first steps of every call that arrives.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;

@@ -1,4 +1,4 @@
-//! What is routed as one: a service, or all services of an actor type, whose keys have one owner whatever is called.
+//! A routing group: a service, or all services of an actor type, because the owner of a key is the same for all of them.
 
 use guildhall_core::discovery::{NodeRecord, actor_label, slots_label};
 
