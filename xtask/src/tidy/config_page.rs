@@ -27,16 +27,17 @@ const DEMO_HEAD: &str = "# Settings of the demo
 
 Made by `cargo xtask tidy --fix` from the types that read it; do not edit.
 
-Beside the settings of every app, which are in [config.md](../config.md). The demo also has its own defaults for some of those:
-`presets` in `demo/src/serve.rs`.
+These are in addition to the settings of every app, [config.md](../config.md). The demo has its own defaults for some of those: `presets`
+in `demo/src/serve.rs`.
 ";
 
 const HEAD: &str = "# Configuration
 
 Made by `cargo xtask tidy --fix` from the types that read it; do not edit.
 
-A program reads `guildhall.toml` (or `--config FILE`), lays the environment over it (`GUILDHALL__LINK__LISTEN=...` is `link.listen`) and
-`--set key=value` over that. A key that nobody knows is an error that names the nearest one. `_ms` is milliseconds; sizes are bytes.
+A program reads `guildhall.toml` (or `--config FILE`). The environment overrides the file (`GUILDHALL__LINK__LISTEN=...` is `link.listen`),
+and `--set key=value` overrides both. An unknown key is an error that names the nearest known key. `_ms` is milliseconds; sizes are bytes.
+"One more is `OVERLOADED`" means that the call or operation beyond the bound fails at once with that reason.
 ";
 
 pub(super) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {
@@ -82,7 +83,9 @@ fn text(page: &Page, root: &Path, files: &[PathBuf]) -> Result<String> {
             sections.extend(sections_of(&parsed));
         }
     }
-    sections.sort_by(|a, b| a.title.cmp(&b.title));
+    // `[[limits.rates]]` behind `[limits]`.
+    let order = |section: &Section| section.title.trim_start_matches(['`', '[']).to_owned();
+    sections.sort_by_key(order);
     let mut page = page.head.to_owned();
     for Section { title, about, keys } in sections {
         let about = if about.is_empty() { about } else { format!("{about}\n\n") };
