@@ -1,4 +1,4 @@
-//! [`Lease`]: what a game does in one app at a time, whatever it is: a raid's boss, a season's end, an import.
+//! [`Lease`]: game leases, for work that one app does at a time: a raid boss, the end of a season, an import.
 
 mod ask;
 mod give;
@@ -21,11 +21,10 @@ use ask::{Ask, unavailable};
 /// Bytes of an id.
 const ID_MAX: usize = 128;
 
-/// A lease of the game's own, by its id: at most one app of the deployment holds it at a time. From `Cx::lease`.
+/// A game lease, by its id: at most one app of the deployment holds it at a time. From `Cx::lease`.
 ///
-/// It lasts as long as the app's session with the lease backend (`ownership.ttl_ms`): a crashed app's leases are free after that.
-/// When the session runs out, **all** leases of the app are lost, and nothing acquires them again but the game. All waits have the
-/// deadline of the `Cx`.
+/// It belongs to the app's lease session: the leases of a crashed app are free after `ownership.ttl_ms`. When the lease session runs
+/// out, **all** leases of the app are lost, and the framework does not acquire them again. All waits have the deadline of the `Cx`.
 #[derive(Clone)]
 pub struct Lease {
     own: Arc<Ownership>,
@@ -43,19 +42,19 @@ pub struct LeaseWait {
     pub deadline: Option<Instant>,
 }
 
-/// A lease that is held. Dropping it lets the lease go.
+/// A held game lease. Dropping it releases the lease.
 pub struct LeaseGuard {
     own: Arc<Ownership>,
     grant: Arc<Grant>,
     given: Bytes,
 }
 
-/// Why [`LeaseGuard::lost`] has returned.
+/// The reason why [`LeaseGuard::lost`] has returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseLoss {
-    /// That app has asked for it. It is held until this is dropped, or until [`Lease::on_move_out`] lets it go.
+    /// Another app asks for the lease. It is held until the guard is dropped, or until [`Lease::on_move_out`] releases it.
     AskedFor(AppId),
-    /// It is not held any more: the session has run out, or the app that has asked for it has it.
+    /// The lease is not held any more: the lease session has run out, or the asking app has it.
     Gone,
 }
 
@@ -78,11 +77,11 @@ impl Ownership {
 }
 
 impl Lease {
-    /// Sets what to do when another app asks for the lease ([`Lease::take_over`], [`Lease::kick`]), within `ownership.move_ms`: end
-    /// what it protects, and return what the next holder needs to know. The lease goes when it returns `Ok`; after an error, a
-    /// panic, or too late, it stays.
+    /// Sets the callback for another app's request ([`Lease::take_over`], [`Lease::kick`]). Within `ownership.move_ms` it should stop
+    /// the work that the lease protects, and return the payload for the next holder. `Ok` releases the lease; after an error, a panic,
+    /// or beyond the time, the lease stays.
     ///
-    /// Without it the lease goes when the [`LeaseGuard`] is dropped within that time, and stays otherwise.
+    /// Without a callback the lease is released if the [`LeaseGuard`] is dropped within that time, and stays otherwise.
     #[must_use]
     pub fn on_move_out<F, W>(self, move_out: F) -> Self
     where
@@ -95,33 +94,34 @@ impl Lease {
     /// Asks for the lease once.
     ///
     /// # Errors
-    /// `FailedPrecondition` (`NOT_THE_OWNER`): it is held, in another app or in this one, as the message says. `Unavailable`: the lease
-    /// backend does not answer. `ResourceExhausted`: the app has `ownership.user_leases_max` of them.
+    /// `FailedPrecondition` (`NOT_THE_OWNER`): another app, or this one, holds it, as the message says. `Unavailable`: the lease
+    /// backend does not answer. `ResourceExhausted`: the app holds `ownership.user_leases_max` leases.
     ///
     /// # Cancel safety
-    /// Dropped, the lease is let go if it comes.
+    /// After dropping the future, a lease that is granted is released.
     pub async fn acquire(&self) -> Result<LeaseGuard, Status> {
         self.ask(false).await
     }
 
-    /// As [`Lease::acquire`], and the holder is asked to let go; [`LeaseGuard::given`] is what the holder gives along.
+    /// Acquires the lease, and asks its holder to release it; [`LeaseGuard::given`] is the holder's payload.
     ///
     /// # Errors
-    /// As those of `acquire`: also when the holder does not let go, and when it is gone and its session is not over yet.
+    /// Those of [`Lease::acquire`]; also when the holder does not release the lease, and when it has crashed and its lease session is
+    /// not over yet.
     ///
     /// # Cancel safety
-    /// Dropped, the lease is let go if it comes, and what was given along is lost.
+    /// After dropping the future, a lease that is granted is released, and the payload is lost.
     pub async fn take_over(&self) -> Result<LeaseGuard, Status> {
         self.ask(true).await
     }
 
-    /// Asks the holder to let go, and frees the lease; returns what the holder gave along.
+    /// Takes the lease over and releases it; returns the holder's payload.
     ///
     /// # Errors
-    /// As those of [`Lease::take_over`].
+    /// Those of [`Lease::take_over`].
     ///
     /// # Cancel safety
-    /// As that of [`Lease::take_over`].
+    /// That of [`Lease::take_over`].
     pub async fn kick(&self) -> Result<Bytes, Status> {
         let mut held = self.take_over().await?;
         let given = held.given();
@@ -129,7 +129,7 @@ impl Lease {
         Ok(given)
     }
 
-    /// The app that holds it. It may be another one when this returns.
+    /// The app that holds the lease; it may have changed when this returns.
     ///
     /// # Errors
     /// `Unavailable`: the lease backend does not answer.
@@ -194,15 +194,15 @@ impl LeaseGuard {
         self.grant.epoch
     }
 
-    /// Whether it is held, by the clock of this app too, which is earlier than that of the lease backend (`ownership.margin_ms`).
+    /// Whether the lease is held, also by the clock of this app, which ends it `ownership.margin_ms` before the lease backend does.
     pub fn is_valid(&self) -> bool {
         self.grant.is_held() && self.own.is_valid()
     }
 
-    /// Waits until another app asks for it, or it is lost. Once it has been lost it returns at once.
+    /// Waits until another app asks for the lease, or the lease is lost. After the loss it returns at once.
     ///
     /// # Cancel safety
-    /// Dropped, it misses nothing: what it has not returned, the next one does.
+    /// Dropping the future misses nothing: the next call returns it.
     pub async fn lost(&self) -> LeaseLoss {
         match self.grant.until(|state| *state != GrantState::Held).await {
             GrantState::Asked(to) => LeaseLoss::AskedFor(to),
@@ -210,18 +210,19 @@ impl LeaseGuard {
         }
     }
 
-    /// What the previous holder gave along, once.
+    /// Returns the previous holder's payload, once.
     pub fn given(&mut self) -> Bytes {
         std::mem::take(&mut self.given)
     }
 
-    /// Lets it go, and waits until it is free. When it was lost already, nothing changes.
+    /// Releases the lease and waits until it is free. A lost lease is not affected.
     ///
     /// # Errors
-    /// `Unavailable`: the lease backend does not answer. It is free later, at the end of the session at the latest.
+    /// `Unavailable`: the lease backend does not answer. The lease becomes free later, at the latest with the end of the lease
+    /// session.
     ///
     /// # Cancel safety
-    /// Dropped, the lease is free a little later.
+    /// After dropping the future, the lease becomes free a little later.
     pub async fn release(self) -> Result<(), Status> {
         let own = &self.own;
         let Some(session) = own.session().filter(|_| own.game.let_go(&self.grant)) else {

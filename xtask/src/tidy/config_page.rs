@@ -37,7 +37,7 @@ Made by `cargo xtask tidy --fix` from the types that read it; do not edit.
 
 A program reads `guildhall.toml` (or `--config FILE`). The environment overrides the file (`GUILDHALL__LINK__LISTEN=...` is `link.listen`),
 and `--set key=value` overrides both. An unknown key is an error that names the nearest known key. `_ms` is milliseconds; sizes are bytes.
-"One more is `OVERLOADED`" means that the call or operation beyond the bound fails at once with that reason.
+\"One more is `OVERLOADED`\" means that the call or operation beyond the bound fails at once with that reason.
 ";
 
 pub(super) fn check(root: &Path, files: &[PathBuf]) -> Result<Vec<String>> {

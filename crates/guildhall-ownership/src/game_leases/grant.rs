@@ -1,4 +1,4 @@
-//! [`Grant`]: one holding of a lease that the game has asked for, and how it ends.
+//! [`Grant`]: one grant of a game lease, and how it ends.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
