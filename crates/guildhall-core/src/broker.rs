@@ -66,7 +66,7 @@ pub fn check(operation: &'static str, topic: &str, message: &[u8]) -> Result<(),
     Ok(())
 }
 
-/// Why a broker did not do it.
+/// The error of a broker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("broker {operation}: {message}")]
 pub struct BrokerError {

@@ -19,9 +19,10 @@ pub use nearest::hint;
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///
-/// The defaults are those of the types that sections are read into. Over them lie the presets of the program, the file, the
-/// environment (`GUILDHALL__LINK__LISTEN`), and the flags and the settings of the program.
+/// Later sources override earlier ones: the defaults of the section types, the presets of the program, the file, the environment
+/// (`GUILDHALL__LINK__LISTEN`), the flags, and the settings of the program.
 ///
+/// # Examples
 /// ```
 /// use guildhall_core::config::Config;
 /// use serde::{Deserialize, Serialize};
@@ -50,18 +51,18 @@ struct Settings {
 }
 
 impl Config {
-    /// Begins with the defaults alone.
+    /// Makes a builder without any settings.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
 
-    /// Reads the section `name` (`link`, or `actor.player` for a table in a table) over the defaults of `T`, and claims it.
+    /// Reads the section `name` (`link`, or `actor.player` for a nested table) over the defaults of `T`, and marks it as known.
     ///
-    /// The known keys are the fields of `T`, nested ones included. A field whose default is an empty map is a free-form table
-    /// and takes any keys. Text from the environment and from flags becomes what the field needs.
+    /// The known keys are the fields of `T`, nested ones included. A field whose default is an empty map accepts any keys. Text from
+    /// the environment and from flags is converted to the type of the field.
     ///
     /// # Errors
-    /// An unknown key or a value that does not fit, with its origin.
+    /// An unknown key, or a value of another type, with its origin.
     pub fn section<T>(&self, name: &str) -> Result<T, ConfigError>
     where
         T: Serialize + DeserializeOwned + Default,
@@ -69,10 +70,10 @@ impl Config {
         self.section_over(name, &T::default())
     }
 
-    /// As [`Config::section`], over `defaults` that the program chose.
+    /// Reads a section as [`Config::section`] does, over `defaults`.
     ///
     /// # Errors
-    /// An unknown key or a value that does not fit, with its origin.
+    /// An unknown key, or a value of another type, with its origin.
     pub fn section_over<T>(&self, name: &str, defaults: &T) -> Result<T, ConfigError>
     where
         T: Serialize + DeserializeOwned,
@@ -85,21 +86,21 @@ impl Config {
         section::read(&path, find(&settings, &path).as_ref(), defaults, &claimed)
     }
 
-    /// Whether anything was set in the section `name`.
+    /// Whether any key of the section `name` is set.
     pub fn is_set(&self, name: &str) -> bool {
         let path: Vec<String> = name.split('.').map(str::to_owned).collect();
         find(&self.0.presets, &path).is_some() || find(&self.0.given, &path).is_some()
     }
 
-    /// Says that `name` is a section of its own, read later, and no part of the section around it.
+    /// Marks `name` as a section of its own that is read later, and not a key of the section around it.
     pub fn claim(&self, name: &str) {
         self.0.claimed.lock().insert(name.to_owned());
     }
 
-    /// Checks that everything that was set belongs to a section that somebody asked for. To be called when all have asked.
+    /// Checks that all settings belong to known sections. Call it after all sections were read.
     ///
     /// # Errors
-    /// Names the first key that nobody asked for, its origin and the nearest section.
+    /// A setting of an unknown section: the error names its key, its origin and the nearest section.
     pub fn check_unclaimed(&self) -> Result<(), ConfigError> {
         let claimed = self.0.claimed.lock();
         unclaimed(&self.0.given, "", &claimed).map_or(Ok(()), Err)
@@ -107,7 +108,7 @@ impl Config {
 }
 
 impl std::fmt::Debug for Config {
-    /// Shows no values: some are secrets.
+    /// Prints no values, because some are secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sections: Vec<_> = self.0.given.keys().collect();
         f.debug_struct("Config").field("given", &sections).finish_non_exhaustive()
@@ -156,11 +157,11 @@ fn unclaimed(tree: &Tree, prefix: &str, claimed: &BTreeSet<String>) -> Option<Co
     None
 }
 
-/// Says which setting is wrong, where it was made, and what to do.
+/// The error of a wrong setting: its key, its origin, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// The full key, or the file that cannot be read.
+    /// The key, or the file that cannot be read.
     pub key: String,
     message: String,
 }

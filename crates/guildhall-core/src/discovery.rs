@@ -26,33 +26,34 @@ pub use record::{NodeRecord, NodeState};
 /// 5. `a_late_deregistration_leaves_the_new_incarnation`: deregistering compares the incarnation.
 /// 6. `a_slow_watcher_is_told_to_start_over`: a watcher that falls behind its buffer sees its stream end, and watches again.
 pub trait Discovery: Send + Sync + 'static {
-    /// Makes `node` known for `ttl`; the runtime registers again well before that, which renews and updates it.
+    /// Registers `node` for `ttl`. The runtime registers again well before that, which renews and updates the registration.
     fn register<'a>(
         &'a self,
         node: &'a NodeRecord,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<(), DiscoveryError>>;
 
-    /// Makes the app unknown, if it is still in that life.
+    /// Removes the registration of the app, if it is still of that incarnation.
     fn deregister<'a>(
         &'a self,
         id: &'a AppId,
         incarnation: Incarnation,
     ) -> BoxFuture<'a, Result<(), DiscoveryError>>;
 
-    /// The live records and all later changes. The stream ends when the backend is lost or the watcher is too slow: watch again.
+    /// Streams the live registrations and all later changes. The stream ends when the backend is lost or the watcher is too slow:
+    /// watch again.
     fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>>;
 }
 
-/// How many changes a watcher may be behind.
+/// Changes that are buffered for a watcher.
 pub const WATCH_BUFFER: usize = 4096;
 
-/// What a watcher sees.
+/// An event of a watch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// A record is new or has changed.
+    /// A registration is new or has changed.
     Put(NodeRecord),
-    /// An app is gone.
+    /// A registration has ended.
     Remove(AppId, Incarnation),
     /// An address whose record is learnt by dialling it (static lists).
     Probe(String),
@@ -60,7 +61,7 @@ pub enum Change {
     Synced,
 }
 
-/// Why a discovery backend did not do it.
+/// The error of a discovery backend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("discovery {operation}: {message}")]
 pub struct DiscoveryError {

@@ -32,10 +32,10 @@ pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
 pub use workers::{Threads, Workers};
 
-/// The world as one app sees it: its clock, its random numbers, its tasks and its network.
+/// An app's access to the outside world: clock, random numbers, tasks and network.
 ///
-/// Cheap to clone; all clones are the same world. [`Env::real`] is the machine; a simulator builds its own with
-/// [`Env::simulated`] and can end every task of the app with [`Env::kill`].
+/// Cheap to clone; all clones are the same `Env`. [`Env::real`] is the machine. A simulator makes its own with [`Env::simulated`], and
+/// can end every task of the app with [`Env::kill`].
 #[derive(Clone)]
 pub struct Env(Arc<World>);
 
@@ -67,23 +67,23 @@ impl Drop for LiveTask {
 }
 
 struct Simulated {
-    /// Where virtual time begins.
+    /// The start of virtual time.
     start: Instant,
     wall: Duration,
     pause: Arc<Pause>,
 }
 
-/// How many [`Env::blocking`] closures run at a time on the machine; further ones wait.
+/// [`Env::blocking`] closures that run at a time on the machine; further ones wait.
 pub const BLOCKING_MAX: usize = 64;
 
 impl Env {
-    /// The machine: its clock, the system's random numbers, its sockets.
+    /// The `Env` of the machine: its clock, random numbers and sockets.
     pub fn real() -> Self {
         Self::new(Arc::new(TokioNet), StdRng::from_os_rng(), None)
     }
 
-    /// A world of a simulator: random numbers from `seed`, sockets from `net`, and a wall clock that shows `wall` (since the
-    /// Unix epoch) now and follows tokio's clock, which the simulator pauses.
+    /// An `Env` of a simulator: random numbers from `seed`, sockets from `net`, and a wall clock that shows `wall` (since the Unix
+    /// epoch) now and follows tokio's clock, which the simulator pauses.
     pub fn simulated(seed: u64, net: Arc<dyn Net>, wall: Duration) -> Self {
         let simulated = Simulated { start: tokio_now(), wall, pause: Arc::default() };
         Self::new(net, StdRng::seed_from_u64(seed), Some(simulated))
@@ -113,15 +113,15 @@ impl Env {
         }
     }
 
-    /// A clock that goes on while the machine is suspended, which [`Env::now`] does not everywhere: for leases, whose time runs
-    /// out at the backend whatever happens here. Counts from an arbitrary moment, the same for all of the app.
+    /// A monotonic clock that includes the time in which the machine is suspended, which [`Env::now`] does not on every system. For
+    /// leases, which expire at the backend meanwhile. Its zero is arbitrary and the same for the whole app.
     #[inline]
     pub fn boot_time(&self) -> Duration {
         let simulated = self.0.simulated.as_ref();
         simulated.map_or_else(boot_time, |simulated| self.now().duration_since(simulated.start))
     }
 
-    /// The app's wall clock, since the Unix epoch. For people and start times, never for an order of events.
+    /// The app's wall clock, since the Unix epoch. For display and start times only, never for ordering events.
     pub fn wall(&self) -> Duration {
         let wall = match &self.0.simulated {
             Some(simulated) => simulated.wall + self.now().duration_since(simulated.start),
@@ -132,12 +132,12 @@ impl Env {
         if step < 0 { wall.saturating_sub(by) } else { wall + by }
     }
 
-    /// Sets this app's wall clock ahead of (or behind) what it would show; [`Env::now`] goes on as before. For simulators.
+    /// Sets this app's wall clock ahead or behind; [`Env::now`] is not affected. For simulators.
     pub fn set_wall_step(&self, ahead_ns: i64) {
         self.0.wall_step_ns.store(ahead_ns, Ordering::Relaxed);
     }
 
-    /// Makes all of this app's clocks run ahead of (or behind) the others'; for simulators.
+    /// Sets all clocks of this app ahead or behind those of other apps. For simulators.
     pub fn set_skew(&self, ahead_ns: i64) {
         self.0.skew_ns.store(ahead_ns, Ordering::Relaxed);
     }
@@ -145,7 +145,7 @@ impl Env {
     /// Waits for `duration`.
     ///
     /// # Cancel safety
-    /// Nothing is lost when it is dropped.
+    /// Dropping the future loses nothing.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
@@ -154,15 +154,15 @@ impl Env {
     /// Waits until `deadline` by this app's clock.
     ///
     /// # Cancel safety
-    /// Nothing is lost when it is dropped.
+    /// Dropping the future loses nothing.
     pub async fn sleep_until(&self, deadline: Instant) {
         self.sleep(deadline.saturating_duration_since(self.now())).await;
     }
 
-    /// Runs `future` until it ends or `deadline` comes; `None` is the deadline.
+    /// Runs `future` until it ends or `deadline` passes, which returns `None`.
     ///
     /// # Cancel safety
-    /// As `future` itself; at the deadline it is dropped.
+    /// That of `future`, which is dropped at the deadline.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub async fn until<F: Future>(&self, deadline: Instant, future: F) -> Option<F::Output> {
         let left = deadline.saturating_duration_since(self.now());
@@ -179,17 +179,17 @@ impl Env {
         if bound == 0 { 0 } else { self.0.rng.lock().random_range(0..bound) }
     }
 
-    /// Random bytes, fit for secrets in the real world.
+    /// Random bytes; those of [`Env::real`] are suitable for secrets.
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.rng.lock().fill_bytes(&mut bytes);
         bytes
     }
 
-    /// Starts a task on the runtime of the caller. It goes on when the handle is dropped, and ends when the app is killed.
+    /// Starts a task on the caller's runtime. It continues when the handle is dropped, and ends when the app is killed.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// The caller is not in a tokio runtime.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<Option<F::Output>>
     where
@@ -198,7 +198,7 @@ impl Env {
         tokio::spawn(self.named(name, future))
     }
 
-    /// Starts a task on another runtime: a worker's.
+    /// Starts a task on the runtime of a worker.
     pub fn spawn_on<F>(
         &self,
         worker: &tokio::runtime::Handle,
@@ -245,16 +245,16 @@ impl Env {
         }
     }
 
-    /// How many tasks live that were started here: what is read goes on counting.
+    /// The number of live tasks that were started through this `Env`, as a live counter.
     pub fn tasks(&self) -> Arc<AtomicI64> {
         Arc::clone(&self.0.tasks)
     }
 
-    /// Runs a closure that blocks (a disk, a hash) away from the workers. At most [`BLOCKING_MAX`] at a time. `None` when it
-    /// panicked or the app was killed.
+    /// Runs a blocking closure (disk, hashing) on a thread of its own, at most [`BLOCKING_MAX`] at a time. `None` if it panicked or
+    /// the app was killed.
     ///
     /// # Cancel safety
-    /// A closure that has begun runs to its end even when the future is dropped.
+    /// A closure that has begun runs to its end, also when the future is dropped.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub async fn blocking<R, F>(&self, closure: F) -> Option<R>
     where
@@ -273,10 +273,10 @@ impl Env {
         &*self.0.net
     }
 
-    /// Listens on the address that the configuration gives under `setting`.
+    /// Listens on the address of the setting `setting`.
     ///
     /// # Errors
-    /// A text that names the setting, its value, what is wrong and what to do.
+    /// The address cannot be bound. The text names the setting, its value, the problem, and what to do.
     pub async fn listen(
         &self,
         setting: &str,
@@ -297,14 +297,14 @@ impl Env {
         Ok((listener, bound))
     }
 
-    /// Ends every task that was started through this world, as a SIGKILL would: nothing is saved, nobody is told.
+    /// Ends every task that was started through this `Env`, as SIGKILL would: nothing is saved, and no peer is notified.
     pub fn kill(&self) {
         self.0.killed.cancel();
         self.resume();
     }
 
-    /// Holds every task of this world where it is, as a SIGSTOP would, until [`Env::resume`] or [`Env::kill`]: time goes on, and
-    /// what was due meanwhile is done afterwards. For simulators; it does nothing on the machine.
+    /// Pauses every task of this `Env`, as SIGSTOP would, until [`Env::resume`] or [`Env::kill`]. Time continues, and what became due
+    /// meanwhile runs afterwards. For simulators; it has no effect on the machine.
     pub fn pause(&self) {
         if let Some(pause) = self.pause_of_tasks() {
             pause.begin();
@@ -322,7 +322,7 @@ impl Env {
         self.0.simulated.as_ref().map(|simulated| &simulated.pause)
     }
 
-    /// Whether this world runs in a simulator.
+    /// Whether this `Env` is simulated.
     pub fn is_simulated(&self) -> bool {
         self.0.simulated.is_some()
     }

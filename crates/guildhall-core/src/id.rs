@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use guildhall_wire::outside;
 
-/// Names one app: `env.world.func.inst`.
+/// The identity of an app: `env.world.func.inst`.
 ///
-/// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never talk to each other. Ids are ordered label by
-/// label, and `inst` numerically when both are numbers, so `uid.2` comes before `uid.10`.
+/// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never connect. Ids are ordered label by label; two numeric
+/// `inst` compare as numbers, so `uid.2` comes before `uid.10`.
 ///
+/// # Examples
 /// ```
 /// use guildhall_core::AppId;
 /// let id: AppId = "dev.w1.role.2".parse()?;
@@ -24,7 +25,7 @@ use guildhall_wire::outside;
 pub struct AppId(Arc<str>);
 
 impl AppId {
-    /// Separates deployments.
+    /// The deployment.
     pub fn env(&self) -> &str {
         self.label(0)
     }
@@ -34,12 +35,12 @@ impl AppId {
         self.label(1)
     }
 
-    /// Which deployable this is.
+    /// The kind of app, such as `role` or `gate`.
     pub fn func(&self) -> &str {
         self.label(2)
     }
 
-    /// Which instance of the deployable.
+    /// The instance.
     pub fn inst(&self) -> &str {
         self.label(3)
     }
@@ -116,7 +117,7 @@ impl LogicAddr {
     /// The type of relays between worlds.
     pub const HARBOR: u8 = 255;
 
-    /// Builds an address; `None` when cluster or server do not fit 12 bits, or cluster or type are 0.
+    /// Makes an address; `None` if cluster or server exceed 12 bits, or cluster or type are 0.
     pub fn new(cluster: u16, kind: u8, server: u16) -> Option<Self> {
         let fits = (1..4096).contains(&cluster) && kind > 0 && server < 4096;
         fits.then(|| Self(u32::from(cluster) << 20 | u32::from(kind) << 12 | u32::from(server)))
@@ -137,12 +138,12 @@ impl LogicAddr {
         (self.0 & 0xfff) as u16
     }
 
-    /// The 32 bits, as they travel.
+    /// The 32 bits on the wire.
     pub fn bits(self) -> u32 {
         self.0
     }
 
-    /// Reads the bits of [`LogicAddr::bits`]; `None` when they are no address.
+    /// Decodes [`LogicAddr::bits`]; `None` if they are not an address.
     pub fn from_bits(bits: u32) -> Option<Self> {
         let raw = Self(bits);
         Self::new(raw.cluster(), raw.kind(), raw.server())
@@ -183,12 +184,12 @@ impl fmt::Debug for LogicAddr {
     }
 }
 
-/// Exactly one app, by either of its names. Text is parsed as one of the two types, never by guess.
+/// The address of exactly one app, in either form. Text is parsed as one of the two types, never guessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// By its id.
+    /// An id.
     App(AppId),
-    /// By its numbers.
+    /// A logic address.
     Logic(LogicAddr),
 }
 
@@ -219,18 +220,18 @@ impl fmt::Display for Address {
     }
 }
 
-/// One life of an app: start time in ms in the upper 48 bits, 16 random bits below. A later start is larger.
+/// One run of an app: start time in ms in the upper 48 bits, 16 random bits below. A later start is larger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
-    /// Builds the incarnation of an app that started at `wall` since the Unix epoch.
+    /// Makes the incarnation of an app that started at `wall` since the Unix epoch.
     pub fn new(wall: Duration, random: u16) -> Self {
         let ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX >> 16);
         Self(ms << 16 | u64::from(random))
     }
 
-    /// When the app started, in ms since the Unix epoch.
+    /// Start time of the app, in ms since the Unix epoch.
     pub fn started_ms(self) -> u64 {
         self.0 >> 16
     }
@@ -248,7 +249,7 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// Says which text is not an address, and how to write it.
+/// The error of parsing an id or an address: the text, and the expected format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} `{text}`: {why}")]
 pub struct ParseIdError {

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Longest key, in bytes: it stands in every call, row and log line of its entity.
+/// Longest key, in bytes. A key is part of every call, row and log line of its entity.
 pub const KEY_LEN_MAX: usize = 128;
 
-/// Why something is no key. The reason of a call that fails with it is `BAD_KEY`.
+/// The reason why a value is not a valid key. A call with such a key fails with `BAD_KEY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoKey {
-    /// There is none: "" or 0.
+    /// The key is missing: "" or 0.
     #[error("the key is empty")]
     Empty,
-    /// It is over [`KEY_LEN_MAX`]; how many bytes it has.
+    /// The key exceeds [`KEY_LEN_MAX`]; its length in bytes.
     #[error("the key has {0} bytes, over {KEY_LEN_MAX} (KEY_LEN_MAX)")]
     TooLong(usize),
 }
@@ -31,16 +31,16 @@ impl Key {
         &self.0
     }
 
-    /// Whether an entity can have this key.
+    /// Checks that an entity can have this key.
     ///
     /// # Errors
-    /// It is empty or too long.
+    /// The key is empty or too long.
     pub fn check(&self) -> Result<(), NoKey> {
         check(&self.0).map(|_| ())
     }
 }
 
-/// Text that is the key of an entity.
+/// Converts text to the key of an entity.
 pub(crate) fn check(text: &str) -> Result<&str, NoKey> {
     match text.len() {
         0 => Err(NoKey::Empty),
@@ -85,16 +85,16 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The slot of `key` among `slots`: xxh3-64 of its text, modulo `slots`. Every app computes the same.
+/// The slot of `key` among `slots` slots: xxh3-64 of its text, modulo `slots`. All apps compute the same.
 ///
 /// # Panics
-/// When `slots` is 0; configuration refuses that at start.
+/// `slots` is 0; the configuration refuses that at start.
 pub fn slot_of(key: &str, slots: u32) -> u32 {
     let slot = xxh3_64(key.as_bytes()) % u64::from(slots);
     u32::try_from(slot).expect("a remainder of a u32 fits a u32")
 }
 
-/// Types that a key field can have.
+/// The types of key fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// string
@@ -105,7 +105,7 @@ pub enum KeyKind {
     Int,
 }
 
-/// The key of a request, not yet text.
+/// The key of a request, before conversion to text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyText<'a> {
     /// The method has no key.
@@ -119,7 +119,7 @@ pub enum KeyText<'a> {
 }
 
 impl KeyText<'_> {
-    /// Gives the canonical text to `take`, without allocating, or why it is no key.
+    /// Passes the canonical text, or the reason why it is not a valid key, to `take` without allocating.
     pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
         /// A sign and the digits of the largest 64-bit number.
         const LONGEST: usize = 20;
@@ -143,10 +143,10 @@ impl KeyText<'_> {
     note = "keys are String, u64 or i64"
 )]
 pub trait ActorKey: Clone + Send + Sync + 'static {
-    /// The fields that can hold it: in requests and in the actor's entities. An app whose fields are of another kind does not start.
+    /// The type of key fields in requests and in the actor's entities. Fields of another type are a start error.
     const KIND: KeyKind;
 
-    /// Reads the canonical text; `None` for text that is not a key of this type. Empty text and 0 are no keys.
+    /// Parses the canonical text; `None` for text that is not a key of this type. Empty text and 0 are not keys.
     fn from_text(text: &str) -> Option<Self>;
 
     /// The canonical text.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// What went wrong, in gRPC's numbering.
+/// The code of a failed call, in gRPC's numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "gRPC's names")]
@@ -28,12 +28,12 @@ pub enum Code {
 }
 
 impl Code {
-    /// gRPC's name: `INVALID_ARGUMENT`.
+    /// The gRPC name, for example `INVALID_ARGUMENT`.
     pub fn name(self) -> &'static str {
         guildhall_wire::packet::code_name(self as u8)
     }
 
-    /// Reads a number from the wire; an unheard-of one is `Unknown`.
+    /// Decodes a number from the wire; an unknown one is `Unknown`.
     pub fn from_number(number: u8) -> Self {
         use Code as C;
         const CODES: [Code; 17] = [
@@ -59,20 +59,20 @@ impl Code {
     }
 }
 
-/// Whether the call that failed has run: what decides if it may be sent again.
+/// Whether a failed call has run, which decides whether it may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Effect {
-    /// Nothing happened: the call may be sent again.
+    /// The call had no effect: any caller may retry it.
     NotRun = 0,
-    /// Nobody can say: only an idempotent call may be sent again.
+    /// Unknown: only an idempotent call may be retried.
     MayHaveRun = 1,
-    /// The handler ran and said so.
+    /// The handler ran and returned this error.
     Ran = 2,
 }
 
 impl Effect {
-    /// Reads a number from the wire; an unheard-of one is the careful answer.
+    /// Decodes a number from the wire; an unknown one is `MayHaveRun`.
     pub fn from_number(number: u8) -> Self {
         match number {
             0 => Self::NotRun,
@@ -82,7 +82,7 @@ impl Effect {
     }
 }
 
-/// Reasons below 1000: the framework's own. A game's begin at 1000 (`guildhall.errors`).
+/// The framework's reasons, below 1000. A game's own begin at 1000 (`guildhall.errors`).
 #[allow(missing_docs, reason = "the names say it; docs/semantics lists them")]
 pub mod reason {
     pub const NO_ROUTE: u32 = 1;
@@ -112,15 +112,15 @@ pub mod reason {
     pub const REPLY_GONE: u32 = 25;
     /// The row belongs to an actor type of another NAME, or with another number of slots.
     pub const OTHER_LEASE: u32 = 26;
-    /// Somebody else has changed the row since it was read.
+    /// The row was changed since it was read.
     pub const CONFLICT: u32 = 40;
-    /// There is such a row already, or one with the same value in a unique column.
+    /// The row exists, or another row has the same value in a unique column.
     pub const EXISTS: u32 = 41;
 }
 
-/// An error enum of a game's protos (`option (guildhall.errors)`): generated, never written by hand.
+/// An error enum of a game's protos (`option (guildhall.errors)`). Implementations are generated.
 pub trait ErrorEnum: Copy {
-    /// The number that travels: the enum's base plus the value.
+    /// The reason on the wire: the enum's base plus the value.
     fn reason(self) -> u32;
 }
 
@@ -139,11 +139,12 @@ fn short(message: Cow<'static, str>) -> Cow<'static, str> {
     message.into()
 }
 
-/// Why a call failed, and whether it ran.
+/// The error of a call: why it failed, and whether it ran.
 ///
-/// One pointer wide, so that `Result<Rsp, Status>` stays small. `code` is gRPC's; `reason` is exact and comparable
-/// ([`reason`] below 1000, a game's own above); `effect` is set by the side that knows.
+/// `code` is gRPC's. `reason` is exact and comparable ([`reason`] below 1000, a game's own above). `effect` is set by the side that
+/// knows. One pointer wide, so that `Result<Rsp, Status>` stays small.
 ///
+/// # Examples
 /// ```
 /// use guildhall_core::{Code, Status};
 /// let status = Status::new(Code::NotFound, "no role 7");
@@ -161,7 +162,7 @@ struct Inner {
     details: Vec<Detail>,
 }
 
-/// One typed addition to a [`Status`]: an encoded message and the full name of its type.
+/// A typed detail of a [`Status`]: an encoded message and the full name of its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
     /// Full protobuf name of the message.
@@ -171,9 +172,9 @@ pub struct Detail {
 }
 
 impl Status {
-    /// Builds a status with the careful effect `MayHaveRun`; whatever a handler returns is sent as `Ran`.
+    /// Makes a status with the effect `MayHaveRun`. A status that a handler returns is sent as `Ran`.
     ///
-    /// A message over [`MESSAGE_LEN_MAX`] is cut: it may quote what somebody has sent, and goes into logs and over links.
+    /// A message over [`MESSAGE_LEN_MAX`] bytes is cut, because it may quote a request, and is logged and sent over links.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -184,19 +185,19 @@ impl Status {
         }))
     }
 
-    /// Builds the status of a call that was refused before it ran.
+    /// Makes the status of a call that was refused before it ran.
     pub fn not_run(code: Code, reason: u32, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(code, message).with_reason(reason).with_effect(Effect::NotRun)
     }
 
-    /// Sets the exact reason.
+    /// Sets the reason.
     #[must_use]
     pub fn with_reason(mut self, reason: u32) -> Self {
         self.0.reason = reason;
         self
     }
 
-    /// Sets whether the call ran.
+    /// Sets the effect.
     #[must_use]
     pub fn with_effect(mut self, effect: Effect) -> Self {
         self.0.effect = effect;
@@ -210,32 +211,32 @@ impl Status {
         self
     }
 
-    /// What went wrong, roughly.
+    /// The code.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What went wrong, exactly; 0 when nothing more is known.
+    /// The reason; 0 if there is none.
     pub fn reason(&self) -> u32 {
         self.0.reason
     }
 
-    /// Whether the call ran.
+    /// The effect: whether the call ran.
     pub fn effect(&self) -> Effect {
         self.0.effect
     }
 
-    /// For people.
+    /// The message, for display and logs.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Typed additions.
+    /// The typed details.
     pub fn details(&self) -> &[Detail] {
         &self.0.details
     }
 
-    /// Whether this is that error of the game: `status.is(RoleError::NameTaken)`.
+    /// Whether this is an error of a game's enum: `status.is(RoleError::NameTaken)`.
     pub fn is(&self, error: impl ErrorEnum) -> bool {
         self.0.reason == error.reason()
     }

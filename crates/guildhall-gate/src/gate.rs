@@ -25,7 +25,7 @@ use crate::transport::{Admission, Protocol};
 /// A component that accepts client connections and forwards their calls to the services of the cluster.
 ///
 /// Clients can call methods with `client: true` only. `[gate]` ([`GateConfig`]) configures the addresses and limits; a gate without
-/// `gate.tcp` and `gate.websocket` is a start error. Sessions are actors ([`SessionActor`]), which this app or another one has to serve.
+/// `gate.tcp` and `gate.websocket` is a start error. Sessions are actors ([`SessionActor`](crate::SessionActor)), which this app or another one has to serve.
 /// Clones are the same gate; each app needs its own.
 ///
 /// # Examples
