@@ -10,7 +10,7 @@
 
 use futures_util::future::join_all;
 use guildhall::gate::{OpenReq, OpenRsp, PushReq, Session, SessionActor, SessionReq};
-use guildhall::{Actor, Bytes, Cx, Status, Why};
+use guildhall::{Actor, Bytes, Cx, DeactivateReason, Status};
 use prost::Message as _;
 
 use crate::proto::online::{Moving, Online, OnlineClient, PlayingReq, Presence, ReadReq, ReadRsp};
@@ -36,8 +36,8 @@ impl Actor for OnlineActor {
         self.session.state()
     }
 
-    async fn deactivate(&mut self, cx: &Cx, why: Why) {
-        self.session.deactivate(cx, why).await;
+    async fn deactivate(&mut self, cx: &Cx, reason: DeactivateReason) {
+        self.session.deactivate(cx, reason).await;
     }
 
     fn move_out(&mut self) -> Bytes {

@@ -1,82 +1,51 @@
 //! Actors: one mailbox and one activation per key, serial within, parallel across; their state claimed before, saved after.
 //!
+//! Layers, low to high:
+//!
 //! | module | what |
 //! |---|---|
-//! | `room` | the actors of one type: by key, how many, and how they all end |
-//! | `cell` | one actor: its place in the worker's queue, its clock |
-//! | `mail` | its mailbox, and what it does next |
-//! | `work` | what a turn is: activate, run calls, tick, save, deactivate |
-//! | `activate` | claim the rows, read them, begin |
-//! | `atomic` | the end of a turn: all that it has changed stays, or nothing does |
-//! | `timer`, `timers` | messages that an actor sends itself later |
-//! | `held` | replies that wait for commits |
-//! | `commands`, `records` | what the commands of sessions have come to, in memory and in rows |
-//! | `saves`, `saver` | what of an actor goes to the store, and what becomes of it; many actors share a trip |
-//! | `owned`, `leave`, `reclaim` | the actors of a slot: served with it, saved before it moves, claimed again after a suspension |
-//! | `later`, `outbox`, `reminders`, `cell_later` | what an actor does later in any case, as its row has it |
-//! | `schedule`, `calendar` | the times of a reminder |
-//! | `deliver`, `seen` | a message of an outbox on its way, and at its receiver |
-//! | `waker` | activates actors that have something to do |
-//! | `sweeper` | removes what deleted rows have left |
-//! | `residents` | the actors that are always active, and where |
-//! | `runner` | one per worker: polls the cells that have work, keeps their time |
+//! | `config`, `key`, `services`, `any_host` | settings, keys in requests, services as types, the host of a type for code that does not name it |
+//! | `records` | what has run: commands of sessions, and messages of outboxes |
+//! | `outbox` | messages and reminders that are in the actor's row |
+//! | `waiting_replies`, `saver` | replies that wait for commits; the saver groups the saves of many actors |
+//! | `engine` | hosts, cells, mailboxes, runners, timers |
+//! | `persistence` | activate and claim, save, and the end of a turn |
+//! | `slots` | actors come and go with their slot |
+//! | `turns` | what a turn is |
+//! | `open`, `admin` | makes the host of an actor type; the public look at it |
 
-mod activate;
-mod admin;
-mod atomic;
-mod calendar;
-mod cell;
-mod cell_later;
-mod commands;
 mod config;
-mod deliver;
-mod held;
 mod key;
-mod later;
-mod leave;
-mod mail;
-mod outbox;
-mod outgoing;
-mod owned;
-mod reclaim;
-mod records;
-mod reminders;
-mod residents;
-mod room;
-mod runner;
-mod saver;
-mod saves;
-mod schedule;
-mod seen;
 mod services;
-mod sweeper;
-mod timer;
-mod timers;
-mod waker;
-mod work;
+mod any_host;
+mod records;
+mod outbox;
+mod waiting_replies;
+mod saver;
+mod engine;
+mod persistence;
+mod slots;
+mod turns;
+mod open;
+mod admin;
 
 use bytes::Bytes;
 use guildhall_core::{ActorKey, ServiceDesc, Status};
 use guildhall_entity::State;
 
-use crate::cx::Cx;
+use crate::call::Cx;
 
 pub use admin::Actors;
-pub(crate) use admin::Admin;
+pub(crate) use any_host::AnyHost;
 pub use config::ActorConfig;
-pub(crate) use later::DoesLater;
-pub use outbox::OutboxConfig;
-pub use outgoing::Message as OutboxMessage;
-pub(crate) use residents::{Home, keep_residents, keep_rows};
-pub(crate) use room::{ActorType, AnyRoom, Registered, World, open};
-pub(crate) use runner::Runner;
+pub(crate) use engine::ActorPart;
+pub use engine::Timer;
+pub(crate) use open::{ActorType, Registered, World, open};
+pub use outbox::{Message as OutboxMessage, OutboxConfig, Schedule};
+pub(crate) use outbox::{OutboxPart, activate_due_rows};
 pub(crate) use saver::Saver;
-pub use schedule::Schedule;
 pub use services::{ActorServices, ActorSetup, And};
-pub(crate) use sweeper::{Swept, sweep};
-pub use timer::Timer;
-pub(crate) use timers::Message;
-pub(crate) use waker::{SleepersOf, keep_awake};
+pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 
 /// State with one owner per key, and a mailbox: calls of one key run one at a time, awaits included; calls of different keys run in
 /// parallel.
@@ -166,7 +135,11 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Runs as the last turn, before the last save. If a call arrives before that save is done, the actor stays in memory, and this
     /// runs again later.
-    fn deactivate(&mut self, _cx: &Cx, _why: Why) -> impl Future<Output = ()> + Send {
+    fn deactivate(
+        &mut self,
+        _cx: &Cx,
+        _reason: DeactivateReason,
+    ) -> impl Future<Output = ()> + Send {
         async {}
     }
 
@@ -181,7 +154,7 @@ pub trait Actor: Sized + Send + 'static {
 
 /// The reason why an actor leaves memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum DeactivateReason {
     /// No call for `actor.NAME.idle_ms`.
     Idle,
     /// Requested with `Cx::deactivate` or `Actors::close`.

@@ -16,7 +16,7 @@ pub use crate::call::handle::{KeyOf, decode, handle, no_such_method, reply, unkn
 pub use crate::call::push::Players;
 pub use crate::call::service::{HandlerFuture, Incoming, Service, ServiceQueue};
 pub use crate::call::{Cx, Many, Target};
-pub use crate::serve::lane::{Lane, Turn};
+pub use crate::serve::lane::{Interleaved, Lane};
 pub use crate::serve::topic::{Subscribed, subscribe};
 
 /// The state of a SERIAL service: never contended, as its lane runs one call at a time.

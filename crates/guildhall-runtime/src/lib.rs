@@ -21,14 +21,8 @@ mod actor;
 pub mod codegen;
 mod app;
 
-// Paths that actors and ownership still name.
-use app::node;
-use call::{chain, command, cx, reply, service, turn};
-use observe::{counters, outage};
-use serve::rows;
-
 pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
-pub use actor::{OutboxConfig, OutboxMessage, Schedule, Timer, Why};
+pub use actor::{DeactivateReason, OutboxConfig, OutboxMessage, Schedule, Timer};
 pub use app::{App, HookError, RunningApp};
 pub use config::{AppConfig, CallConfig, SaveConfig, StoreConfig};
 pub use guildhall_core::{StartError, metrics};
@@ -50,7 +44,7 @@ pub use call::service::Service;
 pub use call::{Cx, Parts, raw};
 pub use observe::log::{LogConfig, LogControl};
 pub use observe::trace;
-pub use serve::lane::{ServiceConfig, Turn};
+pub use serve::lane::{Interleaved, ServiceConfig};
 pub use serve::limits::{BreakerConfig, BreakerKind, LimitConfig, RateConfig};
 pub use serve::reload::Reloaded;
 pub use serve::resources::{Loading, ResourceConfig, ResourceError};

@@ -22,8 +22,7 @@ use guildhall_ownership::{
     SlotHost, SlotTable,
 };
 
-use crate::app::AppInner;
-use crate::call::Core;
+use crate::call::{Core, Cx};
 use crate::mutation::Mutation;
 use mesh_here::MeshHere;
 
@@ -38,7 +37,7 @@ pub(crate) trait Owned: Send + Sync {
     /// The slots.
     fn table(&self) -> &SlotTable;
     /// As [`SlotHost::serve_slot`].
-    fn serve(self: Arc<Self>, app: &Arc<AppInner>, slot: u32, payloads: Vec<Payload>);
+    fn serve(self: Arc<Self>, cx: &Cx, slot: u32, payloads: Vec<Payload>);
     /// As [`SlotHost::leave_slot`].
     fn leave<'a>(
         &'a self,
@@ -84,27 +83,21 @@ struct HostOf {
     host: Arc<dyn Owned>,
 }
 
-impl HostOf {
-    fn app(&self) -> Option<Arc<AppInner>> {
-        self.core.upgrade()?.bag.get()?.upgrade()
-    }
-}
-
 impl SlotHost for HostOf {
     fn table(&self) -> &SlotTable {
         self.host.table()
     }
 
     fn serve_slot(&self, slot: u32, payloads: Vec<Payload>) {
-        if let Some(app) = self.app() {
-            Arc::clone(&self.host).serve(&app, slot, payloads);
+        if let Some(core) = self.core.upgrade() {
+            Arc::clone(&self.host).serve(&Cx::on(&core), slot, payloads);
         }
     }
 
     fn leave_slot<'a>(&'a self, slot: u32, to: &'a AppId) -> BoxFuture<'a, Option<Vec<Payload>>> {
         Box::pin(async move {
-            let app = self.app()?;
-            self.host.leave(slot, to, &app.env).await
+            let core = self.core.upgrade()?;
+            self.host.leave(slot, to, &core.env).await
         })
     }
 

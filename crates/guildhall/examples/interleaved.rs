@@ -14,7 +14,7 @@
 // ANCHOR: interleaved
 use std::time::Duration;
 
-use guildhall::{App, Config, Cx, Status, Turn};
+use guildhall::{App, Config, Cx, Interleaved, Status};
 use proto::models::{AddReq, Lobby, LobbyClient, LobbyServer, SumRsp};
 
 struct Hall;
@@ -22,7 +22,7 @@ struct Hall;
 impl Lobby for Hall {
     type State = i64;
 
-    async fn add(&self, cx: &Cx, sum: &Turn<i64>, req: AddReq) -> Result<SumRsp, Status> {
+    async fn add(&self, cx: &Cx, sum: &Interleaved<i64>, req: AddReq) -> Result<SumRsp, Status> {
         // Other calls run while this one waits, but none runs inside `with`: no change is lost.
         cx.env().sleep(Duration::from_millis(req.wait_ms.into())).await;
         let sum = sum.with(|sum| {
@@ -32,7 +32,7 @@ impl Lobby for Hall {
         Ok(SumRsp { sum })
     }
 
-    async fn reach(&self, cx: &Cx, sum: &Turn<i64>, req: AddReq) -> Result<SumRsp, Status> {
+    async fn reach(&self, cx: &Cx, sum: &Interleaved<i64>, req: AddReq) -> Result<SumRsp, Status> {
         loop {
             let now = sum.with(|sum| *sum);
             if now >= req.add {
@@ -42,13 +42,13 @@ impl Lobby for Hall {
         }
     }
 
-    async fn note(&self, _cx: &Cx, sum: &Turn<i64>, req: AddReq) -> Result<(), Status> {
+    async fn note(&self, _cx: &Cx, sum: &Interleaved<i64>, req: AddReq) -> Result<(), Status> {
         sum.with(|sum| *sum += req.add);
         Ok(())
     }
 
     /// A panic fails its own call only; the state stays as the call left it.
-    async fn panic(&self, _cx: &Cx, _sum: &Turn<i64>, _req: AddReq) -> Result<(), Status> {
+    async fn panic(&self, _cx: &Cx, _sum: &Interleaved<i64>, _req: AddReq) -> Result<(), Status> {
         panic!("asked to")
     }
 }

@@ -59,7 +59,7 @@
 //! | Configuration | [`Config`], [`config`] |
 //! | Calls | [`Cx`], [`Status`], [`Code`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
 //! | Actors | [`Actor`], [`ActorSetup`], [`Actors`], [`Why`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
-//! | INTERLEAVED services | [`Turn`] |
+//! | INTERLEAVED services | [`Interleaved`] |
 //! | Entities and rows without an actor | [`entity`], [`Rows`], [`RowsQuery`], [`RowsPage`] |
 //! | Game leases | [`Lease`], [`LeaseGuard`], [`LeaseLoss`] |
 //! | Topics, streams | [`Subscribed`], [`Stream`] |
@@ -115,9 +115,9 @@ pub use guildhall_http as http;
 pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{
     Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx,
-    HookError, Lease, LeaseGuard, LeaseLoss, Loading, LogControl, MeshChanges, OutboxMessage, Parts, Reloaded,
-    ResourceError, Rows, RowsPage, RowsQuery, RunningApp, Schedule, Service, StartError, Stream,
-    Subscribed, Timer, Turn, Why,
+    DeactivateReason, HookError, Interleaved, Lease, LeaseGuard, LeaseLoss, Loading, LogControl,
+    MeshChanges, OutboxMessage, Parts, Reloaded, ResourceError, Rows, RowsPage, RowsQuery,
+    RunningApp, Schedule, Service, StartError, Stream, Subscribed, Timer,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

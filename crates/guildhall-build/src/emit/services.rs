@@ -256,7 +256,7 @@ pub(crate) fn lane(service: &Service) -> String {
         false => (
             "by one task that lends `state` to the calls",
             "service: T_, state: T_::State",
-            "(service, ::guildhall::codegen::Turn::new(state))",
+            "(service, ::guildhall::codegen::Interleaved::new(state))",
             "let (service, state) = &*shared;",
         ),
     };
@@ -331,7 +331,7 @@ fn handlers(service: &Service, bounds: &str, receiver: &str, state: &str, note: 
     let mut methods = String::new();
     let lent = match state.is_empty() {
         true => "",
-        false => "state: &::guildhall::codegen::Turn<Self::State>,",
+        false => "state: &::guildhall::codegen::Interleaved<Self::State>,",
     };
     for method in &service.methods {
         let (desc, types) = (&method.desc, Types::of(service, method));

@@ -104,7 +104,7 @@ fn services_whose_calls_wait_for_each_other_have_a_lane() {
             "model: ::guildhall::codegen::Model::Interleaved,",
             "type State: ::core::marker::Send + 'static;",
             "fn enter( &self, cx: &::guildhall::codegen::Cx, \
-             state: &::guildhall::codegen::Turn<Self::State>, req: PowerUpReq, )",
+             state: &::guildhall::codegen::Interleaved<Self::State>, req: PowerUpReq, )",
             "pub fn new<T_: Lobby>(service: T_, state: T_::State) -> Self {",
             "pub struct LobbyClient<'a> {",
         ],

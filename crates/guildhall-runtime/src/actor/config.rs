@@ -102,8 +102,11 @@ impl Default for ActorConfig {
     }
 }
 
-/// Numbers of messages begin anew above those of a deleted row, which is counted by this.
-const OUTBOX_MOST: usize = 1 << super::outbox::OF_VERSION;
+/// Numbers of outbox messages that one version of a row can have, as a power of two: more than any outbox takes. Numbers begin anew
+/// above those of a deleted row.
+pub(super) const MESSAGES_OF_VERSION: u32 = 20;
+
+const OUTBOX_MOST: usize = 1 << MESSAGES_OF_VERSION;
 
 impl ActorConfig {
     pub(super) fn of(name: &str, all: &Self, config: &Config) -> Result<Self, ConfigError> {

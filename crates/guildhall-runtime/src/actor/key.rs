@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use guildhall_core::rpc::put_key;
-use guildhall_core::{Key, KeyField, KeyKind, KeyText};
+use guildhall_core::{KeyField, KeyKind, KeyText};
 
 /// A request that this app has encoded itself, with its key field set to `key`: of several values the last one counts.
-pub(super) fn with_key(body: &[u8], field: KeyField, key: &Key) -> Bytes {
+pub(super) fn with_key(body: &[u8], field: KeyField, key: &str) -> Bytes {
     let mut body = body.to_vec();
     // An actor's key is canonical text of its method's type.
     let key = match field.kind {
-        KeyKind::Text => KeyText::Text(key.as_str()),
+        KeyKind::Text => KeyText::Text(key),
         KeyKind::Uint => KeyText::Uint(number(key)),
         KeyKind::Int => KeyText::Int(number(key)),
     };
@@ -17,6 +17,6 @@ pub(super) fn with_key(body: &[u8], field: KeyField, key: &Key) -> Bytes {
     body.into()
 }
 
-fn number<N: std::str::FromStr + Default>(key: &Key) -> N {
-    key.as_str().parse().unwrap_or_default()
+fn number<N: std::str::FromStr + Default>(key: &str) -> N {
+    key.parse().unwrap_or_default()
 }

@@ -1,224 +1,192 @@
-//! Encoding of records in rows and in moves.
+//! Records of what has run, so that a command or a message that is sent again is answered and not run again (rules 29 to 31).
+//!
+//! | module | what |
+//! |---|---|
+//! | `answer` | the reply or error of a call, in memory and in a row |
+//! | `command` | a call that is a command, or is made inside one |
+//! | `session` | the records of one session |
+//! | `deduplication` | the messages of outboxes that have run |
+//! | `commands` | the records of one activation: what is refused, answered, kept and forgotten |
+//! | `row` | records in the actor's row, and in a planned move |
+
+mod answer;
+mod command;
+mod deduplication;
+mod session;
+mod commands;
+mod row;
 
 use bytes::{Bytes, BytesMut};
+use guildhall_core::Env;
+use guildhall_core::MethodDesc;
 use guildhall_core::env::Instant;
-use guildhall_core::status::reason;
-use guildhall_core::{Code, Env, Status};
-use guildhall_link::{status_body, status_from_frame};
-use guildhall_wire::Generation;
-use guildhall_wire::frame::error_aux;
-use prost::{DecodeError, Message, encoding};
+use guildhall_wire::Session;
+use prost::DecodeError;
 
-use super::commands::{Commands, Record, Session};
 use super::config::ActorConfig;
-use super::held::Answer;
-use crate::proto::{CommandRecord, Records, SessionRecords};
+use crate::call::Cx;
+use crate::proto;
 
-impl Commands {
-    /// What an activation begins with: the records of its rows.
+pub(super) use answer::{Answer, RECORD_BYTES};
+use commands::Commands;
+pub(super) use deduplication::is_drained;
+
+/// The records of one activation. Without any it takes no memory.
+#[derive(Default)]
+pub(super) struct Records(Option<Box<Commands>>);
+
+impl Records {
+    /// The records in the rows of an activation that begins.
     ///
     /// # Errors
-    /// They were not written by a release like this one.
+    /// The records were not written by a release like this one.
     pub(super) fn load<'a>(
         rows: impl IntoIterator<Item = &'a Bytes>,
         now: Instant,
     ) -> Result<Self, DecodeError> {
-        let mut commands = Self::default();
-        for bytes in rows.into_iter().filter(|bytes| !bytes.is_empty()) {
-            commands.row_bytes += bytes.len();
-            commands.take_in(Records::decode(bytes.clone())?, now);
-        }
-        Ok(commands)
-    }
-
-    /// Adds what was kept elsewhere: in a row, or in the memory of the owner before.
-    pub(super) fn take_in(&mut self, records: Records, now: Instant) {
-        self.seen.take_in(records.seen, now);
-        for of_session in records.commands {
-            let SessionRecords { player, session, generation, answered, records, epoch, over } =
-                of_session;
-            let generation = Generation { epoch, number: generation };
-            self.enter(&player, &session, generation, now, |session| {
-                session.forget_below(answered);
-                if over > 0 && session.over == 0 {
-                    session.end(now);
-                    session.over = over;
-                }
-                for CommandRecord { path, method, error, body, durable } in records {
-                    session.durable |= durable;
-                    // Where rows are many, one may have what another has forgotten.
-                    let is_own = path.len() == 1;
-                    let is_known = path.first().is_some_and(|number| *number >= session.answered);
-                    if is_known && !(is_own && session.over > 0) {
-                        let answer = answer_of(error, body);
-                        let record = Record { method, answer, durable, at: now };
-                        session.insert(path.into(), record);
-                    }
-                }
-            });
+        let mut rows = rows.into_iter().filter(|bytes| !bytes.is_empty()).peekable();
+        match rows.peek() {
+            Some(_) => Ok(Self(Some(Box::new(Commands::load(rows, now)?)))),
+            None => Ok(Self::default()),
         }
     }
 
-    /// Bytes of those that belong into the row, about, old ones included.
+    fn made(&mut self) -> &mut Commands {
+        self.0.get_or_insert_default()
+    }
+
+    fn map<T: Default>(&self, get: impl FnOnce(&Commands) -> T) -> T {
+        self.0.as_deref().map(get).unwrap_or_default()
+    }
+
+    /// Adds the records that the previous owner has sent.
+    pub(super) fn take_in(&mut self, records: proto::Records, now: Instant) {
+        self.made().take_in(records, now);
+    }
+
+    /// The answer to a call that must not run, because it has run or may not; `None` when it is to run now.
+    #[inline]
+    pub(super) fn before(
+        &mut self,
+        config: &ActorConfig,
+        env: &Env,
+        cx: &Cx,
+        method: &'static MethodDesc,
+    ) -> Option<Answer> {
+        if !is_recorded(cx) {
+            return None;
+        }
+        self.made().before(config, env, cx, method)
+    }
+
+    /// Whether anything is known of the session or the sender of the call.
+    pub(super) fn know(&mut self, cx: &Cx) -> bool {
+        self.0.as_mut().is_some_and(|kept| kept.know(cx))
+    }
+
+    /// Bytes of the record that the row will have of a call; 0 without one.
+    #[inline]
+    pub(super) fn bytes_of(cx: &Cx, method: &'static MethodDesc, answer: &Answer) -> usize {
+        if method.durable { Commands::bytes_of(cx, method, answer) } else { 0 }
+    }
+
+    /// A turn has ended: keeps its answer if the call was a command or a message.
+    #[inline]
+    pub(super) fn record(
+        &mut self,
+        config: &ActorConfig,
+        env: &Env,
+        cx: &Cx,
+        method: &'static MethodDesc,
+        answer: &Answer,
+    ) {
+        if is_recorded(cx) {
+            self.made().record(config, env, cx, method, answer);
+        }
+    }
+
+    /// Removes the record of a turn that was taken back.
+    pub(super) fn forget_record(&mut self, cx: &Cx, method: &'static MethodDesc) {
+        self.made().forget_record(cx, method);
+    }
+
+    /// A session has ended, and none of its commands is under way any more.
+    pub(super) fn session_over(&mut self, session: &Session, now: Instant) {
+        if let Some(kept) = &mut self.0 {
+            kept.session_over(session, now);
+        }
+    }
+
+    /// The sender of the call has no message under way any more.
+    pub(super) fn drained(&mut self, cx: &Cx) {
+        self.made().drained(cx);
+    }
+
+    /// How long the tombstone of a deleted row is kept for the records in it, in ms.
+    pub(super) fn keep_ms(&self, config: &ActorConfig, now: Instant) -> u64 {
+        self.map(|kept| kept.keep_ms(config, now))
+    }
+
+    /// The records of the last write are not in the row.
+    pub(super) fn not_saved(&mut self) {
+        if let Some(kept) = &mut self.0 {
+            kept.not_saved();
+        }
+    }
+
+    /// Whether the row lacks a record.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.map(|kept| kept.unsaved)
+    }
+
+    /// Whether the row lacks a record that is written even if nothing else has changed.
+    #[inline]
+    pub(super) fn must_save(&self) -> bool {
+        self.map(|kept| kept.must_save)
+    }
+
+    /// Bytes of the records in the row, and of those that the next write adds: an upper bound.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.map(|kept| kept.row_bytes)
+    }
+
+    /// Bytes of the records that belong into the row, old ones included.
     pub(super) fn bytes_for_row(&self) -> usize {
-        self.bytes() + self.seen.bytes()
+        self.map(Commands::bytes_for_row)
     }
 
-    /// All records: what a planned move carries, for [`Commands::take_in`].
-    pub(super) fn all(&self, now: Instant) -> Records {
-        let all = self.players.iter();
-        let all = all.flat_map(|(player, sessions)| sessions.iter().map(move |s| (player, s)));
-        let commands = all.map(|(player, session)| session.encode(player, |_| true)).collect();
-        Records { commands, seen: self.seen.records(now), ..Records::default() }
+    /// The next write encodes all records anew, without those that are over.
+    pub(super) fn encode_anew(&mut self) {
+        if let Some(kept) = &mut self.0 {
+            kept.stale = true;
+        }
     }
 
-    /// Those that belong into the row, encoded, without old ones. A session that has changed is encoded again behind all others, which
-    /// means the same: else a call to an actor that thousands use would cost thousands of times what it costs the first. What stands
-    /// there twice is at most half of what stands there once, and an eighth of `row_max`; what is gone stands there no longer where it was
-    /// an eighth.
+    /// The records for the row, encoded.
     pub(super) fn take_for_row(
         &mut self,
         config: &ActorConfig,
         env: &Env,
         row_max: usize,
     ) -> BytesMut {
-        let now = env.now();
-        (self.unsaved, self.must_save) = (false, false);
-        self.clean(config, now);
-        let changed = std::mem::take(&mut self.changed);
-        let twice = (self.whole / 2).min(row_max / 8);
-        let is_less = self.bytes() < self.whole_bytes - self.whole_bytes / 8;
-        if self.stale || is_less || self.row.len() > self.whole + twice {
-            self.row.clear();
-            self.players.iter_mut().for_each(|(player, of)| put(&mut self.row, player, of, true));
-            (self.whole, self.whole_bytes) = (self.row.len(), self.bytes());
-        } else {
-            for player in changed {
-                let of_player = self.players.get_mut(&player).into_iter();
-                of_player.for_each(|of| put(&mut self.row, &player, of, false));
-            }
-        }
-        self.stale = false;
-        let mut out = BytesMut::with_capacity(self.row.len() + self.seen.bytes() + 256);
-        out.extend_from_slice(&self.row);
-        self.seen.put(&mut out, now);
-        out
+        self.0.as_mut().map(|kept| kept.take_for_row(config, env, row_max)).unwrap_or_default()
     }
-}
 
-/// Encodes sessions of a player for the row: those that have changed, or all.
-fn put(out: &mut BytesMut, player: &str, sessions: &mut [Session], all: bool) {
-    for session in sessions.iter_mut().filter(|session| session.durable) {
-        if std::mem::take(&mut session.changed) || all {
-            let records = session.encode(player, |record| record.durable);
-            encoding::message::encode(COMMANDS, &records, out);
+    /// The row has this many bytes of records and of later work.
+    pub(super) fn set_row_bytes(&mut self, bytes: usize) {
+        if bytes > 0 || self.0.is_some() {
+            self.made().row_bytes = bytes;
         }
     }
-}
 
-impl Session {
-    fn encode(&self, player: &str, which: fn(&Record) -> bool) -> SessionRecords {
-        let records = self.records.iter().filter(|(_, record)| which(record));
-        SessionRecords {
-            player: player.to_owned(),
-            session: self.id.to_string(),
-            epoch: self.generation.epoch,
-            generation: self.generation.number,
-            answered: self.answered,
-            over: self.over,
-            records: records.map(|(path, record)| encoded(path, record)).collect(),
-        }
+    /// All records: for a planned move.
+    pub(super) fn all(&self, now: Instant) -> proto::Records {
+        self.map(|kept| kept.all(now))
     }
 }
 
-/// The field of `Records` that has sessions.
-const COMMANDS: u32 = 1;
-
-/// One of a message's repeated fields, encoded.
-pub(super) fn put_field(number: u32, message: &impl Message) -> Bytes {
-    let mut out = BytesMut::with_capacity(message.encoded_len() + 8);
-    encoding::message::encode(number, message, &mut out);
-    out.freeze()
-}
-
-/// What an answer takes, about, in bytes.
-pub(super) fn answer_size(answer: &Answer) -> usize {
-    match answer {
-        Ok(body) => body.len(),
-        Err(status) => {
-            let details =
-                status.details().iter().map(|detail| detail.kind.len() + detail.value.len());
-            status.message().len() + details.sum::<usize>()
-        }
-    }
-}
-
-fn encoded(path: &[u64], record: &Record) -> CommandRecord {
-    let (error, body) = error_of(&record.answer);
-    CommandRecord {
-        path: path.to_vec(),
-        method: record.method,
-        error,
-        body,
-        durable: record.durable,
-    }
-}
-
-/// The fields `error` and `body` of a record, for [`answer_of`].
-pub(super) fn error_of(answer: &Answer) -> (u32, Bytes) {
-    match answer {
-        Ok(body) => (0, body.clone()),
-        Err(status) => (
-            error_aux(status.code() as u8, status.effect() as u8).into(),
-            status_body(status).encode_to_vec().into(),
-        ),
-    }
-}
-
-pub(super) fn answer_of(error: u32, body: Bytes) -> Answer {
-    match u16::try_from(error) {
-        Ok(0) => Ok(body),
-        Ok(aux) => Err(status_from_frame(aux, &body)),
-        Err(_) => {
-            let why = "the command has failed, in a way that a later release has written";
-            Err(Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use guildhall_core::Effect;
-
-    use super::*;
-
-    #[test]
-    fn what_moves_is_all_that_was_known_and_a_row_has_the_durable_part() {
-        let now = Env::real().now();
-        let status = Status::new(Code::NotFound, "no").with_reason(1203).with_effect(Effect::Ran);
-        let record = |path: &[u64], answer: Answer, durable| {
-            encoded(path, &Record { method: 7, answer, durable, at: now })
-        };
-        let session = SessionRecords {
-            player: "ann".into(),
-            session: "s1".into(),
-            generation: 3,
-            epoch: 5,
-            answered: 2,
-            over: 0,
-            records: vec![
-                record(&[2], Ok(Bytes::from_static(b"reply")), true),
-                record(&[2, 0], Err(status), true),
-                record(&[3], Ok(Bytes::new()), false),
-            ],
-        };
-        let records = Records { commands: vec![session], ..Records::default() };
-        let mut commands = Commands::default();
-        commands.take_in(Records::decode(&*records.encode_to_vec()).unwrap(), now);
-        assert_eq!(commands.all(now), records);
-        assert!(!commands.unsaved, "the row has them");
-        let row = commands.take_for_row(&ActorConfig::default(), &Env::real(), 1 << 20);
-        let row = Commands::load([&row.freeze()], now).unwrap().all(now);
-        assert_eq!(row.commands[0].records, records.commands[0].records[..2]);
-    }
+/// Whether the call may be a command or a message of an outbox: no record is kept of others.
+#[inline]
+fn is_recorded(cx: &Cx) -> bool {
+    cx.head.as_ref().is_some_and(|head| head.session.is_some() || head.sender.is_some())
 }

@@ -1,4 +1,4 @@
-//! The saver: groups the saves of many actors into few store round trips, and repeats those without an answer.
+//! The saver: groups the saves of many actors into few trips to the store, and repeats those that may not have arrived.
 
 use std::sync::Arc;
 
@@ -9,33 +9,31 @@ use guildhall_wire::Trace;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::held::Held;
-use super::mail::SaveResult;
-use super::saves::is_final;
+use super::waiting_replies::WaitingReplies;
 use crate::config::SaveConfig;
-use crate::counters::Counters;
-use crate::outage::Outage;
-use crate::trace::{OpenSpan, SpanKind, Tracer};
+use crate::observe::counters::Counters;
+use crate::observe::outage::Outage;
+use crate::observe::trace::{OpenSpan, SpanKind, Tracer};
 
-/// The changes of one actor. It has one save in flight, so there are never more than actors.
+/// The changes of one actor. Each actor has at most one save in flight, so there are never more saves than actors.
 pub(super) struct Save {
     pub(super) batch: Batch,
     pub(super) activation: u64,
     pub(super) saved: Arc<dyn Saved>,
-    /// What waits for it, and its number there.
-    pub(super) held: (Arc<Held>, u64),
-    /// Its last turn waits for it and answers itself: should it be refused for good, replies of earlier turns wait for the next one.
+    /// The replies that wait for it, and its number there.
+    pub(super) replies: (Arc<WaitingReplies>, u64),
+    /// Its last turn waits for it and sends its own answer: if the store refuses it for good, replies of earlier turns wait for the
+    /// next save.
     pub(super) alone: bool,
     /// The turn that made them, if it is traced.
     pub(super) trace: Option<Trace>,
-    /// A copy of it was sent of which nobody knows what became.
+    /// Whether a copy was sent whose result is unknown.
     pub(super) unsure: bool,
 }
 
 impl Save {
-    /// What an error means. Where an earlier copy of the write may still come, a "no" is not the last word: should the copy be done
-    /// later, the next write would look like one that is done already (rule 10). So the activation ends, and the next one's claim keeps
-    /// the copy away.
+    /// What an error means. While an earlier copy of the write may still arrive, a refusal is not final: if the copy succeeds later, the
+    /// next write looks like a repetition of it (rule 10). So the activation ends, and the claim of the next one fences the copy off.
     fn judge(&self, error: StoreError) -> StoreError {
         use StoreErrorKind::{Refused, Unavailable, Unknown};
         if !self.unsure || matches!(error.kind, Refused { .. } | Unavailable | Unknown) {
@@ -47,7 +45,10 @@ impl Save {
     }
 }
 
-/// Who is told what became of a save.
+/// The versions of the saved rows, or the store's error.
+pub(super) type SaveResult = Result<Vec<u64>, StoreError>;
+
+/// Gets the result of a save.
 pub(super) trait Saved: Send + Sync {
     fn on_saved(self: Arc<Self>, activation: u64, result: SaveResult);
 }
@@ -89,14 +90,14 @@ impl Saver {
                 pause = config.retry();
                 continue;
             };
-            // Once for as long as it is so.
+            // Logged once per outage.
             if pause == config.retry() {
-                tracing::warn!(%error, saves = again.len(), "not saved; it is tried again until it is");
+                tracing::warn!(%error, saves = again.len(), "save failed; retrying");
             }
             if outage.lasts(&env) {
                 let why = "it has run, and its changes are not saved: the store takes no writes; they are saved when it does, or lost with their app";
                 let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
-                again.iter().for_each(|save| save.held.0.give_up(save.held.1, &status));
+                again.iter().for_each(|save| save.replies.0.give_up(save.replies.1, &status));
             }
             counters.save_retries.add(again.len() as u64);
             // Before those that came later: they are of other actors.
@@ -113,7 +114,7 @@ impl Saver {
     }
 }
 
-/// Those of the trip that is about to begin: one for each trace.
+/// The spans of a trip: one for each trace.
 fn spans(tracer: Option<&Arc<Tracer>>, saves: &[Save]) -> Vec<OpenSpan> {
     let Some(tracer) = tracer else { return Vec::new() };
     let traces = saves.iter().filter_map(|save| save.trace.as_ref());
@@ -125,7 +126,7 @@ fn spans(tracer: Option<&Arc<Tracer>>, saves: &[Save]) -> Vec<OpenSpan> {
     traces.map(begin).collect()
 }
 
-/// One trip; returns what has to be sent again, with the same bytes, and why: the store may have it already.
+/// One trip; returns the saves to send again, with the same bytes, and the error: the store may have them already.
 async fn commit(
     env: &Env,
     store: &dyn Store,
@@ -144,8 +145,8 @@ async fn commit(
         match result.map_err(|error| save.judge(error)) {
             Ok(committed) => {
                 counters.saves.add(1);
-                // Whoever waits hears of it at once; the actor, when its turn is over.
-                save.held.0.committed(save.held.1);
+                // Callers get their replies now, the actor its result after the present turn.
+                save.replies.0.committed(save.replies.1);
                 save.saved.on_saved(save.activation, Ok(committed.versions));
             }
             Err(error) => match error.kind {
@@ -157,7 +158,7 @@ async fn commit(
                 _ => {
                     counters.save_failures.add(1);
                     if !(save.alone && is_final(&error)) {
-                        save.held.0.refused(save.held.1, &error);
+                        save.replies.0.refused(save.replies.1, &error);
                     }
                     save.saved.on_saved(save.activation, Err(error));
                 }
@@ -165,4 +166,9 @@ async fn commit(
         }
     }
     (again, why)
+}
+
+/// Whether the store will never accept the write.
+pub(super) fn is_final(error: &StoreError) -> bool {
+    matches!(error.kind, StoreErrorKind::Exists | StoreErrorKind::Missing | StoreErrorKind::Invalid)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use guildhall_core::{ServiceDesc, Status};
 
 use super::{Actor, ActorService};
-use crate::cx::Cx;
+use crate::call::Cx;
 
 /// The services of an actor type: `.actor::<Player, _>(|a| a.serve(RoleServer).serve(RoleAdminServer))`.
 #[derive(Debug)]

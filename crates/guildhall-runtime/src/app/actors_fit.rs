@@ -41,8 +41,8 @@ pub(super) fn names<'a>(actors: impl Iterator<Item = &'a str>) -> Result<(), Sta
 pub(super) fn tables(actors: &[Registered]) -> Result<(), StartError> {
     let mut owners = BTreeMap::new();
     for actor in actors {
-        for table in &actor.tables {
-            let (table, name) = (table.name, actor.owned.table().actor());
+        for table in actor.host.tables() {
+            let (table, name) = (table.name, actor.host.table().actor());
             if let Some(other) = owners.insert(table, name) {
                 return Err(StartError::new(format!(
                     "the actor types `{other}` and `{name}` both own the rows of table `{table}`: give each an entity of its own"
@@ -62,7 +62,7 @@ pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
         KeyKind::Int => "i64 (int32, int64)",
     };
     for actor in actors {
-        let (name, key) = (actor.owned.table().actor(), actor.key);
+        let (name, key) = (actor.host.table().actor(), actor.key);
         let wrong = |place: String, kind| {
             let (key, kind) = (named(key), named(kind));
             StartError::new(format!(
@@ -74,7 +74,7 @@ pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
                 return Err(wrong(format!("the key of {}", method.path), field.kind));
             }
         }
-        for table in &actor.tables {
+        for table in actor.host.tables() {
             let kind = match table.key.kind {
                 Kind::Text => KeyKind::Text,
                 Kind::Uint => KeyKind::Uint,
@@ -100,8 +100,8 @@ pub(super) async fn rows(
 ) -> Result<(), StartError> {
     let looked = async {
         for actor in actors {
-            let slots = actor.owned.table();
-            for table in &actor.tables {
+            let slots = actor.host.table();
+            for table in actor.host.tables() {
                 table_fits(store, table, slots.actor(), slots.count()).await?;
             }
         }

@@ -7,24 +7,20 @@ use guildhall_core::StartError;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::Discovery;
 use guildhall_core::env::Listener;
-use guildhall_core::metrics::LiveCount;
 use guildhall_core::store::Store;
 use guildhall_link::listen;
-use guildhall_ownership::Ownership;
-use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::actor::{Admin, AnyRoom, Home, OutboxConfig, Runner, Saver, SleepersOf};
-use crate::actor::{Swept, keep_awake, keep_residents, keep_rows, sweep};
+use crate::actor::{ActorPart, AnyHost, Swept, activate_due_rows, keep_resident_rows};
+use crate::actor::{keep_residents, sweep};
 use crate::call::peers::keep_linked;
 use crate::call::{Core, Cx};
-use crate::config::{AppConfig, SaveConfig};
+use crate::config::AppConfig;
 
 use super::hooks::Hooks;
 use super::presence::Presence;
 use crate::app::backends::LazyBackends;
 use crate::app::component::Component;
-use crate::call::interned::Interned;
 use crate::call::service::Drain;
 use crate::observe::outage::Outage;
 use crate::serve::arrivals::Arrivals;
@@ -35,22 +31,11 @@ type Task = JoinHandle<Option<()>>;
 /// What actors and ownership share until they have parts of their own.
 pub(crate) struct AppInner {
     pub(crate) core: Arc<Core>,
-    pub(crate) ownership: Arc<Ownership>,
-    pub(crate) save: SaveConfig,
-    pub(crate) outbox: OutboxConfig,
-    /// Methods that rows name.
-    pub(crate) interned: Mutex<Interned>,
+    pub(crate) actor: Arc<ActorPart>,
     pub(crate) backends: Arc<LazyBackends>,
-    /// Receivers of messages that are being told that a sender has none under way.
-    pub(crate) tells: LiveCount,
     pub(super) store: Arc<OpenStore>,
     pub(crate) tables: Arc<Tables>,
-    pub(crate) saver: Saver,
-    /// One per worker.
-    pub(crate) runners: Vec<Arc<Runner>>,
-    pub(super) rooms: Vec<Arc<dyn AnyRoom>>,
     pub(super) queues: Vec<Arc<dyn Drain>>,
-    pub(crate) actors: Vec<Arc<dyn Admin>>,
     /// Since when the store takes no writes.
     pub(crate) outage: Arc<Outage>,
     pub(super) presence: Arc<Presence>,
@@ -92,12 +77,11 @@ impl AppInner {
         listener: Option<Box<dyn Listener>>,
         discovery: &Arc<dyn Discovery>,
         ttl: Duration,
-        homes: Vec<Arc<dyn Home>>,
-        (rows, sleepers, swept): (SleepersOf, SleepersOf, Swept),
+        swept: Swept,
     ) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(listener) = listener {
-            let arrivals = Arc::new(Arrivals(Arc::clone(self)));
+            let arrivals = Arc::new(Arrivals(Arc::clone(&self.core)));
             let (endpoint, workers) = (Arc::clone(&self.endpoint), Arc::clone(&self.workers));
             let listening = listen(endpoint, arrivals, workers, listener);
             tasks.push(self.env.spawn("link-listen", listening));
@@ -111,16 +95,34 @@ impl AppInner {
         tasks.push(self.env.spawn("discovery-register", registering));
         let watching = keep_linked(Arc::clone(&self.core), Arc::clone(discovery), ttl);
         tasks.push(self.env.spawn("discovery-watch", watching));
-        tasks.push(self.env.spawn("residents", keep_residents(Arc::clone(self), homes)));
+        tasks.extend(self.keep_actors(swept));
+        tasks
+    }
+
+    /// Starts what activates actors without a call, and what cleans up after deleted ones.
+    fn keep_actors(self: &Arc<Self>, swept: Swept) -> Vec<Task> {
+        let cx = || Cx::on(&self.core);
+        let store = || Arc::clone(&self.store);
+        let mut tasks = Vec::new();
+        let hosts = |keeps: fn(&dyn AnyHost) -> bool| {
+            let hosts = self.actor.hosts.iter().filter(|host| keeps(&***host));
+            hosts.cloned().collect::<Vec<_>>()
+        };
+        let residents = hosts(|host| host.config().resident > 0);
+        tasks.push(self.env.spawn("residents", keep_residents(cx(), residents)));
+        let rows = hosts(|host| host.config().resident_rows);
         if !rows.is_empty() {
-            let keeping = keep_rows(Arc::clone(self), rows);
+            let keeping = keep_resident_rows(cx(), store(), rows);
             tasks.push(self.env.spawn("resident-rows", keeping));
         }
-        if !sleepers.is_empty() {
-            tasks.push(self.env.spawn("waker", keep_awake(Arc::clone(self), sleepers)));
+        let due = hosts(|host| host.due_rows().is_some());
+        if !due.is_empty() {
+            tasks.push(self.env.spawn("due-rows", activate_due_rows(cx(), store(), due)));
         }
-        if !swept.is_empty() && self.tables.config.sweep_ms > 0 {
-            tasks.push(self.env.spawn("sweeper", sweep(Arc::clone(self), swept)));
+        let config = &self.tables.config;
+        if !swept.is_empty() && config.sweep_ms > 0 {
+            let sweeping = sweep(cx(), config.clone(), store(), swept);
+            tasks.push(self.env.spawn("sweeper", sweeping));
         }
         tasks
     }
@@ -131,12 +133,12 @@ impl AppInner {
         struct Abandon(Arc<AppInner>);
         impl Drop for Abandon {
             fn drop(&mut self) {
-                self.0.rooms.iter().for_each(|room| room.abandon());
+                self.0.actor.hosts.iter().for_each(|host| host.abandon());
                 self.0.queues.iter().for_each(|queue| queue.abandon());
             }
         }
         let mut tasks = Vec::new();
-        for (at, runner) in self.runners.iter().enumerate() {
+        for (at, runner) in self.actor.runners.iter().enumerate() {
             let (runner, app) = (Arc::clone(runner), Abandon(Arc::clone(self)));
             let env = self.env.clone();
             tasks.push(self.env.spawn_on(self.workers.get(at), "actors", async move {
@@ -144,13 +146,14 @@ impl AppInner {
                 runner.drive(env).await;
             }));
         }
-        tasks.extend(self.ownership.start());
+        tasks.extend(self.ownership().start());
         if let Some(store) = self.store() {
             let app = Arc::clone(self);
             tasks.push(self.env.spawn("saver", async move {
                 let tracer = app.tracer.as_ref();
                 let (env, outage) = (app.env.clone(), &*app.outage);
-                app.saver.drive(env, store, outage, &app.counters, &app.save, tracer).await;
+                let ActorPart { saver, save, .. } = &*app.actor;
+                saver.drive(env, store, outage, &app.counters, save, tracer).await;
             }));
         }
         tasks

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use guildhall_core::{ServiceDesc, Status};
 use guildhall_wire::Session;
 
-use crate::actor::Admin;
+use crate::actor::{ActorPart, AnyHost};
 use crate::app::DrainAsked;
 use crate::call::{Cx, described};
 use crate::proto::{
@@ -40,26 +40,28 @@ impl Node for ThisNode {
     }
 
     async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
-        let info = |room: &Arc<dyn Admin>| {
-            let slots = room.slots();
+        let info = |host: &Arc<dyn AnyHost>| {
+            let slots = host.table().counts();
             ActorInfo {
-                name: room.name().to_owned(),
-                active: room.count() as u64,
+                name: host.name().to_owned(),
+                active: host.count() as u64,
                 slots_served: slots.served,
                 slots: slots.all,
                 slots_suspended: slots.suspended,
                 slots_moving: slots.moving,
             }
         };
-        Ok(ActorsRsp { actors: cx.app.actors.iter().map(info).collect() })
+        Ok(ActorsRsp { actors: cx.core.part::<ActorPart>().hosts.iter().map(info).collect() })
     }
 
     async fn session_over(&self, cx: &Cx, msg: SessionOverMsg) -> Result<(), Status> {
         let SessionOverMsg { player, session, actors } = msg;
         let session = Arc::new(Session { player, session, ..Session::default() });
         for ActorName { r#type, key } in actors {
-            if let Some(room) = cx.app.actors.iter().find(|room| room.name() == r#type) {
-                room.session_over(&key, &session);
+            if let Some(host) =
+                cx.core.part::<ActorPart>().hosts.iter().find(|host| host.name() == r#type)
+            {
+                host.session_over(&key, &session);
             }
         }
         Ok(())
@@ -73,5 +75,3 @@ fn service(desc: &'static ServiceDesc) -> ServiceInfo {
         descriptors: bytes::Bytes::from_static(desc.descriptors),
     }
 }
-
-pub(crate) use described::method;

@@ -90,7 +90,7 @@ impl RunningApp {
         if inner.outage.is_there() {
             tracing::error!("the store takes no writes at the end: what was not saved is lost");
         }
-        inner.ownership.close().await;
+        inner.ownership().close().await;
         if let Some(tracer) = &inner.tracer {
             tracer.flush().await;
         }
@@ -114,7 +114,7 @@ impl RunningApp {
             |status| tracing::warn!(%status, "not all apps were told of the drain"),
         );
         let _or_they_heard_it = self.discovery.register(&inner.presence.record(), self.ttl).await;
-        inner.ownership.handed_over().await;
+        inner.ownership().handed_over().await;
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.
@@ -125,14 +125,14 @@ impl RunningApp {
         join(self.ending.drain(&inner.core, halfway), join_all(components)).await;
         inner.endpoint.meters.in_flight.wait_empty().await;
         inner.part::<Callbacks>().0.wait_empty().await;
-        join_all(inner.rooms.iter().map(|room| room.drain())).await;
+        join_all(inner.actor.hosts.iter().map(|host| host.drain())).await;
         join_all(inner.queues.iter().map(|queue| queue.drain())).await;
         self.replies_left().await;
     }
 
     /// Ends what runs and what waits, and saves the actors.
     async fn saved(&self) {
-        join_all(self.inner.rooms.iter().map(|room| room.save())).await;
+        join_all(self.inner.actor.hosts.iter().map(|host| host.save())).await;
         join_all(self.inner.queues.iter().map(|queue| queue.save())).await;
         self.replies_left().await;
     }

@@ -15,10 +15,11 @@ use guildhall_link::{
     Endpoint, LinkConfig, LinkMeters, Peers as _, Place, ServedMeters, Tls, self_loop,
 };
 use guildhall_ownership::{OwnershipConfig, OwnershipMeters, agree_on_slots};
-use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{ActorConfig, ActorType, OutboxConfig, Registered, Saver, Swept, World};
+use crate::actor::{
+    ActorConfig, ActorPart, ActorType, OutboxConfig, OutboxPart, Registered, Saver, Swept, World,
+};
 use crate::call::budget::RetryBudget;
 use crate::call::{Core, Parts, Snapshots};
 use crate::config::{AppConfig, CallConfig, SaveConfig};
@@ -35,7 +36,6 @@ use crate::app::admin::AdminAddr;
 use crate::app::backends::{Backends, LazyBackends, check_store};
 use crate::app::logic_addr::logic_addr;
 use crate::call::callback::Callbacks;
-use crate::call::interned::Interned;
 use crate::call::mesh::{Mesh, RouteConfig, RouteRules};
 use crate::call::push::Pushed;
 use crate::call::service::{Service, ServiceQueue, ServiceTable};
@@ -113,12 +113,9 @@ impl App {
         lanes.clone().try_for_each(|lane| lane.open(&id, &config))?;
         let queues = lanes.map(ServiceQueue::calls).collect();
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
-        let homes: Vec<_> = actors.iter().filter_map(|actor| actor.home.clone()).collect();
-        let rows = actors.iter().filter_map(|actor| actor.rows.clone()).collect();
-        let sleepers = actors.iter().filter_map(|actor| actor.sleepers.clone()).collect();
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
-        let owned = actors.iter().flat_map(|actor| &actor.tables).copied().collect();
+        let owned = actors.iter().flat_map(|actor| actor.host.tables()).copied().collect();
         let tables = Arc::new(Tables::new(&config, tables, owned)?);
         let swept = swept(&tables, &actors);
         let services = services.iter().chain(actors.iter().flat_map(|a| &a.services));
@@ -131,7 +128,7 @@ impl App {
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
         let backends = Backends::open(opener, &app, given, &tables).await?;
         if let Some(can) = backends.store.as_ref().map(|store| store.capabilities()) {
-            actors.iter().try_for_each(|actor| check_store(can, &actor.tables))?;
+            actors.iter().try_for_each(|actor| check_store(can, actor.host.tables()))?;
         }
         if let Some(store) = &backends.store {
             actors_fit::rows(&env, &**store, &actors).await?;
@@ -151,7 +148,8 @@ impl App {
         let logic_addr = logic_addr(&app, &id)?;
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
-        let owned: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.owned)).collect();
+        let hosts: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.host)).collect();
+        let owned: Vec<_> = hosts.iter().map(|host| Arc::clone(host) as Arc<dyn Owned>).collect();
         check_slots(&env, &backends.later, &owned).await?;
         let in_flight = Arc::new(LiveCount::new(counters.in_flight.clone()));
         let presence = Arc::new(Presence::new(record.clone(), &in_flight, load_every));
@@ -174,7 +172,18 @@ impl App {
         });
         let backends_later = Arc::new(backends.later);
         let store = Arc::new(OpenStore::new(store));
+        let actor = Arc::new(ActorPart {
+            hosts,
+            save,
+            outbox: Arc::new(OutboxPart::new(outbox)),
+            tables: tables.config.clone(),
+            saver: Saver::default(),
+            store: Arc::clone(&store),
+            outage: Arc::clone(&outage),
+            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
+        });
         let mut parts = Parts::default();
+        parts.add(Arc::clone(&actor))?;
         parts.add(Arc::new(Callbacks(LiveCount::new(counters.callbacks.clone()))))?;
         parts.add(Arc::new(Pushed::new(calls.pushed_max)))?;
         parts.add(Arc::new(DrainAsked::new(app.drain_ms)))?;
@@ -200,7 +209,7 @@ impl App {
             id: record.id.clone(),
             incarnation: record.incarnation,
             workers: Arc::new(workers),
-            bag: OnceLock::new(),
+            ownership: OnceLock::new(),
             endpoint,
             env,
             services,
@@ -213,27 +222,18 @@ impl App {
             mutation,
             parts,
         });
-        let ownership =
-            ownership::open(&core, ownership, owned, backends_later.for_leases(), meters);
+        let backend = backends_later.for_leases();
+        core.ownership.get_or_init(|| ownership::open(&core, ownership, owned, backend, meters));
         let inner = Arc::new(AppInner {
-            tells: LiveCount::default(),
+            actor,
             presence,
-            runners: (0..core.workers.len()).map(|_| Arc::default()).collect(),
-            actors: actors.iter().map(|actor| Arc::clone(&actor.admin)).collect(),
-            rooms: actors.into_iter().map(|a| a.room).collect(),
             queues,
-            saver: Saver::default(),
             backends: backends_later,
             store,
             outage,
             tables,
-            ownership,
-            save,
-            interned: Mutex::new(Interned::new(outbox.methods_max, "outbox.methods_max")),
-            outbox,
             core,
         });
-        inner.core.bag.set(Arc::downgrade(&inner)).unwrap_or_default();
         inner.mesh.rule(routes);
         let mut tasks = inner.begin_actors();
         if let Some(tracer) = &inner.tracer {
@@ -244,7 +244,7 @@ impl App {
             tasks.push(task);
         }
         tasks.extend(watch_resources(&inner.core));
-        let arrivals = Arc::new(Arrivals(Arc::clone(&inner)));
+        let arrivals = Arc::new(Arrivals(Arc::clone(&inner.core)));
         let own = self_loop(&inner.endpoint, &arrivals);
         inner.mesh.connected(record, Place::ONLY, own);
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
@@ -253,8 +253,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        let kept = (rows, sleepers, swept);
-        tasks.extend(inner.join(listener, &discovery, ttl, homes, kept));
+        tasks.extend(inner.join(listener, &discovery, ttl, swept));
         inner.health.started();
         let ending = hooks.ready(&inner.core);
         let drain = Duration::from_millis(app.drain_ms);
@@ -287,7 +286,7 @@ async fn check_slots(
 /// Whose tombstones are removed, and by which rule.
 fn swept(tables: &Tables, actors: &[Registered]) -> Swept {
     let owned = actors.iter().flat_map(|actor| {
-        actor.tables.iter().map(|table| (*table, Some(Arc::clone(&actor.leaves))))
+        actor.host.tables().iter().map(|table| (*table, Some(Arc::clone(&actor.host))))
     });
     tables.free().iter().map(|table| (*table, None)).chain(owned).collect()
 }

@@ -1,48 +1,37 @@
-//! Call chains: the actors that wait for a call, so that a cycle is refused at once.
+//! Chains of calls: which turn waits for which, so that a call that could never be answered is refused at once.
 
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use guildhall_core::status::reason;
-use guildhall_core::{Code, KeyText, Status, outside};
-use guildhall_wire::Generation;
+use guildhall_core::{KeyText, outside};
 use parking_lot::Mutex;
 
-use crate::actor::{DoesLater, Message};
 use crate::call::Cx;
 
 /// Turns in a chain of calls that wait for each other.
 const CHAIN_MAX: usize = 16;
 
-/// Who runs one turn at a time and so cannot answer who waits for it: an actor, or a SERIAL service of one app.
+/// Runs one turn at a time, so a call to it from a turn that it waits for could never be answered: an actor, or a SERIAL service of
+/// one app.
 pub(crate) trait Callee: Send + Sync {
-    /// How it is named in chains: `NAME/key`, or `SERVICE/APP`.
+    /// Its name in chains: `NAME/key`, or `SERVICE/APP`.
     fn id(&self) -> &str;
     /// Its key, if it is an actor.
     fn key(&self) -> Option<&str> {
         None
     }
-    /// Leaves memory after the turn, if it is an actor.
-    fn deactivate(&self) {}
     /// What its turn waits for.
     fn awaits(&self) -> &Mutex<Awaits>;
-    /// Sends itself a message later, if it is an actor; the timer's number.
-    fn set_timer(self: Arc<Self>, message: Message) -> Result<u64, Status> {
-        let why =
-            format!("{} is no actor: it has no timers for {}", self.id(), message.method.path);
-        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
+    /// Another interface of it in an `Arc`, for a layer above: what only turns of actors may do. See [`as_interface`].
+    fn interface(self: Arc<Self>, _wanted: TypeId) -> Option<Box<dyn Any>> {
+        None
     }
-    /// Ends a timer.
-    fn cancel_timer(&self, _number: u64) {}
-    /// The next number of its slot's holder, if it is an actor.
-    fn next_generation(&self) -> Result<Generation, Status> {
-        let why = format!("{} is no actor: it has no generations", self.id());
-        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
-    }
-    /// What it does later in any case, if it is an actor whose table has a column for it.
-    fn later(&self) -> Result<&dyn DoesLater, Status> {
-        let why = format!("{} is no actor: it has no outbox and no reminders", self.id());
-        Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
-    }
+}
+
+/// Another interface of a callee, if it has that one.
+pub(crate) fn as_interface<T: ?Sized + 'static>(callee: &Arc<dyn Callee>) -> Option<Arc<T>> {
+    let interface = Arc::clone(callee).interface(TypeId::of::<Arc<T>>())?;
+    interface.downcast::<Arc<T>>().ok().map(|interface| *interface)
 }
 
 /// The id of an actor.
@@ -55,7 +44,7 @@ pub(crate) fn serial_id(service: &str, app: &str) -> String {
     format!("{service}/{app}")
 }
 
-/// Whom a turn waits for.
+/// The callees that a turn waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Awaits(Vec<String>);
 
@@ -72,6 +61,9 @@ impl Awaits {
 /// Why a call can never be answered: it would wait for itself, or the chain has no end.
 pub(crate) fn problem(cx: &Cx, me: impl FnOnce() -> String) -> Option<String> {
     let chain = &cx.head.as_ref()?.chain;
+    if chain.is_empty() {
+        return None;
+    }
     let me = me();
     if let Some(at) = chain.iter().position(|id| *id == me) {
         return Some(format!("the call waits for itself: {}", shown(&chain[at..], &me)));

@@ -9,12 +9,10 @@ use std::time::Duration;
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
 use guildhall_core::metrics::Metrics;
-use guildhall_core::status::reason;
-use guildhall_core::{AppId, Code, Env, Incarnation, Status};
+use guildhall_core::{AppId, Env, Incarnation};
 use guildhall_link::Cancel;
-use guildhall_wire::{Generation, Head, Sender, Session, Trace};
+use guildhall_wire::{Head, Sender, Session, Trace};
 
-use crate::app::AppInner;
 use crate::call::chain::Callee;
 use crate::call::command::Cause;
 use crate::call::mesh::MeshChanges;
@@ -49,8 +47,6 @@ use crate::observe::trace::{OpenSpan, SpanKind, hex, parse_traceparent};
 #[derive(Clone)]
 pub struct Cx {
     pub(crate) core: Arc<Core>,
-    /// Until actors and ownership need it no more.
-    pub(crate) app: Arc<AppInner>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) caller: Option<AppId>,
     /// What travels with the call beyond its time: trace, chain, session, metadata. Absent on a plain call.
@@ -74,14 +70,8 @@ pub struct Cx {
 impl Cx {
     /// A context outside of any call.
     pub(crate) fn on(core: &Arc<Core>) -> Self {
-        Self::outside(core.bag.get().and_then(std::sync::Weak::upgrade).expect("it runs"))
-    }
-
-    /// A context outside of any call.
-    pub(crate) fn outside(app: Arc<AppInner>) -> Self {
         Self {
-            core: Arc::clone(&app.core),
-            app,
+            core: Arc::clone(core),
             deadline: None,
             caller: None,
             head: None,
@@ -136,6 +126,12 @@ impl Cx {
         Self { head: Some(Arc::new(head)), is_command: true, ..self.clone() }
     }
 
+    /// Whether turns wait for the call.
+    #[inline]
+    pub(crate) fn is_in_chain(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| !head.chain.is_empty())
+    }
+
     /// The outbox that the call comes from.
     #[inline]
     pub(crate) fn sender(&self) -> Option<&Sender> {
@@ -162,26 +158,6 @@ impl Cx {
         let mut head = self.head.as_deref().cloned().unwrap_or_default();
         head.metadata.insert(key.into(), value.into());
         Self { head: Some(Arc::new(head)), ..self.clone() }
-    }
-
-    /// In a turn: deactivates this actor after the calls that wait for it. Outside of turns it does nothing.
-    pub fn deactivate(&self) {
-        if let Some(turn) = &self.turn {
-            turn.deactivate();
-        }
-    }
-
-    /// In a turn of an actor: a generation larger than all earlier ones of this key, whichever app owned it and whatever its clock
-    /// said (rule 34: the epoch of the slot's grant, and a counter of its owner).
-    ///
-    /// # Errors
-    /// `Unavailable`: this app does not own the slot any more. `FailedPrecondition`: not in a turn of an actor.
-    pub fn next_generation(&self) -> Result<Generation, Status> {
-        let Some(turn) = &self.turn else {
-            let why = "only the turns of an actor count generations";
-            return Err(Status::not_run(Code::FailedPrecondition, reason::NOT_READY, why));
-        };
-        turn.next_generation()
     }
 
     /// Whether this app has a link to this incarnation of an app. A crashed app loses its links within moments, and a restarted one
@@ -275,7 +251,7 @@ impl Cx {
     /// The slots that are not at their target, as this app sees it, one line each and at most a few. Empty when this app serves
     /// exactly the slots whose target it is, and no slot is being moved to it. For tests, and to see why a move takes long.
     pub fn unsettled(&self) -> Vec<String> {
-        self.app.ownership.unsettled()
+        self.core.ownership().unsettled()
     }
 
     /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.

@@ -37,12 +37,12 @@ where
             return None;
         }
     };
-    let context = cx.context();
+    let mut context = cx.context();
     // A panic of the handler, also of its first lines, is its caller's error and nobody else's.
     let run = AssertUnwindSafe(async move { handler(cx, req).await }).catch_unwind();
     Some(Box::pin(async move {
         let mut run = std::pin::pin!(run);
-        let run = std::future::poll_fn(|cx| within(context.as_ref(), || run.as_mut().poll(cx)));
+        let run = std::future::poll_fn(|cx| within(&mut context, || run.as_mut().poll(cx)));
         reply.send(match run.await {
             Ok(result) => result.map_err(|status| status.with_effect(Effect::Ran)),
             Err(_) => {

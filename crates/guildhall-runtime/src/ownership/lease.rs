@@ -10,6 +10,6 @@ impl Cx {
     /// A lease by its id: 1 to 128 letters, digits and `-_./`.
     pub fn lease(&self, id: impl Into<String>) -> Lease {
         let timeout = Duration::from_millis(self.core.calls.timeout_ms);
-        self.app.ownership.lease(id, LeaseWait { timeout, deadline: self.deadline })
+        self.core.ownership().lease(id, LeaseWait { timeout, deadline: self.deadline })
     }
 }

@@ -29,12 +29,11 @@ impl MeshHere {
 
     /// A context for a request that ends at `deadline`.
     fn cx(&self, deadline: Instant) -> Result<Cx, Status> {
-        let app = self.core.upgrade().and_then(|core| core.bag.get()?.upgrade());
-        let app = app.ok_or_else(|| {
+        let core = self.core.upgrade().ok_or_else(|| {
             Status::not_run(Code::Unavailable, reason::GOING_AWAY, "this app has ended")
         })?;
-        let left = deadline.saturating_duration_since(app.env.now());
-        Ok(Cx::outside(app).within(left))
+        let left = deadline.saturating_duration_since(core.env.now());
+        Ok(Cx::on(&core).within(left))
     }
 }
 

@@ -20,7 +20,7 @@ impl Ownership for OwnershipHere {
         let asker = peer(cx, req.incarnation)?;
         let MoveReq { lease, epoch, at_least, .. } = req;
         let request = MoveRequest { lease: lease.into(), epoch, at_least };
-        let moved = cx.app.ownership.answer_move(asker, request).await;
+        let moved = cx.core.ownership().answer_move(asker, request).await;
         let rsp = moved.map(|moved| MoveRsp { epoch: moved.epoch, offer: moved.from.offer });
         Ok(rsp.unwrap_or_default())
     }
@@ -34,7 +34,7 @@ impl Ownership for OwnershipHere {
             parts: req.parts,
             payloads: req.payloads.into_iter().map(decoded).collect(),
         };
-        Ok(OfferRsp { taken: cx.app.ownership.take_offer(offer) })
+        Ok(OfferRsp { taken: cx.core.ownership().take_offer(offer) })
     }
 
     async fn draining(&self, cx: &Cx, msg: DrainingMsg) -> Result<(), Status> {

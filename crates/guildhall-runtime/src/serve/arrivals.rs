@@ -7,18 +7,18 @@ use guildhall_core::env::ConnIo;
 use guildhall_link::{Arrival, Dispatch, HandlerFuture, ReplyPort};
 
 use super::stream;
-use crate::app::AppInner;
+use crate::call::Core;
 use crate::call::arrive;
 
 /// Begins the calls that arrive at an app.
-pub(crate) struct Arrivals(pub(crate) Arc<AppInner>);
+pub(crate) struct Arrivals(pub(crate) Arc<Core>);
 
 impl Dispatch for Arrivals {
     fn dispatch(&self, arrival: Arrival<'_>, reply: ReplyPort) -> Option<HandlerFuture> {
-        arrive::begin(&self.0.core, arrival, reply)
+        arrive::begin(&self.0, arrival, reply)
     }
 
     async fn serve_streams(&self, io: ConnIo, caller: AppId) {
-        stream::serve(Arc::clone(&self.0.core), io, caller).await;
+        stream::serve(Arc::clone(&self.0), io, caller).await;
     }
 }

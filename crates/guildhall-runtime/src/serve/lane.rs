@@ -26,7 +26,7 @@ use crate::observe::trace::SpanKind;
 use crate::observe::trace::context::{Context, within};
 
 pub use config::ServiceConfig;
-pub use state::Turn;
+pub use state::Interleaved;
 
 /// Turns in a row before the worker's other tasks get theirs.
 const TURNS_IN_A_ROW: usize = 64;
@@ -214,11 +214,11 @@ impl Inner {
         };
         core.counters.turns.add(1);
         let (cx, mut span) = Cx { turn, ..cx }.span(SpanKind::Turn, path);
-        let of = Context::of(&cx);
+        let mut of = Context::of(&cx);
         let mut turn = (self.begin)(cx, method.index, body);
         let watched = future::poll_fn(|context| {
             let began = core.env.now();
-            let polled = within(of.as_ref(), || turn.as_mut().poll(context));
+            let polled = within(&mut of, || turn.as_mut().poll(context));
             watch_slow(&core.counters, &opened.id, path, began, core.env.now());
             polled
         });

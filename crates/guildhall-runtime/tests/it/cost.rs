@@ -177,6 +177,30 @@ async fn a_local_actor_call_allocates_at_most_twice() {
     assert!(keyed <= 2.0, "{keyed} allocations per call");
 }
 
+#[tokio::test]
+async fn an_idle_actor_without_state_takes_at_most_900_bytes_with_its_key_and_its_place() {
+    const ACTORS: u64 = 20_000;
+    let app = App::with(config("dev.w1.echo.1", "", "")).env(Env::real());
+    let app = echoes(app).start().await.unwrap();
+    let cx = app.cx();
+    let actor = EchoActorClient::new(&cx);
+    let call = async |id| actor.echo_keyed(KeyedMsg { id, value: 7 }).await.unwrap();
+    // What calls keep for the next ones is there before the count begins.
+    for id in 1..=100 {
+        call(id).await;
+    }
+    let (bytes, count) = (LIVE.get(), ALLOCATIONS.get());
+    for id in 101..=100 + ACTORS {
+        call(id).await;
+    }
+    let actors = f64::from(u32::try_from(ACTORS).unwrap());
+    let bytes = f64::from(i32::try_from(LIVE.get() - bytes).unwrap()) / actors;
+    let count = f64::from(u32::try_from(ALLOCATIONS.get() - count).unwrap()) / actors;
+    assert_eq!(cx.actors::<EchoOfKey>().count() as u64, 100 + ACTORS);
+    assert!(bytes <= 900.0, "{bytes} bytes per idle actor");
+    assert!(count <= 12.0, "{count} allocations per activation with its first call");
+}
+
 /// Counts, with an entity or without.
 struct Tally<S> {
     state: S,

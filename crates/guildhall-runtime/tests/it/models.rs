@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall::status::reason;
-use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status, Turn};
+use guildhall::{App, Code, Config, Cx, Effect, Interleaved, RunningApp, Status};
 use proto::models::{
     AddReq, Archive, ArchiveClient, ArchiveServer, Ledger, LedgerClient, LedgerServer, Lobby,
     LobbyClient, LobbyServer, SumRsp, Then,
@@ -70,7 +70,7 @@ struct Hall;
 impl Lobby for Hall {
     type State = Sum;
 
-    async fn add(&self, cx: &Cx, state: &Turn<Sum>, req: AddReq) -> Result<SumRsp, Status> {
+    async fn add(&self, cx: &Cx, state: &Interleaved<Sum>, req: AddReq) -> Result<SumRsp, Status> {
         let more = work(cx, req).await?;
         let sum = state.with(|sum| {
             sum.0 += more;
@@ -79,13 +79,18 @@ impl Lobby for Hall {
         Ok(SumRsp { sum })
     }
 
-    async fn note(&self, cx: &Cx, state: &Turn<Sum>, req: AddReq) -> Result<(), Status> {
+    async fn note(&self, cx: &Cx, state: &Interleaved<Sum>, req: AddReq) -> Result<(), Status> {
         let more = work(cx, req).await?;
         state.with(|sum| sum.0 += more);
         Ok(())
     }
 
-    async fn reach(&self, cx: &Cx, state: &Turn<Sum>, req: AddReq) -> Result<SumRsp, Status> {
+    async fn reach(
+        &self,
+        cx: &Cx,
+        state: &Interleaved<Sum>,
+        req: AddReq,
+    ) -> Result<SumRsp, Status> {
         loop {
             let sum = state.with(|sum| sum.0);
             if sum >= req.add {
@@ -95,7 +100,7 @@ impl Lobby for Hall {
         }
     }
 
-    async fn panic(&self, _cx: &Cx, state: &Turn<Sum>, req: AddReq) -> Result<(), Status> {
+    async fn panic(&self, _cx: &Cx, state: &Interleaved<Sum>, req: AddReq) -> Result<(), Status> {
         state.with(|sum| {
             sum.0 += req.add;
             panic!("asked to")

@@ -10,7 +10,9 @@ use guildhall::store::{
     Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
     StoreErrorKind, Table, Token, Tombstone,
 };
-use guildhall::{Actor, App, BoxFuture, Code, Config, Cx, Env, RunningApp, Status, Why};
+use guildhall::{
+    Actor, App, BoxFuture, Code, Config, Cx, DeactivateReason, Env, RunningApp, Status,
+};
 use parking_lot::Mutex;
 use proto::room::{
     AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberClient, MemberRsp,
@@ -127,8 +129,8 @@ impl Actor for TestMember {
         &mut self.state
     }
 
-    async fn deactivate(&mut self, _cx: &Cx, why: Why) {
-        if why == Why::Idle && self.state.exists() {
+    async fn deactivate(&mut self, _cx: &Cx, reason: DeactivateReason) {
+        if reason == DeactivateReason::Idle && self.state.exists() {
             *self.state.visits_mut() += 1;
         }
     }

@@ -8,7 +8,7 @@ use guildhall::broker::memory::MemoryBroker;
 use guildhall::config::ConfigBuilder;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::discovery::{Change, Discovery as _};
-use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status, Turn};
+use guildhall::{Actor, App, Config, Cx, Env, Interleaved, RunningApp, Status};
 use proto::routing::{
     AskReq, AskRsp, Channel, ChannelCasts, ChannelClient, ChannelServer, Desk, DeskClient,
     DeskServer, PostReq, PullReq, PullRsp, Talker, TalkerServer, TellMsg,
@@ -175,7 +175,12 @@ impl TestChannel {
 impl Channel for TestChannel {
     type State = Vec<String>;
 
-    async fn say(&self, _cx: &Cx, heard: &Turn<Vec<String>>, msg: TellMsg) -> Result<(), Status> {
+    async fn say(
+        &self,
+        _cx: &Cx,
+        heard: &Interleaved<Vec<String>>,
+        msg: TellMsg,
+    ) -> Result<(), Status> {
         heard.with(|heard| heard.push(msg.text));
         Ok(())
     }
@@ -183,7 +188,7 @@ impl Channel for TestChannel {
     async fn pull(
         &self,
         cx: &Cx,
-        heard: &Turn<Vec<String>>,
+        heard: &Interleaved<Vec<String>>,
         req: PullReq,
     ) -> Result<PullRsp, Status> {
         loop {

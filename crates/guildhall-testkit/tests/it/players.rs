@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use guildhall::gate::{Gate, SessionActor, SessionServer};
-use guildhall::{Actor, App, Code, Cx, Status, Why};
+use guildhall::{Actor, App, Code, Cx, DeactivateReason, Status};
 use guildhall_client::{Client, Event, Events};
 use guildhall_testkit::Cluster;
 use proto::hello::{GreeterClient, GreeterServer, HelloReq};
@@ -38,8 +38,8 @@ impl Actor for Hero {
         &mut self.state
     }
 
-    async fn deactivate(&mut self, cx: &Cx, why: Why) {
-        if why == Why::Idle {
+    async fn deactivate(&mut self, cx: &Cx, reason: DeactivateReason) {
+        if reason == DeactivateReason::Idle {
             let exited = ExitedMsg { name: self.state.name.clone() };
             PlayerEvents::to(cx, self.state.player.as_str()).exited(exited).await.unwrap();
         }

@@ -1,12 +1,13 @@
 //! [`Core`]: what a call needs of the app that it is made from or served by.
 
 use std::any::type_name;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use guildhall_core::env::Workers;
 use guildhall_core::metrics::Metrics;
 use guildhall_core::{AppId, Env, Incarnation};
 use guildhall_link::Endpoint;
+use guildhall_ownership::Ownership;
 use tokio_util::sync::CancellationToken;
 
 use super::service::ServiceTable;
@@ -45,8 +46,8 @@ pub(crate) struct Core {
     /// A rule that a test has switched off.
     pub(crate) mutation: Option<Mutation>,
     pub(crate) parts: Parts,
-    /// Until actors and ownership need it no more.
-    pub(crate) bag: std::sync::OnceLock<std::sync::Weak<crate::app::AppInner>>,
+    /// Set before the app serves.
+    pub(crate) ownership: OnceLock<Arc<Ownership>>,
 }
 
 impl Core {
@@ -54,6 +55,15 @@ impl Core {
     #[inline]
     pub(crate) fn lacks(&self, rule: Mutation) -> bool {
         cfg!(feature = "mutations") && self.mutation == Some(rule)
+    }
+
+    /// The slots and leases of the app.
+    ///
+    /// # Panics
+    /// When the assembly has not set it.
+    #[inline]
+    pub(crate) fn ownership(&self) -> &Arc<Ownership> {
+        self.ownership.get().expect("set before the app serves")
     }
 
     /// A part that every app has: the assembly adds it.

@@ -55,7 +55,7 @@ fn turn() -> Context {
 #[test]
 fn a_line_of_a_turn_says_whose_it_is_and_in_which_trace() {
     let events = |_: &LogControl| {
-        within(Some(&turn()), || tracing::info!(gold = 5, item = "a sword", "bought"));
+        within(&mut Some(turn()), || tracing::info!(gold = 5, item = "a sword", "bought"));
         tracing::info!("outside");
     };
     let trace = "07".repeat(16);

@@ -1,5 +1,6 @@
 //! Whose turn the present thread runs: for lines of the log and trips to the store, which no one gives a [`Cx`].
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use guildhall_wire::{Head, Trace};
@@ -8,8 +9,9 @@ use super::parent::hex;
 use crate::call::Cx;
 use crate::call::chain::Callee;
 
-tokio::task_local! {
-    static PRESENT: Context;
+thread_local! {
+    /// Context of the call that this thread polls.
+    static PRESENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
 /// What a call is about. Set around each poll of a handler, so that whatever it polls finds it.
@@ -52,16 +54,32 @@ impl Context {
     }
 }
 
-/// Runs `poll` as a part of the call.
+/// Runs `poll` as a part of the call. The context is lent to the thread meanwhile, which counts no references.
 #[inline]
-pub(crate) fn within<R>(context: Option<&Context>, poll: impl FnOnce() -> R) -> R {
-    match context {
-        Some(context) => PRESENT.sync_scope(context.clone(), poll),
-        None => poll(),
+pub(crate) fn within<R>(context: &mut Option<Context>, poll: impl FnOnce() -> R) -> R {
+    if context.is_none() {
+        return poll();
     }
+    swap(context);
+    let _back = Lent(context);
+    poll()
+}
+
+/// A context that the thread has. Dropped, also by a panic, it takes the context back.
+struct Lent<'a>(&'a mut Option<Context>);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        swap(self.0);
+    }
+}
+
+fn swap(context: &mut Option<Context>) {
+    PRESENT.with_borrow_mut(|present| std::mem::swap(present, context));
 }
 
 /// Lets `look` see the present call, if there is one.
 pub(crate) fn present<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
-    PRESENT.try_with(look).ok()
+    let look = |present: &RefCell<Option<Context>>| present.try_borrow().ok()?.as_ref().map(look);
+    PRESENT.try_with(look).ok().flatten()
 }

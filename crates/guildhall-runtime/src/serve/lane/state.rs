@@ -4,12 +4,12 @@ use parking_lot::Mutex;
 
 /// The state of an INTERLEAVED service.
 ///
-/// All its calls are polled by one task, so nothing else touches the state inside [`Turn::with`]; other calls may have changed
+/// All its calls are polled by one task, so nothing else touches the state inside [`Interleaved::with`]; other calls may have changed
 /// it after any await.
 #[derive(Debug, Default)]
-pub struct Turn<S>(Mutex<S>);
+pub struct Interleaved<S>(Mutex<S>);
 
-impl<S> Turn<S> {
+impl<S> Interleaved<S> {
     /// Takes the state as it is at the start.
     pub fn new(state: S) -> Self {
         Self(Mutex::new(state))
@@ -23,7 +23,9 @@ impl<S> Turn<S> {
     pub fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> R {
         match self.0.try_lock() {
             Some(mut state) => f(&mut state),
-            None => panic!("Turn::with inside Turn::with: the state is borrowed already"),
+            None => {
+                panic!("Interleaved::with inside Interleaved::with: the state is borrowed already")
+            }
         }
     }
 }

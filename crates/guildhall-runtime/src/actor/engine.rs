@@ -1,0 +1,46 @@
+//! The engine: one mailbox and one activation per key; turns of one actor run one at a time, those of different actors in parallel.
+//!
+//! | module | what |
+//! |---|---|
+//! | `in_turn` | what a turn may ask of its actor |
+//! | `agenda` | what an actor does next: plain data in, a decision out |
+//! | `timers` | messages that an actor sends itself later |
+//! | `leave` | the actors of a slot that leave together |
+//! | `payloads` | what earlier owners gave for actors that are not active yet |
+//! | `mailbox` | what waits for one actor |
+//! | `runner` | one per worker: polls the cells that have work, and keeps their time |
+//! | `part` | what actors need of their app |
+//! | `cell`, `active` | one actor: its states, and what it has in memory |
+//! | `host` | the actors of one type by key |
+//! | `grant` | what an actor writes under, and whether it still may |
+//! | `later`, `callee` | what a turn may ask of its cell: outbox, reminders, timers |
+//! | `endpoint` | how calls get into mailboxes |
+//! | `any` | the host for code that does not name its type |
+
+mod in_turn;
+mod agenda;
+mod timers;
+mod leave;
+mod payloads;
+mod mailbox;
+mod runner;
+mod part;
+// A cell, its host and its activation are one thing in three files.
+mod active;
+mod cell;
+mod host;
+mod grant;
+mod later;
+mod callee;
+mod endpoint;
+mod any;
+
+pub(super) use active::Active;
+pub(super) use cell::Cell;
+pub(super) use endpoint::Endpoint;
+pub(super) use host::{Host, HostParts, TurnBox};
+pub(super) use in_turn::Message;
+pub(super) use leave::{Leave, Ticket};
+pub(super) use mailbox::Job;
+pub(crate) use part::ActorPart;
+pub use timers::Timer;

@@ -1,0 +1,450 @@
+//! One actor: its mailbox, its place in the worker's queue, and how its life goes on.
+//!
+//! **Life.** A cell is made by the first call of its key and removed when its actor has left memory and no call waits.
+//!
+//! | state | in the [`Agenda`](super::agenda::Agenda) | calls |
+//! |---|---|---|
+//! | inactive | `active` is false | wait; the first one activates the actor |
+//! | active | `active` | run in turns |
+//! | ending | `close` is set | run first; keep an `Idle` or `Missing` actor in memory |
+//! | suspended | `stopped` | go to the slot's owner, or wait for the slot |
+//! | leaving | `stopped`, `slot_leaves` | are sent to the new owner |
+//! | lost | `stopped`, `slot_lost` | are sent to the new owner |
+//!
+//! | from | event | to | by |
+//! |---|---|---|---|
+//! | inactive | a call, a resident's slot, a due row | active | [`Cell::activated`] |
+//! | inactive | the activation fails | removed | [`Cell::deactivated`] |
+//! | active | idle, asked, no entity, drain | ending | [`Cell::close`] |
+//! | ending | saved, last turn run, saved again | removed | [`Cell::deactivated`] |
+//! | ending | a call comes, or the store does not answer | active | [`Cell::activated`] |
+//! | any | the lease session has run out | suspended | [`Cell::next_job`] |
+//! | suspended | the slot is served again | as before; an active actor claims its rows first | [`Cell::go_on`] |
+//! | any | the slot moves | leaving | [`Cell::leave`] |
+//! | leaving | the move is abandoned | as before, with its payload given back | [`Cell::go_on`] |
+//! | leaving, suspended | another app owns the slot | lost | [`Cell::drop_with_slot`] |
+//! | lost | unsaved changes are dropped | removed | [`Cell::deactivated`] |
+//!
+//! **Queue.** A cell is at most once in the queue of its worker.
+//!
+//! | phase | event | phase |
+//! |---|---|---|
+//! | `WAITS` | work comes | `QUEUED`, pushed to the runner |
+//! | `QUEUED` | the runner pops it | `RUNS` |
+//! | `RUNS` | work comes | `RUNS_AGAIN` |
+//! | `RUNS` | its turns have ended, or wait | `WAITS` |
+//! | `RUNS_AGAIN` | its turns have ended, or wait | `QUEUED`, pushed to the runner |
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use futures_util::task::{ArcWake, waker_ref};
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::{AppId, Code, Key, outside};
+use parking_lot::Mutex;
+
+use super::active::Active;
+use super::host::{Host, TurnBox};
+use super::leave::Ticket;
+use super::mailbox::{Job, Letter, Letters, Mailbox};
+use super::part::ActorPart;
+use super::runner::{Runnable, Runner};
+use crate::actor::saver::SaveResult;
+use crate::actor::services::ActorServices;
+use crate::actor::waiting_replies::WaitingReplies;
+use crate::actor::{Actor, DeactivateReason};
+use crate::call::Core;
+use crate::call::Cx;
+use crate::call::chain::Awaits;
+use crate::call::turn::{Call, watch_slow};
+use crate::ownership::redirect;
+
+/// One actor, active or about to be.
+pub(crate) struct Cell<A: Actor, S> {
+    pub(crate) host: Arc<Host<A, S>>,
+    core: Arc<Core>,
+    part: Arc<ActorPart>,
+    /// `NAME/key`.
+    pub(crate) id: Box<str>,
+    pub(crate) slot: u32,
+    worker: u32,
+    /// It is active without an entity too.
+    pub(crate) resident: bool,
+    never_idle: bool,
+    phase: AtomicU8,
+    /// The turn takes longer than it may.
+    pub(crate) over_limit: AtomicBool,
+    /// The present turn has waited.
+    suspended: AtomicBool,
+    /// The turn has changed the outbox or the reminders.
+    pub(crate) later_turned: AtomicBool,
+    pub(crate) mailbox: Mutex<Mailbox>,
+    pub(crate) awaits: Mutex<Awaits>,
+    /// Used by the runner alone.
+    task: Mutex<Task<A>>,
+}
+
+struct Task<A: Actor> {
+    idle: Option<Box<Active<A>>>,
+    running: Option<TurnBox<A>>,
+}
+
+// The phases of a cell in its worker's queue.
+const WAITS: u8 = 0;
+const QUEUED: u8 = 1;
+const RUNS: u8 = 2;
+const RUNS_AGAIN: u8 = 3;
+
+impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
+    pub(crate) fn new(
+        host: &Arc<Host<A, S>>,
+        core: &Arc<Core>,
+        key: &str,
+        (slot, worker): (u32, u32),
+    ) -> Arc<Self> {
+        let resident = host.config.is_resident(key);
+        Arc::new(Self {
+            host: Arc::clone(host),
+            core: Arc::clone(core),
+            part: core.shared::<ActorPart>(),
+            id: [A::NAME, "/", key].concat().into(),
+            resident,
+            never_idle: host.config.resident_rows || resident,
+            slot,
+            worker,
+            phase: AtomicU8::new(WAITS),
+            over_limit: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
+            later_turned: AtomicBool::new(false),
+            mailbox: Mutex::default(),
+            awaits: Mutex::default(),
+            task: Mutex::new(Task { idle: None, running: None }),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    #[inline]
+    pub(crate) fn part(&self) -> &ActorPart {
+        &self.part
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.id[A::NAME.len() + 1..]
+    }
+
+    /// The key, as rows have it.
+    pub(crate) fn row_key(&self) -> Key {
+        Key::from(self.key())
+    }
+
+    pub(crate) fn worker(&self) -> usize {
+        self.worker as usize
+    }
+
+    /// A context outside of calls.
+    pub(crate) fn cx(&self) -> Cx {
+        Cx::on(&self.core)
+    }
+
+    /// Puts a call into the mailbox, or refuses it; whether to [`Cell::schedule`].
+    pub(crate) fn post(&self, call: Call) -> bool {
+        let cycle = call.cx.is_in_chain().then(|| self.awaits.lock().problem(&call.cx, &self.id));
+        if let Some(cycle) = cycle.flatten() {
+            call.deadlock(cycle);
+            return false;
+        }
+        let mut mailbox = self.mailbox.lock();
+        let max = self.host.config.mailbox;
+        if mailbox.len() >= max {
+            drop(mailbox);
+            let why = format!("{max} calls wait for {} (actor.{}.mailbox)", self.id, A::NAME);
+            call.overloaded(why);
+            return false;
+        }
+        mailbox.push(call, &self.runner().buffers);
+        true
+    }
+
+    /// Activates the actor, unless it is active.
+    pub(crate) fn activate(self: &Arc<Self>) {
+        let mut mailbox = self.mailbox.lock();
+        let wanted = !mailbox.agenda.active;
+        mailbox.agenda.activation_wanted = wanted;
+        drop(mailbox);
+        if wanted {
+            self.schedule();
+        }
+    }
+
+    /// Deactivates the actor after the calls that wait.
+    pub(crate) fn close(self: &Arc<Self>, reason: DeactivateReason) {
+        self.mailbox.lock().agenda.close.get_or_insert(reason);
+        self.schedule();
+    }
+
+    /// Deactivates the actor now: refuses the calls that wait, and ends a turn that runs.
+    pub(crate) fn end(self: &Arc<Self>) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.close = Some(DeactivateReason::Drain);
+        let letters = mailbox.take_letters();
+        if mailbox.agenda.suspended_since.take().is_some() {
+            self.over_limit.store(true, Ordering::Relaxed);
+        }
+        drop(mailbox);
+        self.schedule();
+        for letter in letters {
+            if let Letter::Call(call) = letter {
+                call.reply.refuse(Code::Unavailable, reason::GOING_AWAY, "this app drains");
+            }
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn next_job(&self) -> Option<Job> {
+        let mut mailbox = self.mailbox.lock();
+        // Under the lock: whatever serves the slot again calls `go_on` after this.
+        mailbox.agenda.stopped |= self.host.slots.epoch(self.slot) == 0;
+        let calls = if mailbox.agenda.stopped { mailbox.take_calls() } else { Vec::new() };
+        let job = mailbox.next(&self.core().env);
+        drop(mailbox);
+        // Calls that came before a suspension wait for the slot like those that come after it: for a bounded time.
+        for call in calls {
+            self.host.post_elsewhere(self.slot, call);
+        }
+        job
+    }
+
+    /// The slot is served here.
+    pub(crate) fn go_on(self: &Arc<Self>) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.stopped = false;
+        mailbox.stay();
+        // Changes that could not be saved meanwhile do not wait for longer.
+        mailbox.agenda.save_due |= mailbox.agenda.save_at.take().is_some();
+        drop(mailbox);
+        self.schedule();
+        self.send_out();
+    }
+
+    /// The slot goes to another app: calls that wait are sent there, the turn that runs ends, and the actor is saved (rule 18).
+    pub(crate) fn leave(self: &Arc<Self>, ticket: Ticket, to: &AppId) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.stopped = true;
+        mailbox.leave(ticket);
+        let letters = mailbox.take_letters();
+        drop(mailbox);
+        self.schedule();
+        send_letters_on(letters, Some(to));
+    }
+
+    /// Another app owns the slot: unsaved changes are lost, as the store would refuse them (rule 6).
+    pub(crate) fn drop_with_slot(self: &Arc<Self>, to: Option<&AppId>) {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.stopped = true;
+        mailbox.agenda.slot_lost = true;
+        let letters = mailbox.take_letters();
+        drop(mailbox);
+        self.schedule();
+        send_letters_on(letters, to);
+    }
+
+    /// A turn begins: its limit does not include earlier waits.
+    #[inline]
+    pub(crate) fn begin_turn(&self) {
+        if self.suspended.load(Ordering::Relaxed) {
+            self.suspended.store(false, Ordering::Relaxed);
+            self.mailbox.lock().agenda.suspended_since = None;
+        }
+        self.over_limit.store(false, Ordering::Relaxed);
+    }
+
+    /// The actor has become active, or stays active after its end was abandoned.
+    pub(crate) fn activated(&self) {
+        let now = self.core().env.now();
+        self.mailbox.lock().agenda.activated(now, self.host.config.tick());
+    }
+
+    /// The activation is over, or has failed.
+    pub(crate) fn deactivated(&self) {
+        let now = self.core().env.now();
+        self.mailbox.lock().deactivated(now);
+    }
+
+    /// Counts these replies as calls that wait.
+    pub(crate) fn count_replies(&self, replies: &Arc<WaitingReplies>) {
+        self.mailbox.lock().replies = Some(Arc::clone(replies));
+    }
+
+    /// There is something to save: not later than the save interval from now.
+    pub(crate) fn save_later(&self) {
+        let mut mailbox = self.mailbox.lock();
+        let agenda = &mut mailbox.agenda;
+        if agenda.save_at.is_none() && !agenda.save_due {
+            agenda.save_at =
+                Some(self.host.config.save_at(&self.core().env, self.core().env.now()));
+        }
+    }
+
+    /// Inside a turn: the result of the save in flight, when it is there.
+    pub(crate) fn poll_saved(&self) -> Poll<(u64, SaveResult)> {
+        self.mailbox.lock().take_saved().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Queues the cell at its worker, unless it is queued already.
+    pub(crate) fn schedule(self: &Arc<Self>) {
+        let next = |phase| match phase {
+            WAITS => Some(QUEUED),
+            RUNS => Some(RUNS_AGAIN),
+            _ => None,
+        };
+        let queued = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        if queued == Ok(WAITS) {
+            self.push();
+        }
+    }
+
+    fn push(self: &Arc<Self>) {
+        self.runner().push(Arc::clone(self) as Arc<dyn Runnable>);
+    }
+
+    fn runner(&self) -> &Runner {
+        &self.part().runners[self.worker()]
+    }
+
+    /// Runs what waits; whether the actor is still in memory afterwards.
+    fn poll_turns(self: &Arc<Self>, task: &mut Task<A>) -> bool {
+        let waker = waker_ref(self);
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            let mut turn = match task.running.take() {
+                Some(turn) => turn,
+                None => match self.next_job() {
+                    Some(job) => self.host.begin(self, task.idle.take(), job),
+                    None => return task.idle.is_some(),
+                },
+            };
+            match catch_unwind(AssertUnwindSafe(|| turn.poll(&mut cx))) {
+                Ok(Poll::Ready(active)) => {
+                    self.host.recycle(turn);
+                    task.idle = active;
+                    // It has found nothing more to do; what came since has scheduled the cell again.
+                    return task.idle.is_some();
+                }
+                Ok(Poll::Pending) => {
+                    task.running = Some(turn);
+                    return true;
+                }
+                Err(_) => {
+                    // Handlers' panics are caught around them: this one came from a destructor of the game's.
+                    tracing::error!(actor = %outside(&self.id), "an actor panicked outside of its turn");
+                    self.core().counters.dropped.add(1);
+                    self.deactivated();
+                }
+            }
+        }
+    }
+
+    /// Has the runner look at this cell when something is due.
+    pub(crate) fn arm(self: &Arc<Self>) {
+        let (env, config) = (&self.core().env, &self.host.config);
+        let due = self.mailbox.lock().arm(env, config, self.never_idle);
+        if let Some(due) = due {
+            self.arm_at(due);
+        }
+    }
+
+    fn arm_at(self: &Arc<Self>, due: Instant) {
+        self.runner().arm(due, Arc::downgrade(self) as Weak<dyn Runnable>);
+    }
+
+    /// Drops the actor as it is.
+    pub(crate) fn abandon(&self) {
+        let (idle, running) = {
+            let mut task = self.task.lock();
+            (task.idle.take(), task.running.take())
+        };
+        drop((idle, running));
+        let letters = self.mailbox.lock().take_letters();
+        drop(letters);
+    }
+}
+
+fn send_letters_on(letters: Letters, to: Option<&AppId>) {
+    for letter in letters {
+        match (letter, to) {
+            (Letter::Call(call), Some(to)) => redirect(call, to),
+            (Letter::Call(call), None) => {
+                let why = format!("{}: nobody owns it just now", call.method.path);
+                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
+            }
+            // Timers end with the activation, and records expire.
+            (Letter::Timer(_) | Letter::SessionOver(_), _) => {}
+        }
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
+    fn run(self: Arc<Self>, began: Instant) -> Instant {
+        self.phase.store(RUNS, Ordering::Release);
+        let mut task = self.task.lock();
+        let in_memory = self.poll_turns(&mut task);
+        let suspended = task.running.is_some();
+        drop(task);
+        let now = self.core().env.now();
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.ran(now, suspended);
+        if suspended {
+            self.suspended.store(true, Ordering::Relaxed);
+        }
+        let method = mailbox.method;
+        let (env, config) = (&self.core().env, &self.host.config);
+        let due = in_memory.then(|| mailbox.arm(env, config, self.never_idle)).flatten();
+        let more = !suspended && mailbox.has_work();
+        let unused = mailbox.take_buffer();
+        drop(mailbox);
+        if let Some(unused) = unused {
+            self.runner().buffers.give(unused);
+        }
+        watch_slow(&self.core().counters, &self.id, method, began, now);
+        if !in_memory && self.host.forget(&self) {
+            return now;
+        }
+        if let Some(due) = due {
+            self.arm_at(due);
+        }
+        let again = |phase| Some(if phase == RUNS_AGAIN { QUEUED } else { WAITS });
+        let before = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, again);
+        if before == Ok(RUNS_AGAIN) {
+            self.push();
+        } else if more {
+            self.schedule();
+        }
+        now
+    }
+
+    fn on_time(self: Arc<Self>, now: Instant, armed: Instant) {
+        let due = self.mailbox.lock().on_time((now, armed), &self.host.config, self.never_idle);
+        let Some(due) = due else { return };
+        if due.over_limit {
+            self.over_limit.store(true, Ordering::Relaxed);
+        }
+        if due.work {
+            self.schedule();
+        }
+        self.send_out();
+        self.arm();
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> ArcWake for Cell<A, S> {
+    fn wake_by_ref(this: &Arc<Self>) {
+        this.schedule();
+    }
+}

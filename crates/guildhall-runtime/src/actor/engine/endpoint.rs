@@ -1,0 +1,148 @@
+//! How calls get to their actors: from the service table into a mailbox.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use guildhall_core::rpc::find_key;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Key, KeyText, MethodDesc, ServiceDesc};
+
+use guildhall_ownership::Elsewhere;
+
+use super::host::Host;
+use crate::actor::Actor;
+use crate::actor::services::ActorServices;
+use crate::call::Cx;
+use crate::call::chain::{self, actor_id};
+use crate::call::reply::ReplyPort;
+use crate::call::service::{HandlerFuture, Incoming, Service};
+use crate::call::turn::Call;
+use crate::ownership::redirect;
+
+/// One service of an actor type.
+pub(crate) struct Endpoint<A: Actor, S> {
+    pub(crate) host: Arc<Host<A, S>>,
+    pub(crate) service: usize,
+    pub(crate) desc: &'static ServiceDesc,
+    pub(crate) actor: PhantomData<fn(A)>,
+}
+
+impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
+    fn desc(&self) -> &'static ServiceDesc {
+        self.desc
+    }
+
+    fn actor(&self) -> Option<(&'static str, u32)> {
+        Some((A::NAME, self.host.slots.count()))
+    }
+
+    fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture> {
+        let Incoming { cx, method, body, reply } = call;
+        if self.host.closed.load(Ordering::Acquire) {
+            reply.refuse(Code::Unavailable, reason::GOING_AWAY, "this app drains");
+            return None;
+        }
+        let Some(field) = method.key else {
+            self.host.cast_to_all(self.service, &cx, method, &body.into_bytes());
+            return None;
+        };
+        match find_key(body.bytes, field) {
+            Ok(key) => key.with_text(|key| match key {
+                Ok(key) => {
+                    let (service, body) = (self.service, body.into_bytes());
+                    self.host.post(key, Call { service, method, cx, body, reply });
+                }
+                Err(why) => {
+                    let why = format!("{}: {why}", method.path);
+                    reply.refuse(Code::InvalidArgument, reason::BAD_KEY, why);
+                }
+            }),
+            Err(why) => reply.refuse(Code::InvalidArgument, reason::BAD_REQUEST, why),
+        }
+        None
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Host<A, S> {
+    /// Puts a call into the mailbox of its actor, or refuses it.
+    fn post(self: &Arc<Self>, key: &str, call: Call) {
+        let slot = self.slot_of(key);
+        let me = || actor_id(A::NAME, KeyText::Text(key));
+        if let Some(cycle) = chain::problem(&call.cx, me) {
+            call.deadlock(cycle);
+            return;
+        }
+        let mut cells = self.lock(slot);
+        // With the slot locked: what ends the slot finds all calls that were accepted.
+        if self.slots.epoch(slot) == 0 {
+            drop(cells);
+            self.post_elsewhere(slot, call);
+            return;
+        }
+        // With the slot locked: the actor is not forgotten meanwhile.
+        if let Some(cell) = cells.find(key) {
+            if cell.post(call) {
+                cell.schedule();
+            }
+            return;
+        }
+        match cells.make(key, &call.cx.core) {
+            Some(cell) => {
+                if cell.post(call) {
+                    cell.schedule();
+                }
+            }
+            None => {
+                drop(cells);
+                let max = self.config.actors_max;
+                call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
+            }
+        }
+    }
+
+    /// As `post`, for a call whose key is searched in its body again.
+    pub(crate) fn post_body(self: &Arc<Self>, call: Call) {
+        let found = call.method.key.and_then(|field| find_key(&call.body, field).ok());
+        let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)).ok());
+        // It had a key when it came.
+        if let Some(key) = key {
+            self.post(key.as_str(), call);
+        }
+    }
+
+    /// A call for a slot that is not served here: it waits, or goes to the slot's owner.
+    pub(crate) fn post_elsewhere(self: &Arc<Self>, slot: u32, call: Call) {
+        let core = Arc::clone(&call.cx.core);
+        let places = core.mesh.places(A::NAME);
+        let named = places.as_ref().map(|places| places.owner(slot));
+        match self.slots.elsewhere(slot, &core.id, named) {
+            Elsewhere::At(to) => redirect(call, &to),
+            Elsewhere::Wait => {
+                self.early.hold(&core.env, core.ownership().config(), slot, call);
+                // The slot may have come between the two looks.
+                if self.slots.epoch(slot) > 0 {
+                    self.post_early(slot);
+                }
+            }
+        }
+    }
+
+    /// The slot has come: posts the calls that waited for it.
+    pub(crate) fn post_early(self: &Arc<Self>, slot: u32) {
+        for call in self.early.take_slot(slot) {
+            self.post_body(call);
+        }
+    }
+
+    /// Puts a cast into the mailbox of every active actor.
+    fn cast_to_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &Bytes) {
+        for cell in self.cells() {
+            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none());
+            if cell.post(Call { service, method, cx, body, reply }) {
+                cell.schedule();
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The host of an actor type: its actors by key, how many there may be, and the boxes of their turns.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use guildhall_core::hash::Seeded;
+use guildhall_core::metrics::LiveCount;
+use guildhall_core::status::reason;
+use guildhall_core::store::Table;
+use guildhall_core::{Code, MethodDesc, ServiceDesc, Status, slot_of};
+use guildhall_ownership::{EarlyCalls, SlotTable};
+use parking_lot::{Mutex, MutexGuard};
+use tokio_util::sync::ReusableBoxFuture;
+
+use super::active::Active;
+use super::cell::Cell;
+use super::mailbox::Job;
+use super::payloads::Payloads;
+use crate::actor::config::ActorConfig;
+use crate::actor::services::ActorServices;
+use crate::actor::{Actor, DeactivateReason};
+use crate::call::Core;
+use crate::call::turn::Call;
+
+/// Boxes of turns that are kept for the next ones.
+const POOLED: usize = 64;
+
+/// The actors of one type in one app.
+pub(crate) struct Host<A: Actor, S> {
+    pub(crate) config: ActorConfig,
+    pub(crate) slots: SlotTable,
+    /// Calls that wait for a slot.
+    pub(crate) early: Arc<EarlyCalls<Call>>,
+    pub(crate) payloads: Payloads,
+    /// Tables of the actors' rows; empty for actors without entities.
+    pub(crate) tables: Vec<&'static Table>,
+    /// The first row has the column that says when its actor has work to do.
+    pub(crate) wakes: bool,
+    /// In the order in which [`ActorServices::dispatch`] knows them.
+    pub(crate) services: Vec<&'static ServiceDesc>,
+    pub(crate) workers: u32,
+    pub(crate) count: LiveCount,
+    /// No call is accepted any more.
+    pub(crate) closed: AtomicBool,
+    /// By slot, then by key.
+    shards: Vec<Mutex<Shard<A, S>>>,
+    numbers: AtomicU64,
+    begin: Begin<A, S>,
+    boxes: Mutex<Vec<TurnBox<A>>>,
+}
+
+/// The one box of a turn, used again and again.
+pub(crate) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
+
+/// Begins the turns of a cell with its first job, in a used box if there is one.
+pub(crate) type Begin<A, S> =
+    fn(Arc<Cell<A, S>>, Option<Box<Active<A>>>, Job, Option<TurnBox<A>>) -> TurnBox<A>;
+
+/// The cells of one slot.
+type Shard<A, S> = HashSet<ByKey<A, S>, Seeded>;
+
+/// A cell in its shard.
+struct ByKey<A: Actor, S>(Arc<Cell<A, S>>);
+
+impl<A: Actor, S: ActorServices<A>> Borrow<str> for ByKey<A, S> {
+    fn borrow(&self) -> &str {
+        self.0.key()
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Hash for ByKey<A, S> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key().hash(state);
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> PartialEq for ByKey<A, S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+
+impl<A: Actor, S: ActorServices<A>> Eq for ByKey<A, S> {}
+
+/// The cells of a slot, locked: no actor of the slot is forgotten, and no call is accepted, as long as this lives.
+pub(crate) struct Locked<'a, A: Actor, S> {
+    host: &'a Arc<Host<A, S>>,
+    shard: MutexGuard<'a, Shard<A, S>>,
+    slot: u32,
+}
+
+impl<A: Actor, S: ActorServices<A>> Locked<'_, A, S> {
+    #[inline]
+    pub(crate) fn find(&self, key: &str) -> Option<&Arc<Cell<A, S>>> {
+        self.shard.get(key).map(|found| &found.0)
+    }
+
+    /// Makes the cell of a key that has none, if there is room for it.
+    pub(crate) fn make(&mut self, key: &str, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
+        let host = self.host;
+        if host.count.get() >= host.config.actors_max {
+            return None;
+        }
+        host.count.begin();
+        let cell = Cell::new(host, core, key, (self.slot, host.worker_of(key)));
+        self.shard.insert(ByKey(Arc::clone(&cell)));
+        Some(cell)
+    }
+
+    /// The cell with this key, which is made if there is room for it.
+    pub(crate) fn find_or_make(&mut self, key: &str, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
+        self.find(key).cloned().or_else(|| self.make(key, core))
+    }
+}
+
+/// What a host is made of.
+pub(crate) struct HostParts<A: Actor, S> {
+    pub(crate) config: ActorConfig,
+    pub(crate) slots: SlotTable,
+    pub(crate) tables: Vec<&'static Table>,
+    pub(crate) wakes: bool,
+    pub(crate) services: Vec<&'static ServiceDesc>,
+    pub(crate) workers: u32,
+    pub(crate) count: LiveCount,
+    pub(crate) seed: u64,
+    pub(crate) begin: Begin<A, S>,
+}
+
+impl<A: Actor, S: ActorServices<A>> Host<A, S> {
+    pub(crate) fn new(parts: HostParts<A, S>) -> Self {
+        let HostParts { config, slots, tables, wakes, services, workers, count, seed, begin } =
+            parts;
+        let shard = |_| Mutex::new(HashSet::with_hasher(Seeded(seed)));
+        Self {
+            shards: (0..slots.count()).map(shard).collect(),
+            early: Arc::default(),
+            payloads: Payloads::default(),
+            closed: AtomicBool::new(false),
+            numbers: AtomicU64::new(0),
+            boxes: Mutex::default(),
+            config,
+            slots,
+            tables,
+            wakes,
+            services,
+            workers,
+            count,
+            begin,
+        }
+    }
+
+    /// The actors have something in a store.
+    #[inline]
+    pub(crate) fn has_rows(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn slot_of(&self, key: &str) -> u32 {
+        slot_of(key, self.slots.count())
+    }
+
+    fn worker_of(&self, key: &str) -> u32 {
+        match self.workers {
+            workers @ 2.. => slot_of(key, workers),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn lock(self: &Arc<Self>, slot: u32) -> Locked<'_, A, S> {
+        Locked { host: self, shard: self.shards[slot as usize].lock(), slot }
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<Arc<Cell<A, S>>> {
+        let shard = self.shards[self.slot_of(key) as usize].lock();
+        shard.get(key).map(|found| Arc::clone(&found.0))
+    }
+
+    /// All actors, in the order of their keys: never that of a hash.
+    pub(crate) fn cells(&self) -> Vec<Arc<Cell<A, S>>> {
+        let all = (0..self.slots.count()).flat_map(|slot| self.of_slot(slot));
+        let mut cells: Vec<_> = all.collect();
+        cells.sort_by(|a, b| a.key().cmp(b.key()));
+        cells
+    }
+
+    /// The actors of a slot, in the order of their keys.
+    pub(crate) fn of_slot(&self, slot: u32) -> Vec<Arc<Cell<A, S>>> {
+        let shard = self.shards[slot as usize].lock();
+        let mut cells: Vec<_> = shard.iter().map(|found| Arc::clone(&found.0)).collect();
+        drop(shard);
+        cells.sort_by(|a, b| a.key().cmp(b.key()));
+        cells
+    }
+
+    /// Deactivates an actor; whether it is there.
+    pub(crate) fn close_for(&self, key: &str, reason: DeactivateReason) -> bool {
+        self.find(key).inspect(|cell| cell.close(reason)).is_some()
+    }
+
+    /// Forgets an actor that is not active, unless a call has come meanwhile.
+    pub(crate) fn forget(&self, cell: &Cell<A, S>) -> bool {
+        let mut shard = self.shards[cell.slot as usize].lock();
+        if !cell.mailbox.lock().is_empty() {
+            return false;
+        }
+        if shard.remove(cell.key()) {
+            drop(shard);
+            self.count.end();
+        }
+        true
+    }
+
+    /// Forgets an actor as it is.
+    pub(crate) fn remove(&self, cell: &Cell<A, S>) {
+        self.shards[cell.slot as usize].lock().remove(cell.key());
+        self.count.end();
+    }
+
+    /// The place of a method's service among those of the actor type.
+    pub(crate) fn service(&self, method: &MethodDesc) -> Result<usize, Status> {
+        let place = self.services.iter().position(|service| service.name == method.service);
+        place.ok_or_else(|| {
+            let why = format!(
+                "{} is no method of the actor type {}: serve {} there",
+                method.path,
+                A::NAME,
+                method.service
+            );
+            Status::not_run(Code::Unimplemented, reason::NO_SUCH_METHOD, why)
+        })
+    }
+
+    /// One of its methods.
+    pub(crate) fn method(&self, id: u32) -> Option<&'static MethodDesc> {
+        let methods = self.services.iter().flat_map(|service| service.methods);
+        methods.into_iter().find(|method| method.id == id)
+    }
+
+    /// Above all that this app has counted for the actor type: of activations, and of generations.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Begins the turns of an actor with its first job.
+    pub(crate) fn begin(
+        &self,
+        cell: &Arc<Cell<A, S>>,
+        active: Option<Box<Active<A>>>,
+        job: Job,
+    ) -> TurnBox<A> {
+        let used = self.boxes.lock().pop();
+        (self.begin)(Arc::clone(cell), active, job, used)
+    }
+
+    /// Keeps the box of a turn that has ended.
+    pub(crate) fn recycle(&self, turn: TurnBox<A>) {
+        let mut boxes = self.boxes.lock();
+        if boxes.len() < POOLED {
+            boxes.push(turn);
+        }
+    }
+}

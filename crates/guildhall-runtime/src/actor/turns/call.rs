@@ -1,0 +1,179 @@
+//! The turn of a call.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, MethodDesc, Status};
+use guildhall_entity::State as _;
+
+use super::end::end;
+use super::guarded::{drop_activation, guarded};
+use crate::actor::Actor;
+use crate::actor::engine::{Active, Cell};
+use crate::actor::persistence::{Next, Settled, activate, end_turn, no_such, settle, want_commit};
+use crate::actor::records::{Answer, Records, is_drained};
+use crate::actor::services::ActorServices;
+use crate::call::Cx;
+use crate::call::chain::Callee;
+use crate::call::reply::ReplyPort;
+use crate::call::turn::Call;
+use crate::mutation::Mutation;
+use crate::observe::trace::SpanKind;
+
+/// Runs one call.
+pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: Option<Box<Active<A>>>,
+    call: Call,
+) -> Option<Box<Active<A>>> {
+    let Some(Call { service, method, cx, body, reply }) = call.still_wanted() else {
+        return active;
+    };
+    let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Callee>), ..cx };
+    let (cx, mut span) = cx.span(SpanKind::Turn, method.path);
+    if let Some(span) = &mut span {
+        span.field("actor", &*cell.id);
+    }
+    // Not a message, but the notice that its sender has no message under way.
+    let drained = cx.sender().is_some_and(is_drained);
+    let mut active = match active {
+        Some(active) => active,
+        None => {
+            let create = (method.create && !drained) || cell.resident;
+            match Box::pin(activate(cell, &cx, Some(method), create)).await {
+                Ok(active) => active,
+                Err(answer) => {
+                    // The timers that `activate` has set end too.
+                    cell.deactivated();
+                    reply.send_encoded(answer);
+                    return None;
+                }
+            }
+        }
+    };
+    if drained {
+        active.records.drained(&cx);
+        reply.send_encoded(Ok(Bytes::new()));
+        return end(cell, active);
+    }
+    if let Some(answer) = refusal(cell, &mut active, &cx, method) {
+        return finish(cell, active, method, reply, answer);
+    }
+    if must_wait_for_outage(cell, &active, method) {
+        let why = format!("{} cannot be saved now: its store takes no writes", cell.id);
+        reply.send::<()>(Err(Status::not_run(Code::Unavailable, reason::STORE, why)));
+        return end(cell, active);
+    }
+    cell.core().counters.turns.add(1);
+    let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+    let result = match guarded(cell, &cx, turn).await {
+        Ok(result) => result,
+        Err(ended) => {
+            reply.send::<()>(Err(ended.status(&cell.core().counters, &cell.id, method.path)));
+            Box::pin(drop_activation(cell, active)).await;
+            return None;
+        }
+    };
+    let recorded = Records::bytes_of(&cx, method, &result);
+    let (mut result, next) = end_turn(cell, &mut active, method.keep_on_error, recorded, result);
+    if let Some(span) = &mut span {
+        span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+        // The save of its changes is a part of its trace, now or later.
+        active.trace = cx.trace().cloned().map(Box::new);
+    }
+    active.records.record(&cell.host.config, &cell.core().env, &cx, method, &result);
+    if next == Next::Settle {
+        result = match Box::pin(settled(cell, &mut active, &cx, method, result)).await {
+            Ok(result) => result,
+            Err(over) => {
+                reply.send::<()>(Err(over));
+                return None;
+            }
+        };
+    }
+    finish(cell, active, method, reply, result)
+}
+
+/// The answer to a call that does not run: it has run before, or its entity is missing.
+#[inline]
+fn refusal<A: Actor, S: ActorServices<A>>(
+    cell: &Cell<A, S>,
+    active: &mut Active<A>,
+    cx: &Cx,
+    method: &'static MethodDesc,
+) -> Option<Answer> {
+    if let Some(answer) = active.records.before(&cell.host.config, &cell.core().env, cx, method) {
+        return Some(answer);
+    }
+    if method.create || active.actor.state().exists() {
+        return None;
+    }
+    Some(Err(Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(&cell.id))))
+}
+
+/// Whether the reply would wait for a commit that does not come.
+#[inline]
+fn must_wait_for_outage<A: Actor, S: ActorServices<A>>(
+    cell: &Cell<A, S>,
+    active: &Active<A>,
+    method: &'static MethodDesc,
+) -> bool {
+    let waits = method.durable || active.commits.holds();
+    waits && cell.host.has_rows() && cell.part().outage.lasts(&cell.core().env)
+}
+
+/// The answer to a call whose turn is committed alone.
+///
+/// # Errors
+/// Another owner has the rows: the activation is over.
+async fn settled<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+    cx: &Cx,
+    method: &'static MethodDesc,
+    result: Answer,
+) -> Result<Answer, Status> {
+    match settle(cell, active).await {
+        Settled::Yes => Ok(result),
+        Settled::No(status) if status.effect() == Effect::NotRun => {
+            active.records.forget_record(cx, method);
+            Ok(Err(status))
+        }
+        Settled::No(status) => {
+            let refused = Err(status);
+            active.records.record(&cell.host.config, &cell.core().env, cx, method, &refused);
+            Ok(refused)
+        }
+        Settled::Over => {
+            let why = "another owner has the rows; what the call has changed was not saved";
+            Err(Status::new(Code::Aborted, why).with_reason(reason::NOT_THE_OWNER))
+        }
+    }
+}
+
+/// The reply of a turn, or of one that was run before, and the end of it.
+fn finish<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    mut active: Box<Active<A>>,
+    method: &'static MethodDesc,
+    reply: ReplyPort,
+    answer: Answer,
+) -> Option<Box<Active<A>>> {
+    if method.durable && !cell.core().lacks(Mutation::CommitBeforeReply) {
+        want_commit(cell, &mut active);
+    }
+    // Rule 25: after the state was read, just before it is sent. A reply that waits for the store needs no clock (rule 14).
+    let waits = method.durable && active.commits.holds();
+    if !waits && !cell.holds(active.epoch) {
+        let why = format!("{}: the lease ran out during the turn", method.path);
+        let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
+        reply.send::<()>(Err(status));
+        return end(cell, active);
+    }
+    match cell.core().lacks(Mutation::ReadsWaitForCommits) && !method.durable {
+        true => reply.send_encoded(answer),
+        false => active.commits.answer(reply, answer),
+    }
+    end(cell, active)
+}
