@@ -18,26 +18,26 @@ use crate::visit::{Cluster, Visit};
 /// `guildhall call`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CallArgs {
-    /// Which method: `demo.role.Role/PowerUp`, or the end of it that names one.
+    /// The method: `demo.role.Role/PowerUp`, or an unambiguous end of it.
     #[arg(value_name = "SERVICE/METHOD")]
     pub(crate) method: String,
     /// The request in proto3's JSON mapping.
     #[arg(value_name = "JSON", default_value = "{}")]
     pub(crate) body: String,
-    /// Key of the call: goes into the request's key field, or routes a call that has none.
+    /// Key of the call: is put into the request's key field, or routes a call of a method without one.
     #[arg(long, allow_negative_numbers = true)]
     key: Option<String>,
-    /// Calls exactly this app: an id, as `guildhall ls` shows it.
+    /// Calls exactly this app: its id, as `guildhall ls` shows it.
     #[arg(long, value_name = "ID")]
     at: Option<AppId>,
-    /// How long the call may take, in seconds. [default: what the method says, 5]
+    /// Longest duration of the call, in seconds. [default: the method's timeout_ms, or 5]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
     /// Calls as a player's client through this gate: `ws://host:port`. Which apps to ask for the method's full name and the game's
     /// reasons is optional then: without it the name is `package.Service/Method`.
     #[arg(long, value_name = "URL", requires = "token", conflicts_with_all = ["key", "at"])]
     gate: Option<String>,
-    /// What the player logs in with at the gate.
+    /// The player's token for the gate.
     #[arg(long, requires = "gate")]
     token: Option<String>,
     #[command(flatten)]

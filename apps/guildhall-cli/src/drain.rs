@@ -27,7 +27,7 @@ const MORE: Duration = Duration::from_secs(5);
 pub(crate) struct DrainArgs {
     /// The app's id.
     id: AppId,
-    /// How long to wait until it is gone, in seconds. [default: its app.drain_ms, and 5 s]
+    /// Seconds to wait until it is gone. [default: its app.drain_ms plus 5 s]
     #[arg(long, value_name = "SECONDS")]
     within: Option<u64>,
     #[command(flatten)]

@@ -18,10 +18,10 @@ use crate::visit::{Cluster, Missing, Visit};
 /// `guildhall ls`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {
-    /// What to list. [default: all of them]
+    /// What to list. [default: everything]
     #[arg(value_enum)]
     what: Vec<What>,
-    /// Lists the framework's own services as well.
+    /// Also lists the framework's own services.
     #[arg(long)]
     all: bool,
     /// Prints one JSON object with `apps`, `services` and `actors`.

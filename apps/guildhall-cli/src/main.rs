@@ -22,7 +22,7 @@ use clap_complete::Shell;
 
 use crate::out::{complain, print_bytes};
 
-/// Makes projects, runs clusters on this machine, and looks at apps that run.
+/// Creates projects, runs clusters on this machine, and inspects running apps.
 #[derive(Debug, Parser)]
 #[command(name = "guildhall", version)]
 struct Args {
@@ -32,26 +32,26 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Makes a project with a service, an actor, a client and a test.
+    /// Creates a project with a service, an actor, a client and a test.
     New(new::NewArgs),
-    /// Calls a method of a service with a body in JSON, and prints the response as JSON.
+    /// Calls a method with a JSON body, and prints the response as JSON.
     Call(call::CallArgs),
-    /// Lists apps, their services with methods and options, and their actors.
+    /// Lists apps, services with methods and options, and actors.
     Ls(ls::LsArgs),
-    /// Makes apps read their configuration again: limits, log level, resources.
+    /// Reloads the configuration of apps: limits, version rules, log level, resources.
     Reload(reload::ReloadArgs),
-    /// Makes an app end in order, and waits until it is gone.
+    /// Drains an app, and waits until it is gone.
     Drain(drain::DrainArgs),
-    /// Runs the processes of a cluster on this machine, until Ctrl-C.
+    /// Runs the processes of a cluster on this machine until Ctrl-C.
     #[command(after_long_help = up::EXAMPLE)]
     Up(up::UpArgs),
-    /// Shows the instances of a cluster that is up.
+    /// Shows the instances of a running cluster.
     Status(up::commands::StatusArgs),
-    /// Ends an instance of a cluster that is up; it starts again.
+    /// Ends an instance of a running cluster; it is restarted.
     Kill(up::commands::KillArgs),
-    /// Starts or ends instances of a cluster that is up.
+    /// Starts or ends instances of a running cluster.
     Scale(up::commands::ScaleArgs),
-    /// Prints a script that completes the words of this program, for your shell's start-up file.
+    /// Prints a completion script for your shell's start-up file.
     Completions {
         /// Which shell.
         shell: Shell,

@@ -33,12 +33,12 @@ use control::Control;
 use file::ClusterFile;
 use supervisor::Supervisor;
 
-/// What a cluster file looks like, for people.
+/// An example of a cluster file.
 pub(crate) const EXAMPLE: &str = r#"A cluster file:
 
     command = "target/release/game"        # of all apps; relative to `folder`
-    build = ["cargo", "build", "--release"] # runs before anything starts
-    folder = "."                            # where all run; relative to this file
+    build = ["cargo", "build", "--release"] # runs before the processes start
+    folder = "."                            # working directory; relative to this file
     args = ["--set=app.id=dev.w1.{app}.{inst}"]
 
     [apps.hub]
@@ -48,20 +48,20 @@ pub(crate) const EXAMPLE: &str = r#"A cluster file:
     config = "role.toml"                    # becomes --config=role.toml
     args = ["--set=link.listen=127.0.0.1:{7200+inst}"]
     env = { RUST_LOG = "info" }
-    ready = "ready"                         # the line it prints when it is; "": at once
-    restart = true                          # when it ends, after a pause
-    readyz = "http://127.0.0.1:{7320+inst}/readyz" # asked in a rolling restart as well
-    rolling = true                          # takes part in one; the default, but for hubs
+    ready = "ready"                         # line that it prints when it is ready; "": ready at once
+    restart = true                          # restarts it when it has ended, after a pause
+    readyz = "http://127.0.0.1:{7320+inst}/readyz" # also checked in a rolling restart
+    rolling = true                          # takes part in it; the default, except for hubs
 
-    [limits]                                # all in ms but the last; these are the defaults
-    ready_ms = 60000                        # to be ready, or it is killed and starts again
-    drain_ms = 15000                        # to end, or it is killed
+    [limits]                                # in ms, except the last; these are the defaults
+    ready_ms = 60000                        # longest start; then it is killed and restarted
+    drain_ms = 15000                        # longest drain; then it is killed
     backoff_ms = 200                        # first pause before a start, doubled after each failure
     backoff_max_ms = 10000
-    settle_ms = 3000                        # in a rolling restart, for others to link to who is ready
+    settle_ms = 3000                        # in a rolling restart, for other apps to link to a restarted one
     restarts_max = 10                       # failures in a row; then it stays down until `guildhall scale`
 
-All processes end with this program: Ctrl-C drains them, last started first; a second one kills them."#;
+All processes end with this program: Ctrl-C drains them in reverse start order; a second Ctrl-C kills them."#;
 
 /// `guildhall up`.
 #[derive(Debug, clap::Args)]

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Which cluster. Without any of these, `guildhall.toml` of this folder says it, or else `cluster.toml`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Cluster {
-    /// Where apps listen for links (link.listen); several with commas between them.
+    /// Link addresses of apps (link.listen), separated by commas.
     #[arg(
         long,
         value_name = "HOST:PORT",
@@ -36,7 +36,7 @@ pub(crate) struct Cluster {
         help_heading = "Which cluster"
     )]
     app: Option<String>,
-    /// Where apps find each other (app.discovery).
+    /// URL of the apps' discovery backend (app.discovery).
     #[arg(long, value_name = "URL", help_heading = "Which cluster")]
     discovery: Option<String>,
     /// Configuration of one of the apps: it says where they are, and their secret and env. [default: guildhall.toml, if it is there]
@@ -45,13 +45,13 @@ pub(crate) struct Cluster {
     /// A cluster file, as of `guildhall up`: the settings of its apps say where they are. [default: cluster.toml, if there is one and no guildhall.toml]
     #[arg(long, value_name = "FILE", conflicts_with = "config", help_heading = "Which cluster")]
     cluster: Option<PathBuf>,
-    /// What all apps of the deployment know (link.secret). Others can see it here: GUILDHALL__LINK__SECRET hides it.
+    /// Shared secret of the deployment (link.secret). Other users of this machine can see it here; GUILDHALL__LINK__SECRET hides it.
     #[arg(long, help_heading = "Which cluster")]
     secret: Option<String>,
     /// First label of the apps' ids, or the first two (`prod.w2`): calls stay in their world. [default: those of app.id, `dev.w1`]
     #[arg(long, help_heading = "Which cluster")]
     env: Option<String>,
-    /// How long to wait for apps to answer, in seconds.
+    /// Seconds to wait for apps to answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, help_heading = "Which cluster")]
     wait: u64,
 }

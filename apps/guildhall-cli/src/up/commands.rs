@@ -20,7 +20,7 @@ const OTHER_VERSION: &str = "the cluster is of another version";
 /// Which cluster that is up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Which {
-    /// The file that it was started with.
+    /// The cluster file that it was started with.
     #[arg(long, value_name = "FILE", default_value = "cluster.toml")]
     cluster: PathBuf,
 }
@@ -38,9 +38,9 @@ pub(crate) struct StatusArgs {
 /// `guildhall kill`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KillArgs {
-    /// Which: `role.2`.
+    /// The instance: `role.2`.
     instance: String,
-    /// SIGKILL: nothing is saved, nobody is told. Without it the process drains.
+    /// Kills with SIGKILL, without saving. Otherwise the process drains.
     #[arg(long)]
     hard: bool,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(crate) struct KillArgs {
 /// `guildhall scale`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScaleArgs {
-    /// How many of which: `role=4`.
+    /// The app and its number of instances: `role=4`.
     #[arg(value_name = "APP=COUNT", required = true, value_parser = app_and_count)]
     apps: Vec<(String, u32)>,
     #[command(flatten)]
@@ -60,10 +60,10 @@ pub(crate) struct ScaleArgs {
 /// `guildhall up restart`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestartArgs {
-    /// All but hubs, one after the other, in the order of their start.
+    /// Restarts all instances except hubs, one after the other, in start order.
     #[arg(long, required_unless_present = "app")]
     rolling: bool,
-    /// Only these: `role.2`, or all of `role`.
+    /// Restarts only these: `role.2`, or all instances of `role`.
     #[arg(long, value_name = "INSTANCE")]
     app: Option<String>,
     /// The file that the cluster was started with.

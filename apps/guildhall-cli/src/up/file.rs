@@ -45,17 +45,17 @@ pub(crate) struct ClusterFile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// A process that is not ready by then is killed and counts as failed.
+    /// Longest start, in ms: a process that is not ready by then is killed and counts as failed.
     pub(crate) ready_ms: u64,
-    /// A process that is to end and has not by then is killed.
+    /// Longest drain, in ms: a process that has not ended by then is killed.
     pub(crate) drain_ms: u64,
     /// First pause before a process that failed starts again; doubles up to `backoff_max_ms`.
     pub(crate) backoff_ms: u64,
     /// Longest pause.
     pub(crate) backoff_max_ms: u64,
-    /// How long others have in a rolling restart to link to a process that is ready, before the next one drains.
+    /// Time in a rolling restart for other apps to link to a restarted process, before the next one drains.
     pub(crate) settle_ms: u64,
-    /// Failures in a row after which it stays down.
+    /// Failures in a row after which an instance stays down.
     pub(crate) restarts_max: u32,
 }
 
@@ -88,14 +88,14 @@ pub(crate) struct AppSpec {
     /// Apps whose instances must be ready before these start.
     #[serde(default)]
     pub(crate) after: Vec<String>,
-    /// The line that a process prints when it is ready; empty: it is at once.
+    /// The line that a process prints when it is ready; empty: it is ready at once.
     #[serde(default = "ready")]
     pub(crate) ready: String,
-    /// What is asked whether a process is ready, in a rolling restart: `http://127.0.0.1:{7320+inst}/readyz`.
+    /// URL that reports whether a process is ready, in a rolling restart: `http://127.0.0.1:{7320+inst}/readyz`.
     readyz: Option<String>,
-    /// Whether it takes part in a rolling restart.
+    /// Whether the app takes part in a rolling restart.
     rolling: Option<bool>,
-    /// Whether a process that ends starts again.
+    /// Whether a process that has ended is restarted.
     #[serde(default = "yes")]
     pub(crate) restart: bool,
 }
