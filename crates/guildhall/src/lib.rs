@@ -58,7 +58,7 @@
 //! | Building and running an app | [`App`], [`RunningApp`], [`Component`], [`Parts`], [`StartError`], [`HookError`], [`Result`] |
 //! | Configuration | [`Config`], [`config`] |
 //! | Calls | [`Cx`], [`Status`], [`Code`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
-//! | Actors | [`Actor`], [`ActorSetup`], [`Actors`], [`Why`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
+//! | Actors | [`Actor`], [`ActorSetup`], [`Actors`], [`DeactivateReason`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
 //! | INTERLEAVED services | [`Interleaved`] |
 //! | Entities and rows without an actor | [`entity`], [`Rows`], [`RowsQuery`], [`RowsPage`] |
 //! | Game leases | [`Lease`], [`LeaseGuard`], [`LeaseLoss`] |

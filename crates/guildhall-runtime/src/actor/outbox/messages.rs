@@ -1,4 +1,4 @@
-//! The outbox of one actor: messages that are in its row, and leave it when their receiver has answered (rule 27).
+//! The outbox of one actor: messages in its row, removed when their receiver has answered (rule 27).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
