@@ -1,4 +1,4 @@
-//! [`GameLeases`]: the leases that the game holds itself, as this app knows them.
+//! [`GameLeases`]: the game leases of this app (`cx.lease`), as it knows them.
 //!
 //! A lease is here while it is asked for, while it is held, and until it has been given back. Asking, giving and giving back are in
 //! `lease`, and work on this table.
@@ -24,7 +24,7 @@ pub(crate) use grant::{Grant, GrantState, MoveOut};
 /// Prefix of their ids at the lease backend. No slot has such an id: in it a number follows `NAME/`.
 pub(crate) const PREFIX: &str = "user//";
 
-/// Leases of the game's own, by their ids at the backend.
+/// Game leases, by their ids at the backend.
 #[derive(Default)]
 pub(crate) struct GameLeases {
     leases: Mutex<BTreeMap<LeaseId, Entry>>,
@@ -52,6 +52,7 @@ pub(crate) enum Busy {
 }
 
 /// What becomes of a grant that is taken out of the table.
+#[derive(Clone, Copy)]
 pub(crate) enum Next {
     /// It is another app's.
     Gone,

@@ -1,4 +1,4 @@
-//! A lease on its way from one app to another (rules 16, 19, 20), of a slot or of the game's own: one app asks for it, the holder offers
+//! A lease on its way from one app to another (rules 16, 19, 20), of a slot or a game lease: one app asks for it, the holder offers
 //! what goes along with it, then the lease itself is transferred.
 
 use guildhall_core::Status;

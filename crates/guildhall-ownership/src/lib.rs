@@ -31,7 +31,7 @@
 //! | `host` | the actors of one type |
 //! | `early` | calls that came for a slot before the slot came |
 //! | `present` | the lease session that the app has now |
-//! | `game_leases` | the leases that the game holds itself |
+//! | `game_leases` | the game leases of this app |
 //! | `ownership` | all of that together: what one app owns |
 //! | `suspend` | what stops when the session runs out, and resumes |
 //! | `acquire` | slots are acquired from the lease backend |

@@ -58,7 +58,7 @@ pub trait Targets: Send + Sync {
 /// A request to hand a lease over (rule 16).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MoveRequest {
-    /// The lease: a slot, or a lease of the game's own.
+    /// The lease: that of a slot, or a game lease.
     pub lease: LeaseId,
     /// Epoch of the holding that is asked for.
     pub epoch: u64,

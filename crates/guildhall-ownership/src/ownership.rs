@@ -16,7 +16,7 @@ use crate::mesh::{Mesh, Targets};
 use crate::present::PresentSession;
 use crate::slots::SlotTable;
 
-/// What an app owns: the slots of its actors, and leases of the game's own, all in one session with the lease backend.
+/// What an app owns: the slots of its actors, and game leases, all in one session with the lease backend.
 pub struct Ownership {
     pub(crate) config: OwnershipConfig,
     pub(crate) env: Env,

@@ -8,9 +8,9 @@ use guildhall_core::Key;
 /// What an actor gives to the next owner beside its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
-    /// Key of the actor; empty for a lease of the game's own.
+    /// Key of the actor; empty for a game lease.
     pub key: Key,
-    /// What `Actor::move_out` returned, or what the game gives along with its lease.
+    /// What `Actor::move_out` returned, or what the holder of a game lease gives along.
     pub state: Bytes,
     /// Encoded replies that may be asked for again.
     pub commands: Bytes,
@@ -19,7 +19,7 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// What the game gives along with a lease of its own.
+    /// What the holder of a game lease gives along.
     pub(crate) fn of_lease(state: Bytes) -> Self {
         Self { key: "".into(), state, commands: Bytes::new(), unused: Duration::ZERO }
     }

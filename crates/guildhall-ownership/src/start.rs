@@ -8,7 +8,7 @@ use crate::ownership::Ownership;
 
 impl Ownership {
     /// Starts the tasks that keep the session and the slots, until the app ends. An app without actors opens its session with the first
-    /// lease of the game's own.
+    /// game lease.
     pub fn start(self: &Arc<Self>) -> Vec<JoinHandle<Option<()>>> {
         let own = || Arc::clone(self);
         let mut tasks = vec![self.env.spawn("lease-peers", own().watch_marks())];

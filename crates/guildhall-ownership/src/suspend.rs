@@ -32,7 +32,7 @@ impl Ownership {
         }
         let lost = self.game.lose_all(false);
         if lost > 0 {
-            tracing::warn!(lost, "lease session expired: leases of the game lost");
+            tracing::warn!(lost, "lease session expired: game leases lost");
         }
     }
 

@@ -3,7 +3,7 @@
 //! The modules are declared in the order of the layers: each uses only what stands before it. Reading order, from the top: [`App`]
 //! (`app`) builds and starts; `actor` runs calls that have a key, and saves what they change; `serve` limits calls, queues and streams
 //! them; `call` has the context that handlers and callers hold ([`Cx`]), the mesh and the way of a call; `observe` logs, traces and
-//! counts. Below them are the crates `guildhall-link` and `guildhall-core`. [`codegen`] is for generated code.
+//! counts. Below them are the crates `guildhall-ownership`, `guildhall-link` and `guildhall-core`. [`codegen`] is for generated code.
 
 // Generated code names `::guildhall`, also here.
 extern crate self as guildhall;

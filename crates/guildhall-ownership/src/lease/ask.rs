@@ -1,4 +1,4 @@
-//! Asks for one of the game's own leases: the lease backend first, then, if it is taken over, its holder.
+//! Asks for a game lease: the lease backend first, then, if it is taken over, its holder.
 
 use std::sync::Arc;
 

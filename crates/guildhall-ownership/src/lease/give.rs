@@ -1,4 +1,4 @@
-//! Hands one of the game's own leases over to another app.
+//! Hands a game lease over to another app.
 
 use guildhall_core::leases::Transferred;
 use guildhall_core::store::Holder;

@@ -1,4 +1,4 @@
-//! Gives back the game's own leases that nothing in this app needs.
+//! Gives back game leases that nothing in this app needs.
 
 use std::sync::Arc;
 

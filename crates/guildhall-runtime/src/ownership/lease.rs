@@ -1,4 +1,4 @@
-//! `cx.lease`: leases of the game's own.
+//! `cx.lease`: game leases.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ impl EarlyCall for Call {
     }
 
     fn slot_is_late(self) {
-        let why = format!("{}: its actor is on its way here, and late", self.method.path);
+        let why = format!("{}: the slot of its actor did not arrive in time", self.method.path);
         self.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
     }
 
