@@ -3,10 +3,12 @@
 //! | module | what |
 //! |---|---|
 //! | `logins` | accounts for all bots, registered or logged in |
-//! | `bot` | one player: connects, plays, comes back |
+//! | `world` | what all bots share |
+//! | `bot` | one player: connects, calls, hears others, comes back |
+//! | `play` | what it does until the end |
 //! | `moves` | what a player does next, and what must come of it |
-//! | `model` | what a bot knows of its role |
-//! | `clubs` | what it does with clubs, and knows of its own |
+//! | `model` | what a bot knows of its role and its club |
+//! | `clubs` | what it does with clubs |
 //! | `board` | what all bots know of clubs, and of what is said there |
 //! | `audit` | at the end: what bots and clubs say of each other |
 //! | `pushes` | what it hears of others |
@@ -14,54 +16,35 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports")]
 
-mod board;
-mod model;
+mod args;
 mod progress;
 mod score;
+mod board;
+mod model;
+mod world;
 mod logins;
 mod pushes;
 mod bot;
 mod clubs;
-mod audit;
 mod moves;
+mod play;
+mod audit;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 use futures_util::future::join_all;
 use guildhall::gate::GateConfig;
 use guildhall::{Config, Env, StartError};
 
 use crate::login::LoginConfig;
+pub use args::BotArgs;
 use board::Board;
-use bot::{Bot, World};
+use bot::Bot;
 use progress::Progress;
 use score::Score;
-
-/// What `demo bots` is told.
-#[derive(Args, Clone, Debug)]
-pub struct BotArgs {
-    /// How many play.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    pub players: u32,
-    /// How long they play, in seconds.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub seconds: u64,
-    /// The gate: tcp://host:port or ws://host:port; several share the bots. Default: those of the configuration, half each.
-    #[arg(long)]
-    pub address: Vec<String>,
-    /// The login server: http://host:port. Default: that of the configuration.
-    #[arg(long)]
-    pub login: Option<String>,
-    /// Whose accounts they use and what they do: the same number, the same game. Default: a random one, and new accounts.
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// A lost connection is no failure: log in again, and check that the server remembers all that it has answered.
-    #[arg(long)]
-    pub reconnect: bool,
-}
+use world::World;
 
 /// Plays, and prints the result as the last line: `players= calls= wrong= p50_ms= p99_ms=`.
 ///
@@ -124,7 +107,7 @@ async fn play(world: Arc<World>) -> ExitCode {
     progress.end();
     let progress = Progress::new("play", world.args.seconds);
     let end = env.now() + Duration::from_secs(world.args.seconds);
-    let playing = connected.into_iter().map(|bot| env.spawn("bot", bot.play(end)));
+    let playing = connected.into_iter().map(|bot| env.spawn("bot", play::play(bot, end)));
     let mut playing = std::pin::pin!(join_all(playing));
     let played = loop {
         let second = env.now() + Duration::from_secs(1);

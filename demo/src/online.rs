@@ -47,7 +47,9 @@ impl Actor for OnlineActor {
 
     fn move_in(&mut self, payload: Bytes) {
         let Ok(Moving { session, playing, app }) = Moving::decode(payload) else {
-            tracing::error!("the payload of a moved presence does not decode; its gate will announce it again");
+            tracing::error!(
+                "the payload of a moved presence does not decode; its gate will announce it again"
+            );
             return;
         };
         self.session.move_in(session);

@@ -1,7 +1,9 @@
 //! A scenario: how many apps, slots and keys, what is asked of them, which faults may strike, and which rules are in force.
 
 use crate::rules::Rules;
-use crate::world::{KEYS, SLOTS};
+
+pub const SLOTS: usize = 2;
+pub const KEYS: usize = 2;
 
 /// A client's command, or a call that another command makes.
 #[derive(Clone, Copy, Debug)]

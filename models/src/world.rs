@@ -15,7 +15,7 @@ mod store;
 mod turns;
 mod writes;
 
-use crate::scenario::Faults;
+use crate::scenario::{Faults, KEYS, SLOTS};
 
 pub use properties::{
     BACK, EFFECT, GOOD, LOST, MOVES, ONCE, REACHED, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK,
@@ -24,8 +24,6 @@ pub use properties::{
 pub use steps::Step;
 
 pub const APPS: usize = 3;
-pub const SLOTS: usize = 2;
-pub const KEYS: usize = 2;
 pub const COMMANDS: usize = 4;
 
 pub type Epoch = u8;

@@ -11,7 +11,7 @@ use prost_reflect::{DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, V
 
 use crate::catalog::{self, Method};
 use crate::failure::describe;
-use crate::gate_call;
+use crate::gate_call::{self, GateCall};
 use crate::out::{complain, print};
 use crate::visit::{Cluster, Visit};
 
@@ -20,10 +20,10 @@ use crate::visit::{Cluster, Visit};
 pub(crate) struct CallArgs {
     /// The method: `demo.role.Role/PowerUp`, or an unambiguous end of it.
     #[arg(value_name = "SERVICE/METHOD")]
-    pub(crate) method: String,
+    method: String,
     /// The request in proto3's JSON mapping.
     #[arg(value_name = "JSON", default_value = "{}")]
-    pub(crate) body: String,
+    body: String,
     /// Key of the call: is put into the request's key field, or routes a call of a method without one.
     #[arg(long, allow_negative_numbers = true)]
     key: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct CallArgs {
     at: Option<AppId>,
     /// Longest duration of the call, in seconds. [default: the method's timeout_ms, or 5]
     #[arg(long, value_name = "SECONDS")]
-    pub(crate) timeout: Option<f64>,
+    timeout: Option<f64>,
     /// Calls as a player's client through this gate: `ws://host:port`. Which apps to ask for the method's full name and the game's
     /// reasons is optional then: without it the name is `package.Service/Method`.
     #[arg(long, value_name = "URL", requires = "token", conflicts_with_all = ["key", "at"])]
@@ -51,7 +51,9 @@ pub(crate) async fn run(args: CallArgs) -> Result<ExitCode> {
             true => Some(named(&args).await?),
             false => None,
         };
-        return gate_call::run(gate, token, &args, method.as_ref()).await;
+        let timeout_ms = args.timeout.map(timeout_ms).transpose()?;
+        let call = GateCall { gate, token, method: &args.method, body: &args.body, timeout_ms };
+        return gate_call::run(call, method.as_ref()).await;
     }
     let visit = args.cluster.visit().await?;
     let done = call(&args, &visit).await;
@@ -128,7 +130,7 @@ fn show(method: &Method, answer: Result<Option<bytes::Bytes>, Status>) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn timeout_ms(seconds: f64) -> Result<u32> {
+fn timeout_ms(seconds: f64) -> Result<u32> {
     let time = std::time::Duration::try_from_secs_f64(seconds).ok();
     let ms = time.and_then(|time| u32::try_from(time.as_millis()).ok()).filter(|ms| *ms > 0);
     ms.with_context(|| format!("--timeout {seconds} is no time; write seconds, as 2.5"))

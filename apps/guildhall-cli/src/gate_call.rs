@@ -11,7 +11,6 @@ use guildhall_wire::{Body, ClientHello, Method, Packet};
 use serde_json::value::RawValue;
 use tungstenite::{Message, WebSocket};
 
-use crate::call::{CallArgs, timeout_ms};
 use crate::catalog;
 use crate::failure::describe;
 use crate::out::{complain, print};
@@ -22,16 +21,25 @@ const PACKET_MAX: usize = 4 << 20;
 /// How long a step of a call may take, where nobody says otherwise.
 const TIMEOUT_MS: u32 = 10_000;
 
-/// Logs in, calls, prints the response or why there is none.
-pub(crate) async fn run(
-    gate: &str,
-    token: &str,
-    args: &CallArgs,
-    method: Option<&catalog::Method>,
-) -> Result<ExitCode> {
+/// A call through a gate.
+pub(crate) struct GateCall<'a> {
+    /// `ws://host:port`.
+    pub(crate) gate: &'a str,
+    pub(crate) token: &'a str,
+    /// Full name of the method, unless the cluster knows it.
+    pub(crate) method: &'a str,
+    /// JSON.
+    pub(crate) body: &'a str,
+    /// Of each step; `None`: [`TIMEOUT_MS`].
+    pub(crate) timeout_ms: Option<u32>,
+}
+
+/// Logs in, calls, prints the response or why there is none. `method` is the method as the cluster knows it, if it was asked.
+pub(crate) async fn run(call: GateCall<'_>, method: Option<&catalog::Method>) -> Result<ExitCode> {
+    let GateCall { gate, token, .. } = call;
     let path = match method {
         Some(method) => method.path().to_owned(),
-        None => args.method.trim_start_matches('/').to_owned(),
+        None => call.method.trim_start_matches('/').to_owned(),
     };
     if !path.split('/').next().is_some_and(|service| service.contains('.')) {
         bail!(
@@ -43,7 +51,7 @@ pub(crate) async fn run(
     else {
         bail!("--gate {gate}: JSON travels over WebSockets; write ws://host:port");
     };
-    let ms = args.timeout.map_or(Ok(TIMEOUT_MS), timeout_ms)?;
+    let ms = call.timeout_ms.unwrap_or(TIMEOUT_MS);
     let (env, limit) = (Env::real(), Duration::from_millis(ms.into()));
     let time = Some(limit);
     let connected = env.until(env.now() + limit, connect_tcp(host)).await;
@@ -62,7 +70,7 @@ pub(crate) async fn run(
         ..ClientHello::default()
     };
     client.send(&Packet::Hello(hello))?;
-    let body = RawValue::from_string(args.body.clone()).context("the body is no JSON")?;
+    let body = RawValue::from_string(call.body.to_owned()).context("the body is no JSON")?;
     loop {
         match client.next()? {
             Packet::Welcome(_) => client.send(&Packet::Call {

@@ -5,14 +5,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use guildhall_core::AppId;
+use guildhall_core::discovery::NodeRecord;
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::visit::Missing;
 
 /// What is known of the links of this program.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +67,30 @@ impl<S: Subscriber> Layer<S> for LinkNews {
         if let Some(app) = fields.ended {
             *known.ended.entry(app).or_default() += 1;
         }
+    }
+}
+
+/// An app that does not answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Missing {
+    /// What discovery says of it; an address in a list says nothing.
+    pub(crate) record: Option<NodeRecord>,
+    pub(crate) address: String,
+    pub(crate) why: String,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(record) = &self.record {
+            write!(f, "{} at ", record.id)?;
+        }
+        write!(f, "{}: {}", self.address, self.why)?;
+        if self.why.contains("of another env") {
+            write!(f, "; say with --env which one to visit")?;
+        } else if self.why.contains("onnection refused") {
+            write!(f, "; does it run, and is this where it listens for links?")?;
+        }
+        Ok(())
     }
 }
 

@@ -11,9 +11,10 @@ use guildhall_runtime::proto::{MethodInfo, NodeClient};
 use serde::Serialize;
 
 use crate::catalog::{self, ASK, Catalog, is_of_the_framework};
+use crate::link_news::Missing;
 use crate::out::{complain, print};
 use crate::table::Table;
-use crate::visit::{Cluster, Missing, Visit};
+use crate::visit::{Cluster, Visit};
 
 /// `guildhall ls`.
 #[derive(Debug, clap::Args)]
@@ -132,7 +133,9 @@ async fn listing(args: &LsArgs, visit: &Visit) -> Result<Listing> {
             };
             match told {
                 Ok(told) => actors.extend(told.actors.into_iter().map(row)),
-                Err(status) => complain(&format!("cannot read the actors of {}: {status}", node.id)),
+                Err(status) => {
+                    complain(&format!("cannot read the actors of {}: {status}", node.id))
+                }
             }
         }
         actors.sort_by(|a, b| a.name.cmp(&b.name));

@@ -7,13 +7,13 @@ mod new;
 mod signals;
 mod table;
 mod up;
+mod link_news;
 mod visit;
 mod drain;
-mod link_news;
 mod ls;
 mod reload;
-mod call;
 mod gate_call;
+mod call;
 
 use std::process::ExitCode;
 

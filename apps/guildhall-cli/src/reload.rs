@@ -69,8 +69,9 @@ async fn reload(args: &ReloadArgs, visit: &Visit) -> Result<ExitCode> {
 async fn one(cx: &Cx, node: &NodeRecord) -> Result<String> {
     let catalog = catalog::ask(cx, std::slice::from_ref(node)).await?;
     let method = catalog::find(&catalog, METHOD);
-    let method =
-        method.ok().context("the app was built with an earlier Guildhall that has no such method")?;
+    let method = method
+        .ok()
+        .context("the app was built with an earlier Guildhall that has no such method")?;
     let desc = raw::describe(&method.info).map_err(|why| anyhow!(why))?;
     // One per app and run of the program.
     let desc: &'static MethodDesc = Box::leak(Box::new(desc));

@@ -13,7 +13,7 @@ use guildhall_hub::Hub;
 use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, RunningApp};
 use tokio::sync::mpsc::Receiver;
 
-use crate::link_news::LinkNews;
+use crate::link_news::{LinkNews, Missing};
 use crate::up::file::ClusterFile;
 
 /// The file of settings that is read when no flag names one, if it is there.
@@ -63,15 +63,6 @@ pub(crate) struct Visit {
     news: LinkNews,
     /// Who should be there and is not.
     pub(crate) missing: Vec<Missing>,
-}
-
-/// An app that does not answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Missing {
-    /// What discovery says of it; an address in a list says nothing.
-    pub(crate) record: Option<NodeRecord>,
-    pub(crate) address: String,
-    pub(crate) why: String,
 }
 
 /// Where to look, and as whom.
@@ -236,21 +227,6 @@ impl Visit {
             Missing { record: record.clone(), address: address.clone(), why }
         });
         missing.collect()
-    }
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(record) = &self.record {
-            write!(f, "{} at ", record.id)?;
-        }
-        write!(f, "{}: {}", self.address, self.why)?;
-        if self.why.contains("of another env") {
-            write!(f, "; say with --env which one to visit")?;
-        } else if self.why.contains("onnection refused") {
-            write!(f, "; does it run, and is this where it listens for links?")?;
-        }
-        Ok(())
     }
 }
 

@@ -14,13 +14,13 @@ use crate::streams::Source;
 
 impl proto::Broker for Hub {
     async fn publish(&self, _cx: &Cx, req: PublishReq) -> Result<(), Status> {
-        self.state()?.broker.publish(&req.topic, req.message).await.map_err(refused)
+        self.parts()?.broker.publish(&req.topic, req.message).await.map_err(refused)
     }
 
     async fn follow(&self, _cx: &Cx, req: SubscribeReq) -> Result<StreamRsp, Status> {
-        let state = self.state()?;
-        let subscription = state.broker.subscribe(&req.topic, state.config.subscription_max);
-        state.streams.open(Subscribed(subscription.await.map_err(refused)?))
+        let parts = self.parts()?;
+        let subscription = parts.broker.subscribe(&req.topic, parts.config.subscription_max);
+        parts.streams.open(Subscribed(subscription.await.map_err(refused)?))
     }
 }
 

@@ -19,18 +19,18 @@ impl proto::Discovery for Hub {
     async fn register(&self, _cx: &Cx, req: RegisterReq) -> Result<(), Status> {
         let record = NodeRecord::decode(&req.record).map_err(|_| nonsense("record"))?;
         let ttl = Duration::from_millis(req.ttl_ms);
-        self.state()?.discovery.register(&record, ttl).await.map_err(refused)
+        self.parts()?.discovery.register(&record, ttl).await.map_err(refused)
     }
 
     async fn deregister(&self, _cx: &Cx, req: Holder) -> Result<(), Status> {
         let who = convert::from_holder(Some(req)).ok_or_else(|| nonsense("app"))?;
-        self.state()?.discovery.deregister(&who.app, who.incarnation).await.map_err(refused)
+        self.parts()?.discovery.deregister(&who.app, who.incarnation).await.map_err(refused)
     }
 
     async fn watch(&self, _cx: &Cx, _req: ()) -> Result<StreamRsp, Status> {
-        let state = self.state()?;
-        let changes = state.discovery.watch().await.map_err(refused)?;
-        state.streams.open(Watch(changes))
+        let parts = self.parts()?;
+        let changes = parts.discovery.watch().await.map_err(refused)?;
+        parts.streams.open(Watch(changes))
     }
 }
 

@@ -25,10 +25,10 @@ use crate::tables::Tables;
 
 /// Serves the seams of the core to other apps: `App::component(Hub::default())`. Clones are the same hub.
 #[derive(Clone, Debug, Default)]
-pub struct Hub(Arc<OnceLock<State>>);
+pub struct Hub(Arc<OnceLock<Parts>>);
 
 /// What the services work on, from the start of the app on.
-pub(crate) struct State {
+pub(crate) struct Parts {
     pub(crate) config: HubConfig,
     pub(crate) discovery: MemoryDiscovery,
     pub(crate) broker: MemoryBroker,
@@ -42,7 +42,7 @@ pub(crate) struct State {
 }
 
 impl Hub {
-    pub(crate) fn state(&self) -> Result<&State, Status> {
+    pub(crate) fn parts(&self) -> Result<&Parts, Status> {
         let starting = || Status::not_run(Code::Unavailable, reason::NOT_READY, "the hub starts");
         self.0.get().ok_or_else(starting)
     }
@@ -52,16 +52,16 @@ impl Hub {
     /// Whether its file takes writes: for `/readyz`.
     pub(crate) fn disk(&self) -> Result<(), String> {
         match self.0.get() {
-            Some(state) if state.store.is_failing() => Err(format!(
+            Some(parts) if parts.store.is_failing() => Err(format!(
                 "hub.data = \"{}\" takes no writes; is the disk full?",
-                state.config.data
+                parts.config.data
             )),
             _ => Ok(()),
         }
     }
 }
 
-impl State {
+impl Parts {
     async fn open(env: &Env, config: HubConfig) -> Result<Self, StartError> {
         let wrong =
             |error: String| StartError::new(format!("hub.data = \"{}\": {error}", config.data));
@@ -110,33 +110,31 @@ impl Component for Hub {
         cx: Cx,
     ) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async move {
-            let state = State::open(cx.env(), config.section("hub")?).await?;
+            let parts = Parts::open(cx.env(), config.section("hub")?).await?;
             let help = "Bytes of pages of the hub's file in memory: at most cache_mb of hub.data";
             let cached = cx.metrics().gauge("guildhall_hub_cache_bytes", help, &[])?;
-            cached.adopt(&[], &Gauge::of(state.store.cached()));
-            let _first = self.0.set(state);
+            cached.adopt(&[], &Gauge::of(parts.store.cached()));
+            let _first = self.0.set(parts);
             Ok(())
         })
     }
 
     fn drain(self: Arc<Self>, _cx: Cx) -> BoxFuture<'static, ()> {
-        if let Some(state) = self.0.get() {
-            state.draining.cancel();
+        if let Some(parts) = self.0.get() {
+            parts.draining.cancel();
         }
         Box::pin(std::future::ready(()))
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Parts").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
 /// A request that no client of this version sends.
 pub(crate) fn nonsense(what: &str) -> Status {
-    let why = format!(
-        "the request has no valid {what}; use a client of the same version"
-    );
+    let why = format!("the request has no valid {what}; use a client of the same version");
     Status::new(Code::InvalidArgument, why).with_reason(reason::BAD_REQUEST)
 }

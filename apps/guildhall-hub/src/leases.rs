@@ -24,7 +24,7 @@ impl proto::Leases for Hub {
     async fn open(&self, _cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
         let (holder, ttl) = (holder(req.holder)?, Duration::from_millis(req.ttl_ms));
         let instead_of = (req.instead_of > 0).then_some(req.instead_of);
-        let session = match self.state()?.leases.open(&holder, instead_of, ttl).await {
+        let session = match self.parts()?.leases.open(&holder, instead_of, ttl).await {
             Ok(Opened::New(number)) => Session::New(number),
             Ok(Opened::Living(number)) => Session::Living(number),
             Err(error) => {
@@ -35,11 +35,11 @@ impl proto::Leases for Hub {
     }
 
     async fn keep_alive(&self, _cx: &Cx, req: SessionReq) -> Result<LeaseRsp, Status> {
-        Ok(done(self.state()?.leases.keep_alive(&holder(req.holder)?, req.session).await))
+        Ok(done(self.parts()?.leases.keep_alive(&holder(req.holder)?, req.session).await))
     }
 
     async fn close(&self, _cx: &Cx, req: SessionReq) -> Result<LeaseRsp, Status> {
-        Ok(done(self.state()?.leases.close(&holder(req.holder)?, req.session).await))
+        Ok(done(self.parts()?.leases.close(&holder(req.holder)?, req.session).await))
     }
 
     async fn acquire(&self, _cx: &Cx, req: AcquireReq) -> Result<AcquireRsp, Status> {
@@ -47,7 +47,7 @@ impl proto::Leases for Hub {
         let wanted = req.wanted.into_iter();
         let wanted: Vec<_> =
             wanted.map(|of| Wanted { id: of.id.into(), at_least: of.at_least }).collect();
-        Ok(match self.state()?.leases.acquire(&holder, &wanted).await {
+        Ok(match self.parts()?.leases.acquire(&holder, &wanted).await {
             Ok(answers) => {
                 let answers = answers.iter().map(convert::acquired).collect();
                 AcquireRsp { failure: None, answers }
@@ -60,14 +60,14 @@ impl proto::Leases for Hub {
         let holder = holder(req.holder)?;
         let grants = req.grants.into_iter();
         let grants: Vec<(LeaseId, u64)> = grants.map(|of| (of.id.into(), of.epoch)).collect();
-        Ok(done(self.state()?.leases.release(&holder, &grants).await))
+        Ok(done(self.parts()?.leases.release(&holder, &grants).await))
     }
 
     async fn transfer(&self, _cx: &Cx, req: TransferReq) -> Result<TransferRsp, Status> {
         let (holder, to) = (holder(req.holder)?, holder(req.to)?);
         let grant = req.grant.ok_or_else(|| nonsense("grant"))?;
         let (id, epoch) = (LeaseId::from(grant.id), grant.epoch);
-        let moved = self.state()?.leases.transfer(&holder, &id, epoch, &to, req.offer).await;
+        let moved = self.parts()?.leases.transfer(&holder, &id, epoch, &to, req.offer).await;
         let came_to = match moved {
             Ok(Transferred::Done(epoch)) => CameTo::Done(epoch),
             Ok(Transferred::NotYours(holding)) => {
@@ -84,17 +84,17 @@ impl proto::Leases for Hub {
     }
 
     async fn record(&self, _cx: &Cx, req: RecordReq) -> Result<RecordRsp, Status> {
-        Ok(match self.state()?.leases.record(&req.name, req.number).await {
+        Ok(match self.parts()?.leases.record(&req.name, req.number).await {
             Ok(number) => RecordRsp { failure: None, number },
             Err(error) => RecordRsp { failure: Some(lease_refusal(error)), number: 0 },
         })
     }
 
     async fn watch(&self, _cx: &Cx, req: WatchLeasesReq) -> Result<StreamRsp, Status> {
-        let state = self.state()?;
-        let changes = state.leases.watch(&req.prefix).await;
+        let parts = self.parts()?;
+        let changes = parts.leases.watch(&req.prefix).await;
         let changes = changes.map_err(|e| Status::new(Code::FailedPrecondition, e.message))?;
-        state.streams.open(Watch(changes))
+        parts.streams.open(Watch(changes))
     }
 }
 

@@ -7,13 +7,14 @@
 mod config;
 mod kept;
 mod tables;
-mod hub;
-mod queue;
-mod store;
 mod streams;
-mod broker;
+mod hub;
+mod following;
 mod discovery;
+mod broker;
+mod queue;
 mod leases;
+mod store;
 
 use guildhall_core::config::{Config, ConfigBuilder};
 use guildhall_runtime::App;

@@ -12,21 +12,21 @@ use crate::Hub;
 
 impl proto::Queue for Hub {
     async fn about(&self, _cx: &Cx, _req: ()) -> Result<QueueAbout, Status> {
-        let ack_wait = self.state()?.queue.capabilities().ack_wait.unwrap_or_default();
+        let ack_wait = self.parts()?.queue.capabilities().ack_wait.unwrap_or_default();
         Ok(QueueAbout { ack_wait_ms: convert::to_ms(ack_wait) })
     }
 
     async fn push(&self, _cx: &Cx, req: PushReq) -> Result<(), Status> {
-        self.state()?.queue.push(&req.queue, req.body).await.map_err(refused)
+        self.parts()?.queue.push(&req.queue, req.body).await.map_err(refused)
     }
 
     async fn pop(&self, _cx: &Cx, req: PopReq) -> Result<PopRsp, Status> {
-        let state = self.state()?;
-        let wait = Duration::from_millis(req.wait_ms.min(state.config.poll_ms));
+        let parts = self.parts()?;
+        let wait = Duration::from_millis(req.wait_ms.min(parts.config.poll_ms));
         let popped = tokio::select! {
             biased;
-            () = state.draining.cancelled() => None,
-            popped = state.queue.pop(&req.queue, wait) => popped.map_err(refused)?,
+            () = parts.draining.cancelled() => None,
+            popped = parts.queue.pop(&req.queue, wait) => popped.map_err(refused)?,
         };
         Ok(popped.map_or_else(PopRsp::default, |item| PopRsp {
             popped: true,
@@ -37,7 +37,7 @@ impl proto::Queue for Hub {
     }
 
     async fn ack(&self, _cx: &Cx, req: AckReq) -> Result<(), Status> {
-        self.state()?.queue.ack(&req.queue, &req.receipt).await.map_err(refused)
+        self.parts()?.queue.ack(&req.queue, &req.receipt).await.map_err(refused)
     }
 }
 

@@ -12,52 +12,52 @@ use guildhall_runtime::Cx;
 use prost::Message as _;
 
 use crate::Hub;
-use crate::hub::{State, nonsense};
+use crate::hub::{Parts, nonsense};
 
 /// Bytes of rows in one page of a query.
 const PAGE_BYTES: usize = 1 << 20;
 
 impl proto::Store for Hub {
     async fn prepare(&self, _cx: &Cx, req: PrepareReq) -> Result<StoreRsp, Status> {
-        let state = self.state()?;
+        let parts = self.parts()?;
         let intern = |of: &proto::Table| {
             let wrong = |why| StoreError::new(StoreErrorKind::Invalid, "prepare", &of.name, why);
-            state.tables.intern(of).map_err(wrong)
+            parts.tables.intern(of).map_err(wrong)
         };
         let migrate = if req.check { Migrate::Check } else { Migrate::Auto };
         let prepared = match req.tables.iter().map(intern).collect::<Result<Vec<_>, _>>() {
-            Ok(tables) => state.store.prepare(&tables, migrate).await,
+            Ok(tables) => parts.store.prepare(&tables, migrate).await,
             Err(error) => Err(error),
         };
         Ok(StoreRsp { failure: prepared.err().map(store_refusal) })
     }
 
     async fn claim(&self, _cx: &Cx, req: ClaimReq) -> Result<RowsRsp, Status> {
-        let state = self.state()?;
+        let parts = self.parts()?;
         let by = convert::from_token(req.by).ok_or_else(|| nonsense("token"))?;
-        let Some(ids) = ids(state, req.rows) else { return Ok(rows(Err(unprepared()))) };
-        let claimed = state.store.claim(&ids, by).await.map_err(store_refusal);
+        let Some(ids) = ids(parts, req.rows) else { return Ok(rows(Err(unprepared()))) };
+        let claimed = parts.store.claim(&ids, by).await.map_err(store_refusal);
         let some = |row| MaybeRow { row: Some(convert::row(&row)) };
         Ok(rows(claimed.map(|claimed| claimed.into_iter().map(some).collect())))
     }
 
     async fn read(&self, _cx: &Cx, req: ReadReq) -> Result<RowsRsp, Status> {
-        let state = self.state()?;
-        let Some(ids) = ids(state, req.rows) else { return Ok(rows(Err(unprepared()))) };
-        let read = state.store.read(&ids).await.map_err(store_refusal);
+        let parts = self.parts()?;
+        let Some(ids) = ids(parts, req.rows) else { return Ok(rows(Err(unprepared()))) };
+        let read = parts.store.read(&ids).await.map_err(store_refusal);
         let maybe = |row: Option<_>| MaybeRow { row: row.as_ref().map(convert::row) };
         Ok(rows(read.map(|read| read.into_iter().map(maybe).collect())))
     }
 
     async fn commit(&self, _cx: &Cx, req: CommitReq) -> Result<CommitRsp, Status> {
-        let state = self.state()?;
+        let parts = self.parts()?;
         let count = req.batches.len();
         let mut batches = Vec::with_capacity(count);
         for batch in req.batches {
             let mut ops = Vec::with_capacity(batch.ops.len());
             for op in batch.ops {
                 let id = op.row.as_ref().ok_or_else(|| nonsense("row"))?;
-                let Some(table) = state.tables.get(id.table) else {
+                let Some(table) = parts.tables.get(id.table) else {
                     // All of them: nothing is written then, and the client sends it again as a whole.
                     let refused = BatchRsp { failure: Some(unprepared()), versions: Vec::new() };
                     return Ok(CommitRsp { batches: vec![refused; count] });
@@ -66,7 +66,7 @@ impl proto::Store for Hub {
             }
             batches.push(Batch { ops });
         }
-        let done = state.store.commit(batches).await.into_iter().map(|done| match done {
+        let done = parts.store.commit(batches).await.into_iter().map(|done| match done {
             Ok(done) => BatchRsp { failure: None, versions: done.versions },
             Err(error) => BatchRsp { failure: Some(store_refusal(error)), versions: Vec::new() },
         });
@@ -74,9 +74,9 @@ impl proto::Store for Hub {
     }
 
     async fn query(&self, _cx: &Cx, req: QueryReq) -> Result<QueryRsp, Status> {
-        let state = self.state()?;
+        let parts = self.parts()?;
         let failed = |failure| QueryRsp { failure: Some(failure), ..QueryRsp::default() };
-        let Some(table) = state.tables.get(req.table) else { return Ok(failed(unprepared())) };
+        let Some(table) = parts.tables.get(req.table) else { return Ok(failed(unprepared())) };
         let conditions = req.conditions.into_iter().map(convert::from_condition);
         let conditions = conditions.collect::<Option<_>>().ok_or_else(|| nonsense("condition"))?;
         let limit = usize::try_from(req.limit).unwrap_or(usize::MAX);
@@ -84,7 +84,7 @@ impl proto::Store for Hub {
         let order = convert::from_order(req.order);
         let (after, keys_only) = (after.transpose()?, req.keys_only);
         let query = Query { table, conditions, order, after, limit, keys_only };
-        let page = match state.store.query(&query).await {
+        let page = match parts.store.query(&query).await {
             Ok(page) => page,
             Err(error) => return Ok(failed(store_refusal(error))),
         };
@@ -106,14 +106,14 @@ impl proto::Store for Hub {
     }
 
     async fn tombstones(&self, _cx: &Cx, req: TombstonesReq) -> Result<TombstonesRsp, Status> {
-        let state = self.state()?;
+        let parts = self.parts()?;
         let failed = |failure| TombstonesRsp { failure: Some(failure), tombstones: Vec::new() };
-        let Some(table) = state.tables.get(req.table) else { return Ok(failed(unprepared())) };
+        let Some(table) = parts.tables.get(req.table) else { return Ok(failed(unprepared())) };
         let after = req
             .after
             .map(|of| convert::from_tombstone(of, table).ok_or_else(|| nonsense("tombstone")));
         let limit = usize::try_from(req.limit).unwrap_or(usize::MAX);
-        let page = state.store.tombstones(table, after.transpose()?.as_ref(), limit).await;
+        let page = parts.store.tombstones(table, after.transpose()?.as_ref(), limit).await;
         Ok(match page {
             Ok(page) => {
                 let tombstones = page.iter().map(convert::tombstone).collect();
@@ -124,15 +124,15 @@ impl proto::Store for Hub {
     }
 
     async fn probe(&self, _cx: &Cx, (): ()) -> Result<StoreRsp, Status> {
-        let probed = self.state()?.store.probe().await;
+        let probed = self.parts()?.store.probe().await;
         Ok(StoreRsp { failure: probed.err().map(store_refusal) })
     }
 }
 
 /// `None` when a table is not known.
-fn ids(state: &State, rows: Vec<proto::RowId>) -> Option<Vec<RowId>> {
+fn ids(parts: &Parts, rows: Vec<proto::RowId>) -> Option<Vec<RowId>> {
     let id = |id: proto::RowId| {
-        let table = state.tables.get(id.table)?;
+        let table = parts.tables.get(id.table)?;
         Some(convert::from_row_id(id, table))
     };
     rows.into_iter().map(id).collect()

@@ -9,12 +9,11 @@ use futures_util::FutureExt as _;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{BoxFuture, Code, Env, Status};
-use guildhall_hub::proto::{self, NextReq, NextRsp, StreamRsp};
-use guildhall_runtime::Cx;
+use guildhall_hub::proto::{NextReq, NextRsp, StreamRsp};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Hub, HubConfig};
+use crate::config::HubConfig;
 
 /// How much one answer holds: it fits a frame, also with one large item more.
 const ANSWER_ITEMS: usize = 1024;
@@ -76,7 +75,7 @@ impl Streams {
         Ok(StreamRsp { stream: id })
     }
 
-    async fn next(&self, req: &NextReq) -> NextRsp {
+    pub(crate) async fn next(&self, req: &NextReq) -> NextRsp {
         let ended = NextRsp { items: Vec::new(), ended: true };
         let now = self.env.now();
         let stream = {
@@ -104,7 +103,7 @@ impl Streams {
         }
     }
 
-    fn close(&self, id: u64) {
+    pub(crate) fn close(&self, id: u64) {
         self.open.lock().streams.remove(&id);
     }
 }
@@ -129,16 +128,5 @@ impl Stream {
             items.push(item);
         }
         Some(items)
-    }
-}
-
-impl proto::Streams for Hub {
-    async fn next(&self, _cx: &Cx, req: NextReq) -> Result<NextRsp, Status> {
-        Ok(self.state()?.streams.next(&req).await)
-    }
-
-    async fn close(&self, _cx: &Cx, req: StreamRsp) -> Result<(), Status> {
-        self.state()?.streams.close(req.stream);
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Finds every misuse of the options and reports each with file and line.
 
+mod report;
 mod errors;
 mod names;
 mod members;
@@ -7,17 +8,13 @@ mod rpc;
 mod entities;
 mod views;
 
-use prost_reflect::{
-    EnumDescriptor, EnumValueDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor,
-    MethodDescriptor, OneofDescriptor, ServiceDescriptor,
-};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::program::Program;
 use crate::protos::Protos;
+use report::Report;
 
 pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
-    let mut report = Report { protos, messages: Vec::new() };
+    let mut report = Report::new(protos);
     names::packages(protos, &mut report);
     for service in &program.services {
         rpc::service(service, &mut report);
@@ -40,48 +37,5 @@ pub(crate) fn check(program: &Program, protos: &Protos) -> Result {
     for entity in &program.entities {
         members::entity(entity, &mut report);
     }
-    if report.messages.is_empty() { Ok(()) } else { Err(Error::all(report.messages)) }
-}
-
-/// What has been found so far.
-struct Report<'a> {
-    protos: &'a Protos,
-    messages: Vec<String>,
-}
-
-impl Report<'_> {
-    fn at(&mut self, place: &impl Place, message: impl AsRef<str>) {
-        let (file, path) = place.place();
-        self.messages.push(self.protos.error_at(&file, path, message.as_ref()));
-    }
-}
-
-/// Something that stands somewhere in a file.
-trait Place {
-    fn place(&self) -> (FileDescriptor, &[i32]);
-}
-
-macro_rules! places {
-    ($($desc:ty),*) => {$(
-        impl Place for $desc {
-            fn place(&self) -> (FileDescriptor, &[i32]) {
-                (self.parent_file(), self.path())
-            }
-        }
-    )*};
-}
-places!(
-    EnumDescriptor,
-    EnumValueDescriptor,
-    FieldDescriptor,
-    MessageDescriptor,
-    MethodDescriptor,
-    OneofDescriptor,
-    ServiceDescriptor
-);
-
-impl Place for FileDescriptor {
-    fn place(&self) -> (FileDescriptor, &[i32]) {
-        (self.clone(), &[])
-    }
+    report.finish()
 }

@@ -1,5 +1,6 @@
 //! Writes the Rust code, one file per package: prost's messages, and Guildhall's additions.
 
+mod docs;
 mod descriptors;
 mod errors;
 mod messages;
@@ -10,6 +11,7 @@ mod pushes;
 mod tags;
 mod tidy;
 mod views;
+mod turns;
 mod entities;
 
 use prost_reflect::MessageDescriptor;
@@ -95,16 +97,4 @@ pub(crate) fn entity_static(entity: &Entity) -> String {
 /// The static of the tags of a message.
 pub(crate) fn tags_static(message: &MessageDescriptor) -> String {
     tags::name(message)
-}
-
-/// A comment of the proto as a doc comment, or `otherwise` where there is none.
-fn docs(comment: &[String], otherwise: &str) -> String {
-    let line = |text: &str| {
-        let plain = text.replace('[', "\\[").replace(']', "\\]");
-        format!("#[doc = {:?}]\n", format!(" {plain}"))
-    };
-    if comment.is_empty() {
-        return format!("#[doc = {:?}]\n", format!(" {otherwise}"));
-    }
-    comment.iter().map(|text| line(text)).collect()
 }

@@ -4,7 +4,7 @@ mod net;
 mod dial;
 mod pause;
 mod conn_io;
-mod blocking_io;
+mod pipe;
 mod tokio_net;
 mod workers;
 
@@ -23,11 +23,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use blocking_io::ConnTry;
 pub use conn_io::ConnIo;
 pub use dial::connect_tcp;
 pub use net::{Accepted, Conn, Listener, Net, network};
 use pause::Pause;
+pub use pipe::Pipe;
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
 pub use workers::{Threads, Workers};

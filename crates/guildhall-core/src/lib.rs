@@ -14,6 +14,7 @@
 mod text;
 pub mod hash;
 pub mod env;
+pub mod rate;
 pub mod id;
 pub mod key;
 pub mod status;

@@ -11,11 +11,13 @@ pub mod fence;
 pub mod index;
 pub mod local;
 mod span;
+mod layer;
 pub mod memory;
 
 use crate::BoxFuture;
 
 pub use error::{StoreError, StoreErrorKind};
+pub use layer::StoreLayer;
 pub use query::{Compare, Condition, Cursor, Order, PAGE_LOOKS_MAX, PAGE_ROWS_MAX, Page, Query};
 pub use row::{
     Batch, Committed, Floor, Guard, Holder, LeaseId, Op, Row, RowId, Token, Tombstone, Write,

@@ -8,7 +8,9 @@ use guildhall_core::store::{Table, Value};
 use guildhall_core::{Key, outside};
 use prost::Message;
 
-use crate::{EntityMeta, LoadError, Tags};
+use crate::error::LoadError;
+use crate::meta::EntityMeta;
+use crate::unknown::Tags;
 
 /// A field type that is kept natively.
 pub trait Scalar: Sized {

@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 use guildhall_core::Key;
-use guildhall_core::store::{RowId, Table, Write};
 
 use crate::turn::Turn;
-use crate::{Entity, RowChange};
 
 /// Dirty bits of an entity, and what the store is known to hold.
 #[derive(Debug)]
@@ -179,6 +177,22 @@ impl EntityMeta {
         self.exists != stored || (self.exists && self.unsaved != 0)
     }
 
+    /// Version of the row, as the store is known to hold it.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Bits of the columns that no write has taken yet.
+    pub(crate) fn unsaved(&self) -> u128 {
+        self.unsaved
+    }
+
+    /// A write takes all unsaved bits.
+    pub(crate) fn begin_write(&mut self) {
+        let bits = std::mem::take(&mut self.unsaved);
+        self.saving = Some(Saving { bits, stored: self.exists });
+    }
+
     pub(crate) fn is_saving(&self) -> bool {
         self.saving.is_some()
     }
@@ -207,45 +221,4 @@ impl EntityMeta {
             }
         }
     }
-}
-
-/// Moves the unsaved bits of `entity` into a write, if there is anything to write, or it exists and is to be written `anyway`.
-///
-/// One write is in flight per row, so the caller has finished the one before with `saved` or `not_saved`.
-pub(crate) fn begin_save<E: Entity>(entity: &mut E, anyway: bool) -> Option<RowChange> {
-    let meta = entity.meta();
-    debug_assert!(!meta.is_saving(), "{}/{}: a write is in flight", E::TABLE.name, meta.key);
-    let anyway = anyway && meta.stored && meta.exists;
-    if meta.is_saving() || !(meta.is_dirty() || anyway) {
-        return None;
-    }
-    let (stored, exists, bits) = (meta.stored, meta.exists, meta.unsaved);
-    let write = match (stored, exists) {
-        (true, false) => Write::Delete,
-        (true, true) => {
-            let mut columns = Vec::with_capacity(width(E::TABLE, bits));
-            entity.columns(bits, &mut columns);
-            Write::Update(columns)
-        }
-        (false, _) => Write::Create(all_columns(entity)),
-    };
-    let meta = entity.meta_mut();
-    meta.unsaved = 0;
-    meta.saving = Some(Saving { bits, stored: exists });
-    let row = RowId { table: E::TABLE, key: meta.key.clone(), sub: None };
-    Some(RowChange { row, version: meta.version, write })
-}
-
-/// The key and every column that is not at its default.
-fn all_columns<E: Entity>(entity: &mut E) -> Vec<(u32, guildhall_core::store::Value)> {
-    let mut columns = Vec::with_capacity(E::TABLE.columns.len() + 1);
-    entity.columns(u128::MAX, &mut columns);
-    columns.retain(|(_, value)| !crate::column::is_default(value));
-    let key = entity.key();
-    columns.insert(columns.partition_point(|(number, _)| *number < key.0), key);
-    columns
-}
-
-fn width(table: &Table, bits: u128) -> usize {
-    table.columns.len().min(usize::try_from(bits.count_ones()).unwrap_or(usize::MAX))
 }

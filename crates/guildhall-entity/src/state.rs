@@ -1,11 +1,14 @@
 //! The saved state of an actor: nothing, an entity, or several.
 
 use guildhall_core::Key;
-use guildhall_core::store::{Row, RowId, Table, Write};
+use guildhall_core::store::{Row, RowId, Table};
 
 use crate::column::size_of;
-use crate::meta::begin_save;
-use crate::{Entity, EntityMeta, LoadError, Turned};
+use crate::entity::Entity;
+use crate::error::LoadError;
+use crate::meta::EntityMeta;
+use crate::save::{RowChange, begin_save};
+use crate::turned::Turned;
 
 /// What an actor keeps in the store: `()`, an entity, or a tuple of two to four entities.
 ///
@@ -70,17 +73,6 @@ pub trait State: Sized + Send + 'static {
 
     /// The turn's changes are taken back: columns, existence and what is to be saved are as they were before it.
     fn undo_turn(&mut self);
-}
-
-/// A write of one row, to be guarded by the version that was last seen.
-#[derive(Clone, Debug)]
-pub struct RowChange {
-    /// Which row.
-    pub row: RowId,
-    /// The version it has now.
-    pub version: u64,
-    /// What to write.
-    pub write: Write,
 }
 
 impl State for () {

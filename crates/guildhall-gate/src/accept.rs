@@ -1,23 +1,19 @@
 //! Accepts connections up to the limits of the gate.
 
-use std::collections::BTreeMap;
 use std::io::IoSlice;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall_core::Code;
-use guildhall_core::env::{Accepted, Listener, network};
+use guildhall_core::env::{Accepted, Listener};
 use guildhall_core::status::reason;
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::connection::drive;
+use crate::edge::Edge;
 use crate::form::Form;
-use crate::gate::Edge;
 use crate::out::End;
-use crate::stats::GateStats;
+use crate::places::Places;
 use crate::transport::Protocol;
 
 /// Longest that a refusal may hold up the next connection.
@@ -77,78 +73,5 @@ async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &st
     let writable = std::future::poll_fn(|cx| conn.poll_writable(cx));
     if env.until(env.now() + REFUSAL, writable).await.is_some() {
         let _best_effort = conn.try_write_vectored(&[IoSlice::new(&why)]);
-    }
-}
-
-/// How many connections there may be, and are.
-#[derive(Debug)]
-pub(crate) struct Places {
-    taken: Mutex<Taken>,
-    emptied: Notify,
-    stats: Arc<GateStats>,
-    max: usize,
-    max_per_address: usize,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    by_address: BTreeMap<IpAddr, usize>,
-}
-
-impl Places {
-    pub(crate) fn new(stats: Arc<GateStats>, max: usize, max_per_address: usize) -> Arc<Self> {
-        let (taken, emptied) = (Mutex::default(), Notify::new());
-        Arc::new(Self { taken, emptied, stats, max, max_per_address })
-    }
-
-    /// Takes a place for a connection from `address`, or names the limit that is reached.
-    fn take(places: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
-        let address = network(address);
-        let mut taken = places.taken.lock();
-        if taken.all >= places.max {
-            return Err("gate.connections_max");
-        }
-        if taken.by_address.get(&address).is_some_and(|n| *n >= places.max_per_address) {
-            return Err("gate.connections_per_address");
-        }
-        taken.all += 1;
-        *taken.by_address.entry(address).or_default() += 1;
-        places.stats.connections.add(1);
-        Ok(Place { places: Arc::clone(places), address })
-    }
-
-    /// Waits until there is no connection.
-    pub(crate) async fn empty(&self) {
-        loop {
-            let emptied = self.emptied.notified();
-            if self.taken.lock().all == 0 {
-                return;
-            }
-            emptied.await;
-        }
-    }
-}
-
-/// The place of one connection.
-struct Place {
-    places: Arc<Places>,
-    address: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
-        taken.all -= 1;
-        if let Some(n) = taken.by_address.get_mut(&self.address) {
-            *n -= 1;
-            if *n == 0 {
-                taken.by_address.remove(&self.address);
-            }
-        }
-        self.places.stats.connections.add(-1);
-        if taken.all == 0 {
-            self.places.emptied.notify_waiters();
-        }
     }
 }

@@ -128,7 +128,7 @@ pub(crate) struct Clients(Mutex<BTreeMap<String, Vec<Arc<Client>>>>);
 
 impl Clients {
     /// Adds a client whose session is about to be opened, so that a kick finds it from the first moment.
-    pub(crate) fn enter(&self, client: Arc<Client>) {
+    pub(crate) fn add(&self, client: Arc<Client>) {
         self.0.lock().entry(client.player.clone()).or_default().push(client);
     }
 
@@ -144,7 +144,7 @@ impl Clients {
     }
 
     /// Removes a client; others of the player stay.
-    pub(crate) fn leave(&self, client: &Arc<Client>) {
+    pub(crate) fn remove(&self, client: &Arc<Client>) {
         let mut clients = self.0.lock();
         if let Some(all) = clients.get_mut(&client.player) {
             all.retain(|other| !Arc::ptr_eq(other, client));

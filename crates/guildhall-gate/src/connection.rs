@@ -15,7 +15,7 @@ use guildhall_wire::{ClientHello, Generation, Packet, Reset, Welcome};
 use tokio::sync::oneshot;
 
 use crate::clients::Client;
-use crate::gate::Edge;
+use crate::edge::Edge;
 use crate::out::{End, Outbox};
 use crate::transport::{Heard, Protocol, Transport};
 use driver::Driver;
@@ -33,7 +33,7 @@ pub(crate) async fn drive(edge: Arc<Edge>, conn: Box<dyn Conn>, protocol: Protoc
     let out = Arc::new(Outbox::new(config.queued_max, Arc::clone(&edge.queued)));
     // In boxes: each is long only while it lasts, and this task is one of thousands.
     let end = match Box::pin(begin(&edge, &mut transport, &out)).await {
-        Ok(entered) => Driver::new(&edge, &mut transport, entered).run().await,
+        Ok(registered) => Driver::new(&edge, &mut transport, registered).run().await,
         Err(end) => end,
     };
     if end != End::Gone {
@@ -50,7 +50,7 @@ async fn begin(
     edge: &Arc<Edge>,
     transport: &mut Transport,
     out: &Arc<Outbox>,
-) -> Result<Entered, End> {
+) -> Result<Registered, End> {
     let env = edge.cx.env();
     let deadline = env.now() + edge.config.handshake();
     tokio::select! {
@@ -68,7 +68,7 @@ async fn handshake(
     edge: &Arc<Edge>,
     transport: &mut Transport,
     out: &Arc<Outbox>,
-) -> Result<Entered, End> {
+) -> Result<Registered, End> {
     let mut early = 0;
     let hello = loop {
         match transport.next_packet(out).await? {
@@ -86,8 +86,8 @@ async fn handshake(
     let session = random_id(edge);
     let since_ms = u64::try_from(edge.cx.env().wall().as_millis()).unwrap_or(u64::MAX);
     let client = Client::new((player, session), since_ms, transport.form(), Arc::clone(out));
-    let entered = Entered::new(edge, client);
-    let client = &entered.client;
+    let registered = Registered::new(edge, client);
+    let client = &registered.client;
     let open = OpenReq {
         player: client.player.clone(),
         session: client.session.clone(),
@@ -112,7 +112,7 @@ async fn handshake(
         client.form.put_small(&mut bytes, &Packet::Reset(Reset { message }));
     }
     edge.shared.clients.opened(client, login, &bytes);
-    Ok(entered)
+    Ok(registered)
 }
 
 /// Opens the session. In a task of its own: who gives up meanwhile leaves no session behind that nobody would end.
@@ -160,22 +160,22 @@ fn random_id(edge: &Edge) -> String {
     format!("{:032x}", u128::from_be_bytes(edge.cx.env().random_bytes()))
 }
 
-/// A client in the gate's table; it leaves with this.
-struct Entered {
+/// A client in the gate's table, from which it is removed when this is dropped.
+struct Registered {
     edge: Arc<Edge>,
     client: Arc<Client>,
 }
 
-impl Entered {
+impl Registered {
     fn new(edge: &Arc<Edge>, client: Client) -> Self {
         let (edge, client) = (Arc::clone(edge), Arc::new(client));
-        edge.shared.clients.enter(Arc::clone(&client));
+        edge.shared.clients.add(Arc::clone(&client));
         Self { edge, client }
     }
 }
 
-impl Drop for Entered {
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.edge.shared.clients.leave(&self.client);
+        self.edge.shared.clients.remove(&self.client);
     }
 }

@@ -7,7 +7,7 @@ use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{DeliverAllReq, DeliverReq, Gate, SessionReq};
 use guildhall_wire::Generation;
 
-use crate::gate::Shared;
+use crate::edge::Shared;
 use crate::push::Push;
 
 /// Serves [`Gate`] for the clients of one gate.

@@ -1,24 +1,23 @@
 //! [`Gate`]: the component that accepts client connections.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use guildhall_core::BoxFuture;
 use guildhall_core::config::Config;
-use guildhall_core::{BoxFuture, Code, Status};
 use guildhall_runtime::codegen::Service;
 use guildhall_runtime::proto::GateServer;
 use guildhall_runtime::{Component, Cx, StartError};
 use guildhall_wire::Method;
-use tokio_util::sync::CancellationToken;
 
-use crate::accept::{Places, accept};
+use crate::accept::accept;
 use crate::auth::{Authenticate, Jwt};
-use crate::clients::Clients;
 use crate::config::GateConfig;
 use crate::deliver::Deliveries;
-use crate::methods::{Methods, learn};
+use crate::edge::{Edge, Shared};
+use crate::methods::learn;
 use crate::out::Total;
+use crate::places::Places;
 use crate::stats::GateStats;
 use crate::transport::{Admission, Protocol};
 
@@ -43,59 +42,13 @@ use crate::transport::{Admission, Protocol};
 #[derive(Clone)]
 pub struct Gate {
     authenticate: Option<Arc<dyn Authenticate>>,
-    pub(crate) shared: Arc<Shared>,
-}
-
-/// What exists before the gate has started, and what its service needs.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) stats: Arc<GateStats>,
-    pub(crate) clients: Clients,
-    pub(crate) methods: Arc<Methods>,
-    pub(crate) draining: CancellationToken,
-    places: OnceLock<Arc<Places>>,
-    tcp: OnceLock<SocketAddr>,
-    websocket: OnceLock<SocketAddr>,
-}
-
-/// What all connections share.
-pub(crate) struct Edge {
-    pub(crate) cx: Cx,
-    pub(crate) config: GateConfig,
-    /// Methods with a rate of their own, and calls per second.
-    pub(crate) rates: Vec<(u32, u32)>,
-    pub(crate) authenticate: Arc<dyn Authenticate>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) places: Arc<Places>,
-    /// Bytes that wait for all clients together.
-    pub(crate) queued: Arc<Total>,
-}
-
-impl Edge {
-    /// The text of an error for a client. The text of an internal error goes to the log, and the client gets an id that finds it there.
-    pub(crate) fn public_text<'s>(&self, status: &'s Status) -> Cow<'s, str> {
-        if !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) {
-            return Cow::Borrowed(status.message());
-        }
-        let trace = format!("{:016x}", self.cx.env().random());
-        tracing::error!(trace, %status, "internal error hidden from a client");
-        Cow::Owned(format!("internal error, trace {trace}"))
-    }
+    shared: Arc<Shared>,
 }
 
 impl Gate {
     /// Makes a gate that verifies JSON Web Tokens (`[gate.jwt]`).
     pub fn new() -> Self {
-        let shared = Shared {
-            stats: Arc::default(),
-            clients: Clients::default(),
-            methods: Arc::default(),
-            draining: CancellationToken::new(),
-            places: OnceLock::new(),
-            tcp: OnceLock::new(),
-            websocket: OnceLock::new(),
-        };
-        Self { authenticate: None, shared: Arc::new(shared) }
+        Self { authenticate: None, shared: Arc::default() }
     }
 
     /// Replaces the verification of JSON Web Tokens; `[gate.jwt]` is ignored then.

@@ -1,7 +1,7 @@
 //! The gate: client connections over TCP and WebSocket, sessions, calls of clients and pushes to them.
 //!
-//! Reading order: [`Gate`] is the component that an app runs. `accept` accepts connections, `connection` drives each in one task,
-//! `transport` reads and writes its bytes, and `form` is their encoding (binary or JSON). `methods` knows the methods that clients may
+//! Reading order: [`Gate`] is the component that an app runs. `accept` accepts connections, up to the limits of `places`; `connection` drives each in one task,
+//! `transport` reads and writes its bytes, and `form` is their encoding (binary or JSON). `edge` is the state that all connections share. `methods` knows the methods that clients may
 //! call; `key` and `json` process the body of a call. `clients`, `push` and `deliver` send pushes. [`SessionActor`] orders the logins of
 //! a player.
 //!
@@ -13,6 +13,7 @@
 //! | A push is encoded once per encoding, not per client | `push` |
 //! | A connection has one task | `connection` |
 
+mod stats;
 mod config;
 mod auth;
 mod json;
@@ -21,15 +22,16 @@ mod limit;
 mod methods;
 mod out;
 mod form;
+mod places;
 mod clients;
+mod edge;
 mod session;
-mod stats;
+mod push;
+mod deliver;
 mod transport;
 mod connection;
 mod accept;
 mod gate;
-mod push;
-mod deliver;
 
 pub use auth::{Authenticate, Identity};
 pub use config::{GateConfig, JwtConfig};

@@ -3,39 +3,11 @@
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
+use guildhall_core::rate::{Bucket, Rate};
 
-/// Lets through so many per second, and a burst of so many at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rate {
-    /// Time that one takes; zero: no limit.
-    each: Duration,
-    burst: Duration,
-    /// When the bucket is empty again.
-    empty_at: Option<Instant>,
-}
-
-impl Rate {
-    /// At most `per_s` on average, and `burst` at once; `per_s` 0: no limit.
-    pub(crate) fn new(per_s: u32, burst: u32) -> Self {
-        let each = Duration::from_secs(1).checked_div(per_s).unwrap_or_default();
-        Self { each, burst: each * burst.max(1), empty_at: None }
-    }
-
-    /// When one more may pass.
-    fn next(&self, now: Instant) -> Instant {
-        let full = self.empty_at.map_or(now, |at| at.max(now)) + self.each;
-        full.checked_sub(self.burst).map_or(now, |at| at.max(now))
-    }
-
-    /// Whether one more may pass now.
-    pub(crate) fn pass(&mut self, now: Instant) -> bool {
-        let empty_at = self.empty_at.map_or(now, |at| at.max(now)) + self.each;
-        let passes = empty_at <= now + self.burst;
-        if passes {
-            self.empty_at = Some(empty_at);
-        }
-        passes
-    }
+/// Lets through `per_s` on average and `burst` at once; `per_s` 0: no limit.
+pub(crate) fn per_second(per_s: u32, burst: u32) -> Bucket {
+    Bucket::new(Rate::new(per_s, Duration::from_secs(1), burst))
 }
 
 /// Packets over a limit that are forgiven each second.
@@ -44,9 +16,9 @@ const FORGIVEN_PER_S: u32 = 10;
 /// What one connection may send. One that sends more is read no faster than its rate, and cut when it goes on all the same.
 #[derive(Debug)]
 pub(crate) struct Allowance {
-    rate: Rate,
+    bucket: Bucket,
     /// Of packets over a limit.
-    over: Rate,
+    over: Bucket,
     rest: Option<Instant>,
     is_spent: bool,
 }
@@ -54,15 +26,15 @@ pub(crate) struct Allowance {
 impl Allowance {
     /// At most `per_s` on average and `burst` at once; about `over_max` more, and it is spent.
     pub(crate) fn new(per_s: u32, burst: u32, over_max: u32) -> Self {
-        let (rate, over) = (Rate::new(per_s, burst), Rate::new(FORGIVEN_PER_S, over_max));
-        Self { rate, over, rest: None, is_spent: false }
+        let (bucket, over) = (per_second(per_s, burst), per_second(FORGIVEN_PER_S, over_max));
+        Self { bucket, over, rest: None, is_spent: false }
     }
 
     /// Whether one more packet may pass now. If not, the connection is to rest until it might.
     pub(crate) fn pass(&mut self, now: Instant) -> bool {
-        let passes = self.rate.pass(now);
+        let passes = self.bucket.pass(now);
         if !passes {
-            self.rest = Some(self.rate.next(now));
+            self.rest = Some(self.bucket.next(now));
             self.is_over(now);
         }
         passes

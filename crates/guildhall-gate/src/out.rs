@@ -80,14 +80,14 @@ const COUNTED: usize = 4 * 1024;
 /// Bytes that wait for one client, each append a whole packet.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    state: Mutex<State>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
     max: usize,
     total: Arc<Total>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Waiting {
     queued: BytesMut,
     /// Bytes that were taken and not written yet, at most.
     writing: usize,
@@ -99,7 +99,7 @@ struct State {
 impl Outbox {
     /// At most `max` bytes wait, and as many as `total` allows for all clients.
     pub(crate) fn new(max: usize, total: Arc<Total>) -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), max, total }
+        Self { waiting: Mutex::default(), wake: Notify::new(), max, total }
     }
 
     /// How many bytes may wait.
@@ -109,23 +109,23 @@ impl Outbox {
 
     /// Lets `write` append packets. `false` when the connection ends, which it does here when it is too slow.
     pub(crate) fn put(&self, write: impl FnOnce(&mut BytesMut)) -> bool {
-        let mut state = self.state.lock();
-        if state.end.is_some() {
+        let mut waiting = self.waiting.lock();
+        if waiting.end.is_some() {
             return false;
         }
-        let before = state.queued.len();
-        write(&mut state.queued);
-        self.count(&mut state);
+        let before = waiting.queued.len();
+        write(&mut waiting.queued);
+        self.count(&mut waiting);
         let max = self.max;
-        if state.queued.len() + state.writing > max {
+        if waiting.queued.len() + waiting.writing > max {
             let what = format!("more than {max} bytes wait (gate.queued_max)");
-            state.end = Some(End::too_slow(&what));
-        } else if state.counted > 0 && self.total.is_over() {
+            waiting.end = Some(End::too_slow(&what));
+        } else if waiting.counted > 0 && self.total.is_over() {
             let what = "too many bytes wait for all clients (gate.queued_total_max)";
-            state.end = Some(End::too_slow(what));
+            waiting.end = Some(End::too_slow(what));
         }
-        let fits = state.end.is_none();
-        drop(state);
+        let fits = waiting.end.is_none();
+        drop(waiting);
         if before == 0 || !fits {
             self.wake.notify_one();
         }
@@ -134,7 +134,7 @@ impl Outbox {
 
     /// Ends the connection; the first reason counts.
     pub(crate) fn end(&self, end: End) {
-        self.state.lock().end.get_or_insert(end);
+        self.waiting.lock().end.get_or_insert(end);
         self.wake.notify_one();
     }
 
@@ -144,44 +144,44 @@ impl Outbox {
     }
 
     /// Moves what is queued into `writing`, which was written as far as it is empty.
-    pub(crate) fn take(&self, writing: &mut BytesMut) -> Option<End> {
-        let mut state = self.state.lock();
-        if state.end.is_some() {
+    pub(crate) fn take_queued(&self, writing: &mut BytesMut) -> Option<End> {
+        let mut waiting = self.waiting.lock();
+        if waiting.end.is_some() {
             // What still waits is not worth waiting for: the reason is.
-            return state.end.clone();
+            return waiting.end.clone();
         }
         if writing.is_empty() {
-            std::mem::swap(&mut state.queued, writing);
-            if state.queued.capacity() > KEEP {
-                state.queued = BytesMut::new();
+            std::mem::swap(&mut waiting.queued, writing);
+            if waiting.queued.capacity() > KEEP {
+                waiting.queued = BytesMut::new();
             }
         }
-        state.writing = writing.len();
-        self.count(&mut state);
+        waiting.writing = writing.len();
+        self.count(&mut waiting);
         None
     }
 
-    fn count(&self, state: &mut State) {
-        let bytes = (state.queued.len() + state.writing) / COUNTED * COUNTED;
-        if bytes != state.counted {
-            self.total.change(state.counted, bytes);
-            state.counted = bytes;
+    fn count(&self, waiting: &mut Waiting) {
+        let bytes = (waiting.queued.len() + waiting.writing) / COUNTED * COUNTED;
+        if bytes != waiting.counted {
+            self.total.change(waiting.counted, bytes);
+            waiting.counted = bytes;
         }
     }
 
     /// Moves what is queued behind what is being written, unless the client is being cut; nothing is queued after it.
     pub(crate) fn close(&self, writing: &mut BytesMut) {
-        let mut state = self.state.lock();
-        if state.end.is_none() {
-            writing.extend_from_slice(&state.queued);
-            state.end = Some(End::Gone);
+        let mut waiting = self.waiting.lock();
+        if waiting.end.is_none() {
+            writing.extend_from_slice(&waiting.queued);
+            waiting.end = Some(End::Gone);
         }
-        state.queued = BytesMut::new();
+        waiting.queued = BytesMut::new();
     }
 }
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.total.change(self.state.get_mut().counted, 0);
+        self.total.change(self.waiting.get_mut().counted, 0);
     }
 }

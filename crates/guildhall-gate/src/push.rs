@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use guildhall_wire::packet::{push_json, put_push};
 
 use crate::clients::Client;
+use crate::edge::Shared;
 use crate::form::Form;
-use crate::gate::Shared;
 use crate::json;
 
 pub(crate) struct Push<'a> {
@@ -67,13 +67,23 @@ impl<'a> Push<'a> {
         let known = self.shared.methods.known();
         let Some(method) = known.pushes.get(&self.method) else {
             let id = format!("{:#010x}", self.method);
-            tracing::warn!(method = id, "push dropped: its method is unknown, so it cannot be converted to JSON");
+            tracing::warn!(
+                method = id,
+                "push dropped: its method is unknown, so it cannot be converted to JSON"
+            );
             return None;
         };
         let body = json::from_protobuf(&method.message, self.body);
         let text = body.map_err(|status| status.to_string()).and_then(|body| {
             push_json(self.seq, &method.path, &body, usize::MAX).map_err(|e| e.to_string())
         });
-        text.inspect_err(|error| tracing::warn!(method = method.path, error, "push dropped: it cannot be converted to JSON")).ok()
+        text.inspect_err(|error| {
+            tracing::warn!(
+                method = method.path,
+                error,
+                "push dropped: it cannot be converted to JSON"
+            )
+        })
+        .ok()
     }
 }

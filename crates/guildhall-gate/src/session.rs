@@ -127,7 +127,9 @@ impl Actor for SessionActor {
 
     fn move_in(&mut self, payload: Bytes) {
         let Ok(moved) = SessionMove::decode(payload) else {
-            tracing::error!("the payload of a moved session does not decode; its gate will announce the session again");
+            tracing::error!(
+                "the payload of a moved session does not decode; its gate will announce the session again"
+            );
             return;
         };
         let SessionMove { generation, session, gate, pushes, epoch, .. } = moved;

@@ -2,9 +2,9 @@
 
 mod websocket;
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::ErrorKind;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use guildhall_core::Code;
 use guildhall_core::env::Conn;
 use guildhall_core::status::reason;
@@ -155,7 +155,7 @@ impl Transport {
     pub(crate) fn write(&mut self, out: &Outbox) -> Result<(), End> {
         loop {
             let is_next = self.writing.is_empty();
-            if let Some(end) = out.take(&mut self.writing) {
+            if let Some(end) = out.take_queued(&mut self.writing) {
                 return Err(end);
             }
             self.taken += u64::from(is_next);
@@ -165,7 +165,7 @@ impl Transport {
                 }
                 return Ok(());
             }
-            if !self.try_write().map_err(|_| End::Gone)? {
+            if !self.conn.try_write_all(&mut self.writing).map_err(|_| End::Gone)? {
                 return Ok(());
             }
         }
@@ -190,7 +190,7 @@ impl Transport {
             self.form().put_end(&mut self.writing, end);
         }
         loop {
-            match self.try_write() {
+            match self.conn.try_write_all(&mut self.writing) {
                 Ok(true) => break,
                 Ok(false) => self.writable().await,
                 Err(_) => return,
@@ -215,20 +215,6 @@ impl Transport {
             Codec::Frames(_) => true,
             Codec::Messages(messages) => messages.is_open(),
         }
-    }
-
-    /// `true` when all of `writing` is gone.
-    fn try_write(&mut self) -> io::Result<bool> {
-        while !self.writing.is_empty() {
-            match self.conn.try_write_vectored(&[IoSlice::new(&self.writing)]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => self.writing.advance(n),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        self.writing.clear();
-        Ok(true)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,11 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use tokio::sync::watch;
 
-use crate::exchange::{Here, exchange};
+use crate::exchange::{Here, Shared, exchange};
 use crate::io::Io;
 use crate::message::Service;
 use crate::seat::{Phase, Seat};
-use crate::server::Shared;
 
 /// Bytes of a request's head; hyper takes no less.
 const HEAD_MAX: usize = 8 << 10;
@@ -154,11 +153,5 @@ async fn linger(env: &Env, conn: &dyn Conn, unread: bool) {
             env.until(env.now() + LINGER, read()).await;
     } else {
         let _closed_anyway: Option<std::io::Result<()>> = read().now_or_never();
-    }
-}
-
-impl Here {
-    pub(crate) fn new(seat: Arc<Seat>, network: std::net::IpAddr) -> Arc<Self> {
-        Arc::new(Self { seat, network, unread: AtomicBool::new(false) })
     }
 }

@@ -6,15 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use guildhall_core::Env;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::cors::Origins;
+use crate::limits::Limits;
 use crate::message::{Answer, Refused, Request, Service};
 use crate::seat::{Phase, Seat};
-use crate::server::Shared;
+
+/// What all connections of a server share.
+pub(crate) struct Shared<S> {
+    pub(crate) env: Env,
+    pub(crate) limits: Limits,
+    pub(crate) service: S,
+}
 
 /// What an exchange knows of its connection.
 pub(crate) struct Here {
@@ -24,17 +32,23 @@ pub(crate) struct Here {
     pub(crate) unread: AtomicBool,
 }
 
+impl Here {
+    pub(crate) fn new(seat: Arc<Seat>, network: IpAddr) -> Arc<Self> {
+        Arc::new(Self { seat, network, unread: AtomicBool::new(false) })
+    }
+}
+
 pub(crate) async fn exchange<S: Service>(
     shared: Arc<Shared<S>>,
     here: Arc<Here>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (env, limits, service) = (&shared.env, &shared.limits, &shared.service);
-    here.seat.enter(Phase::Body);
+    here.seat.set_phase(Phase::Body);
     let (head, body) = request.into_parts();
     let origin = limits.origins.allowed(&head.headers);
     if limits.origins.is_preflight(&head.method, &head.headers) {
-        here.seat.enter(Phase::Sending);
+        here.seat.set_phase(Phase::Sending);
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
         limits.origins.answer(origin.as_ref(), response.headers_mut());
@@ -43,7 +57,7 @@ pub(crate) async fn exchange<S: Service>(
     }
     let answer = async {
         let body = read(body, limits.body_max).await?;
-        here.seat.enter(Phase::Working);
+        here.seat.set_phase(Phase::Working);
         let path = head.uri.path().to_owned();
         let (method, headers, network) = (head.method, head.headers, here.network);
         Ok(service.serve(Request { method, path, headers, body, network }).await)
@@ -59,10 +73,10 @@ pub(crate) async fn exchange<S: Service>(
         }
     };
     if !answer.hold().is_zero() {
-        here.seat.enter(Phase::Held(answer.hold()));
+        here.seat.set_phase(Phase::Held(answer.hold()));
         env.sleep(answer.hold()).await;
     }
-    here.seat.enter(Phase::Sending);
+    here.seat.set_phase(Phase::Sending);
     let (code, mut headers, body) = answer.into_parts();
     if !was_read {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

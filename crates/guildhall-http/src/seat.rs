@@ -31,19 +31,19 @@ pub(crate) enum Phase {
 /// How much later the deadline of a connection is than that of its request: the request's own comes first, and is answered.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The state of one connection; its task changes it, and others read it to find a connection that can go.
+/// What one connection waits for. Its task changes it; others read it to find a connection that can be closed.
 pub(crate) struct Seat {
     env: Env,
     head: Duration,
     request: Duration,
     idle: Duration,
-    state: Mutex<State>,
+    wait: Mutex<Wait>,
     /// Cancelled when another connection takes this one's place.
     pub(crate) given_up: CancellationToken,
 }
 
 #[derive(Clone, Copy)]
-struct State {
+struct Wait {
     phase: Phase,
     since: Instant,
     deadline: Instant,
@@ -52,18 +52,18 @@ struct State {
 impl Seat {
     pub(crate) fn new(env: Env, limits: &Limits) -> Self {
         let now = env.now();
-        let state = State { phase: Phase::Fresh, since: now, deadline: now + limits.head };
+        let wait = Wait { phase: Phase::Fresh, since: now, deadline: now + limits.head };
         Self {
             env,
             head: limits.head,
             request: limits.request,
             idle: limits.idle,
-            state: Mutex::new(state),
+            wait: Mutex::new(wait),
             given_up: CancellationToken::new(),
         }
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
+    pub(crate) fn set_phase(&self, phase: Phase) {
         let now = self.env.now();
         let limit = match phase {
             Phase::Fresh | Phase::Head => self.head,
@@ -72,41 +72,41 @@ impl Seat {
             Phase::Sending => self.request,
             Phase::Idle => self.idle,
         };
-        let mut state = self.state.lock();
+        let mut wait = self.wait.lock();
         // The service does not begin the time for the body anew.
-        let deadline = match (state.phase, phase) {
-            (Phase::Body, Phase::Working) => state.deadline,
+        let deadline = match (wait.phase, phase) {
+            (Phase::Body, Phase::Working) => wait.deadline,
             _ => now + limit,
         };
-        *state = State { phase, since: now, deadline };
+        *wait = Wait { phase, since: now, deadline };
     }
 
     /// Bytes have come.
     pub(crate) fn received(&self) {
         if matches!(self.phase(), Phase::Fresh | Phase::Idle) {
-            self.enter(Phase::Head);
+            self.set_phase(Phase::Head);
         }
     }
 
     /// All that was to be sent is with the socket.
     pub(crate) fn flushed(&self) {
         if self.phase() == Phase::Sending {
-            self.enter(Phase::Idle);
+            self.set_phase(Phase::Idle);
         }
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        self.state.lock().phase
+        self.wait.lock().phase
     }
 
     /// When the connection has waited for too long.
     pub(crate) fn deadline(&self) -> Instant {
-        self.state.lock().deadline
+        self.wait.lock().deadline
     }
 
     /// Since when it has waited for its client; `None` while the server has to do something.
     pub(crate) fn waits_since(&self) -> Option<Instant> {
-        let state = *self.state.lock();
-        (state.phase != Phase::Working).then_some(state.since)
+        let wait = *self.wait.lock();
+        (wait.phase != Phase::Working).then_some(wait.since)
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::drive::drive;
-use crate::exchange::Here;
+use crate::exchange::{Here, Shared};
 use crate::limits::Limits;
 use crate::message::Service;
 use crate::places::Places;
@@ -29,13 +29,6 @@ pub struct Server {
     /// True: take nothing new. All connections and the acceptor listen to it.
     stop: watch::Sender<bool>,
     acceptor: JoinHandle<Option<()>>,
-}
-
-/// What all connections of a server share.
-pub(crate) struct Shared<S> {
-    pub(crate) env: Env,
-    pub(crate) limits: Limits,
-    pub(crate) service: S,
 }
 
 impl Server {

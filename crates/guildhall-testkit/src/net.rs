@@ -3,9 +3,10 @@
 mod paths;
 mod stream;
 mod trace;
-mod socket;
-mod host;
+mod hosts;
 mod state;
+mod socket;
+mod host_net;
 
 use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind, Result};
@@ -18,7 +19,7 @@ use guildhall_core::{BoxFuture, Env};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub(crate) use host::HostNet;
+pub(crate) use host_net::HostNet;
 use state::State;
 pub use trace::Trace;
 

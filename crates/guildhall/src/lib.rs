@@ -89,7 +89,7 @@ pub use config::Config;
 pub use guildhall_core::{
     Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
 };
-pub use guildhall_core::{broker, discovery, env, leases, queue, status, store};
+pub use guildhall_core::{broker, discovery, env, leases, queue, rate, status, store};
 /// Entities: persistent state with change tracking, generated from messages with `option (guildhall.entity)`.
 ///
 /// # Examples

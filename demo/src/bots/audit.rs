@@ -7,9 +7,11 @@ use futures_util::future::join_all;
 use guildhall::Status;
 use guildhall_client::Client;
 
-use super::bot::{Bot, World};
-use super::clubs::{self, Club};
+use super::bot::Bot;
+use super::clubs;
+use super::model::Club;
 use super::score::Score;
+use super::world::World;
 use crate::proto::club::{ClubBrief, ClubError};
 use crate::proto::role::{ClubInfoReq, ClubInfoRsp, ListClubsReq, RoleClient};
 

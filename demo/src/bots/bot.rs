@@ -1,36 +1,22 @@
-//! One player: connects, plays, hears others, and comes back when its connection is lost.
+//! One player: connects, calls, hears others, and comes back when its connection is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall::env::{Env, Instant};
+use guildhall::env::Instant;
 use guildhall::status::reason;
-use guildhall::{Effect, Status};
+use guildhall::{Code, Effect, Method, Status};
 use guildhall_client::{Client, Event, Events, Options};
+use prost::Message;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 
-use super::board::Board;
-use super::clubs::Club;
 use super::logins::{self, Login};
-use super::model::Model;
+use super::model::{Club, Model};
 use super::pushes::Players;
 use super::score::Score;
-use super::{BotArgs, moves};
+use super::world::World;
 use crate::proto::role::{Channel, LoginReq, RegisterReq, RoleClient, RoleEvents, RoleState};
-
-/// What all bots share.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) env: Env,
-    /// `host:port` of the login server.
-    pub(super) login: String,
-    /// Gates, in turn for one bot after the other.
-    pub(super) gates: Vec<String>,
-    pub(super) seed: u64,
-    pub(super) args: BotArgs,
-    pub(super) board: Board,
-}
 
 /// A player that is connected.
 pub(super) struct Bot {
@@ -51,11 +37,9 @@ pub(super) struct Bot {
 #[derive(Debug)]
 pub(super) struct Lost {
     at: Instant,
-    why: String,
+    pub(super) why: String,
 }
 
-/// Between two calls, in ms.
-const PAUSE_MS: std::ops::RangeInclusive<u64> = 200..=800;
 /// Pause before the next attempt to come back.
 const AGAIN: Duration = Duration::from_millis(200);
 /// How long a bot tries to come back.
@@ -87,25 +71,6 @@ impl Bot {
         })
     }
 
-    /// Plays until `end`; whether it was still connected then.
-    pub(super) async fn play(mut self, end: Instant) -> (Self, bool) {
-        loop {
-            let pause = Duration::from_millis(self.rng.random_range(PAUSE_MS));
-            let next = (self.world.env.now() + pause).min(end);
-            let lost = match self.listen(next).await {
-                Ok(()) if next == end => return (self, true),
-                Ok(()) => moves::make(&mut self).await,
-                Err(lost) => Err(lost),
-            };
-            let Err(lost) = lost else { continue };
-            if let Err(why) = self.come_back(&lost, end).await {
-                let number = self.number;
-                self.score.wrong(format!("bot {number} lost its connection ({}): {why}", lost.why));
-                return (self, false);
-            }
-        }
-    }
-
     /// Hears what it was sent before everybody stopped.
     pub(super) async fn hear_out(&mut self, end: Instant) {
         let player = self.client.player();
@@ -127,7 +92,7 @@ impl Bot {
     }
 
     /// Hears what others say until `next`.
-    async fn listen(&mut self, next: Instant) -> Result<(), Lost> {
+    pub(super) async fn listen(&mut self, next: Instant) -> Result<(), Lost> {
         let env = self.world.env.clone();
         while let Some(event) = env.until(next, self.events.next()).await {
             let why = match event {
@@ -172,7 +137,7 @@ impl Bot {
     }
 
     /// Logs in again, and checks what the server remembers.
-    async fn come_back(&mut self, lost: &Lost, end: Instant) -> Result<(), String> {
+    pub(super) async fn come_back(&mut self, lost: &Lost, end: Instant) -> Result<(), String> {
         if !self.world.args.reconnect {
             return Err("and may not (--reconnect)".into());
         }
@@ -224,7 +189,7 @@ async fn enter(
                 env.sleep(AGAIN).await;
             }
             Err(status) if status.reason() == reason::NO_SUCH_ENTITY => {
-                let name = moves::name(world, number, 0);
+                let name = world.name(number, 0);
                 let req = RegisterReq { name, ..RegisterReq::default() };
                 break client
                     .call(RoleClient::REGISTER, req)
@@ -237,4 +202,42 @@ async fn enter(
     };
     let role = role.ok_or("the answer holds no role")?;
     Ok((client, events, role))
+}
+
+pub(super) async fn call<Req: Message, Rsp: Message + Default>(
+    bot: &mut Bot,
+    method: Method<Req, Rsp>,
+    req: Req,
+) -> Result<Rsp, Status> {
+    let begin = bot.world.env.now();
+    let answer = bot.client.call(method, req).await;
+    let now = bot.world.env.now();
+    if answer.as_ref().err().is_none_or(|status| bot.lost(status).is_none()) {
+        bot.score.calls += 1;
+        bot.score.times.push(now - begin);
+    }
+    answer
+}
+
+/// A failure that is no answer to what was asked: the connection is gone, or the server is wrong. What may have run is `noted`.
+/// With --reconnect, a part of the game may be away for a while.
+pub(super) fn unanswered(
+    bot: &mut Bot,
+    what: &str,
+    status: &Status,
+    noted: impl FnOnce(&mut Bot),
+) -> Result<(), Lost> {
+    if status.effect() != Effect::NotRun {
+        noted(bot);
+    }
+    let is_away =
+        matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Aborted);
+    match bot.lost(status) {
+        Some(lost) => Err(lost),
+        None if bot.world.args.reconnect && is_away => Ok(()),
+        None => {
+            bot.score.wrong(format!("bot {}, {what}: {status}", bot.number));
+            Ok(())
+        }
+    }
 }

@@ -5,8 +5,8 @@ use guildhall::{Effect, Status};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 
-use super::bot::{Bot, Lost};
-use super::moves::{call, unanswered};
+use super::bot::{Bot, Lost, call, unanswered};
+use super::model::Club;
 use crate::club::MEMBERS_MAX;
 use crate::proto::club::ClubError;
 use crate::proto::role::{
@@ -16,26 +16,6 @@ use crate::proto::role::{
 
 /// Bots of which one makes a club, when it is in none.
 const BOTS_PER_CLUB: u32 = 25;
-
-/// What the answers so far say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Club {
-    #[default]
-    None,
-    Member(u64),
-    Owner(u64),
-    /// A call was not answered: ask, and believe it.
-    Unsure,
-}
-
-impl Club {
-    pub(super) fn id(self) -> u64 {
-        match self {
-            Self::Member(club) | Self::Owner(club) => club,
-            Self::None | Self::Unsure => 0,
-        }
-    }
-}
 
 /// Makes one call.
 pub(super) async fn make(bot: &mut Bot) -> Result<(), Lost> {

@@ -7,8 +7,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
-use super::bot::World;
 use super::progress::Progress;
+use super::world::World;
 use crate::http::{Answer, post};
 
 /// Requests at a time: hashing passwords is slow on purpose, and the server's queue is bounded.

@@ -1,4 +1,4 @@
-//! A bot's model of its role, to check every answer, also after a crash.
+//! A bot's model of its role and its club, to check every answer, also after a crash.
 
 use crate::proto::role::RoleState;
 
@@ -36,5 +36,25 @@ impl Model {
         }
         tracing::debug!(power, safe, most, "the server remembers");
         Ok(())
+    }
+}
+
+/// The club of a bot, as the answers so far say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Club {
+    #[default]
+    None,
+    Member(u64),
+    Owner(u64),
+    /// A call was not answered: ask, and believe it.
+    Unsure,
+}
+
+impl Club {
+    pub(super) fn id(self) -> u64 {
+        match self {
+            Self::Member(club) | Self::Owner(club) => club,
+            Self::None | Self::Unsure => 0,
+        }
     }
 }

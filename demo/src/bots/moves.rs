@@ -1,24 +1,14 @@
 //! The next step of a bot, and its expected result.
 
-use guildhall::{Code, Effect, Method, Status};
-use prost::Message;
+use guildhall::Effect;
 use rand::Rng as _;
 
-use super::bot::{Bot, Lost, World};
+use super::bot::{Bot, Lost, call, unanswered};
 use super::clubs;
 use crate::proto::role::{
     GetInfoReq, PostReq, PowerUpReq, RenameReq, RoleClient, RoleError, RoleRsp,
 };
 use crate::role::rules::{NAME_MAX, TEXT_MAX};
-
-/// A name for bot `number`, another one for each `count`. The first one of bot 0 stays, so that nobody else gets it.
-pub(super) fn name(world: &World, number: u32, count: u64) -> String {
-    let run = world.seed & 0xffff_ffff;
-    match count % 100_000 {
-        0 => format!("b{run:08x} {number}"),
-        count => format!("b{run:08x} {number} {count}"),
-    }
-}
 
 /// Makes one call, and checks its answer. Of a hundred: 45 power, 10 info, 20 clubs, 8 names, 5 texts (so that all bots together
 /// say less than one per second each), 12 that must fail.
@@ -59,7 +49,7 @@ async fn info(bot: &mut Bot) -> Result<(), Lost> {
 
 async fn rename(bot: &mut Bot) -> Result<(), Lost> {
     bot.count += 1;
-    let name = name(&bot.world, bot.number, bot.count);
+    let name = bot.world.name(bot.number, bot.count);
     let req = RenameReq { name: name.clone(), ..RenameReq::default() };
     match call(bot, RoleClient::RENAME, req).await {
         Ok(rsp) => {
@@ -100,7 +90,7 @@ async fn bad_input(bot: &mut Bot) -> Result<(), Lost> {
             call(bot, RoleClient::RENAME, rename("a\u{7}b".into())).await.map(drop),
         ),
         3 if bot.number > 0 => {
-            let taken = name(&bot.world, 0, 0).to_uppercase();
+            let taken = bot.world.name(0, 0).to_uppercase();
             (RoleError::NameTaken, call(bot, RoleClient::RENAME, rename(taken)).await.map(drop))
         }
         4 if bot.model.power > 0 => (
@@ -119,44 +109,6 @@ async fn bad_input(bot: &mut Bot) -> Result<(), Lost> {
         Err(status) => unanswered(bot, &format!("{error:?}"), &status, |_| {}),
         Ok(()) => {
             bot.score.wrong(format!("bot {}: {error:?} was taken as good", bot.number));
-            Ok(())
-        }
-    }
-}
-
-pub(super) async fn call<Req: Message, Rsp: Message + Default>(
-    bot: &mut Bot,
-    method: Method<Req, Rsp>,
-    req: Req,
-) -> Result<Rsp, Status> {
-    let begin = bot.world.env.now();
-    let answer = bot.client.call(method, req).await;
-    let now = bot.world.env.now();
-    if answer.as_ref().err().is_none_or(|status| bot.lost(status).is_none()) {
-        bot.score.calls += 1;
-        bot.score.times.push(now - begin);
-    }
-    answer
-}
-
-/// A failure that is no answer to what was asked: the connection is gone, or the server is wrong. What may have run is `noted`.
-/// With --reconnect, a part of the game may be away for a while.
-pub(super) fn unanswered(
-    bot: &mut Bot,
-    what: &str,
-    status: &Status,
-    noted: impl FnOnce(&mut Bot),
-) -> Result<(), Lost> {
-    if status.effect() != Effect::NotRun {
-        noted(bot);
-    }
-    let is_away =
-        matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Aborted);
-    match bot.lost(status) {
-        Some(lost) => Err(lost),
-        None if bot.world.args.reconnect && is_away => Ok(()),
-        None => {
-            bot.score.wrong(format!("bot {}, {what}: {status}", bot.number));
             Ok(())
         }
     }

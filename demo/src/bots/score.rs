@@ -50,9 +50,7 @@ impl Score {
         let owed = (u64::from(players) * seconds).saturating_sub(self.lost.as_secs());
         let Self { calls, wrong, pushes, .. } = self;
         if calls < owed {
-            eprintln!(
-                "too few calls: {calls} of {owed} expected, one per player and second"
-            );
+            eprintln!("too few calls: {calls} of {owed} expected, one per player and second");
         }
         eprintln!("pushes: {pushes}");
         println!("players={players} calls={calls} wrong={wrong} p50_ms={p50:.2} p99_ms={p99:.2}");

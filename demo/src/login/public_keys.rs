@@ -67,7 +67,10 @@ impl Component for PublicKeys {
             let keys = match self.get(&cx).await {
                 Ok(keys) => keys,
                 Err(why) if file.exists() => {
-                    tracing::warn!(why, "login server unreachable; using the keys of the previous start");
+                    tracing::warn!(
+                        why,
+                        "login server unreachable; using the keys of the previous start"
+                    );
                     return Ok(());
                 }
                 Err(why) => return Err(StartError::new(format!("demo.keys: {why}"))),

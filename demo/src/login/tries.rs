@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use guildhall::Env;
 use guildhall::env::Instant;
+use guildhall::rate::Rate;
 use parking_lot::Mutex;
 
 use super::config::LoginConfig;
@@ -17,13 +18,13 @@ use super::slots::Party;
 /// Counts wrong passwords, and new accounts.
 pub(super) struct Tries {
     env: Env,
-    per_account: Rule,
-    per_address: Rule,
-    registers: Rule,
-    state: Mutex<State>,
+    per_account: Rate,
+    per_address: Rate,
+    registers: Rate,
+    counted: Mutex<Counted>,
 }
 
-struct State {
+struct Counted {
     /// When a limit counts nothing any more.
     empty_at: Kept<Key>,
     /// When an account has logged in from a network last.
@@ -38,13 +39,6 @@ enum Key {
     /// Wrong passwords of accounts that have not logged in from this network.
     Network(IpAddr),
     Registers(IpAddr),
-}
-
-/// So many per minute, at once or spread.
-#[derive(Clone, Copy)]
-struct Rule {
-    each: Duration,
-    all: Duration,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -68,56 +62,56 @@ pub(super) struct Attempt<'a> {
 impl Tries {
     pub(super) fn new(env: &Env, config: &LoginConfig) -> Self {
         let kept = config.tries_kept.max(1);
-        let state = State { empty_at: Kept::new(kept), known: Kept::new(kept) };
+        let counted = Counted { empty_at: Kept::new(kept), known: Kept::new(kept) };
         Self {
             env: env.clone(),
-            per_account: Rule::per_minute(config.tries_per_account),
-            per_address: Rule::per_minute(config.tries_per_address),
-            registers: Rule::per_minute(config.registers_per_address),
-            state: Mutex::new(state),
+            per_account: per_minute(config.tries_per_account),
+            per_address: per_minute(config.tries_per_address),
+            registers: per_minute(config.registers_per_address),
+            counted: Mutex::new(counted),
         }
     }
 
     /// Begins a try, unless there have been too many.
     pub(super) fn begin(&self, account: &str, network: IpAddr) -> Result<Attempt<'_>, Wait> {
         let now = self.env.now();
-        let mut state = self.state.lock();
+        let mut state = self.counted.lock();
         let pair = (account.to_owned(), network);
         let key = if state.known.map.contains_key(&pair) {
             Key::Known(pair.0.clone(), network)
         } else {
             let wrong = state.empty_at.get(&Key::Network(network), now);
-            self.per_address.check(wrong, now)?;
+            check(self.per_address, wrong, now)?;
             Key::Account(pair.0.clone())
         };
         let empty_at = state.empty_at.get(&key, now);
-        self.per_account.check(empty_at, now)?;
+        check(self.per_account, empty_at, now)?;
         // Now, and not when it was wrong: tries at the same time must not all pass.
-        state.empty_at.put(key.clone(), empty_at + self.per_account.each);
+        state.empty_at.put(key.clone(), empty_at + self.per_account.each());
         Ok(Attempt { tries: self, account: pair.0, network, key, ended: false })
     }
 
     /// Counts a new account of a network, unless there have been too many.
     pub(super) fn register(&self, network: IpAddr) -> Result<(), Wait> {
         let now = self.env.now();
-        let mut state = self.state.lock();
+        let mut state = self.counted.lock();
         let key = Key::Registers(network);
         let empty_at = state.empty_at.get(&key, now);
-        self.registers.check(empty_at, now)?;
-        state.empty_at.put(key, empty_at + self.registers.each);
+        check(self.registers, empty_at, now)?;
+        state.empty_at.put(key, empty_at + self.registers.each());
         Ok(())
     }
 
     /// The account has logged in, or was made, from this network.
     pub(super) fn knows(&self, account: &str, network: IpAddr) {
         let now = self.env.now();
-        self.state.lock().known.put((account.to_owned(), network), now);
+        self.counted.lock().known.put((account.to_owned(), network), now);
     }
 
     /// Limits and known accounts that are remembered.
     #[cfg(test)]
     fn len(&self) -> usize {
-        let state = self.state.lock();
+        let state = self.counted.lock();
         state.empty_at.map.len() + state.known.map.len()
     }
 }
@@ -134,9 +128,9 @@ impl Attempt<'_> {
     /// Whether it may still be made, now that it has a slot: others that were wrong meanwhile count.
     pub(super) fn confirm(&self) -> Result<(), Wait> {
         let Key::Account(_) = &self.key else { return Ok(()) };
-        let (now, state) = (self.tries.env.now(), self.tries.state.lock());
+        let (now, state) = (self.tries.env.now(), self.tries.counted.lock());
         let wrong = state.empty_at.get(&Key::Network(self.network), now);
-        self.tries.per_address.check(wrong, now)
+        check(self.tries.per_address, wrong, now)
     }
 
     /// The password was right.
@@ -148,9 +142,9 @@ impl Attempt<'_> {
     /// Nothing was learned about the password.
     pub(super) fn give_back(mut self) {
         self.ended = true;
-        let (now, mut state) = (self.tries.env.now(), self.tries.state.lock());
+        let (now, mut state) = (self.tries.env.now(), self.tries.counted.lock());
         let empty_at = state.empty_at.get(&self.key, now);
-        let before = empty_at.checked_sub(self.tries.per_account.each).unwrap_or(now);
+        let before = empty_at.checked_sub(self.tries.per_account.each()).unwrap_or(now);
         state.empty_at.put(self.key.clone(), before);
     }
 }
@@ -158,25 +152,22 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let Self { tries, key: Key::Account(_), network, ended: false, .. } = self else { return };
-        let (now, mut state) = (tries.env.now(), tries.state.lock());
+        let (now, mut state) = (tries.env.now(), tries.counted.lock());
         let key = Key::Network(*network);
-        let empty_at = state.empty_at.get(&key, now) + tries.per_address.each;
-        let most = now + tries.per_address.all * DEBT_MAX;
+        let empty_at = state.empty_at.get(&key, now) + tries.per_address.each();
+        let most = now + tries.per_address.burst() * DEBT_MAX;
         state.empty_at.put(key, empty_at.min(most));
     }
 }
 
-impl Rule {
-    /// 0: no limit.
-    fn per_minute(count: u32) -> Self {
-        let each = MINUTE.checked_div(count).unwrap_or_default();
-        Self { each, all: each * count }
-    }
+/// `count` in a minute, at once or spread; 0: no limit.
+fn per_minute(count: u32) -> Rate {
+    Rate::new(count, MINUTE, count)
+}
 
-    fn check(self, empty_at: Instant, now: Instant) -> Result<(), Wait> {
-        let over = (empty_at + self.each).saturating_duration_since(now + self.all);
-        if over.is_zero() { Ok(()) } else { Err(Wait(over)) }
-    }
+fn check(rate: Rate, empty_at: Instant, now: Instant) -> Result<(), Wait> {
+    let wait = rate.wait(empty_at, now);
+    if wait.is_zero() { Ok(()) } else { Err(Wait(wait)) }
 }
 
 /// So many keys, each with a time. If there are too many, those with the earliest times go.

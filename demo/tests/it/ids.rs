@@ -9,10 +9,7 @@ use demo::proto::uid::{AllocReq, UidClient};
 use demo::uid::BLOCK;
 use futures_util::future::join_all;
 use guildhall::store::memory::MemoryStore;
-use guildhall::store::{
-    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token, Tombstone,
-};
+use guildhall::store::{Batch, Committed, Store, StoreError, StoreErrorKind, StoreLayer};
 use guildhall::{BoxFuture, Cx, Env, Status};
 use guildhall_testkit::Cluster;
 
@@ -105,44 +102,21 @@ async fn rolling_restarts_skip_no_id_and_a_crash_skips_the_rest_of_a_block() {
 
 /// A store that takes its time, or none of it.
 struct Slow {
-    memory: MemoryStore,
+    memory: Arc<MemoryStore>,
     env: Env,
     is_away: AtomicBool,
     commits: AtomicU32,
 }
 
-impl Store for Slow {
-    fn capabilities(&self) -> Capabilities {
-        self.memory.capabilities()
+impl StoreLayer for Slow {
+    fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.memory) as _
     }
 
-    fn prepare<'a>(
-        &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.memory.prepare(tables, migrate)
-    }
-
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        self.memory.claim(rows, by)
-    }
-
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        self.memory.read(rows)
-    }
-
-    fn commit<'a>(
-        &'a self,
+    fn around_commit(
+        &self,
         batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+    ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             self.env.sleep(Duration::from_millis(200)).await;
             if self.is_away.load(Ordering::Relaxed) {
@@ -153,30 +127,13 @@ impl Store for Slow {
             self.memory.commit(batches).await
         })
     }
-
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.memory.query(query)
-    }
-
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        self.memory.tombstones(table, after, limit)
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.memory.probe()
-    }
 }
 
 const UID: &str = "demo.w1.uid.1";
 
 async fn slow() -> (Cluster, Arc<Slow>) {
     let store = Arc::new(Slow {
-        memory: MemoryStore::new(),
+        memory: Arc::new(MemoryStore::new()),
         env: Env::real(),
         is_away: AtomicBool::new(false),
         commits: AtomicU32::new(0),

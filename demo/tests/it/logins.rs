@@ -114,7 +114,7 @@ fn a_key_file_that_holds_no_key_is_an_error_that_names_it() {
     let keys = place.folder.path().join("data/keys");
     std::fs::create_dir_all(&keys).unwrap();
     std::fs::write(keys.join("signing.pem"), "nonsense").unwrap();
-    let program = crate::program::Program::start(place.folder.path(), &place.settings(&[]));
+    let program = crate::program::demo(place.folder.path(), &place.settings(&[]));
     let (status, printed) = program.finish();
     assert_eq!(status.code(), Some(1));
     assert!(printed.contains("login.keys") && printed.contains("signing.pem"), "{printed}");

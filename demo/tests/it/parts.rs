@@ -6,7 +6,8 @@ use guildhall::{App, Config, Env, RunningApp};
 use guildhall_hub_server::Hub;
 use tokio::sync::oneshot;
 
-use crate::program::{Place, Program, free_addresses};
+use crate::program::{Place, demo};
+use guildhall_testkit::process::{Program, free_addresses};
 
 /// Processes that are one game.
 pub(crate) struct Parts {
@@ -43,7 +44,7 @@ impl Parts {
             }
             let all = common.into_iter().chain(settings(at, part));
             let all: Vec<String> = all.map(|set| format!("--set={set}")).collect();
-            Program::start(place.folder.path(), &all)
+            demo(place.folder.path(), &all)
         };
         let mut programs: Vec<Program> = parts.iter().enumerate().map(start).collect();
         programs.iter_mut().for_each(|program| program.wait_for("ready"));
@@ -54,7 +55,7 @@ impl Parts {
         let mut args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         args.push(format!("--login=http://{}", self.login));
         args.extend(self.gates.iter().map(|gate| format!("--address={gate}")));
-        Program::start(place.folder.path(), &args)
+        demo(place.folder.path(), &args)
     }
 
     /// Starts them with stores of their own; they find each other by a list.
@@ -107,7 +108,7 @@ fn the_game_plays_on_when_its_hub_is_killed() {
         ]
     });
     let mut bots = parts.bots(&place, &["bots", "--players=12", "--seconds=6", "--reconnect"]);
-    bots.wait_for("play");
+    bots.wait_for_start("play");
     hub.end(Ending::Killed);
     let hub = HubThread::start(&place, &address);
     let (status, printed) = bots.finish();

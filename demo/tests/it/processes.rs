@@ -9,7 +9,8 @@ use guildhall::status::reason;
 use guildhall_client::{Event, Lost};
 
 use crate::game::{connect, player, power_up, register};
-use crate::program::{Place, Program, free_addresses};
+use crate::program::{Place, demo};
+use guildhall_testkit::process::{Program, free_addresses};
 
 #[test]
 fn a_used_port_is_an_error_that_names_the_setting() {
@@ -18,7 +19,7 @@ fn a_used_port_is_an_error_that_names_the_setting() {
     let used = used.local_addr().unwrap();
     for setting in ["login.listen", "gate.tcp", "gate.websocket", "admin.listen"] {
         let set = format!("{setting}={used}");
-        let program = Program::start(place.folder.path(), &place.settings(&[&set]));
+        let program = demo(place.folder.path(), &place.settings(&[&set]));
         let (status, printed) = program.finish();
         assert_eq!(status.code(), Some(1), "{setting}");
         assert!(printed.contains(&format!("error: {setting} = \"{used}\"")), "{printed}");
@@ -30,11 +31,11 @@ fn a_used_port_is_an_error_that_names_the_setting() {
 fn a_setting_that_is_none_is_an_error_that_names_the_nearest() {
     let place = Place::new();
     let wrong = place.settings(&["login.hashs=2"]);
-    let (status, printed) = Program::start(place.folder.path(), &wrong).finish();
+    let (status, printed) = demo(place.folder.path(), &wrong).finish();
     assert_eq!(status.code(), Some(1));
     assert!(printed.contains("login.hashes"), "{printed}");
     let wrong = place.settings(&["demo.serve=['gatee']"]);
-    let (status, printed) = Program::start(place.folder.path(), &wrong).finish();
+    let (status, printed) = demo(place.folder.path(), &wrong).finish();
     assert_eq!(status.code(), Some(1));
     assert!(printed.contains("there is no `gatee`"), "{printed}");
 }
@@ -72,8 +73,8 @@ fn a_program_that_runs_logs_to_its_file_to_the_end() {
 fn a_gate_without_its_game_is_not_ready_and_says_what_is_missing() {
     let place = Place::new();
     let settings = place.settings(&["demo.serve=['login', 'gate']"]);
-    let mut program = Program::start(place.folder.path(), &settings);
-    program.wait_for("store");
+    let mut program = demo(place.folder.path(), &settings);
+    program.wait_for_start("store");
     let (code, missing) = place.admin("/readyz");
     assert_eq!(code, 503);
     assert!(missing.contains("demo.role.Role") && !missing.contains("Account"), "{missing}");
@@ -116,7 +117,7 @@ fn after_kill_9_the_store_opens_at_once_and_has_all_that_was_answered() {
     let server = place.serve(&[save]);
     let args = ["--players", "6", "--seconds", "9", "--reconnect"];
     let mut bots = place.bots(&args);
-    bots.wait_for("play:");
+    bots.wait_for_start("play:");
     // Long enough that there is something that must have been saved.
     wait_until(|| counted(&place, "guildhall_gate_calls_total") > 50);
     server.kill();
@@ -135,7 +136,7 @@ fn bots_notice_a_server_that_forgets() {
     let server = place.serve(&[]);
     let seed = ["--seed", "1", "--reconnect"];
     let mut bots = place.bots(&[&["--players", "8", "--seconds", "9"], &seed[..]].concat());
-    bots.wait_for("play:");
+    bots.wait_for_start("play:");
     server.kill();
     let (store, before) = (place.folder.path().join("data"), place.folder.path().join("before"));
     copy(&store, &before);
@@ -161,7 +162,7 @@ async fn the_auditor_finds_all_the_money_in_a_store() {
     server.signal("-TERM");
     assert_eq!(server.finish().0.code(), Some(0));
     let audit = [place.settings(&[]), vec!["audit".into()]].concat();
-    let (status, printed) = Program::start(place.folder.path(), &audit).finish();
+    let (status, printed) = demo(place.folder.path(), &audit).finish();
     assert_eq!(status.code(), Some(0), "{printed}");
     let found = "roles=2 granted=2000 balances=2000 on_the_way=0 error=0";
     assert!(printed.contains(found), "{printed}");
@@ -248,7 +249,7 @@ impl Halves {
 
     fn start(&self, file: &str, mut args: Vec<String>) -> Program {
         args.push(format!("--config={}/{file}", env!("CARGO_MANIFEST_DIR")));
-        Program::start(self.place.folder.path(), &args)
+        demo(self.place.folder.path(), &args)
     }
 }
 
@@ -258,12 +259,12 @@ fn a_gate_starts_with_the_keys_of_before_when_the_login_server_is_away() {
     let [nobody] = free_addresses();
     let away = format!("demo.keys=http://{nobody}/keys");
     let settings = place.settings(&["demo.serve=['gate']", &away, "demo.keys_wait_ms=100"]);
-    let (status, printed) = Program::start(place.folder.path(), &settings).finish();
+    let (status, printed) = demo(place.folder.path(), &settings).finish();
     assert_eq!(status.code(), Some(1), "{printed}");
     assert!(printed.contains("demo.keys") && printed.contains(&nobody), "{printed}");
     drop(place.serve(&[]));
-    let mut gate = Program::start(place.folder.path(), &settings);
-    gate.wait_for("gate (TCP)");
+    let mut gate = demo(place.folder.path(), &settings);
+    gate.wait_for_start("gate (TCP)");
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn bots_that_lose_their_server_fail() {
     let place = Place::new();
     let server = place.serve(&[]);
     let mut bots = place.bots(&["--players", "2", "--seconds", "30"]);
-    bots.wait_for("play:");
+    bots.wait_for_start("play:");
     server.kill();
     // They end before their time, because there is nothing left to do.
     let (status, printed) = bots.finish();

@@ -5,7 +5,7 @@ use guildhall_core::broker::{Broker, BrokerError, Feed, Subscription, check};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::oneshot;
 
-use crate::client::{HubClient, told};
+use crate::link::{HubLink, told};
 use crate::proto::broker_delivery::Delivery;
 use crate::proto::{BrokerClient, BrokerDelivery, PublishReq, SubscribeReq};
 use crate::stream::{POLL, Stream};
@@ -13,12 +13,12 @@ use crate::stream::{POLL, Stream};
 /// The topics of the hub.
 #[derive(Debug)]
 pub struct HubBroker {
-    client: HubClient,
+    link: HubLink,
 }
 
 impl HubBroker {
-    pub(crate) fn new(client: HubClient) -> Self {
-        Self { client }
+    pub(crate) fn new(link: HubLink) -> Self {
+        Self { link }
     }
 }
 
@@ -31,8 +31,7 @@ impl Broker for HubBroker {
         Box::pin(async move {
             check("publish", topic, &message)?;
             let req = PublishReq { topic: topic.to_owned(), message };
-            let published =
-                BrokerClient::new(self.client.cx()).at(self.client.id()).publish(req).await;
+            let published = BrokerClient::new(self.link.cx()).at(self.link.id()).publish(req).await;
             published.map_err(|status| failed("publish", &status))
         })
     }
@@ -45,12 +44,12 @@ impl Broker for HubBroker {
         Box::pin(async move {
             check("subscribe", topic, &[])?;
             let req = SubscribeReq { topic: topic.to_owned() };
-            let opened = BrokerClient::new(self.client.cx()).at(self.client.id()).follow(req).await;
+            let opened = BrokerClient::new(self.link.cx()).at(self.link.id()).follow(req).await;
             let opened = opened.map_err(|status| failed("subscribe", &status))?;
-            let stream = Stream::new(self.client.clone(), &opened);
+            let stream = Stream::new(self.link.clone(), &opened);
             let (ends, gone) = oneshot::channel::<()>();
             let (feed, subscription) = Subscription::new(buffer, ends);
-            self.client.env().spawn("hub.subscription", async move {
+            self.link.env().spawn("hub.subscription", async move {
                 tokio::select! {
                     biased;
                     _dropped = gone => {}

@@ -1,31 +1,17 @@
-//! The app within the app, with the hub as its only peer.
+//! [`HubClient`]: the seams of a hub.
 
-use std::sync::Arc;
+use guildhall_core::{BackendError, Opening, Status};
 
-use guildhall_core::discovery::NodeRecord;
-use guildhall_core::status::reason;
-use guildhall_core::{AppId, BackendError, Config, Env, Incarnation, Opening, Status};
-use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, MeshChanges};
-use parking_lot::RwLock;
-
-use crate::Settings;
 use crate::broker::HubBroker;
 use crate::discovery::HubDiscovery;
 use crate::leases::HubLeases;
-use crate::proto::DISCOVERY;
+use crate::link::HubLink;
 use crate::queue::HubQueue;
 use crate::store::HubStore;
 
-/// Longest pause before a lost hub is dialled again: what it costs at most to notice that it is back.
-const REDIAL_MAX_MS: u64 = 500;
-
-/// A link to a hub. Clones share it.
+/// A link to a hub, and the seams that it serves. Clones share the link.
 #[derive(Clone, Debug)]
-pub struct HubClient {
-    cx: Cx,
-    /// Calls go to the hub by its id: it may be of another world than the app.
-    id: Arc<RwLock<AppId>>,
-}
+pub struct HubClient(HubLink);
 
 impl HubClient {
     /// Starts the inner app, which ends with the world of the outer one, and waits for the hub.
@@ -33,54 +19,17 @@ impl HubClient {
     /// # Errors
     /// The URL is wrong, or no hub answers within its `connect_ms`.
     pub async fn connect(opening: Opening<'_>) -> Result<Self, BackendError> {
-        let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
-        Self::link(&opening, &settings).await.map_err(|why| opening.error(why))
-    }
-
-    async fn link(opening: &Opening<'_>, to: &Settings) -> Result<Self, String> {
-        let config = inner(opening, to).map_err(|error| error.to_string())?;
-        let app = App::with(config).env(opening.env.clone());
-        let app = Box::pin(app.start()).await.map_err(|error| error.to_string())?;
-        let cx = app.cx();
-        let mut changes = cx.mesh_changes();
-        let linked = async {
-            loop {
-                if let Some(hub) = hub(&cx) {
-                    return hub.id;
-                }
-                changes.changed().await;
-            }
-        };
-        let deadline = opening.env.now() + to.connect;
-        let id = opening.env.until(deadline, linked).await.ok_or_else(|| {
-            let (env, ms) = (opening.id.env(), to.connect.as_millis());
-            format!(
-                "no hub answers there within {ms} ms (connect_ms); start guildhall-hub there, with an app.id of env `{env}` and the same link.secret"
-            )
-        })?;
-        let client = Self { cx, id: Arc::new(RwLock::new(id)) };
-        opening.env.spawn("hub.follow", client.clone().follow(changes));
-        Ok(client)
-    }
-
-    /// Notes who the hub is when another one has taken its place.
-    async fn follow(self, mut changes: MeshChanges) {
-        loop {
-            changes.changed().await;
-            if let Some(hub) = hub(&self.cx) {
-                *self.id.write() = hub.id;
-            }
-        }
+        HubLink::connect(opening).await.map(Self)
     }
 
     /// Where apps register and are watched.
     pub fn discovery(&self) -> HubDiscovery {
-        HubDiscovery::new(self.clone())
+        HubDiscovery::new(self.0.clone())
     }
 
     /// Topics.
     pub fn broker(&self) -> HubBroker {
-        HubBroker::new(self.clone())
+        HubBroker::new(self.0.clone())
     }
 
     /// Queues, of which the hub is asked what they can do.
@@ -88,74 +37,16 @@ impl HubClient {
     /// # Errors
     /// The hub does not answer.
     pub async fn queue(&self) -> Result<HubQueue, Status> {
-        HubQueue::new(self.clone()).await
+        HubQueue::new(self.0.clone()).await
     }
 
     /// Leases.
     pub fn leases(&self) -> HubLeases {
-        HubLeases::new(self.clone())
+        HubLeases::new(self.0.clone())
     }
 
     /// Rows.
     pub fn store(&self) -> HubStore {
-        HubStore::new(self.clone())
+        HubStore::new(self.0.clone())
     }
-
-    /// What calls are made from.
-    pub(crate) fn cx(&self) -> &Cx {
-        &self.cx
-    }
-
-    pub(crate) fn env(&self) -> &Env {
-        self.cx.env()
-    }
-
-    /// The hub that there is a link to, or was one to last.
-    pub(crate) fn id(&self) -> AppId {
-        self.id.read().clone()
-    }
-
-    /// The life of the hub that there is a link to.
-    pub(crate) fn life(&self) -> Option<Incarnation> {
-        hub(&self.cx).map(|node| node.incarnation)
-    }
-}
-
-/// The hub that there is a link to.
-fn hub(cx: &Cx) -> Option<NodeRecord> {
-    let serves = |node: &NodeRecord| node.services.iter().any(|name| name == DISCOVERY.name);
-    cx.nodes().into_iter().find(serves)
-}
-
-/// What a failed call of the hub is told as.
-pub(crate) fn told(status: &Status) -> String {
-    match status.reason() {
-        reason::NO_ROUTE => {
-            "no link to the hub; reconnecting".into()
-        }
-        _ => format!("the hub: {status}"),
-    }
-}
-
-/// The id and the links of the outer app; everything else is default.
-fn inner(
-    opening: &Opening<'_>,
-    to: &Settings,
-) -> Result<Config, Box<dyn std::error::Error + Send + Sync>> {
-    let outer: LinkConfig = opening.config.section("link")?;
-    // It calls, and nobody calls it.
-    let links = LinkConfig {
-        listen: String::new(),
-        redial_max_ms: outer.redial_max_ms.min(REDIAL_MAX_MS),
-        ..outer
-    };
-    let app = AppConfig {
-        id: opening.id.to_string(),
-        discovery: format!("static:{}", to.address),
-        ..AppConfig::default()
-    };
-    let config = Config::builder()
-        .set("link", toml::Value::try_from(&links)?)
-        .set("app", toml::Value::try_from(&app)?);
-    Ok(config.build()?)
 }

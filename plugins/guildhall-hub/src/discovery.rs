@@ -10,15 +10,15 @@ use guildhall_core::{AppId, BoxFuture, Incarnation, Status};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::client::{HubClient, told};
 use crate::convert;
+use crate::link::{HubLink, told};
 use crate::proto::{DiscoveryClient, NodeChange, RegisterReq};
 use crate::stream::{POLL, Stream};
 
 /// Who is registered with the hub.
 #[derive(Debug)]
 pub struct HubDiscovery {
-    client: HubClient,
+    link: HubLink,
     registered: Arc<Mutex<Registered>>,
 }
 
@@ -26,11 +26,11 @@ pub struct HubDiscovery {
 type Registered = BTreeMap<AppId, (RegisterReq, Instant)>;
 
 impl HubDiscovery {
-    pub(crate) fn new(client: HubClient) -> Self {
+    pub(crate) fn new(link: HubLink) -> Self {
         let registered = Arc::<Mutex<Registered>>::default();
-        let renew = renew(client.clone(), Arc::clone(&registered));
-        client.env().spawn("hub.renew", renew);
-        Self { client, registered }
+        let renew = renew(link.clone(), Arc::clone(&registered));
+        link.env().spawn("hub.renew", renew);
+        Self { link, registered }
     }
 }
 
@@ -42,15 +42,14 @@ impl Discovery for HubDiscovery {
     ) -> BoxFuture<'a, Result<(), DiscoveryError>> {
         Box::pin(async move {
             let req = RegisterReq { record: node.encode(), ttl_ms: convert::to_ms(ttl) };
-            let now = self.client.env().now();
+            let now = self.link.env().now();
             {
                 let mut registered = self.registered.lock();
                 registered.retain(|_, (_, end)| now < *end);
                 // Also when it fails: the hub may be back before the next try.
                 registered.insert(node.id.clone(), (req.clone(), now + ttl));
             }
-            let done =
-                DiscoveryClient::new(self.client.cx()).at(self.client.id()).register(req).await;
+            let done = DiscoveryClient::new(self.link.cx()).at(self.link.id()).register(req).await;
             done.map_err(|status| failed("register", &status))
         })
     }
@@ -64,19 +63,18 @@ impl Discovery for HubDiscovery {
             self.registered.lock().remove(id);
             let who = convert::life(id, incarnation);
             let done =
-                DiscoveryClient::new(self.client.cx()).at(self.client.id()).deregister(who).await;
+                DiscoveryClient::new(self.link.cx()).at(self.link.id()).deregister(who).await;
             done.map_err(|status| failed("deregister", &status))
         })
     }
 
     fn watch(&self) -> BoxFuture<'_, Result<mpsc::Receiver<Change>, DiscoveryError>> {
         Box::pin(async move {
-            let opened =
-                DiscoveryClient::new(self.client.cx()).at(self.client.id()).watch(()).await;
+            let opened = DiscoveryClient::new(self.link.cx()).at(self.link.id()).watch(()).await;
             let opened = opened.map_err(|status| failed("watch", &status))?;
-            let stream = Stream::new(self.client.clone(), &opened);
+            let stream = Stream::new(self.link.clone(), &opened);
             let (changes, watch) = mpsc::channel(WATCH_BUFFER);
-            self.client.env().spawn("hub.watch", async move {
+            self.link.env().spawn("hub.watch", async move {
                 tokio::select! {
                     biased;
                     () = changes.closed() => {}
@@ -100,13 +98,13 @@ async fn forward(stream: &Stream, changes: &mpsc::Sender<Change>) {
 }
 
 /// Registers again with each life of the hub.
-async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
-    let mut changes = client.cx().mesh_changes();
-    let mut life = client.life();
+async fn renew(link: HubLink, registered: Arc<Mutex<Registered>>) {
+    let mut changes = link.cx().mesh_changes();
+    let mut life = link.life();
     loop {
         changes.changed().await;
-        let Some(hub) = client.life().filter(|hub| Some(*hub) != life) else { continue };
-        let now = client.env().now();
+        let Some(hub) = link.life().filter(|hub| Some(*hub) != life) else { continue };
+        let now = link.env().now();
         let again: Vec<RegisterReq> = {
             let mut registered = registered.lock();
             registered.retain(|_, (_, end)| now < *end);
@@ -115,7 +113,7 @@ async fn renew(client: HubClient, registered: Arc<Mutex<Registered>>) {
         let mut renewed = Ok(());
         for req in again {
             renewed =
-                renewed.and(DiscoveryClient::new(client.cx()).at(client.id()).register(req).await);
+                renewed.and(DiscoveryClient::new(link.cx()).at(link.id()).register(req).await);
         }
         match renewed {
             Ok(()) => life = Some(hub),

@@ -11,8 +11,8 @@ use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{BoxFuture, Status};
 use tokio::sync::mpsc;
 
-use crate::client::{HubClient, told};
 use crate::convert::{self, lease_failure};
+use crate::link::{HubLink, told};
 use crate::proto::{
     self, AcquireReq, Grant, LeaseRsp, LeasesClient, NotYours, OpenReq, RecordReq, ReleaseReq,
     SessionReq, TransferReq, WatchLeasesReq, open_rsp::Session, transfer_rsp::CameTo,
@@ -22,16 +22,16 @@ use crate::stream::{POLL, Stream};
 /// The leases of the hub.
 #[derive(Debug)]
 pub struct HubLeases {
-    client: HubClient,
+    link: HubLink,
 }
 
 impl HubLeases {
-    pub(crate) fn new(client: HubClient) -> Self {
-        Self { client }
+    pub(crate) fn new(link: HubLink) -> Self {
+        Self { link }
     }
 
     fn hub(&self) -> LeasesClient<'_> {
-        LeasesClient::new(self.client.cx()).at(self.client.id())
+        LeasesClient::new(self.link.cx()).at(self.link.id())
     }
 }
 
@@ -159,9 +159,9 @@ impl Leases for HubLeases {
         Box::pin(async move {
             let opened = self.hub().watch(WatchLeasesReq { prefix: prefix.to_owned() }).await;
             let opened = opened.map_err(|status| failed("watch", &status))?;
-            let stream = Stream::new(self.client.clone(), &opened);
+            let stream = Stream::new(self.link.clone(), &opened);
             let (changes, watch) = mpsc::channel(WATCH_BUFFER);
-            self.client.env().spawn("hub.leases", async move {
+            self.link.env().spawn("hub.leases", async move {
                 tokio::select! {
                     biased;
                     () = changes.closed() => {}

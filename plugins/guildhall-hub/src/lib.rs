@@ -20,13 +20,14 @@ mod config;
 pub mod proto;
 #[doc(hidden)]
 pub mod convert;
+mod link;
 mod stream;
 mod broker;
 mod discovery;
-mod leases;
 mod queue;
-mod client;
+mod leases;
 mod store;
+mod client;
 
 use std::sync::Arc;
 

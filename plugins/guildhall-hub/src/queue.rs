@@ -6,23 +6,23 @@ use bytes::Bytes;
 use guildhall_core::queue::{Popped, Queue, QueueCapabilities, QueueError, QueueErrorKind};
 use guildhall_core::{BoxFuture, Code, Effect, Status};
 
-use crate::client::{HubClient, told};
 use crate::convert;
+use crate::link::{HubLink, told};
 use crate::proto::{AckReq, PopReq, PopRsp, PushReq, QueueClient};
 use crate::stream::POLL;
 
 /// The queues of the hub.
 #[derive(Debug)]
 pub struct HubQueue {
-    client: HubClient,
+    link: HubLink,
     ack_wait: Duration,
 }
 
 impl HubQueue {
     /// Asks the hub what its queues can do.
-    pub(crate) async fn new(client: HubClient) -> Result<Self, Status> {
-        let about = QueueClient::new(client.cx()).at(client.id()).about(()).await?;
-        Ok(Self { client, ack_wait: Duration::from_millis(about.ack_wait_ms) })
+    pub(crate) async fn new(link: HubLink) -> Result<Self, Status> {
+        let about = QueueClient::new(link.cx()).at(link.id()).about(()).await?;
+        Ok(Self { link, ack_wait: Duration::from_millis(about.ack_wait_ms) })
     }
 }
 
@@ -34,7 +34,7 @@ impl Queue for HubQueue {
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(async move {
             let req = PushReq { queue: queue.to_owned(), body };
-            let pushed = QueueClient::new(self.client.cx()).at(self.client.id()).push(req).await;
+            let pushed = QueueClient::new(self.link.cx()).at(self.link.id()).push(req).await;
             pushed.map_err(|status| failed("push", &status))
         })
     }
@@ -45,13 +45,13 @@ impl Queue for HubQueue {
         wait: Duration,
     ) -> BoxFuture<'a, Result<Option<Popped>, QueueError>> {
         Box::pin(async move {
-            let env = self.client.env();
+            let env = self.link.env();
             let end = env.now() + wait;
             loop {
                 let left = end.saturating_duration_since(env.now());
                 let wait_ms = convert::to_ms(left.min(POLL));
                 let req = PopReq { queue: queue.to_owned(), wait_ms };
-                let popped = QueueClient::new(self.client.cx()).at(self.client.id()).pop(req).await;
+                let popped = QueueClient::new(self.link.cx()).at(self.link.id()).pop(req).await;
                 let PopRsp { popped, body, receipt, attempt } =
                     popped.map_err(|status| failed("pop", &status))?;
                 if popped {
@@ -71,7 +71,7 @@ impl Queue for HubQueue {
     ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(async move {
             let req = AckReq { queue: queue.to_owned(), receipt: receipt.to_owned() };
-            let done = QueueClient::new(self.client.cx()).at(self.client.id()).ack(req).await;
+            let done = QueueClient::new(self.link.cx()).at(self.link.id()).ack(req).await;
             done.map_err(|status| failed("ack", &status))
         })
     }

@@ -11,8 +11,8 @@ use guildhall_core::store::{
 use guildhall_core::{BoxFuture, Effect, Status};
 use prost::Message as _;
 
-use crate::client::{HubClient, told};
 use crate::convert::{self, store_failure};
+use crate::link::{HubLink, told};
 use crate::proto::{
     self, ClaimReq, CommitReq, PrepareReq, QueryReq, ReadReq, RowsRsp, StoreClient, StoreFailure,
     TombstonesReq,
@@ -25,17 +25,17 @@ const REQUEST_BYTES: usize = 1 << 20;
 /// Rows in the file of the hub.
 #[derive(Debug)]
 pub struct HubStore {
-    client: HubClient,
+    link: HubLink,
     prepared: Prepared,
 }
 
 impl HubStore {
-    pub(crate) fn new(client: HubClient) -> Self {
-        Self { client, prepared: Prepared::default() }
+    pub(crate) fn new(link: HubLink) -> Self {
+        Self { link, prepared: Prepared::default() }
     }
 
     fn hub(&self) -> StoreClient<'_> {
-        StoreClient::new(self.client.cx()).at(self.client.id())
+        StoreClient::new(self.link.cx()).at(self.link.id())
     }
 
     /// Asks, and once more when the hub has begun anew meanwhile and does not know the tables.

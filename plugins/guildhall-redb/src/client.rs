@@ -7,37 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use guildhall_core::Env;
 use guildhall_core::store::{StoreError, StoreErrorKind};
 use parking_lot::Mutex;
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _};
 use tokio::sync::Notify;
 
+use crate::config::Settings;
 use crate::disk::Disk;
-use crate::{Settings, layout};
+use crate::layout;
+use crate::tables::{FLOORS, INDEX, META, REMOVED, SCHEMAS, TRANSACTION};
 
-/// Table, key and sub key of a row.
-pub(crate) type RowKey = (&'static str, &'static str, Option<&'static str>);
-/// Table, column and value, and key and sub key of the row that has it.
-pub(crate) type IndexKey = (&'static str, u32, &'static [u8], &'static str, Option<&'static str>);
-
-/// Table, since when it may go, and key and sub key of a tombstone.
-pub(crate) type OverKey = (&'static str, u64, &'static str, Option<&'static str>);
-
-/// Rows that exist: queries walk over these alone.
-pub(crate) const ROWS: TableDefinition<'static, RowKey, &[u8]> = TableDefinition::new("rows");
-pub(crate) const TOMBSTONES: TableDefinition<'static, RowKey, &[u8]> =
-    TableDefinition::new("tombstones");
-pub(crate) const OVER: TableDefinition<'static, OverKey, ()> = TableDefinition::new("over");
-/// By lease.
-pub(crate) const FLOORS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("floors");
-/// By table, above which version rows are made.
-pub(crate) const REMOVED: TableDefinition<'static, &str, u64> = TableDefinition::new("removed");
-pub(crate) const INDEX: TableDefinition<'static, IndexKey, ()> = TableDefinition::new("index");
-/// What was prepared, by table.
-pub(crate) const SCHEMAS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("schemas");
-/// `format`: how this file is laid out. `transaction`: the last one that is in the file.
-pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-pub(crate) const TRANSACTION: &str = "transaction";
-/// What a probe has written.
-pub(crate) const PROBE: TableDefinition<'static, (), &[u8]> = TableDefinition::new("probe");
 const FORMAT: u64 = 3;
 /// Where tombstones were among the rows.
 const FORMAT_BEFORE: u64 = 2;

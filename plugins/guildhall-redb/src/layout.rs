@@ -3,8 +3,8 @@
 use guildhall_core::store::rows::Kept;
 use redb::{ReadableTable as _, WriteTransaction};
 
-use crate::client::{OVER, ROWS, TOMBSTONES};
 use crate::row;
+use crate::tables::{OVER, ROWS, TOMBSTONES};
 
 /// Rows that are looked at before their tombstones are moved.
 const PAGE: usize = 4096;

@@ -15,10 +15,11 @@
 mod config;
 mod disk;
 mod row;
-mod client;
+mod tables;
 mod layout;
-mod store;
+mod client;
 mod writer;
+mod store;
 
 use std::sync::Arc;
 

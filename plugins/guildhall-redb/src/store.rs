@@ -15,8 +15,9 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::Settings;
-use crate::client::{ALREADY_OPEN, Client, INDEX, IndexKey, OVER, ROWS, TOMBSTONES};
+use crate::client::{ALREADY_OPEN, Client};
 use crate::disk::{Disk, FileSystem};
+use crate::tables::{INDEX, IndexKey, OVER, ROWS, TOMBSTONES, behind};
 use crate::writer::{self, Job, place_of, read_row};
 
 /// Rows in a file of this machine.
@@ -327,9 +328,4 @@ fn answer(transaction: &ReadTransaction, query: &Query) -> Result<Page, ReadErro
     } else {
         query.page(found.filter_map(row))
     }
-}
-
-/// What comes directly after all that begins with this table name.
-pub(crate) fn behind(table: &str) -> String {
-    format!("{table}\0")
 }

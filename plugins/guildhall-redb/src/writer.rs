@@ -18,12 +18,12 @@ use guildhall_core::{Env, Key};
 use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::client::{
-    Client, FLOORS, INDEX, IndexKey, META, OVER, OverKey, PROBE, REMOVED, ROWS, RowKey, SCHEMAS,
-    TOMBSTONES, TRANSACTION,
-};
+use crate::client::Client;
 use crate::row;
-use crate::store::behind;
+use crate::tables::{
+    FLOORS, INDEX, IndexKey, META, OVER, OverKey, PROBE, REMOVED, ROWS, RowKey, SCHEMAS,
+    TOMBSTONES, TRANSACTION, behind,
+};
 
 /// A write that waits, and where its answer goes.
 pub(crate) enum Job {

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use guildhall_testkit::process::Program;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Program, run, wait_until};
+use crate::program::{run, start, wait_until};
 
 /// `{app}` must be ready before `tail`; both drain with a word.
 const CLUSTER: &str = r#"
@@ -28,7 +29,7 @@ fn cluster(text: &str) -> (TempDir, Program) {
 
 pub(crate) fn up_in(folder: &TempDir, text: &str) -> Program {
     std::fs::write(folder.path().join("cluster.toml"), text).unwrap();
-    Program::start(folder.path(), &["up"])
+    start(folder.path(), &["up"])
 }
 
 pub(crate) fn status(folder: &Path) -> Vec<Value> {

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use guildhall::{App, Config, Cx, Effect, Env, RunningApp, Status};
 use guildhall_hub::Hub;
+use guildhall_testkit::process::{Program, free_addresses};
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use tempfile::TempDir;
 
 use crate::clusters::{status, up_in, wait_for_states};
 use crate::hubs::hub;
-use crate::program::{Program, run};
+use crate::program::run;
 
 /// Each says which version it is when it is ready, and drains with a word.
 const CLUSTER: &str = r#"
@@ -219,7 +220,7 @@ async fn no_call_fails_in_a_rolling_restart() {
     let data = tempfile::tempdir().unwrap();
     let (_hub, url) = hub(&data).await;
     let program = std::env::current_exe().unwrap();
-    let ports = free_ports();
+    let addresses: [String; 3] = free_addresses();
     let text = format!(
         "command = {:?}\nargs = [\"rolling::the_app_of_a_rolling_restart\", \"--exact\", \"--ignored\", \"--nocapture\"]\n\
          env = {{ ROLLING_HUB = \"{url}\" }}\n\
@@ -228,9 +229,9 @@ async fn no_call_fails_in_a_rolling_restart() {
     );
     let app = |nth: usize| {
         format!(
-            "[apps.greeter{nth}]\nenv = {{ ROLLING_ID = \"dev.w1.greeter.{nth}\", ROLLING_ADMIN = \"127.0.0.1:{port}\" }}\n\
-             readyz = \"http://127.0.0.1:{port}/readyz\"\n",
-            port = ports[nth]
+            "[apps.greeter{nth}]\nenv = {{ ROLLING_ID = \"dev.w1.greeter.{nth}\", ROLLING_ADMIN = \"{address}\" }}\n\
+             readyz = \"http://{address}/readyz\"\n",
+            address = addresses[nth]
         )
     };
     let folder = tempfile::tempdir().unwrap();
@@ -253,12 +254,4 @@ async fn no_call_fails_in_a_rolling_restart() {
     assert_eq!((code, err.as_str()), (0, ""), "{out}\n{}", up.printed());
     assert_eq!(met.failed.load(Ordering::Relaxed), 0, "{met:?}");
     assert!(answered > 100, "{met:?}");
-}
-
-/// Ports that nobody listens on now, nor is given by the system while the app that has one starts again.
-fn free_ports() -> [String; 3] {
-    let first = 12_000 + std::process::id() * 97 % 20_000;
-    let is_free = |port: &u32| std::net::TcpListener::bind(format!("127.0.0.1:{port}")).is_ok();
-    let mut free = (first..).filter(is_free).map(|port| port.to_string());
-    [(); 3].map(|()| free.next().unwrap())
 }

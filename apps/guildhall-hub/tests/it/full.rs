@@ -1,7 +1,7 @@
 //! A hub whose disk is full: not ready, one line in its log, and ready again by itself when there is room.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,21 +9,14 @@ use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
 use guildhall_core::{Env, Opening};
 use guildhall_hub::HubClient;
 use guildhall_testkit::SmallDisk;
+use guildhall_testkit::process::free_addresses;
 
-use crate::process::Program;
+use crate::process::HubProgram;
 use crate::restart::{create, row};
 use crate::world::{WITHIN, links};
 
 /// How long after the first refusal, or after there is room again, `/readyz` may say something else.
 const SOON: Duration = Duration::from_secs(5);
-
-/// A port of loopback that connections are not given: those begin above it.
-fn admin_address() -> String {
-    let from = 12_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let free = (from..from + 1_000).map(|port| format!("127.0.0.1:{port}"));
-    let mut free = free.filter(|address| TcpListener::bind(address).is_ok());
-    free.next().expect("a free port")
-}
 
 /// The code and the text of `/readyz`.
 fn ready(admin: &str) -> (u16, String) {
@@ -40,11 +33,11 @@ async fn a_hub_whose_disk_is_full_is_not_ready_says_so_once_and_is_ready_when_th
     const TEST: &str =
         "full::a_hub_whose_disk_is_full_is_not_ready_says_so_once_and_is_ready_when_there_is_room";
     let Some(disk) = SmallDisk::of(TEST, 8) else { return };
-    let (env, admin, logs) = (Env::real(), admin_address(), tempfile::tempdir().unwrap());
+    let (env, [admin], logs) = (Env::real(), free_addresses(), tempfile::tempdir().unwrap());
     let (data, log) = (disk.path().join("hub"), logs.path().join("hub.log"));
     let settings = [format!("admin.listen={admin}")];
     let data = data.display().to_string();
-    let hub = Program::start_with(&data, "127.0.0.1:0", &settings, Some(&log));
+    let hub = HubProgram::start_with(&data, "127.0.0.1:0", &settings, Some(&log));
     let (config, id) = (links(), "test.w1.role.1".parse().unwrap());
     let opening = Opening { env: &env, config: &config, id: &id, url: &hub.url };
     let store = HubClient::connect(opening).await.unwrap().store();
@@ -81,9 +74,7 @@ async fn a_hub_whose_disk_is_full_is_not_ready_says_so_once_and_is_ready_when_th
         }
         write(key).await.unwrap();
         let log = std::fs::read_to_string(&log).unwrap();
-        for line in
-            ["store file failed", "store file works again", "a part is not well"]
-        {
+        for line in ["store file failed", "store file works again", "a part is not well"] {
             let times = log.lines().filter(|written| written.contains(line)).count();
             assert_eq!(times, outage, "`{line}` in {log}");
         }
@@ -97,7 +88,7 @@ async fn a_hub_whose_disk_is_full_ends_when_it_is_told_to() {
     let Some(disk) = SmallDisk::of(TEST, 8) else { return };
     let env = Env::real();
     let data = disk.path().join("hub").display().to_string();
-    let hub = Program::start(&data, "127.0.0.1:0");
+    let hub = HubProgram::start(&data, "127.0.0.1:0");
     let (config, id) = (links(), "test.w1.role.1".parse().unwrap());
     let opening = Opening { env: &env, config: &config, id: &id, url: &hub.url };
     let store = HubClient::connect(opening).await.unwrap().store();

@@ -1,25 +1,25 @@
 //! The program as people run it.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use bytes::Bytes;
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases as _, Opened, Wanted};
 use guildhall_core::store::{Holder, Migrate, Store as _};
 use guildhall_core::{Env, Opening};
 use guildhall_hub::HubClient;
+use guildhall_testkit::process::Program;
 
 use crate::restart::{TTL, create, row};
 use crate::world::{links, until_it_works};
 
-pub(crate) struct Program {
-    child: Child,
+/// A hub that runs; dropping it kills it.
+pub(crate) struct HubProgram {
+    program: Program,
     pub(crate) url: String,
 }
 
-impl Program {
+impl HubProgram {
     pub(crate) fn start(data: &str, listen: &str) -> Self {
         Self::start_with(data, listen, &[], None)
     }
@@ -37,30 +37,21 @@ impl Program {
         for setting in settings.into_iter().chain(own).chain(more.iter().cloned()) {
             command.args(["--set", &setting]);
         }
-        if let Some(log) = log {
-            command.env("RUST_LOG", "info").stderr(File::create(log).unwrap());
-        }
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let printed: Vec<String> = lines.by_ref().take_while(|line| line != "ready").collect();
-        let small = printed.iter().any(|line| line.contains("development and small deployments"));
-        assert!(small, "it says what it is for: {printed:?}");
-        let url = printed.iter().find_map(|line| line.split("hub://").nth(1));
-        Self { url: format!("hub://{}", url.expect("it says where it listens")), child }
+        let mut program = match log {
+            Some(log) => Program::start_with_log(command.env("RUST_LOG", "info"), log),
+            None => Program::start(&mut command),
+        };
+        program.wait_for("ready");
+        let printed = program.printed();
+        let small = printed.contains("development and small deployments");
+        assert!(small, "it says what it is for: {printed}");
+        let url = printed.lines().find_map(|line| line.split("hub://").nth(1));
+        Self { url: format!("hub://{}", url.expect("it says where it listens")), program }
     }
 
-    pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // Both fail where it has ended.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
+    pub(crate) fn end(self, signal: &str) -> Option<i32> {
+        self.program.signal(signal);
+        self.program.finish().0.code()
     }
 }
 
@@ -68,7 +59,7 @@ impl Drop for Program {
 async fn a_hub_that_is_killed_forgets_no_epoch_and_no_row_and_its_clients_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().display().to_string();
-    let hub = Program::start(&data, "127.0.0.1:0");
+    let hub = HubProgram::start(&data, "127.0.0.1:0");
     let (env, url) = (Env::real(), hub.url.clone());
     let (config, id) = (links(), "test.w1.role.1".parse().unwrap());
     let opening = Opening { env: &env, config: &config, id: &id, url: &url };
@@ -87,7 +78,7 @@ async fn a_hub_that_is_killed_forgets_no_epoch_and_no_row_and_its_clients_go_on(
     hub.end("-KILL");
     let error = leases.keep_alive(&token.holder, session).await.unwrap_err();
     assert_eq!(error.kind, LeaseErrorKind::Unavailable, "{error}");
-    let hub = Program::start(&data, url.trim_start_matches("hub://"));
+    let hub = HubProgram::start(&data, url.trim_start_matches("hub://"));
     let again = async || grant(&token.holder).await;
     let (second, gap) = until_it_works(&env, "acquire", again).await;
     println!("granted again {gap:?} after the hub said that it is ready");

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use prost_reflect::{Kind, MessageDescriptor};
 
-use super::{Report, rpc};
+use super::report::Report;
+use super::rpc;
 use crate::options::FieldOptions;
 use crate::program::{Entity, Field, Program, in_oneof};
 

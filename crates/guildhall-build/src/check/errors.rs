@@ -1,6 +1,6 @@
 //! Checks error enums: every reason of a game has one meaning.
 
-use super::Report;
+use super::report::Report;
 use crate::program::ErrorEnum;
 
 /// Smaller reasons are the framework's.

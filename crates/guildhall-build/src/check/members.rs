@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::names::Taken;
-use super::{Place, Report};
+use super::report::{Place, Report};
 use crate::program::{Entity, Program, in_oneof, is_optional};
 use crate::protos::Protos;
 use crate::rust::{bare, camel, leading, snake, variant};

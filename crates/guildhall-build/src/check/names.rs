@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost_reflect::{EnumDescriptor, MessageDescriptor};
 
-use super::{Place, Report};
+use super::report::{Place, Report};
 use crate::emit;
 use crate::program::Program;
 use crate::protos::Protos;

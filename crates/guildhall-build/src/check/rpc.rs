@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prost_reflect::{FieldDescriptor, Kind};
 
-use super::Report;
+use super::report::Report;
 use crate::options::{KeyFrom, Model, Route};
 use crate::program::{Method, Service, in_oneof, is_optional};
 use crate::rust::{has_words, nearest, shouty, snake};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Report;
+use super::report::Report;
 use crate::program::{Program, Viewed};
 use crate::rust::camel;
 

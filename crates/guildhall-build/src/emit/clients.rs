@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::casts;
+use super::docs::docs;
 use super::services::{Types, key_of};
-use super::{casts, docs};
 use crate::options::Model;
 use crate::program::{Method, Service};
 use crate::protos::comment;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::docs;
+use super::docs::docs;
 use crate::program::ErrorEnum;
 use crate::protos::comment;
 use crate::rust::type_path;

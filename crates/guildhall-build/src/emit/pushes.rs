@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::docs;
+use super::docs::docs;
 use super::services::Types;
 use crate::program::Service;
 use crate::protos::comment;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use prost_reflect::Kind;
 
-use super::docs;
+use super::docs::docs;
 use crate::options::{KeyFrom, Model, Route};
 use crate::program::{Method, Service};
 use crate::protos::comment;

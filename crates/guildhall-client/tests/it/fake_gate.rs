@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use guildhall_client::{Client, ConnectError, Event, Events, Options};
-use guildhall_core::env::{Conn, ConnTry, Listener};
+use guildhall_core::env::{Conn, Listener, Pipe};
 use guildhall_core::{Code, Effect, Env, Method, MethodDesc, Model, Route, Status};
 use guildhall_wire::packet::Method as PacketMethod;
 use guildhall_wire::{Body, ClientHello, Packet, Welcome};
@@ -89,7 +89,10 @@ impl Gate {
         let conn = self.accept_conn().await;
         let mut peer = match self.transport {
             Transport::Tcp => Peer::Tcp { conn, input: BytesMut::new() },
-            Transport::WebSocket => Peer::WebSocket(Box::new(upgrade(ConnTry::new(conn)).await)),
+            Transport::WebSocket => {
+                let ws = Box::new(upgrade(&*conn).await);
+                Peer::WebSocket { conn, ws }
+            }
         };
         match peer.packet().await {
             Packet::Hello(hello) => (peer, hello),
@@ -169,7 +172,7 @@ pub(crate) async fn answered(transport: Transport, answer: Packet) -> Result<(),
 pub(crate) enum Peer {
     Gone,
     Tcp { conn: Box<dyn Conn>, input: BytesMut },
-    WebSocket(Box<WebSocket<ConnTry>>),
+    WebSocket { conn: Box<dyn Conn>, ws: Box<WebSocket<Pipe>> },
 }
 
 impl Peer {
@@ -196,13 +199,16 @@ impl Peer {
                         Err(_) => return None,
                     }
                 }
-                Self::WebSocket(ws) => match ws.read() {
+                Self::WebSocket { conn, ws } => match ws.read() {
                     Ok(WsMessage::Binary(frame)) => {
                         return Some(Packet::from_frame(&frame, PACKET_MAX).unwrap());
                     }
                     Ok(_) => {}
                     Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                        ws.get_ref().readable().await.unwrap();
+                        ws.get_mut().drain(&**conn).await.ok()?;
+                        if ws.get_mut().fill(&**conn).await.ok()? == 0 {
+                            return None;
+                        }
                     }
                     Err(_) => return None,
                 },
@@ -227,15 +233,16 @@ impl Peer {
 
     /// Pings below the packets, and says what the answer carries.
     pub(crate) async fn websocket_ping(&mut self, text: &'static str) -> Bytes {
-        let Self::WebSocket(ws) = self else { panic!("no WebSocket") };
+        let Self::WebSocket { conn, ws } = self else { panic!("no WebSocket") };
         ws.send(WsMessage::Ping(Bytes::from_static(text.as_bytes()))).unwrap();
+        ws.get_mut().drain(&**conn).await.unwrap();
         loop {
             match ws.read() {
                 Ok(WsMessage::Pong(answer)) => return answer,
                 Ok(other) => panic!("got {other:?}"),
                 Err(tungstenite::Error::Io(error)) => {
                     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    soon("answer", ws.get_ref().readable()).await.unwrap();
+                    soon("answer", ws.get_mut().fill(&**conn)).await.unwrap();
                 }
                 Err(error) => panic!("got {error}"),
             }
@@ -256,12 +263,13 @@ impl Peer {
                 packets.iter().for_each(|packet| packet.put(&mut bytes, PACKET_MAX).unwrap());
                 self.send_bytes(&bytes).await;
             }
-            Self::WebSocket(ws) => {
+            Self::WebSocket { conn, ws } => {
                 for packet in packets {
                     packet.put(&mut bytes, PACKET_MAX).unwrap();
                     ws.write(WsMessage::Binary(bytes.split().freeze())).unwrap();
                 }
                 ws.flush().unwrap();
+                ws.get_mut().drain(&**conn).await.unwrap();
             }
         }
     }
@@ -279,20 +287,24 @@ impl Peer {
                     }
                 }
             }
-            Self::WebSocket(ws) => {
+            Self::WebSocket { conn, ws } => {
                 ws.send(WsMessage::Binary(Bytes::copy_from_slice(bytes))).unwrap();
+                ws.get_mut().drain(&**conn).await.unwrap();
             }
         }
     }
 }
 
-async fn upgrade(conn: ConnTry) -> WebSocket<ConnTry> {
-    let mut opening = accept(conn);
+async fn upgrade(conn: &dyn Conn) -> WebSocket<Pipe> {
+    let mut opening = accept(Pipe::default());
     loop {
         match opening {
-            Ok(ws) => return ws,
-            Err(HandshakeError::Interrupted(mid)) => {
-                soon("handshake", mid.get_ref().get_ref().readable()).await.unwrap();
+            Ok(mut ws) => {
+                ws.get_mut().drain(conn).await.unwrap();
+                return ws;
+            }
+            Err(HandshakeError::Interrupted(mut mid)) => {
+                soon("handshake", mid.get_mut().get_mut().fill(conn)).await.unwrap();
                 opening = mid.handshake();
             }
             Err(HandshakeError::Failure(error)) => panic!("no WebSocket: {error}"),

@@ -1,10 +1,11 @@
 //! Sockets as traits with readiness and non-blocking reads and writes, so that one task can own both directions.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use crate::BoxFuture;
 
@@ -61,6 +62,45 @@ pub trait Conn: Send + Sync {
 
     /// Who is at the other end.
     fn peer_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Writes `bytes` as far as the socket takes them, and removes what it took; `true` when nothing is left.
+    ///
+    /// # Errors
+    /// The connection failed.
+    fn try_write_all(&self, bytes: &mut BytesMut) -> io::Result<bool> {
+        while !bytes.is_empty() {
+            match self.try_write_vectored(&[IoSlice::new(bytes)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => bytes.advance(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A connection that is shared, for a library that wants to own it.
+impl<C: Conn + ?Sized> Conn for Arc<C> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_readable(cx)
+    }
+
+    fn try_read(&self, buf: &mut BytesMut) -> io::Result<usize> {
+        (**self).try_read(buf)
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_writable(cx)
+    }
+
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (**self).try_write_vectored(bufs)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        (**self).peer_addr()
+    }
 }
 
 /// What an address counts as where there are limits per address: an IPv4 address as itself, also when it is mapped into IPv6, and

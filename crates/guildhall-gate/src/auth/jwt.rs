@@ -73,8 +73,7 @@ impl Jwt {
             ACCOUNT => None,
             name => {
                 let player = text(claims.remove(name));
-                let why =
-                    "it has no player: the claim named by gate.jwt.player is neither text nor integer";
+                let why = "it has no player: the claim named by gate.jwt.player is neither text nor integer";
                 Some(player.ok_or(why)?)
             }
         };

@@ -14,7 +14,7 @@ fn client(clients: &Clients, session: &str) -> Arc<Client> {
     let out = Arc::new(Outbox::new(1000, Total::new(1000)));
     let client = Client::new(("bob".into(), session.into()), 0, Form::Stream, out);
     let client = Arc::new(client);
-    clients.enter(Arc::clone(&client));
+    clients.add(Arc::clone(&client));
     client
 }
 
@@ -29,7 +29,7 @@ fn push(clients: &Clients, generation: u64, seq: u64, text: &'static str) -> boo
 
 fn queued(client: &Client) -> Result<String, End> {
     let mut bytes = BytesMut::new();
-    match client.out.take(&mut bytes) {
+    match client.out.take_queued(&mut bytes) {
         Some(end) => Err(end),
         None => Ok(String::from_utf8_lossy(&bytes).into_owned()),
     }
@@ -69,9 +69,9 @@ fn of_two_logins_the_later_generation_stays_whichever_is_heard_first() {
         }
         assert!(matches!(queued(&both[0]), Err(End::Kick(reason::KICKED, _))), "{order:?}");
         assert_eq!(queued(&both[1]).unwrap(), "welcome", "{order:?}");
-        clients.leave(&both[0]);
+        clients.remove(&both[0]);
         assert!(push(&clients, 8, 1, " hello"), "{order:?}");
-        clients.leave(&both[1]);
+        clients.remove(&both[1]);
         assert!(!push(&clients, 8, 2, "gone"));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use guildhall_core::rate::Bucket;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, MethodDesc, Model, Status, outside};
 use guildhall_runtime::Cx;
@@ -13,11 +14,11 @@ use guildhall_runtime::raw::{self, Keyed};
 use guildhall_wire::{Body, Generation, Method, Session};
 
 use crate::clients::Client;
+use crate::edge::Edge;
 use crate::form;
-use crate::gate::Edge;
 use crate::json;
 use crate::key::{self, OwnedKey};
-use crate::limit::{Allowance, Rate};
+use crate::limit::{Allowance, per_second};
 use crate::methods::Learnt;
 
 pub(super) struct Calls {
@@ -27,7 +28,7 @@ pub(super) struct Calls {
     /// The numbers that were sent in this session: from the first to the last.
     sent: Option<(u64, u64)>,
     /// Of the methods that have one of their own.
-    rates: Vec<(u32, Rate)>,
+    rates: Vec<(u32, Bucket)>,
     /// The actors that keep what commands have come to, each by one of its methods; at most `gate.told_max`, the last used at the end.
     keepers: Vec<(&'static MethodDesc, OwnedKey)>,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
@@ -63,7 +64,7 @@ impl Calls {
     pub(super) fn new(edge: Arc<Edge>, client: Arc<Client>) -> Self {
         let config = &edge.config;
         let allowance = Allowance::new(config.calls_per_s, config.call_burst, config.limited_max);
-        let rates = edge.rates.iter().map(|(id, per_s)| (*id, Rate::new(*per_s, *per_s)));
+        let rates = edge.rates.iter().map(|(id, per_s)| (*id, per_second(*per_s, *per_s)));
         let (rates, running) = (rates.collect(), FuturesUnordered::new());
         Self { allowance, sent: None, rates, keepers: Vec::new(), running, edge, client }
     }

@@ -12,9 +12,9 @@ use guildhall_runtime::proto::{SessionClient, SessionReq};
 use guildhall_wire::{Generation, Packet};
 use tokio_util::sync::CancellationToken;
 
-use super::Entered;
+use super::Registered;
 use super::calls::{Calls, Command, Done};
-use crate::gate::Edge;
+use crate::edge::Edge;
 use crate::out::End;
 use crate::transport::{Heard, Transport};
 
@@ -39,7 +39,7 @@ enum Event {
 pub(super) struct Driver<'a> {
     edge: &'a Arc<Edge>,
     transport: &'a mut Transport,
-    entered: Entered,
+    registered: Registered,
     calls: Calls,
     draining: CancellationToken,
     is_draining: bool,
@@ -59,10 +59,14 @@ pub(super) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(edge: &'a Arc<Edge>, transport: &'a mut Transport, entered: Entered) -> Self {
+    pub(super) fn new(
+        edge: &'a Arc<Edge>,
+        transport: &'a mut Transport,
+        registered: Registered,
+    ) -> Self {
         let now = edge.cx.env().now();
         Self {
-            calls: Calls::new(Arc::clone(edge), Arc::clone(&entered.client)),
+            calls: Calls::new(Arc::clone(edge), Arc::clone(&registered.client)),
             draining: edge.shared.draining.clone(),
             is_draining: false,
             heard: now,
@@ -76,7 +80,7 @@ impl<'a> Driver<'a> {
             beat: Box::pin(std::future::ready(())),
             edge,
             transport,
-            entered,
+            registered,
         }
     }
 
@@ -100,7 +104,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn step(&mut self) -> Result<(), End> {
-        self.transport.write(&self.entered.client.out)?;
+        self.transport.write(&self.registered.client.out)?;
         match self.transport.stuck() {
             None => self.stuck = None,
             Some(batch) if self.stuck.is_none_or(|(known, _)| known != batch) => {
@@ -129,7 +133,8 @@ impl<'a> Driver<'a> {
     }
 
     async fn event(&mut self) -> Event {
-        let Self { transport, entered, calls, draining, is_draining, beat, mesh, rest, .. } = self;
+        let Self { transport, registered, calls, draining, is_draining, beat, mesh, rest, .. } =
+            self;
         let rests = rest.is_some();
         let rested = async {
             match rest {
@@ -142,7 +147,7 @@ impl<'a> Driver<'a> {
             () = beat => Event::Beat,
             () = mesh.changed() => Event::MeshChanged,
             () = draining.cancelled(), if !*is_draining => Event::Draining,
-            () = entered.client.out.ready() => Event::Queued,
+            () = registered.client.out.ready() => Event::Queued,
             () = transport.writable(), if transport.is_writing() => Event::Writable,
             done = calls.next(), if !calls.is_empty() => Event::Answered(done),
             () = rested, if rests => Event::Rested,
@@ -161,7 +166,8 @@ impl<'a> Driver<'a> {
         }
         let cut_at = self.stuck.map(|(_, since)| since + config.queued());
         if cut_at.is_some_and(|at| now >= at) {
-            let what = format!("bytes sent {} ms ago are unread (gate.queued_ms)", config.queued_ms);
+            let what =
+                format!("bytes sent {} ms ago are unread (gate.queued_ms)", config.queued_ms);
             return Err(End::too_slow(&what));
         }
         if silent >= config.heartbeat() {
@@ -202,7 +208,7 @@ impl<'a> Driver<'a> {
     /// Handles what was read, as fast as the client may send.
     async fn packets(&mut self) -> Result<(), End> {
         while self.rest.is_none() {
-            let Some(heard) = self.transport.packet(&self.entered.client.out)? else { break };
+            let Some(heard) = self.transport.packet(&self.registered.client.out)? else { break };
             match heard {
                 Heard::Packet(packet) => self.handle(packet).await?,
                 Heard::Control => drop(self.calls.may_speak()),
@@ -230,7 +236,7 @@ impl<'a> Driver<'a> {
             Packet::Ping { id } if self.calls.may_speak() => self.send(&Packet::Pong { id }),
             // What answers something that was sent needs no limit; what does not is one more packet.
             Packet::Pong { id } if (self.ponged + 1..=self.pings).contains(&id) => self.ponged = id,
-            Packet::Ack { seq } if self.entered.client.acknowledged(seq) => {}
+            Packet::Ack { seq } if self.registered.client.acknowledged(seq) => {}
             Packet::Pong { .. } | Packet::Ack { .. } => drop(self.calls.may_speak()),
             Packet::Ping { .. } => {}
             Packet::Hello(_)
@@ -247,12 +253,12 @@ impl<'a> Driver<'a> {
     }
 
     fn send(&self, packet: &Packet) {
-        let client = &self.entered.client;
+        let client = &self.registered.client;
         client.out.put(|out| client.form.put_small(out, packet));
     }
 
     fn session(&self, reason: u32) -> SessionReq {
-        let client = &self.entered.client;
+        let client = &self.registered.client;
         let Generation { epoch, number } = client.generation().unwrap_or_default();
         SessionReq {
             player: client.player.clone(),

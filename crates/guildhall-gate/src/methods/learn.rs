@@ -135,7 +135,9 @@ fn known<'a>(
                 Ok(learnt) => {
                     known.methods.insert(learnt.desc.id, Arc::new(learnt));
                 }
-                Err(error) => tracing::warn!(method = info.path, error, "method is not callable by clients"),
+                Err(error) => {
+                    tracing::warn!(method = info.path, error, "method is not callable by clients")
+                }
             }
         }
     }

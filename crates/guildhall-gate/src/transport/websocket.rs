@@ -1,10 +1,11 @@
 //! WebSocket over buffers: the library reads received bytes and writes to memory, never to a socket.
 
 use std::borrow::Cow;
-use std::io::{self, Read, Write};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
+use guildhall_core::env::Pipe;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, outside};
 use guildhall_wire::Packet;
@@ -74,43 +75,14 @@ fn is_key(key: &[u8]) -> bool {
     digits.len() == 21 && digits.iter().all(is_digit) && b"AQgw".contains(last)
 }
 
-/// What has arrived and what is to be sent.
-#[derive(Debug, Default)]
-struct Pipe {
-    input: BytesMut,
-    output: BytesMut,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let n = self.input.len().min(buf.len());
-        self.input.copy_to_slice(buf.get_mut(..n).unwrap_or_default());
-        Ok(n)
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.output.extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The messages of one WebSocket.
 pub(super) struct Messages {
-    state: State,
+    stage: Stage,
     form: Option<Form>,
     packet_max: usize,
 }
 
-enum State {
+enum Stage {
     Opening(MidHandshake<ServerHandshake<Pipe, Admission>>),
     Open(WebSocket<Pipe>),
     Failed(BytesMut),
@@ -123,12 +95,12 @@ impl Messages {
             .write_buffer_size(0)
             .max_message_size(Some(packet_max))
             .max_frame_size(Some(packet_max));
-        let state = match accept_hdr_with_config(Pipe::default(), admission, Some(config)) {
-            Ok(open) => State::Open(open),
-            Err(HandshakeError::Interrupted(opening)) => State::Opening(opening),
-            Err(HandshakeError::Failure(_)) => State::Failed(BytesMut::new()),
+        let stage = match accept_hdr_with_config(Pipe::default(), admission, Some(config)) {
+            Ok(open) => Stage::Open(open),
+            Err(HandshakeError::Interrupted(opening)) => Stage::Opening(opening),
+            Err(HandshakeError::Failure(_)) => Stage::Failed(BytesMut::new()),
         };
-        Self { state, form: None, packet_max }
+        Self { stage, form: None, packet_max }
     }
 
     /// That of the first message; text until then.
@@ -137,20 +109,20 @@ impl Messages {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::Open(_))
+        matches!(self.stage, Stage::Open(_))
     }
 
     pub(super) fn input(&mut self) -> &mut BytesMut {
-        match &mut self.state {
-            State::Opening(opening) => &mut opening.get_mut().get_mut().input,
-            State::Open(open) => &mut open.get_mut().input,
-            State::Failed(ignored) => ignored,
+        match &mut self.stage {
+            Stage::Opening(opening) => &mut opening.get_mut().get_mut().input,
+            Stage::Open(open) => &mut open.get_mut().input,
+            Stage::Failed(ignored) => ignored,
         }
     }
 
     pub(super) fn packet(&mut self, out: &Outbox) -> Result<Option<Heard>, End> {
         self.open(out)?;
-        let State::Open(socket) = &mut self.state else { return Ok(None) };
+        let Stage::Open(socket) = &mut self.stage else { return Ok(None) };
         let message = socket.read();
         if matches!(message, Ok(Message::Close(_) | Message::Ping(_))) {
             // The answer to it; the library has it ready, and memory takes it.
@@ -167,7 +139,7 @@ impl Messages {
             Ok(Message::Text(text)) => (Form::Text, Packet::from_json(&text, self.packet_max)),
             Ok(Message::Ping(_) | Message::Pong(_)) => return Ok(Some(Heard::Control)),
             Ok(Message::Close(_) | Message::Frame(_)) => return Err(End::Gone),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                 return Ok(None);
             }
             Err(error) => return Err(refuse_message(&error)),
@@ -181,17 +153,17 @@ impl Messages {
 
     /// Goes on with the handshake.
     fn open(&mut self, out: &Outbox) -> Result<(), End> {
-        let failed = State::Failed(BytesMut::new());
-        match std::mem::replace(&mut self.state, failed) {
-            State::Opening(opening) => match opening.handshake() {
-                Ok(open) => self.state = State::Open(open),
-                Err(HandshakeError::Interrupted(opening)) => self.state = State::Opening(opening),
+        let failed = Stage::Failed(BytesMut::new());
+        match std::mem::replace(&mut self.stage, failed) {
+            Stage::Opening(opening) => match opening.handshake() {
+                Ok(open) => self.stage = Stage::Open(open),
+                Err(HandshakeError::Interrupted(opening)) => self.stage = Stage::Opening(opening),
                 Err(HandshakeError::Failure(error)) => {
                     out.put(|out| put_refusal(out, &error));
                     return Err(End::bad(format!("no WebSocket: {}", outside(&error.to_string()))));
                 }
             },
-            state => self.state = state,
+            stage => self.stage = stage,
         }
         Ok(())
     }

@@ -194,7 +194,10 @@ pub(crate) fn cast(method: &str, req: &impl Message) -> Packet {
 }
 
 /// A client over WebSocket.
-pub(crate) struct Ws(WebSocket<env::ConnTry>);
+pub(crate) struct Ws {
+    conn: Box<dyn env::Conn>,
+    ws: WebSocket<env::Pipe>,
+}
 
 impl Ws {
     /// Opens a WebSocket, or says why not.
@@ -213,14 +216,15 @@ impl Ws {
         if let Some(origin) = origin {
             request = request.header("origin", origin);
         }
-        let start =
-            ClientHandshake::start(env::ConnTry::new(conn), request.body(()).unwrap(), None);
+        let start = ClientHandshake::start(env::Pipe::default(), request.body(()).unwrap(), None);
         let mut step = start.unwrap().handshake();
         loop {
             match step {
-                Ok((socket, _response)) => return Ok(Self(socket)),
-                Err(HandshakeError::Interrupted(opening)) => {
-                    soon("a WebSocket", opening.get_ref().get_ref().readable()).await.unwrap();
+                Ok((ws, _response)) => return Ok(Self { conn, ws }),
+                Err(HandshakeError::Interrupted(mut opening)) => {
+                    let pipe = opening.get_mut().get_mut();
+                    pipe.drain(&*conn).await.unwrap();
+                    soon("a WebSocket", pipe.fill(&*conn)).await.unwrap();
                     step = opening.handshake();
                 }
                 Err(HandshakeError::Failure(tungstenite::Error::Http(response))) => {
@@ -251,25 +255,27 @@ impl Ws {
     }
 
     pub(crate) async fn send(&mut self, message: tungstenite::Message) {
-        let mut step = self.0.send(message);
-        while let Err(tungstenite::Error::Io(error)) = &step {
-            if error.kind() != std::io::ErrorKind::WouldBlock {
-                return;
-            }
-            soon("a write", self.0.get_ref().writable()).await.unwrap();
-            step = self.0.flush();
+        if self.ws.send(message).is_ok() {
+            let _gone = soon("a write", self.ws.get_mut().drain(&*self.conn)).await;
         }
+    }
+
+    /// Waits for more bytes, after what the library answers by itself; `None` at the end of the connection.
+    async fn more(&mut self, what: &str) -> Option<()> {
+        let _gone = self.ws.get_mut().drain(&*self.conn).await;
+        let read = soon(what, self.ws.get_mut().fill(&*self.conn)).await.ok()?;
+        (read > 0).then_some(())
     }
 
     /// The next message that says something; `None` when the gate has closed.
     pub(crate) async fn message(&mut self) -> Option<tungstenite::Message> {
         loop {
-            match self.0.read() {
+            match self.ws.read() {
                 Ok(tungstenite::Message::Ping(_)) => {}
                 Ok(tungstenite::Message::Close(_)) => return None,
                 Ok(message) => return Some(message),
                 Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                    soon("a message", self.0.get_ref().readable()).await.ok()?;
+                    self.more("a message").await?;
                 }
                 Err(_) => return None,
             }
@@ -279,13 +285,13 @@ impl Ws {
     /// The code with which the gate closes, after whatever comes before; 0 for none.
     pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
-            match self.0.read() {
+            match self.ws.read() {
                 Ok(tungstenite::Message::Close(close)) => {
                     return close.map_or(0, |c| c.code.into());
                 }
                 Ok(_) => {}
                 Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                    soon("a close", self.0.get_ref().readable()).await.unwrap();
+                    self.more("a close").await.expect("a close before the end");
                 }
                 Err(error) => panic!("closed without a code: {error}"),
             }

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
-use guildhall_core::store::{
-    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token, Tombstone,
-};
+use guildhall_core::store::{Batch, Committed, Store, StoreError, StoreErrorKind, StoreLayer};
 use guildhall_core::{BoxFuture, Code, Env};
 
 use crate::observe::health::Health;
@@ -188,72 +185,34 @@ fn back<T>(trip: RoundTrip<'_>, result: Result<T, StoreError>) -> Result<T, Stor
     result
 }
 
-impl Store for MeasuredStore {
-    fn capabilities(&self) -> Capabilities {
-        self.0.store.capabilities()
+impl StoreLayer for MeasuredStore {
+    fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.store)
     }
 
-    fn prepare<'a>(
+    fn around<'a, T: Send + 'static>(
         &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.store.prepare(tables, migrate)
-    }
-
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        operation: &'static str,
+        request: BoxFuture<'static, Result<T, StoreError>>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        if matches!(operation, "prepare" | "probe") {
+            return request;
+        }
         Box::pin(async move {
-            let trip = self.0.begin("claim");
-            back(trip, self.0.store.claim(rows, by).await)
+            let trip = self.0.begin(operation);
+            back(trip, request.await)
         })
     }
 
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        Box::pin(async move {
-            let trip = self.0.begin("read");
-            back(trip, self.0.store.read(rows).await)
-        })
-    }
-
-    fn commit<'a>(
-        &'a self,
+    fn around_commit(
+        &self,
         batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+    ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             let trip = self.0.begin("commit");
             let results = self.0.store.commit(batches).await;
             trip.back(&results);
             results
         })
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(async move {
-            let trip = self.0.begin("query");
-            back(trip, self.0.store.query(query).await)
-        })
-    }
-
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        Box::pin(async move {
-            let trip = self.0.begin("tombstones");
-            back(trip, self.0.store.tombstones(table, after, limit).await)
-        })
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.store.probe()
     }
 }

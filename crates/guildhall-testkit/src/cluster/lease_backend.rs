@@ -3,17 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use guildhall_core::leases::memory::{KeptLeases, LeaseChanges, LeaseFile, MemoryLeases};
-use guildhall_core::leases::{
-    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
-    Transferred, Wanted,
-};
-use guildhall_core::store::{Holder, LeaseId};
+use guildhall_core::leases::{LeaseError, LeaseErrorKind, LeaseLayer, Leases};
 use guildhall_core::{BoxFuture, Env};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::mpsc;
 
 /// Leases, and the disk that they are kept on. Requests that arrive after it has begun anew are its.
 pub(super) struct LeaseBackend {
@@ -50,10 +44,6 @@ impl LeaseBackend {
 
     pub(super) fn forget_holders(&self) {
         self.disk.forgets.store(true, Ordering::Relaxed);
-    }
-
-    fn present(&self) -> MemoryLeases {
-        self.present.read().clone()
     }
 }
 
@@ -96,79 +86,8 @@ impl LeaseFile for Disk {
     }
 }
 
-impl Leases for LeaseBackend {
-    fn capabilities(&self) -> LeaseCapabilities {
-        self.present().capabilities()
-    }
-
-    fn open<'a>(
-        &'a self,
-        holder: &'a Holder,
-        instead_of: Option<u64>,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.open(holder, instead_of, ttl).await })
-    }
-
-    fn keep_alive<'a>(
-        &'a self,
-        holder: &'a Holder,
-        session: u64,
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.keep_alive(holder, session).await })
-    }
-
-    fn close<'a>(
-        &'a self,
-        holder: &'a Holder,
-        session: u64,
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.close(holder, session).await })
-    }
-
-    fn acquire<'a>(
-        &'a self,
-        holder: &'a Holder,
-        wanted: &'a [Wanted],
-    ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.acquire(holder, wanted).await })
-    }
-
-    fn release<'a>(
-        &'a self,
-        holder: &'a Holder,
-        grants: &'a [(LeaseId, u64)],
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.release(holder, grants).await })
-    }
-
-    fn transfer<'a>(
-        &'a self,
-        holder: &'a Holder,
-        id: &'a LeaseId,
-        epoch: u64,
-        to: &'a Holder,
-        offer: u64,
-    ) -> BoxFuture<'a, Result<Transferred, LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.transfer(holder, id, epoch, to, offer).await })
-    }
-
-    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.record(name, number).await })
-    }
-
-    fn watch<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> BoxFuture<'a, Result<mpsc::Receiver<LeaseChange>, LeaseError>> {
-        let leases = self.present();
-        Box::pin(async move { leases.watch(prefix).await })
+impl LeaseLayer for LeaseBackend {
+    fn inner(&self) -> Arc<dyn Leases> {
+        Arc::new(self.present.read().clone())
     }
 }

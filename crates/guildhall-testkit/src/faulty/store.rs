@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::BoxFuture;
-use guildhall_core::store::{
-    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token, Tombstone,
-};
+use guildhall_core::store::{Batch, Committed, Store, StoreError, StoreErrorKind, StoreLayer};
 
 use super::{Does, Lost, Way};
 
@@ -16,19 +13,7 @@ pub(crate) struct FaultyStore {
     pub(crate) way: Arc<Way>,
 }
 
-impl FaultyStore {
-    /// Takes a request to the store. A kind of error for each way of getting no answer: `Unknown` is of changes alone.
-    async fn carry<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        does: Does,
-        request: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let result = self.way.carry(does, request).await;
-        result.unwrap_or_else(|lost| Err(no_answer(operation, lost)))
-    }
-}
-
+/// A kind of error for each way of getting no answer: `Unknown` is of changes alone.
 fn no_answer(operation: &'static str, lost: Lost) -> StoreError {
     let (kind, why) = match lost {
         Lost::Unavailable => (StoreErrorKind::Unavailable, "the request has not arrived"),
@@ -38,68 +23,35 @@ fn no_answer(operation: &'static str, lost: Lost) -> StoreError {
     StoreError::new(kind, operation, "the simulated store", why)
 }
 
-impl Store for FaultyStore {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+impl StoreLayer for FaultyStore {
+    fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 
-    fn prepare<'a>(
+    fn around<'a, T: Send + 'static>(
         &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (store, tables) = (Arc::clone(&self.store), tables.to_vec());
-        let request = async move { store.prepare(&tables, migrate).await };
-        Box::pin(self.carry("prepare", Does::Changes, request))
+        operation: &'static str,
+        request: BoxFuture<'static, Result<T, StoreError>>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        let does = match operation {
+            "prepare" | "claim" => Does::Changes,
+            _ => Does::Reads,
+        };
+        Box::pin(async move {
+            let result = self.way.carry(does, request).await;
+            result.unwrap_or_else(|lost| Err(no_answer(operation, lost)))
+        })
     }
 
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        let (store, rows) = (Arc::clone(&self.store), rows.to_vec());
-        Box::pin(self.carry("claim", Does::Changes, async move { store.claim(&rows, by).await }))
-    }
-
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        let (store, rows) = (Arc::clone(&self.store), rows.to_vec());
-        Box::pin(self.carry("read", Does::Reads, async move { store.read(&rows).await }))
-    }
-
-    fn commit<'a>(
-        &'a self,
+    fn around_commit(
+        &self,
         batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
-        let (store, count) = (Arc::clone(&self.store), batches.len());
+    ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
+        let (store, count) = (self.inner(), batches.len());
         Box::pin(async move {
             let request = async move { store.commit(batches).await };
             let results = self.way.carry(Does::Changes, request).await;
             results.unwrap_or_else(|lost| vec![Err(no_answer("commit", lost)); count])
         })
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let (store, query) = (Arc::clone(&self.store), query.clone());
-        Box::pin(self.carry("query", Does::Reads, async move { store.query(&query).await }))
-    }
-
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        let (store, after) = (Arc::clone(&self.store), after.cloned());
-        let request = async move { store.tombstones(table, after.as_ref(), limit).await };
-        Box::pin(self.carry("tombstones", Does::Reads, request))
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        let store = Arc::clone(&self.store);
-        Box::pin(self.carry("probe", Does::Reads, async move { store.probe().await }))
     }
 }

@@ -4,7 +4,7 @@ use guildhall_core::Env;
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases, Wanted};
 use guildhall_core::store::Holder;
 
-use super::{GRACE, SHORT, TTL, grant, holder, id, session};
+use super::ground::{GRACE, SHORT, TTL, grant, holder, id, session};
 
 /// Asks for `role/1` until it is granted, which it must be when the session of its old holder is over.
 async fn grant_in_time(leases: &dyn Leases, holder: &Holder) -> u64 {

@@ -4,7 +4,7 @@ use guildhall_core::Env;
 use guildhall_core::leases::memory::WATCH_BUFFER;
 use guildhall_core::leases::{LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened, Wanted};
 
-use super::{GRACE, SHORT, TTL, ask, grant, held, holder, id, next, session, taken};
+use super::ground::{GRACE, SHORT, TTL, ask, grant, held, holder, id, next, session, taken};
 
 pub(super) fn is_expired<V: std::fmt::Debug>(result: Result<V, LeaseError>) {
     let error = result.expect_err("there is no session");

@@ -2,7 +2,7 @@
 
 use guildhall_core::leases::{Acquired, Holding, LeaseChange, Leases, Origin, Transferred};
 
-use super::{TTL, ask, grant, held, holder, id, next, session, taken};
+use super::ground::{TTL, ask, grant, held, holder, id, next, session, taken};
 
 /// Rule 6.
 pub async fn a_transfer_gives_a_new_epoch_in_one_step<T: Leases>(open: impl AsyncFn() -> T) {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use guildhall_core::Env;
 
-use super::host::HostId;
-
 /// Latency where nobody has set one: a network within a building. Less than tokio's clock can show, but it decides the order.
 const NEAR: Range<Duration> = Duration::from_micros(100)..Duration::from_micros(500);
+
+/// Place of a host in the order in which they were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HostId(pub(super) u16);
 
 /// From one host to another.
 pub(super) type Way = (HostId, HostId);

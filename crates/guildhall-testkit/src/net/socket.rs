@@ -10,7 +10,7 @@ use guildhall_core::BoxFuture;
 use guildhall_core::env::{Accepted, Conn, Listener};
 
 use super::SimNet;
-use super::host::Alive;
+use super::hosts::Alive;
 use super::stream::{Side, Stream, StreamId};
 
 /// One end of a stream. Dropping it closes the end.

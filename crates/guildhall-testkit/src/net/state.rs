@@ -1,7 +1,7 @@
 //! The state of a simulated network: hosts, streams, and scheduled deliveries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,8 +10,8 @@ use bytes::BytesMut;
 use guildhall_core::Env;
 use guildhall_core::env::Instant;
 
-use super::host::{Alive, HostId, Hosts};
-use super::paths::{Paths, Way};
+use super::hosts::{Alive, Hosts};
+use super::paths::{HostId, Paths, Way};
 use super::stream::{End, Ended, Life, Segment, Side, Stream, StreamId};
 use super::trace::Trace;
 
@@ -259,9 +259,4 @@ impl State {
         }
         self.woken.extend(end.wakers());
     }
-}
-
-/// Says why an address leads nowhere.
-pub(super) fn nowhere(addr: &str, why: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("`{addr}`: {why}"))
 }

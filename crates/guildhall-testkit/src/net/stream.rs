@@ -8,8 +8,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf as _, Bytes, BytesMut};
 use guildhall_core::env::Instant;
 
-use super::host::HostId;
-use super::paths::Way;
+use super::paths::{HostId, Way};
 
 /// Bytes that one direction holds, under way and arrived; a writer waits when they are that many.
 pub(super) const HOLDS: usize = 256 * 1024;

@@ -5,11 +5,11 @@ use guildhall_core::store::{
     Batch, BatchReach, Committed, Guard, Op, Store, StoreErrorKind, Write,
 };
 
-use super::queries::with_power;
-use super::{
+use super::ground::{
     HANDLE, NAME, POWER, ROLE, claim, commit, created, int, kind_of, op, opened, read, refused,
     row, text, token,
 };
+use super::queries::with_power;
 
 /// Rule 6.
 pub async fn a_batch_is_all_or_nothing<T: Store>(open: impl AsyncFn() -> T) {

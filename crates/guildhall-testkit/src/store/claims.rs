@@ -2,7 +2,9 @@
 
 use guildhall_core::store::Store;
 
-use super::{NAME, claim, created, kind_of, opened, read, refused, row, text, token, token_of};
+use super::ground::{
+    NAME, claim, created, kind_of, opened, read, refused, row, text, token, token_of,
+};
 
 /// Rule 1.
 pub async fn a_claim_makes_a_tombstone_where_there_was_nothing<T: Store>(

@@ -6,7 +6,7 @@ use guildhall_core::store::{
     Table, Value, WAKE, Write,
 };
 
-use super::{
+use super::ground::{
     HANDLE, KEY, NAME, POWER, ROLE, claim, commit, created, int, kind_of, op, opened, text, token,
 };
 

@@ -5,11 +5,11 @@ use guildhall_core::store::{
     Table, Value, Write,
 };
 
-use super::queries::with_power;
-use super::{
+use super::ground::{
     HANDLE, KEY, NAME, POWER, ROLE, claim, column, commit, created, indexed, int, kind_of, op,
     opened, read, row, text, token,
 };
+use super::queries::with_power;
 
 /// Rule 14.
 pub async fn prepare_refuses_a_retyped_column<T: Store>(open: impl AsyncFn() -> T) {

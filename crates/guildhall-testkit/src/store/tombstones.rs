@@ -6,7 +6,7 @@ use guildhall_core::store::{
     Store, StoreErrorKind, Table, Tombstone, WAKE, Write,
 };
 
-use super::{
+use super::ground::{
     KEY, NAME, ROLE, claim, commit, created, kind_of, op, opened, read, refused, row, text, token,
     token_of,
 };

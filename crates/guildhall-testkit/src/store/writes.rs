@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use guildhall_core::store::{Committed, Guard, Store, StoreErrorKind, Write};
 
-use super::{
+use super::ground::{
     NAME, POWER, claim, commit, created, int, kind_of, op, opened, read, refused, text, token,
     token_of,
 };

@@ -1,14 +1,13 @@
 //! [`Unfenced`]: a store in which the last write wins, whoever writes.
 
+use std::sync::Arc;
+
 use guildhall::BoxFuture;
-use guildhall::store::{
-    Batch, Capabilities, Committed, Guard, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    Table, Token, Tombstone,
-};
+use guildhall::store::{Batch, Committed, Guard, Row, Store, StoreError, StoreLayer};
 use guildhall_core::store::memory::MemoryStore;
 
 #[derive(Default)]
-pub(super) struct Unfenced(MemoryStore);
+pub(super) struct Unfenced(Arc<MemoryStore>);
 
 impl Unfenced {
     /// Makes every guard hold: the writer says what the row has.
@@ -24,38 +23,15 @@ impl Unfenced {
     }
 }
 
-impl Store for Unfenced {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
+impl StoreLayer for Unfenced {
+    fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0) as _
     }
 
-    fn prepare<'a>(
-        &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.prepare(tables, migrate)
-    }
-
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        self.0.claim(rows, by)
-    }
-
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        self.0.read(rows)
-    }
-
-    fn commit<'a>(
-        &'a self,
+    fn around_commit(
+        &self,
         batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+    ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             let mut unguarded = Vec::new();
             for batch in batches {
@@ -63,22 +39,5 @@ impl Store for Unfenced {
             }
             self.0.commit(unguarded).await
         })
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.0.query(query)
-    }
-
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        self.0.tombstones(table, after, limit)
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.probe()
     }
 }

@@ -1,4 +1,4 @@
-//! Hosts of a simulated network: names, addresses, listening ports; and [`HostNet`], the network as one of them sees it.
+//! Hosts of a simulated network: names, addresses, listening ports.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Error, ErrorKind, Result};
@@ -6,13 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Waker;
 
-use guildhall_core::BoxFuture;
-use guildhall_core::env::{Conn, Listener, Net};
-
-use super::SimNet;
-use super::socket::{SimConn, SimListener};
-use super::state::{State, nowhere};
-use super::stream::{Side, StreamId};
+use super::paths::HostId;
+use super::stream::StreamId;
 
 /// How many hosts have addresses.
 const HOSTS_MAX: usize = 65_000;
@@ -22,10 +17,6 @@ const BACKLOG_MAX: usize = 1024;
 
 /// Where ports begin that nobody asked for by number.
 const FREE_PORTS: u16 = 32_768;
-
-/// Place of a host in the order in which they were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HostId(u16);
 
 #[derive(Default)]
 pub(super) struct Hosts {
@@ -140,6 +131,17 @@ impl Hosts {
         port.map(|port| port.waiting).unwrap_or_default()
     }
 
+    /// # Errors
+    /// It was killed.
+    pub(super) fn check(&mut self, alive: Alive) -> Result<()> {
+        self.alive(alive).map(drop)
+    }
+
+    /// The host in its present life.
+    pub(super) fn present(&self, host: HostId) -> Alive {
+        Alive { host, life: self.host(host).life }
+    }
+
     fn alive(&mut self, alive: Alive) -> Result<&mut Host> {
         let host = self.host_mut(alive.host);
         if host.life == alive.life {
@@ -149,7 +151,7 @@ impl Hosts {
     }
 
     /// Whom `host:port` names, as seen from a host: each has a loopback of its own.
-    fn resolve(&self, from: HostId, addr: &str) -> Result<(HostId, Ipv4Addr, u16)> {
+    pub(super) fn resolve(&self, from: HostId, addr: &str) -> Result<(HostId, Ipv4Addr, u16)> {
         let (name, port) = addr.rsplit_once(':').ok_or_else(|| nowhere(addr, "has no port"))?;
         let port = port.parse().map_err(|_| nowhere(addr, "its port is no number to 65535"))?;
         if name == "localhost" {
@@ -167,7 +169,7 @@ impl Hosts {
         id.map(|id| (*id, ip, port)).ok_or_else(|| nowhere(addr, "no host has this address"))
     }
 
-    fn bind(&mut self, alive: Alive, addr: &str) -> Result<SocketAddr> {
+    pub(super) fn bind(&mut self, alive: Alive, addr: &str) -> Result<SocketAddr> {
         let (on, ip, port) = self.resolve(alive.host, addr)?;
         if on != alive.host {
             return Err(Error::new(ErrorKind::AddrNotAvailable, format!("`{addr}` is elsewhere")));
@@ -184,42 +186,7 @@ impl Hosts {
     }
 }
 
-/// The network as one host sees it, in one of its lives.
-pub(crate) struct HostNet {
-    net: SimNet,
-    alive: Alive,
-}
-
-impl HostNet {
-    pub(super) fn new(net: SimNet, state: &State, name: &str) -> Self {
-        let host = state.hosts.named(name);
-        Self { net, alive: Alive { host, life: state.hosts.host(host).life } }
-    }
-
-    fn dial(&self, addr: &str) -> Result<SimConn> {
-        let (stream, peer) = self.net.with(|state| {
-            state.hosts.alive(self.alive)?;
-            let (to, _, port) = state.hosts.resolve(self.alive.host, addr)?;
-            Ok::<_, Error>(state.dial(self.alive.host, to, port))
-        })?;
-        Ok(SimConn::new(self.net.clone(), stream, Side::Dialler, peer))
-    }
-}
-
-impl Net for HostNet {
-    /// Dropped before its end it leaves nothing behind.
-    fn connect<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, Result<Box<dyn Conn>>> {
-        Box::pin(async move {
-            let conn = self.dial(addr)?;
-            conn.opened().await?;
-            Ok(Box::new(conn) as Box<dyn Conn>)
-        })
-    }
-
-    fn bind<'a>(&'a self, addr: &'a str) -> BoxFuture<'a, Result<Box<dyn Listener>>> {
-        Box::pin(async move {
-            let bound = self.net.with(|state| state.hosts.bind(self.alive, addr))?;
-            Ok(Box::new(SimListener::new(self.net.clone(), self.alive, bound)) as Box<dyn Listener>)
-        })
-    }
+/// Says why an address leads nowhere.
+fn nowhere(addr: &str, why: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("`{addr}`: {why}"))
 }
