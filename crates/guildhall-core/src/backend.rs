@@ -24,15 +24,15 @@ pub use opener::Opener;
 /// An open backend: the seams that it implements.
 #[derive(Clone, Default)]
 pub struct Backend {
-    /// Apps register and are watched here.
+    /// The discovery backend.
     pub discovery: Option<Arc<dyn Discovery>>,
-    /// Messages go to subscribers by topic here.
+    /// The broker.
     pub broker: Option<Arc<dyn Broker>>,
-    /// Work waits for whoever takes it here.
+    /// The queue backend.
     pub queue: Option<Arc<dyn Queue>>,
-    /// Who owns what is decided here.
+    /// The lease backend.
     pub leases: Option<Arc<dyn Leases>>,
-    /// Entities are kept here.
+    /// The store.
     pub store: Option<Arc<dyn Store>>,
 }
 
@@ -48,21 +48,21 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-/// A vendor: registered by the program with `App::plugin`, asked for the URLs whose scheme it names.
+/// A plugin, registered with `App::plugin`, which opens URLs with its schemes.
 pub trait Plugin: Send + Sync + 'static {
-    /// What its URLs begin with, without the colon.
+    /// The schemes of its URLs, without the colon.
     fn schemes(&self) -> &'static [&'static str];
 
     /// Opens a URL. The runtime opens equal URLs once.
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>>;
 }
 
-/// What is to be opened, by whom.
+/// The URL to open, and the app that opens it.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
-    /// The world of the app: whatever the backend starts there ends with it.
+    /// The `Env` of the app: tasks that the backend starts with it end with the app.
     pub env: &'a Env,
-    /// The configuration of the app, for what is not in the URL.
+    /// The configuration of the app, for settings that are not in the URL.
     pub config: &'a Config,
     /// The app.
     pub id: &'a AppId,
@@ -77,17 +77,17 @@ impl Opening<'_> {
     }
 }
 
-/// Why a URL could not be opened.
+/// The error of opening a URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("backend `{url}`: {message}")]
 pub struct BackendError {
     /// The URL, without its secrets.
     pub url: String,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }
 
-/// The backends that need no vendor: `memory:` and `static:`.
+/// The built-in backends `memory:` and `static:`.
 #[derive(Debug, Clone, Copy)]
 pub struct BuiltIn;
 

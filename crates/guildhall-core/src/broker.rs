@@ -9,7 +9,7 @@ use crate::BoxFuture;
 
 pub use subscription::{Delivery, Feed, Subscription};
 
-/// Fan-out by topic: each message goes at most once to each subscription that is there.
+/// Fan-out by topic: each message goes at most once to each existing subscription.
 ///
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::broker`.
@@ -24,14 +24,15 @@ pub use subscription::{Delivery, Feed, Subscription};
 ///
 /// When the backend is lost, its subscriptions end: subscribe again.
 pub trait Broker: Send + Sync + 'static {
-    /// Sends `message` to the subscriptions of `topic`. `Ok` says that the broker has it, or will be given it next.
+    /// Sends `message` to the subscriptions of `topic`. `Ok` means that the broker has it, or gets it next.
     fn publish<'a>(
         &'a self,
         topic: &'a str,
         message: Bytes,
     ) -> BoxFuture<'a, Result<(), BrokerError>>;
 
-    /// The messages of `topic` from now on. Dropping the subscription ends it; `buffer` messages wait for it, at least 1.
+    /// Subscribes to `topic` from now on. Dropping the subscription ends it. `buffer` is the number of messages that may wait for it,
+    /// at least 1.
     fn subscribe<'a>(
         &'a self,
         topic: &'a str,
@@ -45,11 +46,11 @@ pub const TOPIC_MAX: usize = 255;
 /// Largest message, in bytes.
 pub const MESSAGE_MAX: usize = 1 << 20;
 
-/// Whether all brokers can carry `message` under `topic`: 1 to [`TOPIC_MAX`] characters of `[A-Za-z0-9._-]` with something
-/// before, between and after the dots, and at most [`MESSAGE_MAX`] bytes. Every implementation asks first.
+/// Checks the limits of all brokers: a topic has 1 to [`TOPIC_MAX`] characters of `[A-Za-z0-9._-]` without empty parts between its
+/// dots, and a message at most [`MESSAGE_MAX`] bytes. Every implementation calls this first.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The topic or the message exceeds the limits.
 pub fn check(operation: &'static str, topic: &str, message: &[u8]) -> Result<(), BrokerError> {
     let refused = |message| Err(BrokerError { operation, message });
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -72,6 +73,6 @@ pub fn check(operation: &'static str, topic: &str, message: &[u8]) -> Result<(),
 pub struct BrokerError {
     /// `publish` or `subscribe`.
     pub operation: &'static str,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }

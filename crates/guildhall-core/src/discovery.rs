@@ -67,6 +67,6 @@ pub enum Change {
 pub struct DiscoveryError {
     /// `register`, `watch`...
     pub operation: &'static str,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }

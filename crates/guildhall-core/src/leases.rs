@@ -45,10 +45,10 @@ pub use session::{LeaseSession, LeaseTimes};
 ///     when the backend ended is its holder's, or nobody's, for a whole TTL from the new beginning on. A backend that does not
 ///     know any more who held what grants nothing (`Unavailable`) until the longest TTL that it has ever promised is over.
 pub trait Leases: Send + Sync + 'static {
-    /// What this backend can do.
+    /// The capabilities of this backend.
     fn capabilities(&self) -> LeaseCapabilities;
 
-    /// Begins a session, if the holder has none but `instead_of`, which ends with all that it holds.
+    /// Opens a session, unless the holder has another one than `instead_of`, which ends with everything that it holds.
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
@@ -56,28 +56,28 @@ pub trait Leases: Send + Sync + 'static {
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Opened, LeaseError>>;
 
-    /// Renews the session of that number and all that it holds for its TTL from now on; `Expired` when there is none.
+    /// Renews the session of that number, and everything that it holds, for its TTL from now on. `Expired`: no such session.
     fn keep_alive<'a>(
         &'a self,
         holder: &'a Holder,
         session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>>;
 
-    /// Ends the session of that number and frees what it holds. Without it this does nothing.
+    /// Ends the session of that number and frees what it holds. Without such a session it does nothing.
     fn close<'a>(
         &'a self,
         holder: &'a Holder,
         session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>>;
 
-    /// Asks for ids, each for itself: the answers are in the order of the wishes.
+    /// Requests ids independently of each other. The answers are in the order of the requests.
     fn acquire<'a>(
         &'a self,
         holder: &'a Holder,
         wanted: &'a [Wanted],
     ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>>;
 
-    /// Gives grants back. One that is not the present grant of its id is left alone.
+    /// Releases grants. A grant that is not the current one of its id is ignored.
     fn release<'a>(
         &'a self,
         holder: &'a Holder,
@@ -107,7 +107,7 @@ pub trait Leases: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<mpsc::Receiver<LeaseChange>, LeaseError>>;
 }
 
-/// What a lease backend can do beyond the contract's minimum.
+/// Optional capabilities of a lease backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseCapabilities {
     /// Rules 13, 14 and 17: a restart forgets nothing that it has answered. Without it the store still refuses the writes of an old
@@ -115,44 +115,44 @@ pub struct LeaseCapabilities {
     pub durable_epochs: bool,
 }
 
-/// What [`Leases::open`] came to.
+/// The result of [`Leases::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// There is a new session, of this number.
+    /// A new session was opened, with this number.
     New(u64),
-    /// Nothing has changed: this session of the holder lives.
+    /// Nothing has changed: this session of the holder is alive.
     Living(u64),
 }
 
-/// An id that is asked for.
+/// A request for an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Which id.
+    /// The id.
     pub id: LeaseId,
     /// The largest epoch that the asker has seen for it, in grants or in rows; not of the era 65535, which is not used.
     pub at_least: u64,
 }
 
-/// The answer for one id.
+/// The answer to a request for one id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
-    /// It is the asker's.
+    /// The lease was granted to the asker.
     Held {
-        /// Of this grant.
+        /// The epoch of this grant.
         epoch: u64,
-        /// Where the holding comes from, when it began by a transfer.
+        /// The transfer that this grant comes from, if any.
         from: Option<Origin>,
     },
-    /// It is somebody else's.
+    /// Another holder has the lease.
     Taken {
-        /// Whose.
+        /// The holder.
         holder: Holder,
-        /// Of the present grant, for a request to move.
+        /// The epoch of the current grant, for a move request.
         epoch: u64,
     },
 }
 
-/// Which grant a transfer ended, and which of its holder's offers goes with it. A later one is larger.
+/// The grant that a transfer ended, and the offer of its holder that belongs to it. A later one is larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// Epoch of the grant that ended.
@@ -161,40 +161,40 @@ pub struct Origin {
     pub offer: u64,
 }
 
-/// What a transfer came to.
+/// The result of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transferred {
     /// The target holds the id, with this epoch.
     Done(u64),
-    /// The id is not held by who asked, with that epoch; this is who holds it.
+    /// The caller does not hold the id with that epoch; this is the current holder.
     NotYours(Option<Holding>),
     /// The target has no session; nothing has changed.
     NobodyThere,
 }
 
-/// The present grant of an id.
+/// The current grant of an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
-    /// Whose.
+    /// The holder.
     pub holder: Holder,
-    /// Of the grant.
+    /// The epoch of the grant.
     pub epoch: u64,
-    /// Where the holding comes from, when it began by a transfer.
+    /// The transfer that this grant comes from, if any.
     pub from: Option<Origin>,
 }
 
-/// What a watcher of leases sees.
+/// An event of a watch of leases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseChange {
     /// A grant.
     Held(LeaseId, Holding),
-    /// Nobody holds it any more.
+    /// The id is free.
     Free(LeaseId),
     /// The snapshot is complete.
     Synced,
 }
 
-/// What the caller can do about a failed operation.
+/// The kind of a failed operation, which says what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseErrorKind {
     /// The holder has no session, or it is over: open one and acquire again.
@@ -209,16 +209,16 @@ pub enum LeaseErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("leases {operation}: {message}")]
 pub struct LeaseError {
-    /// What the caller can do about it.
+    /// What the caller can do.
     pub kind: LeaseErrorKind,
     /// `open`, `acquire`, ...
     pub operation: &'static str,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }
 
 impl LeaseError {
-    /// Builds an error of `operation`.
+    /// Makes an error of `operation`.
     pub fn new(kind: LeaseErrorKind, operation: &'static str, message: impl Into<String>) -> Self {
         Self { kind, operation, message: message.into() }
     }

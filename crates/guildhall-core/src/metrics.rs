@@ -111,11 +111,11 @@ impl Metrics {
         Self(Arc::new(Registry { env, config, by_name, others: Family(series) }))
     }
 
-    /// A number that only grows. By custom its name ends in `_total`.
+    /// Registers a counter, a number that only grows. By convention its name ends in `_total`.
     ///
     /// # Errors
-    /// The name or a label is no valid one; the name belongs to another metric, or to one of another kind or with other
-    /// labels; there are `metrics.names_max` metrics.
+    /// The name or a label is invalid; the name is registered with another kind or other labels; the app has `metrics.names_max`
+    /// metrics.
     pub fn counter<const N: usize>(
         &self,
         name: &str,
@@ -126,7 +126,7 @@ impl Metrics {
         self.register(&spec, Counter::default)
     }
 
-    /// A whole number that goes up and down.
+    /// Registers a gauge, a whole number that goes up and down.
     ///
     /// # Errors
     /// As [`Metrics::counter`].

@@ -23,13 +23,13 @@ use crate::BoxFuture;
 /// 7. `a_full_queue_refuses_at_once`.
 /// 8. `items_survive_a_restart` (backends with `capabilities().durable`).
 pub trait Queue: Send + Sync + 'static {
-    /// What this backend can do.
+    /// The capabilities of this backend.
     fn capabilities(&self) -> QueueCapabilities;
 
-    /// Appends an item; the answer means that it is there. After `Unknown` it may be there.
+    /// Appends an item. `Ok` means that it is in the queue; after `Unknown` it may be.
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>>;
 
-    /// Takes the first item, or waits up to `wait` for one. An item whose pop was dropped, or whose answer was lost, comes
+    /// Takes the first item, or waits up to `wait` for one. An item whose pop was dropped, or whose answer was lost, is delivered
     /// again.
     fn pop<'a>(
         &'a self,
@@ -37,36 +37,36 @@ pub trait Queue: Send + Sync + 'static {
         wait: Duration,
     ) -> BoxFuture<'a, Result<Option<Popped>, QueueError>>;
 
-    /// Says that a popped item is done: it does not come again.
+    /// Acknowledges a popped item, which is not delivered again.
     fn ack<'a>(&'a self, queue: &'a str, receipt: &'a str)
     -> BoxFuture<'a, Result<(), QueueError>>;
 }
 
-/// What a queue backend can do beyond the contract's minimum.
+/// Optional capabilities of a queue backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueCapabilities {
-    /// After how long an item comes again that was popped and not acknowledged; `None`: a popped item is gone, and
-    /// acknowledging does nothing.
+    /// Time after which a popped item that was not acknowledged is delivered again. `None`: a popped item is gone, and acknowledging
+    /// has no effect.
     pub ack_wait: Option<Duration>,
-    /// Items outlive the backend's process.
+    /// Items survive the end of the backend's process.
     pub durable: bool,
 }
 
-/// An item that was taken.
+/// A popped item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Popped {
-    /// What was pushed.
+    /// The pushed bytes.
     pub body: Bytes,
-    /// For [`Queue::ack`].
+    /// The handle for [`Queue::ack`].
     pub receipt: String,
-    /// How often it has been given out, this time included: 1 at first.
+    /// Number of deliveries, including this one: 1 at first.
     pub attempt: u32,
 }
 
-/// What the caller can do about a failed operation.
+/// The kind of a failed operation, which says what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueErrorKind {
-    /// There is no room; nothing was pushed.
+    /// The queue is full; nothing was pushed.
     Full,
     /// The backend cannot be reached; nothing happened.
     Unavailable,
@@ -78,10 +78,10 @@ pub enum QueueErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("queue {operation}: {message}")]
 pub struct QueueError {
-    /// What the caller can do about it.
+    /// What the caller can do.
     pub kind: QueueErrorKind,
     /// `push`, `pop`, `ack`.
     pub operation: &'static str,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }

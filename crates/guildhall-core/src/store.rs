@@ -26,7 +26,7 @@ pub use schema::Migrate;
 pub use span::Span;
 pub use table::{Column, Kind, Table, Value, WAKE};
 
-/// Where entities are kept.
+/// A store of entities.
 ///
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::store`; every implementation runs them.
@@ -70,35 +70,35 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 /// 25. `a_query_does_not_walk_over_tombstones`: a page has the same cost, and the same rows, whatever was deleted.
 /// 26. `a_probe_leaves_nothing_behind`.
 pub trait Store: Send + Sync + 'static {
-    /// What this store can do.
+    /// The capabilities of this store.
     fn capabilities(&self) -> Capabilities;
 
-    /// Makes the tables ready, all or none, or says what stands in the way. Called once, before anything else.
+    /// Prepares the tables, all or none, or returns the obstacle. Called once, before all other operations.
     fn prepare<'a>(
         &'a self,
         tables: &'a [&'static Table],
         migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Fences `rows` for `by` and reads them, all or none. A row comes back as the claim left it, with the new token and
-    /// version; where there was nothing it is a new tombstone.
+    /// Claims `rows` for `by` and reads them, all or none. A row is returned as the claim left it, with the new token and version; a
+    /// missing row is returned as a new tombstone.
     fn claim<'a>(
         &'a self,
         rows: &'a [RowId],
         by: Token,
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>>;
 
-    /// Reads without claiming; such state may answer nothing but "there is none".
+    /// Reads without claiming. For actors, such state may only be used to answer that a row does not exist.
     fn read<'a>(&'a self, rows: &'a [RowId])
     -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>>;
 
-    /// Writes the batches in one trip, each atomic, each with its own result.
+    /// Writes the batches in one round trip; each is atomic and has its own result.
     fn commit<'a>(
         &'a self,
         batches: Vec<Batch>,
     ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>>;
 
-    /// Finds rows of one table.
+    /// Queries rows of one table.
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>>;
 
     /// Tombstones of one table that may go, after `after`, the last one of the page before: at most `limit`, and never more than
@@ -110,25 +110,25 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>>;
 
-    /// Whether it would take a write now, as one of a few pages: an error says why not. A store that answered reads alone would
-    /// look well on a full disk. Nobody sees what is written.
+    /// Probes whether the store accepts a write of a few pages now; an error says why not. Reads alone would not detect a full disk.
+    /// The written data is not visible.
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-/// What a store can do beyond the contract's minimum.
+/// Optional capabilities of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// How far a batch may reach.
+    /// The rows that one batch may contain.
     pub batch: BatchReach,
     /// Enforces unique columns.
     pub unique: bool,
-    /// Answers queries in another order than the key's.
+    /// Supports queries ordered by an indexed column.
     pub order: bool,
-    /// Rows outlive the process.
+    /// Rows survive the end of the process.
     pub durable: bool,
 }
 
-/// Which rows one batch may touch.
+/// The rows that one batch may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BatchReach {
     /// One row.

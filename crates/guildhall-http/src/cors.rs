@@ -17,7 +17,7 @@ impl Origins {
     /// Reads the value of the setting `key`: origins such as `https://game.example` or `http://localhost:5173`, or `*` for all.
     ///
     /// # Errors
-    /// A text that names the setting and the value that is no origin.
+    /// A value is not an origin. The text names the setting and the value.
     pub fn parse(key: &str, list: &[String]) -> Result<Self, String> {
         let mut origins = Self::default();
         for origin in list {
@@ -40,14 +40,14 @@ impl Origins {
         Ok(origins)
     }
 
-    /// Whether a request is a browser's question before the request itself, from a page that may ask.
+    /// Whether a request is a CORS preflight from an allowed page.
     pub(crate) fn is_preflight(&self, method: &Method, headers: &HeaderMap) -> bool {
         *method == Method::OPTIONS
             && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
             && self.allowed(headers).is_some()
     }
 
-    /// What a browser needs to let the page read the answer.
+    /// Headers that allow the page to read the answer.
     pub(crate) fn answer(&self, request: Option<&HeaderValue>, answer: &mut HeaderMap) {
         if !self.all && self.named.is_empty() {
             return;
@@ -59,7 +59,7 @@ impl Origins {
         }
     }
 
-    /// What is answered to [`is_preflight`](Self::is_preflight) beside that.
+    /// Additional headers of the answer to a preflight ([`is_preflight`](Self::is_preflight)).
     pub(crate) fn preflight(answer: &mut HeaderMap) {
         let value = HeaderValue::from_static;
         answer.insert(ACCESS_CONTROL_ALLOW_METHODS, value("GET, POST"));

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
-/// A request that has arrived as a whole.
+/// A complete request.
 #[derive(Debug)]
 pub struct Request {
-    /// What to do.
+    /// The HTTP method.
     pub method: Method,
     /// Path without the query.
     pub path: String,
@@ -23,7 +23,7 @@ pub struct Request {
     pub network: IpAddr,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Answer {
     code: StatusCode,
@@ -46,15 +46,15 @@ impl Answer {
         self
     }
 
-    /// Sends the answer after `hold`, and closes the connection then: for refusals, so that a client that only waits for the answer
-    /// to ask again is slowed down. While it is held, a new connection may take the place of this one.
+    /// Delays the answer by `hold` and then closes the connection, to slow down a client that repeats refused requests. Meanwhile a
+    /// new connection may replace this one.
     #[must_use]
     pub fn held(mut self, hold: Duration) -> Self {
         self.hold = hold;
         self
     }
 
-    /// The HTTP code.
+    /// The HTTP status code.
     pub fn code(&self) -> StatusCode {
         self.code
     }
@@ -74,7 +74,7 @@ impl Answer {
     }
 }
 
-/// Why a request did not get to the service, or the service did not get to an answer.
+/// The reason why a request did not reach the service, or got no answer from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The body has more than [`Limits::body_max`](crate::Limits::body_max) bytes.
@@ -86,7 +86,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// The code that HTTP has for it.
+    /// The HTTP status code of the reason.
     pub fn code(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,14 +96,14 @@ impl Refused {
     }
 }
 
-/// What answers requests.
+/// A handler of requests.
 pub trait Service: Send + Sync + 'static {
     /// Answers a request.
     ///
     /// # Cancel safety
-    /// It is dropped when the client goes or [`Limits::request`](crate::Limits::request) is over.
+    /// The future is dropped when the client disconnects or [`Limits::request`](crate::Limits::request) is over.
     fn serve(&self, request: Request) -> impl Future<Output = Answer> + Send;
 
-    /// Answers a request that was refused, in the form that the service's errors have.
+    /// Makes the answer to a refused request, in the format of the service's errors.
     fn refuse(&self, why: Refused) -> Answer;
 }

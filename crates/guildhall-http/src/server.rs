@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// How often the log says that connections are refused.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// An HTTP server that runs, until [`Server::stop`] or the end of its `Env`.
+/// A running HTTP server, until [`Server::stop`] or the end of its `Env`.
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
@@ -35,10 +35,10 @@ impl Server {
     /// Listens on `address`, the value of the setting `key`, and answers requests with `service`.
     ///
     /// # Errors
-    /// A text that names the setting, its value, and what is wrong.
+    /// The address cannot be bound. The text names the setting, its value, and the problem.
     ///
     /// # Cancel safety
-    /// When it is dropped there is no server.
+    /// Dropping the future starts no server.
     pub async fn start<S: Service>(
         env: &Env,
         key: &str,
@@ -53,22 +53,22 @@ impl Server {
         Ok(Self { addr, stop, acceptor })
     }
 
-    /// Where it listens.
+    /// The bound address.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Takes nothing new, and returns when the requests that run are answered, at most `Limits::request` twice later: once for the
-    /// answer and once for the client to take it.
+    /// Stops accepting, and waits until the running requests are answered, for at most twice `Limits::request`: once for the answer
+    /// and once for the client to read it.
     ///
     /// # Cancel safety
-    /// The server stops all the same when it is dropped.
+    /// The server stops also when the future is dropped.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
         self.stop.closed().await;
     }
 
-    /// Lets the server run to the end of its `Env`; the task ends then.
+    /// Detaches the server, which runs until the end of its `Env`; the returned task ends then.
     pub fn detach(self) -> JoinHandle<Option<()>> {
         self.acceptor
     }

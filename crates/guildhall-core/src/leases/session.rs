@@ -10,12 +10,12 @@ use super::{Acquired, LeaseError, LeaseErrorKind, Leases, Opened, Transferred, W
 use crate::Env;
 use crate::store::{Holder, LeaseId};
 
-/// How long a session lasts.
+/// The duration of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseTimes {
-    /// How long the backend keeps it after it last heard of the holder.
+    /// Time that the backend keeps the session after its last renewal.
     pub ttl: Duration,
-    /// How much earlier the holder stops: at least what two clocks may drift apart in one TTL.
+    /// Time before the end at which the holder stops: at least the drift of two clocks in one TTL.
     pub margin: Duration,
 }
 
@@ -71,7 +71,7 @@ impl LeaseSession {
         Err(LeaseError::new(LeaseErrorKind::Unavailable, "open", why))
     }
 
-    /// Whose session this is.
+    /// The holder of this session.
     pub fn holder(&self) -> &Holder {
         &self.holder
     }
@@ -111,7 +111,7 @@ impl LeaseSession {
         self.sent.lock().map(|sent| sent + (self.times.ttl - self.times.margin))
     }
 
-    /// Whether now is before [`LeaseSession::valid_until`].
+    /// Whether [`LeaseSession::valid_until`] is in the future.
     pub fn is_valid(&self) -> bool {
         self.valid_until().is_some_and(|end| self.env.boot_time() < end)
     }

@@ -24,13 +24,13 @@ pub enum StoreErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} {subject}: {message}")]
 pub struct StoreError {
-    /// What the caller can do about it.
+    /// What the caller can do.
     pub kind: StoreErrorKind,
     /// `claim`, `commit`, `open`...
     pub operation: &'static str,
     /// The row, table or file.
     pub subject: String,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub message: String,
 }
 
