@@ -7,6 +7,7 @@
 //! | [`mod@env`] | The only access to clock, random numbers, sockets and tasks |
 //! | [`config`] | Layered configuration |
 //! | [`metrics`] | Counters, gauges, histograms, summaries |
+//! | [`rate`] | Rate limits |
 //! | [`rpc`] | Descriptions of services and methods |
 //! | [`discovery`], [`broker`], [`queue`], [`leases`], [`store`] | The seams that plugins implement, with in-memory implementations |
 //! | [`backend`] | [`Plugin`] and [`Backend`]: how a URL opens these seams |

@@ -1,10 +1,10 @@
-//! How often something may happen: a leaky bucket, which lets a burst through and then so much per time.
+//! Rate limits: a leaky bucket, which allows a burst and then a rate.
 
 use std::time::Duration;
 
 use crate::env::Instant;
 
-/// So many per time on average, and so many at once.
+/// A rate limit: a number per period on average, and a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Time that one takes to leave the bucket; zero: no limit.

@@ -69,6 +69,7 @@
 //! | Metrics, traces, logs | [`metrics`], [`trace`], [`LogControl`] |
 //! | Identity | [`AppId`], [`LogicAddr`], [`Address`], [`Key`] |
 //! | Clock, random numbers, sockets, tasks | [`Env`], [`mod@env`] |
+//! | Rate limits | [`rate`] |
 //! | Backends: the traits that plugins implement | [`Plugin`], [`discovery`], [`broker`], [`queue`], [`leases`], [`store`] |
 //!
 //! Related crates: `guildhall-build` (code generation), `guildhall-client` (a client of a gate), `guildhall-testkit` (simulated clusters),
