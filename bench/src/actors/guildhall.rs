@@ -50,8 +50,8 @@ pub(crate) struct Guildhall {
 pub(crate) async fn start(actors: usize) -> Result<Guildhall> {
     let config = Config::builder().set("app.id", "bench.w1.actor.1");
     // Room for all that is measured, and for what ends meanwhile.
-    let config = config.set("actor.adder.mailbox", (CALLERS * (TELLS + 1)).to_string());
-    let config = config.set("actor.adder.actors_max", "1000000").build()?;
+    let config = config.set("actor.adder.mailbox", i64::try_from(CALLERS * (TELLS + 1))?);
+    let config = config.set("actor.adder.actors_max", 1_000_000).build()?;
     let app = App::with(config).actor::<Adder, _>(|a| a.serve(KeyedServer)).start().await?;
     let ours = Guildhall { cx: app.cx(), _app: app };
     for actor in 0..actors {

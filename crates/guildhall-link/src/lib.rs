@@ -23,7 +23,6 @@ mod running;
 mod serve;
 mod connect;
 mod accept;
-mod looped;
 
 pub use accept::listen;
 pub use config::LinkConfig;
@@ -32,7 +31,6 @@ pub use dispatch::{Arrival, Body, Dispatch, HandlerFuture};
 pub use endpoint::{Endpoint, LinkMeters};
 pub use handshake::Opened;
 pub use link::{Link, put_request};
-pub use looped::self_loop;
 pub use meters::{Answered, CallMeters, ServedMeters};
 pub use reply::{Cancel, ReplyPort};
 pub use serve::serve;

@@ -262,15 +262,6 @@ pub fn put_request<Req: Message>(
     put_frame(out, max, header, Some(&long), req)
 }
 
-/// Closes a link when the task that drives it ends, also when it is aborted or killed.
-pub(crate) struct CloseOnDrop(pub(crate) Arc<Link>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 /// A call that waits. Dropped before its reply it gives its slot back and tells the peer.
 struct Waiting<'a> {
     link: &'a Link,

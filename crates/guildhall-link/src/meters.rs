@@ -153,6 +153,15 @@ impl ServedMeters {
         }
     }
 
+    /// Counts a call that is answered at `now`.
+    #[inline]
+    pub fn answered_one(&self, method: usize, code: Code, arrived: Instant, now: Instant) {
+        if let Some(method) = self.methods.get(method) {
+            method.outcomes.add(code);
+            method.seconds.observe(now.saturating_duration_since(arrived).as_secs_f64());
+        }
+    }
+
     /// Counts a cast that has come.
     #[inline]
     pub fn came(&self, at: usize) {

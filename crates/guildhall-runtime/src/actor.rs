@@ -33,7 +33,7 @@ use bytes::Bytes;
 use guildhall_core::{ActorKey, ServiceDesc, Status};
 use guildhall_entity::State;
 
-use crate::call::Cx;
+use crate::call::{Cx, Request};
 
 pub use admin::Actors;
 pub(crate) use any_host::AnyHost;
@@ -177,6 +177,6 @@ pub trait ActorService<A: Actor>: Send + Sync + 'static {
         actor: &mut A,
         cx: &Cx,
         method: usize,
-        body: Bytes,
+        body: Request,
     ) -> impl Future<Output = Result<Bytes, Status>> + Send;
 }

@@ -97,6 +97,7 @@ pub struct App {
     tables: Vec<&'static Table>,
     reloads: ReloadSetup,
     mutation: Option<Mutation>,
+    encodes: bool,
 }
 
 impl App {
@@ -132,6 +133,7 @@ impl App {
             tables: Vec::new(),
             reloads: ReloadSetup::default(),
             mutation: None,
+            encodes: false,
         }
     }
 
@@ -236,6 +238,13 @@ impl App {
     #[must_use]
     pub fn without(mut self, rule: Mutation) -> Self {
         self.mutation = Some(rule);
+        self
+    }
+
+    /// Whether calls of the app to itself are encoded as calls to other apps are, where values could be moved: for tests of both.
+    #[must_use]
+    pub fn encode_own_calls(mut self, encodes: bool) -> Self {
+        self.encodes = encodes;
         self
     }
 

@@ -6,6 +6,7 @@
 //! | `mesh` | where a call goes, as the cluster is |
 //! | `cx` | the context of a call; the core of its app; the table of what it serves |
 //! | `calls` | send, wait, follow an actor that has moved, retry |
+//! | `own`, `slot`, `request` | calls of an app to itself, which no link carries |
 //! | `arrive` | the one place that makes a `Cx` of what arrives |
 //! | `raw`, `described`, `interned` | calls of methods that this program has no generated code for |
 //! | `session_over` | tells actors that a session has ended |
@@ -16,6 +17,11 @@ pub(crate) mod moved;
 pub(crate) mod parts;
 pub(crate) mod snapshot;
 pub(crate) mod budget;
+pub(crate) mod slot;
+pub(crate) mod request;
+pub(crate) mod body;
+mod carried;
+mod key;
 pub(crate) mod command;
 pub(crate) mod chain;
 pub(crate) mod mesh;
@@ -24,6 +30,7 @@ pub(crate) mod cx;
 pub(crate) mod spans;
 pub(crate) mod calls;
 pub(crate) mod arrive;
+pub(crate) mod own;
 pub(crate) mod forged;
 pub(crate) mod handle;
 pub(crate) mod turn;
@@ -36,11 +43,13 @@ pub(crate) mod session_over;
 pub mod raw;
 pub(crate) mod peers;
 
-pub(crate) use calls::{call, call_encoded, cast, cast_all, cast_by, deadline, default_deadline};
+pub(crate) use calls::{call, call_encoded, cast, cast_all, cast_by, cast_encoded, cast_to};
+pub(crate) use calls::{deadline, default_deadline};
 pub use cx::Cx;
 pub(crate) use cx::core::Core;
 pub(crate) use cx::service;
 pub(crate) use moved::moved;
 pub use parts::Parts;
+pub use request::Request;
 pub(crate) use snapshot::{Snapshot, Snapshots};
 pub use target::{Many, Target};

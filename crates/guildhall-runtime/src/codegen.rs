@@ -12,10 +12,10 @@ pub use guildhall_entity::{
 };
 
 pub use crate::actor::{Actor, ActorService};
-pub use crate::call::handle::{KeyOf, decode, handle, no_such_method, reply, unknown_method};
+pub use crate::call::handle::{KeyOf, handle, no_such_method, reply, take, unknown_method};
 pub use crate::call::push::Players;
 pub use crate::call::service::{HandlerFuture, Incoming, Service, ServiceQueue};
-pub use crate::call::{Cx, Many, Target};
+pub use crate::call::{Cx, Many, Request, Target};
 pub use crate::serve::lane::{Interleaved, Lane};
 pub use crate::serve::topic::{Subscribed, subscribe};
 
@@ -31,7 +31,7 @@ pub fn call<'a, Req, Rsp>(
     req: Req,
 ) -> impl Future<Output = Result<Rsp, Status>> + Send + use<'a, Req, Rsp>
 where
-    Req: Message + 'static,
+    Req: Message + Clone + 'static,
     Rsp: Message + Default + 'static,
 {
     crate::call::call(cx, method.desc, target, key, req)
@@ -47,9 +47,9 @@ pub fn cast<'a, Req>(
     req: Req,
 ) -> impl Future<Output = Result<(), Status>> + Send + use<'a, Req>
 where
-    Req: Message + 'static,
+    Req: Message + Clone + 'static,
 {
-    std::future::ready(crate::call::cast(cx, method.desc, &target, key(&req), &req))
+    std::future::ready(crate::call::cast(cx, method.desc, &target, key, req))
 }
 
 /// Sends a request that wants no reply to many; `Ok` says only that it was queued.

@@ -91,6 +91,7 @@ pub struct Cluster {
     store: Arc<dyn Store>,
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
+    encodes: bool,
 }
 
 /// An app, and the function that builds it again.
@@ -143,8 +144,15 @@ impl Cluster {
             store,
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
+            encodes: false,
             env,
         }
+    }
+
+    /// Sets whether apps that are started from now on encode their calls to themselves: a bug may show in one of the two ways alone.
+    /// [`Sim::new`](crate::sim::Sim::new) sets it for every other seed.
+    pub fn encode_own_calls(&mut self, encodes: bool) {
+        self.encodes = encodes;
     }
 
     /// Replaces the store of the cluster.
@@ -215,7 +223,7 @@ impl Cluster {
         let wall_step_ns = member.wall_step_ns;
         let env = self.world(id.as_str(), &name);
         env.set_wall_step(wall_step_ns);
-        let app = App::with(config).env(env.clone());
+        let app = App::with(config).env(env.clone()).encode_own_calls(self.encodes);
         let app = app.discovery(discovery);
         let app = app.queue(Arc::clone(&self.queue) as _).leases(leases);
         let app = app.broker(Arc::new(broker)).store(store);

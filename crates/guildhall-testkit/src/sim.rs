@@ -38,12 +38,14 @@ pub struct Sim {
 pub struct Logger(SimNet);
 
 impl Sim {
-    /// Makes a cluster without apps.
+    /// Makes a cluster without apps. With an odd seed, apps encode their calls to themselves.
     ///
     /// # Panics
     /// The runtime's time is not paused.
     pub fn new(seed: u64) -> Self {
-        Self { cluster: Cluster::new(seed), ongoing: Vec::new(), killed: BTreeSet::new() }
+        let mut cluster = Cluster::new(seed);
+        cluster.encode_own_calls(seed % 2 == 1);
+        Self { cluster, ongoing: Vec::new(), killed: BTreeSet::new() }
     }
 
     /// Adds a line to the log, in order with the deliveries of the network. Log the results of calls: then the hash of the log shows whether two

@@ -180,8 +180,9 @@ pub(crate) fn actor(service: &Service) -> String {
             arms,
             "{index} => {{
                 let method = &{table}.methods[{index}];
-                let req = ::guildhall::codegen::decode::<{req}>(cx, method, {key}, body)?;
-                ::guildhall::codegen::reply({name}::{call}(actor, cx, req).await)
+                let req = ::guildhall::codegen::take::<{req}>(cx, method, {key}, &mut body)?;
+                let result = {name}::{call}(actor, cx, req).await;
+                ::guildhall::codegen::reply(cx, &body, result)
             }}",
             req = types.req,
             key = key_of(method, &types),
@@ -200,7 +201,7 @@ pub(crate) fn actor(service: &Service) -> String {
                 actor: &mut A_,
                 cx: &::guildhall::codegen::Cx,
                 method: usize,
-                body: ::guildhall::prost::bytes::Bytes,
+                mut body: ::guildhall::codegen::Request,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<
                     ::guildhall::prost::bytes::Bytes,
@@ -238,8 +239,9 @@ pub(crate) fn lane(service: &Service) -> String {
             arms,
             "{index} => {{
                 let method = &{table}.methods[{index}];
-                let req = ::guildhall::codegen::decode::<{req}>(&cx, method, {key}, body)?;
-                ::guildhall::codegen::reply({name}::{call}(service, &cx, {state}req).await)
+                let req = ::guildhall::codegen::take::<{req}>(&cx, method, {key}, &mut body)?;
+                let result = {name}::{call}(service, &cx, {state}req).await;
+                ::guildhall::codegen::reply(&cx, &body, result)
             }}",
             req = types.req,
             key = key_of(method, &types),
@@ -272,7 +274,7 @@ pub(crate) fn lane(service: &Service) -> String {
             /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; what it has changed stays.
             pub fn new<T_: {name}>({params}) -> Self {{
                 let shared = ::std::sync::Arc::new({shared});
-                Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, body| {{
+                Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, mut body| {{
                     let shared = ::std::sync::Arc::clone(&shared);
                     ::std::boxed::Box::pin(async move {{
                         {lent}

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect};
-use guildhall_link::{LinkConfig, self_loop};
+use guildhall_link::LinkConfig;
 
-use crate::world::{ECHO, Echo, LIMIT, deadline, endpoint, request, until};
+use crate::world::{ECHO, Echo, LIMIT, deadline, endpoint, linked, request, secret, until};
 
 #[tokio::test]
 async fn the_reply_goes_to_the_call_that_it_answers() {
-    let (here, echo) = (endpoint("dev.w.echo.1", LinkConfig::default()), Arc::new(Echo::default()));
-    let link = self_loop(&here, &echo);
+    let (here, echo) = (endpoint("dev.w.echo.1", secret("s")), Arc::new(Echo::default()));
+    let link = linked(&here, &echo).await;
     for text in ["one", "two", "three"] {
         let (end, req) = (deadline(&here), request(text));
         let reply = link.call(&ECHO, end, LIMIT, None, &req).await.unwrap();
@@ -24,8 +24,8 @@ async fn the_reply_goes_to_the_call_that_it_answers() {
 
 #[tokio::test]
 async fn a_reply_port_that_is_dropped_fails_its_call() {
-    let (here, echo) = (endpoint("dev.w.echo.1", LinkConfig::default()), Arc::new(Echo::default()));
-    let link = self_loop(&here, &echo);
+    let (here, echo) = (endpoint("dev.w.echo.1", secret("s")), Arc::new(Echo::default()));
+    let link = linked(&here, &echo).await;
     let reply = link.call(&ECHO, deadline(&here), LIMIT, None, &request("drop")).await;
     let status = reply.unwrap_err();
     assert_eq!((status.code(), status.reason()), (Code::Cancelled, reason::CANCELLED));
@@ -34,8 +34,8 @@ async fn a_reply_port_that_is_dropped_fails_its_call() {
 
 #[tokio::test]
 async fn a_handler_whose_caller_has_gone_is_dropped() {
-    let (here, echo) = (endpoint("dev.w.echo.1", LinkConfig::default()), Arc::new(Echo::default()));
-    let link = self_loop(&here, &echo);
+    let (here, echo) = (endpoint("dev.w.echo.1", secret("s")), Arc::new(Echo::default()));
+    let link = linked(&here, &echo).await;
     let req = request("hang");
     let call = link.call(&ECHO, deadline(&here), LIMIT, None, &req);
     tokio::select! {
@@ -48,9 +48,9 @@ async fn a_handler_whose_caller_has_gone_is_dropped() {
 
 #[tokio::test]
 async fn calls_over_the_limit_of_a_link_are_marked() {
-    let config = LinkConfig { running_max: 1, ..LinkConfig::default() };
+    let config = LinkConfig { running_max: 1, ..secret("s") };
     let (here, echo) = (endpoint("dev.w.echo.1", config), Arc::new(Echo::default()));
-    let link = self_loop(&here, &echo);
+    let link = linked(&here, &echo).await;
     let (hang, more) = (request("hang"), request("more"));
     let hangs = link.call(&ECHO, deadline(&here), LIMIT, None, &hang);
     let second = async {

@@ -3,46 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use guildhall_core::AppId;
-use guildhall_core::discovery::NodeRecord;
-use guildhall_core::env::Workers;
-use guildhall_link::{Endpoint, Line, Link, LinkConfig, Peers, Place, connect, dial, listen};
-use parking_lot::Mutex;
+use guildhall_link::{Line, Place, connect, dial};
 use tokio::sync::Barrier;
 
-use crate::world::{ECHO, Echo, LIMIT, deadline, endpoint, request, until};
-
-/// The links that are open.
-#[derive(Default)]
-struct Open(Mutex<Vec<(AppId, Arc<Link>)>>);
-
-impl Peers for Open {
-    fn connected(&self, record: NodeRecord, _place: Place, link: Arc<Link>) -> bool {
-        self.0.lock().push((record.id, link));
-        true
-    }
-
-    fn going(&self, id: &AppId, _link: &Arc<Link>) {
-        self.0.lock().retain(|(open, _)| open != id);
-    }
-
-    fn leave(&self, id: &AppId, _link: &Arc<Link>) {
-        self.0.lock().retain(|(open, _)| open != id);
-    }
-}
-
-/// Serves the links of `endpoint` on a free port; its address.
-async fn serve(endpoint: &Arc<Endpoint>, echo: &Arc<Echo>) -> String {
-    let (listener, addr) = endpoint.env.listen("link.listen", "127.0.0.1:0").await.unwrap();
-    let workers = Arc::new(Workers::current());
-    let listening = listen(Arc::clone(endpoint), Arc::clone(echo), workers, listener);
-    endpoint.env.spawn("link-listen", listening);
-    addr.to_string()
-}
-
-fn secret(secret: &str) -> LinkConfig {
-    LinkConfig { secret: secret.into(), ..LinkConfig::default() }
-}
+use crate::world::{ECHO, Echo, LIMIT, Open, deadline, endpoint, request, secret, serve, until};
 
 #[tokio::test]
 async fn a_link_is_kept_to_an_address_until_its_app_goes() {

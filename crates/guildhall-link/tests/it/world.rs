@@ -1,19 +1,21 @@
 //! Endpoints, a method, and a dispatch that does what the request says.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use guildhall_core::discovery::{NodeRecord, NodeState};
-use guildhall_core::env::{ConnIo, Instant};
+use guildhall_core::env::{ConnIo, Instant, Workers};
 use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
 use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Env, Incarnation, MethodDesc, Model, Route, Status};
 use guildhall_link::{
-    Arrival, Cancel, Dispatch, Endpoint, HandlerFuture, LinkConfig, LinkMeters, ReplyPort,
-    ServedMeters,
+    Arrival, Cancel, Dispatch, Endpoint, HandlerFuture, Line, Link, LinkConfig, LinkMeters, Peers,
+    Place, ReplyPort, ServedMeters, connect, listen,
 };
 use parking_lot::Mutex;
+use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
 /// The method of all calls here.
@@ -129,4 +131,48 @@ pub(crate) async fn until(is: impl Fn() -> bool) {
         }
     });
     waited.await.expect("it did not come to be within 10 s");
+}
+
+/// The links that are open.
+#[derive(Default)]
+pub(crate) struct Open(pub(crate) Mutex<Vec<(AppId, Arc<Link>)>>);
+
+impl Peers for Open {
+    fn connected(&self, record: NodeRecord, _place: Place, link: Arc<Link>) -> bool {
+        self.0.lock().push((record.id, link));
+        true
+    }
+
+    fn going(&self, id: &AppId, _link: &Arc<Link>) {
+        self.0.lock().retain(|(open, _)| open != id);
+    }
+
+    fn leave(&self, id: &AppId, _link: &Arc<Link>) {
+        self.0.lock().retain(|(open, _)| open != id);
+    }
+}
+
+/// Serves the links of `endpoint` on a free port; its address.
+pub(crate) async fn serve(endpoint: &Arc<Endpoint>, echo: &Arc<Echo>) -> String {
+    let (listener, addr) = endpoint.env.listen("link.listen", "127.0.0.1:0").await.unwrap();
+    let workers = Arc::new(Workers::current());
+    let listening = listen(Arc::clone(endpoint), Arc::clone(echo), workers, listener);
+    endpoint.env.spawn("link-listen", listening);
+    addr.to_string()
+}
+
+pub(crate) fn secret(secret: &str) -> LinkConfig {
+    LinkConfig { secret: secret.into(), ..LinkConfig::default() }
+}
+
+/// A link to `there`, whose calls `echo` serves.
+pub(crate) async fn linked(there: &Arc<Endpoint>, echo: &Arc<Echo>) -> Arc<Link> {
+    let here = endpoint("dev.w.caller.1", secret("s"));
+    let (address, open) = (serve(there, echo).await, Arc::new(Open::default()));
+    let (gone, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(1)));
+    let line = Line { address, place: Place::ONLY, gone, tried };
+    here.env.spawn("link-connect", connect(Arc::clone(&here), Arc::clone(&open), line));
+    until(|| !open.0.lock().is_empty()).await;
+    let link = Arc::clone(&open.0.lock()[0].1);
+    link
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use guildhall_core::{ServiceDesc, Status};
 
 use super::{Actor, ActorService};
-use crate::call::Cx;
+use crate::call::{Cx, Request};
 
 /// The services of an actor type: `.actor::<Player, _>(|a| a.serve(RoleServer).serve(RoleAdminServer))`.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub trait ActorServices<A: Actor>: Send + Sync + 'static {
         cx: &Cx,
         service: usize,
         method: usize,
-        body: Bytes,
+        body: Request,
     ) -> impl Future<Output = Result<Bytes, Status>> + Send;
 }
 
@@ -56,7 +56,7 @@ impl<A: Actor> ActorServices<A> for () {
         _cx: &Cx,
         _service: usize,
         method: usize,
-        _body: Bytes,
+        _body: Request,
     ) -> Result<Bytes, Status> {
         Err(crate::codegen::unknown_method(A::NAME, method))
     }
@@ -73,7 +73,7 @@ impl<A: Actor, T: ActorService<A>, S: ActorServices<A>> ActorServices<A> for And
         cx: &Cx,
         service: usize,
         method: usize,
-        body: Bytes,
+        body: Request,
     ) -> Result<Bytes, Status> {
         match service.checked_sub(1) {
             None => T::dispatch(actor, cx, method, body).await,

@@ -11,9 +11,7 @@ use guildhall_core::env::{Listener, Workers};
 use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
-use guildhall_link::{
-    Endpoint, LinkConfig, LinkMeters, Peers as _, Place, ServedMeters, Tls, self_loop,
-};
+use guildhall_link::{Endpoint, LinkConfig, LinkMeters, ServedMeters, Tls};
 use guildhall_ownership::{OwnershipConfig, OwnershipMeters, agree_on_slots};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +35,7 @@ use crate::app::backends::{Backends, LazyBackends, check_store};
 use crate::app::logic_addr::logic_addr;
 use crate::call::callback::Callbacks;
 use crate::call::mesh::{Mesh, RouteConfig, RouteRules};
+use crate::call::own::OwnCalls;
 use crate::call::push::Pushed;
 use crate::call::service::{Service, ServiceQueue, ServiceTable};
 use crate::observe::counters::Counters;
@@ -45,7 +44,6 @@ use crate::observe::log::{LogConfig, LogControl};
 use crate::observe::outage::Outage;
 use crate::observe::store_metrics::MeasuredStore;
 use crate::observe::trace::{SpanExporter, StdoutSpans, TraceConfig, Tracer};
-use crate::serve::arrivals::Arrivals;
 use crate::serve::raw_cast::RawHandlers;
 use crate::serve::reload::watch::watch_resources;
 use crate::serve::rows::ids::Ids;
@@ -76,6 +74,7 @@ impl App {
             tables,
             reloads,
             mutation,
+            encodes,
         } = self;
         services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
@@ -202,6 +201,7 @@ impl App {
         }
         let meters = OwnershipMeters::new(&metrics)?;
         let core = Arc::new(Core {
+            own: OwnCalls::new(&endpoint, encodes),
             mesh: Arc::new(Mesh::new(env.clone(), record.id.clone(), app.slots)),
             retries: RetryBudget::new(calls.retry_percent),
             ending: CancellationToken::new(),
@@ -244,9 +244,8 @@ impl App {
             tasks.push(task);
         }
         tasks.extend(watch_resources(&inner.core));
-        let arrivals = Arc::new(Arrivals(Arc::clone(&inner.core)));
-        let own = self_loop(&inner.endpoint, &arrivals);
-        inner.mesh.connected(record, Place::ONLY, own);
+        inner.env.spawn("own-calls", Arc::clone(&inner.own).drive());
+        inner.mesh.add_own(record, &inner.own);
         if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
             inner.env.kill();
             return Err(error);

@@ -1,11 +1,15 @@
-//! The one place that makes a [`Cx`] of a call that has arrived, over a link or by a topic.
+//! The one place that makes a [`Cx`] of a call that has arrived, over a link, by a topic or from this app itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Model};
+use guildhall_core::{AppId, Code, Model};
 use guildhall_link::{Arrival, HandlerFuture, ServedMeters};
+use guildhall_wire::Head;
 
+use super::body::Body;
 use super::command::{self, Cause};
 use super::cx::Cx;
 use super::cx::core::Core;
@@ -27,7 +31,36 @@ pub(crate) fn begin(
         true => reply.count_as(meter),
         false => core.endpoint.meters.served.came(meter),
     }
-    let reply = ReplyPort::new(reply, span);
+    // A deadline past the end of time is no deadline.
+    let (deadline, caller) = (at.checked_add(left), caller.cloned());
+    let body = Body::Read(body);
+    let arrived =
+        Arrived { method, head, left, deadline, caller, is_over_limit, resources: 0, body };
+    serve(core, served, arrived, ReplyPort::new(reply, span))
+}
+
+/// A call or cast that has arrived, and was counted.
+pub(crate) struct Arrived<'a> {
+    pub(crate) method: u32,
+    pub(crate) head: Option<Head>,
+    pub(crate) left: Duration,
+    pub(crate) deadline: Option<Instant>,
+    /// None for a call from within this app.
+    pub(crate) caller: Option<AppId>,
+    pub(crate) is_over_limit: bool,
+    /// The version of the resources that the caller sees, where that is this app; 0 outside of calls.
+    pub(crate) resources: u64,
+    pub(crate) body: Body<'a>,
+}
+
+/// Begins the handler of a call that this app serves, or refuses it.
+pub(crate) fn serve(
+    core: &Arc<Core>,
+    served: Option<&Served>,
+    arrived: Arrived<'_>,
+    reply: ReplyPort,
+) -> Option<HandlerFuture> {
+    let Arrived { method, head, left, deadline, caller, is_over_limit, resources, body } = arrived;
     if left.is_zero() {
         let why = "the deadline was over when the request arrived";
         reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
@@ -35,7 +68,7 @@ pub(crate) fn begin(
     }
     if is_over_limit {
         core.counters.overloaded.add(1);
-        let why = "this link has too many calls and casts running (link.running_max)";
+        let why = "too many calls and casts of this caller run (link.running_max)";
         reply.refuse(Code::ResourceExhausted, reason::OVERLOADED, why);
         return None;
     }
@@ -53,12 +86,10 @@ pub(crate) fn begin(
         return None;
     }
     // A call from within sees the resources that its caller sees.
-    let given = head.as_ref().filter(|_| caller.is_none()).map_or(0, |head| head.resources);
-    let resources = if given == 0 { core.snapshots.version() } else { given };
+    let resources = if resources == 0 { core.snapshots.version() } else { resources };
     let cx = Cx {
-        // A deadline past the end of time is no deadline.
-        deadline: at.checked_add(left),
-        caller: caller.cloned(),
+        deadline,
+        caller,
         cause: Cause::of(head.as_ref()),
         head: head.map(Arc::new),
         cancel: reply.cancel(),

@@ -4,43 +4,56 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
+use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
 use guildhall_wire::Head;
 use prost::Message;
 
+use super::carried::{Carried, Raw, Typed};
 use super::chain::{Awaiting, actor_id, serial_id};
 use super::cx::Cx;
 use super::cx::core::Core;
+use super::mesh::Way;
 use super::moved::moved_to;
+use super::own::{self, Times};
+use super::slot::Came;
 use super::spans;
 use super::target::Target;
 use crate::observe::trace::OpenSpan;
 
 /// Calls `method` and waits for its reply, within the deadline of `cx` and of the method.
-pub(crate) async fn call<Req: Message, Rsp: Message + Default>(
+pub(crate) async fn call<Req, Rsp>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: Target,
     key: fn(&Req) -> KeyText<'_>,
     req: Req,
-) -> Result<Rsp, Status> {
-    let body = call_encoded(cx, method, &target, key(&req), &req).await?;
-    Rsp::decode(body).map_err(|error| {
-        let why = format!("the reply of {} does not decode: {error}", method.path);
-        let status = Status::new(Code::Internal, why).with_reason(reason::BAD_REPLY);
-        status.with_effect(Effect::Ran)
-    })
+) -> Result<Rsp, Status>
+where
+    Req: Message + Clone + 'static,
+    Rsp: Message + Default + 'static,
+{
+    carry(cx, method, &target, Typed::new(req, key)).await
 }
 
-/// As [`call`]; the response stays encoded.
-pub(crate) async fn call_encoded<Req: Message>(
+/// As [`call`], with an encoded request; the reply stays encoded.
+pub(crate) async fn call_encoded(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
     key: KeyText<'_>,
-    req: &Req,
+    body: &RawBody<'_>,
 ) -> Result<Bytes, Status> {
+    carry(cx, method, target, Raw { key, body: *body }).await
+}
+
+async fn carry<C: Carried>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    mut carried: C,
+) -> Result<C::Reply, Status> {
     let core = &*cx.core;
     let span = spans::of_call(cx, method);
     let counted = Counted { core, method, span, code: Code::Cancelled };
@@ -55,11 +68,15 @@ pub(crate) async fn call_encoded<Req: Message>(
     let mut moves = Moves::default();
     loop {
         let to = moves.next.take();
-        let once = once(cx, method, target, key, to.as_ref(), deadline, head.as_ref(), req);
+        let once = once(cx, method, target, to.as_ref(), deadline, head.as_ref(), &mut carried);
         let status = match once.await {
-            Ok(body) => return counted.end(Ok(body)),
+            Ok(came) => return C::reply(method, counted.end(Ok(came))?),
             Err(status) => status,
         };
+        // What a handler has taken is sent again by nobody.
+        if carried.message().is_none() {
+            return counted.end(Err(status));
+        }
         if moves.follow(core, target, &status, deadline).await {
             continue;
         }
@@ -157,20 +174,43 @@ fn code_of<T>(result: &Result<T, Status>) -> Code {
 }
 
 /// Queues a request that wants no reply. One of an actor's methods without a key goes to every app that serves it.
-pub(crate) fn cast<Req: Message>(
+pub(crate) fn cast<Req>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    key: fn(&Req) -> KeyText<'_>,
+    req: Req,
+) -> Result<(), Status>
+where
+    Req: Message + Clone + 'static,
+{
+    cast_carried(cx, method, target, Typed::<Req, ()>::new(req, key))
+}
+
+/// As [`cast`], with an encoded request.
+pub(crate) fn cast_encoded(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
     key: KeyText<'_>,
-    req: &Req,
+    body: &RawBody<'_>,
+) -> Result<(), Status> {
+    cast_carried(cx, method, target, Raw { key, body: *body })
+}
+
+fn cast_carried<C: Carried>(
+    cx: &Cx,
+    method: &'static MethodDesc,
+    target: &Target,
+    mut carried: C,
 ) -> Result<(), Status> {
     let span = spans::of_call(cx, method);
     let counted = Counted { core: &cx.core, method, span, code: Code::Ok };
     let head = cx.outgoing(false, counted.span.as_ref());
-    let everywhere = method.model == Model::Actor && matches!(key, KeyText::None);
-    counted.end(match everywhere {
-        true => send_all(cx, method, head.as_ref(), req),
-        false => send(cx, method, target, key, head.as_ref(), req),
+    let everywhere = method.model == Model::Actor && matches!(carried.key(), KeyText::None);
+    counted.end(match (everywhere, carried.message()) {
+        (true, Some(message)) => send_all(cx, method, head.as_ref(), message),
+        _ => send(cx, method, target, head.as_ref(), &mut carried),
     })
 }
 
@@ -199,17 +239,44 @@ pub(crate) async fn cast_by<F: Future<Output = Result<(), Status>>>(
     counted.end(sent)
 }
 
-fn send<Req: Message>(
+fn send<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
-    key: KeyText<'_>,
     head: Option<&Head>,
-    req: &Req,
+    carried: &mut C,
 ) -> Result<(), Status> {
-    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
-    let route = cx.core.mesh.route(method, target, key, head)?;
-    route.link.cast(method, left, head, req)
+    let times = Times { now: cx.core.env.now(), deadline: deadline(cx, method) };
+    let route = cx.core.mesh.route(method, target, carried.key(), head)?;
+    send_by(&route.way, cx, method, times, head, carried)
+}
+
+/// Queues a request that wants no reply for the app that has the actor of this key, as another app has said.
+pub(crate) fn cast_to(
+    cx: &Cx,
+    to: &AppId,
+    method: &'static MethodDesc,
+    key: KeyText<'_>,
+    head: &Head,
+    body: &RawBody<'_>,
+) -> Result<(), Status> {
+    let times = Times { now: cx.core.env.now(), deadline: default_deadline(cx) };
+    let route = cx.core.mesh.route_to(to, method, key)?;
+    send_by(&route.way, cx, method, times, Some(head), &mut Raw { key, body: *body })
+}
+
+fn send_by<C: Carried>(
+    way: &Way,
+    cx: &Cx,
+    method: &'static MethodDesc,
+    times: Times,
+    head: Option<&Head>,
+    carried: &mut C,
+) -> Result<(), Status> {
+    match (way, carried.message()) {
+        (Way::Link(link), Some(message)) => link.cast(method, times.left(), head, message),
+        _ => own::cast(cx, method, times, head, carried),
+    }
 }
 
 /// Queues a request for every ready instance, this app included.
@@ -219,31 +286,37 @@ fn send_all<Req: Message>(
     head: Option<&Head>,
     req: &Req,
 ) -> Result<(), Status> {
-    let left = deadline(cx, method).saturating_duration_since(cx.core.env.now());
+    let times = Times { now: cx.core.env.now(), deadline: deadline(cx, method) };
     let mut sent = Ok(());
-    for link in cx.core.mesh.all(method.service) {
+    for way in cx.core.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
-        sent = sent.and(link.cast(method, left, head, req));
+        sent = sent.and(match way {
+            Way::Link(link) => link.cast(method, times.left(), head, req),
+            Way::Own(_) => {
+                let body = req.encode_to_vec();
+                let mut raw = Raw { key: KeyText::None, body: RawBody::new(&body) };
+                own::cast(cx, method, times, head, &mut raw)
+            }
+        });
     }
     sent
 }
 
-#[allow(clippy::too_many_arguments, reason = "all that a call is")]
-async fn once<Req: Message>(
+async fn once<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
-    key: KeyText<'_>,
     moved_to: Option<&AppId>,
     deadline: Instant,
     head: Option<&Head>,
-    req: &Req,
-) -> Result<Bytes, Status> {
-    let left = deadline.saturating_duration_since(cx.core.env.now());
-    if left.is_zero() {
+    carried: &mut C,
+) -> Result<Came<C::Rsp>, Status> {
+    let times = Times { now: cx.core.env.now(), deadline };
+    if times.left().is_zero() {
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
+    let key = carried.key();
     let route = match moved_to {
         None => cx.core.mesh.route(method, target, key, head)?,
         Some(app) => cx.core.mesh.route_to(app, method, key)?,
@@ -252,13 +325,16 @@ async fn once<Req: Message>(
     let _awaiting = match (&cx.turn, &route.actor, method.model) {
         (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),
         (Some(turn), None, Model::Serial) => {
-            Some(Awaiting::new(turn, serial_id(method.service, route.link.peer())))
+            Some(Awaiting::new(turn, serial_id(method.service, route.way.peer())))
         }
         _ => None,
     };
-    let own = cx.with_resources(head, route.link.peer());
-    let head = own.as_deref().or(head);
-    route.link.call(method, deadline, left, head, req).await
+    match (&route.way, carried.message()) {
+        (Way::Link(link), Some(message)) => {
+            link.call(method, deadline, times.left(), head, message).await.map(Came::Encoded)
+        }
+        _ => own::call(cx, method, times, head, carried).await,
+    }
 }
 
 /// The earliest of what the caller, the method and the app allow.

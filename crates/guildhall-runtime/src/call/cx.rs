@@ -10,12 +10,12 @@ use guildhall_core::discovery::NodeRecord;
 use guildhall_core::env::Instant;
 use guildhall_core::metrics::Metrics;
 use guildhall_core::{AppId, Env, Incarnation};
-use guildhall_link::Cancel;
 use guildhall_wire::{Head, Sender, Session, Trace};
 
 use crate::call::chain::Callee;
 use crate::call::command::Cause;
 use crate::call::mesh::MeshChanges;
+use crate::call::reply::Cancel;
 use crate::call::{Core, Snapshot, command};
 use crate::observe::trace;
 use crate::observe::trace::context::Context;
@@ -130,6 +130,12 @@ impl Cx {
     #[inline]
     pub(crate) fn is_in_chain(&self) -> bool {
         self.head.as_ref().is_some_and(|head| !head.chain.is_empty())
+    }
+
+    /// Whether an actor may keep a record of the reply, or of the message that the call is.
+    #[inline]
+    pub(crate) fn may_be_recorded(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.session.is_some() || head.sender.is_some())
     }
 
     /// The outbox that the call comes from.
@@ -252,16 +258,6 @@ impl Cx {
     /// exactly the slots whose target it is, and no slot is being moved to it. For tests, and to see why a move takes long.
     pub fn unsettled(&self) -> Vec<String> {
         self.core.ownership().unsettled()
-    }
-
-    /// The head of a call to `peer`, where that is this app: it names the resources that the callee is to see as well.
-    #[inline]
-    pub(crate) fn with_resources(&self, head: Option<&Head>, peer: &str) -> Option<Box<Head>> {
-        // Boxed, as every call would have room for one otherwise, and be moved with it.
-        let named = |head: Option<&Head>| {
-            Box::new(Head { resources: self.resources, ..head.cloned().unwrap_or_default() })
-        };
-        (self.resources != 0 && peer == self.core.id.as_str()).then(|| named(head))
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.

@@ -2,16 +2,17 @@
 
 use std::panic::AssertUnwindSafe;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, KeyText, MethodDesc, Status};
 use guildhall_link::HandlerFuture;
-use prost::Message;
+use prost::{DecodeError, Message};
 
 use super::cx::Cx;
 use super::cx::service::Incoming;
 use super::forged;
+use super::request::Request;
 use crate::observe::trace::context::within;
 
 /// Reads the key field of a request.
@@ -30,7 +31,8 @@ where
     Fut: Future<Output = Result<Rsp, Status>> + Send + 'static,
 {
     let Incoming { cx, method, body, reply } = call;
-    let req = match decode(&cx, method, key, body.bytes) {
+    let taken = body.take::<Req>().map_err(|error| no_message(&error));
+    let req = match taken.and_then(|req| forged::check(&cx, method, key(&req)).map(|()| req)) {
         Ok(req) => req,
         Err(status) => {
             reply.send::<Rsp>(Err(status));
@@ -60,33 +62,42 @@ pub fn no_such_method(call: Incoming<'_>) -> Option<HandlerFuture> {
     None
 }
 
-/// Decodes the request of a call.
+/// Takes the request of a call: moved where it comes from this app and has this type, decoded otherwise.
 ///
 /// # Errors
-/// It is no such message, or its key is not whom the call is for; the call has not run.
-pub fn decode<Req: Message + Default>(
+/// It is no such message, or its key is not the session's player or not the actor's; the call has not run.
+pub fn take<Req: Message + Default + 'static>(
     cx: &Cx,
     method: &'static MethodDesc,
     key: KeyOf<Req>,
-    body: impl Buf,
+    body: &mut Request,
 ) -> Result<Req, Status> {
-    let req = Req::decode(body).map_err(|error| {
-        let why = format!("the request does not decode: {error}");
-        Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
-    })?;
+    let req = body.take::<Req>().map_err(|error| no_message(&error))?;
     forged::check(cx, method, key(&req))?;
     Ok(req)
 }
 
-/// Encodes what a turn has returned.
+fn no_message(error: &DecodeError) -> Status {
+    let why = format!("the request does not decode: {error}");
+    Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
+}
+
+/// The reply of a turn: encoded, or empty where it is placed in the slot that its request came in. Of a call that may be recorded
+/// it is encoded in any case.
 ///
 /// # Errors
-/// What the handler has returned, marked as `Ran`.
-pub fn reply<M: Message>(result: Result<M, Status>) -> Result<Bytes, Status> {
-    match result {
-        Ok(message) => Ok(message.encode_to_vec().into()),
-        Err(status) => Err(status.with_effect(Effect::Ran)),
-    }
+/// The handler's error, marked as `Ran`.
+pub fn reply<M: Message + 'static>(
+    cx: &Cx,
+    body: &Request,
+    result: Result<M, Status>,
+) -> Result<Bytes, Status> {
+    let message = result.map_err(|status| status.with_effect(Effect::Ran))?;
+    let encoded = match cx.may_be_recorded() {
+        true => Some(message),
+        false => body.place(message),
+    };
+    Ok(encoded.map(|message| message.encode_to_vec().into()).unwrap_or_default())
 }
 
 /// The status of a call of a method that the service does not have.

@@ -6,6 +6,7 @@ mod group;
 mod load;
 mod rendezvous;
 mod version;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::call::Target;
+use crate::call::own::OwnCalls;
 use links::{Links, Open};
 use rendezvous::Slots;
 
@@ -34,6 +36,7 @@ pub(crate) use version::RouteRules;
 
 use version::Versions;
 pub use version::{RouteConfig, RouteRuleConfig};
+pub(crate) use way::Way;
 
 /// Who serves what, as far as this app has a link to them.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub(crate) struct Mesh {
 
 /// Where a call goes.
 pub(crate) struct Route {
-    pub(crate) link: Arc<Link>,
+    pub(crate) way: Way,
     /// The type of the actor there, where the service is served by actors.
     pub(crate) actor: Option<Arc<str>>,
 }
@@ -65,7 +68,7 @@ struct View {
     groups: HashMap<Group, Arc<Instances>>,
     /// Of services that have rules.
     versions: HashMap<String, Versions>,
-    nodes: BTreeMap<AppId, Arc<Link>>,
+    nodes: BTreeMap<AppId, Way>,
     numbers: BTreeMap<LogicAddr, AppId>,
 }
 
@@ -85,28 +88,7 @@ struct Instances {
 impl Peers for Mesh {
     /// An earlier life of the same app is forgotten; `false` when this is the earlier one.
     fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
-        let mut nodes = self.nodes.lock();
-        let twin = |other: &NodeRecord| {
-            other.id != record.id
-                && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
-        };
-        if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
-            let addr = record.logic_addr.map(|addr| addr.to_string());
-            tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
-        }
-        let mut open = match nodes.remove(&record.id) {
-            Some((present, open)) if present.incarnation > record.incarnation => {
-                nodes.insert(present.id.clone(), (present, open));
-                return false;
-            }
-            Some((present, open)) if present.incarnation == record.incarnation => open,
-            _ => Open::default(),
-        };
-        open.put(place, link);
-        open.set_load(record.load);
-        nodes.insert(record.id.clone(), (record, open));
-        self.publish(&nodes);
-        true
+        self.reach(record, place, Way::Link(link))
     }
 
     /// The link is closed: nothing new goes there.
@@ -144,6 +126,36 @@ impl Mesh {
             changes: Arc::default(),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// This app itself can be called.
+    pub(crate) fn add_own(&self, record: NodeRecord, own: &Arc<OwnCalls>) {
+        self.reach(record, Place::ONLY, Way::Own(Arc::clone(own)));
+    }
+
+    fn reach(&self, record: NodeRecord, place: Place, way: Way) -> bool {
+        let mut nodes = self.nodes.lock();
+        let twin = |other: &NodeRecord| {
+            other.id != record.id
+                && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
+        };
+        if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
+            let addr = record.logic_addr.map(|addr| addr.to_string());
+            tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
+        }
+        let mut open = match nodes.remove(&record.id) {
+            Some((present, open)) if present.incarnation > record.incarnation => {
+                nodes.insert(present.id.clone(), (present, open));
+                return false;
+            }
+            Some((present, open)) if present.incarnation == record.incarnation => open,
+            _ => Open::default(),
+        };
+        open.put(place, way);
+        open.set_load(record.load);
+        nodes.insert(record.id.clone(), (record, open));
+        self.publish(&nodes);
+        true
     }
 
     /// The app is gone or going: nothing new goes there.
@@ -304,11 +316,11 @@ impl Mesh {
         MeshChanges::since(&self.changes, seen)
     }
 
-    /// The links to all ready instances of a service.
-    pub(crate) fn all(&self, service: &str) -> Vec<Arc<Link>> {
+    /// The ways to all ready instances of a service.
+    pub(crate) fn all(&self, service: &str) -> Vec<Way> {
         let view = self.view.load();
         let instances = view.services.get(service);
-        instances.into_iter().flat_map(|i| &i.links).map(|(_, l)| Arc::clone(l.first())).collect()
+        instances.into_iter().flat_map(|i| &i.links).map(|(_, l)| l.first().clone()).collect()
     }
 
     /// The id of the app at an address.
@@ -317,7 +329,7 @@ impl Mesh {
         view.id_of(app).cloned().ok_or_else(|| no_route(&format!("app {app}")))
     }
 
-    /// The link that a call goes to.
+    /// Where a call goes.
     pub(crate) fn route(
         &self,
         method: &MethodDesc,
@@ -327,9 +339,9 @@ impl Mesh {
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
-            let link = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
-            let link = link.ok_or_else(|| no_route(&format!("app {app}")))?;
-            return Ok(Route { link, actor: None });
+            let way = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
+            let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
+            return Ok(Route { way, actor: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
@@ -355,11 +367,11 @@ impl Mesh {
             None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
-        let link = Arc::clone(instances.links[at].1.pick(method.model, slot));
-        Ok(Route { link, actor: instances.actor.clone() })
+        let way = instances.links[at].1.pick(method.model, slot).clone();
+        Ok(Route { way, actor: instances.actor.clone() })
     }
 
-    /// The link to the app that has the actor of this key, as another app has said.
+    /// The way to the app that has the actor of this key, as another app has said.
     pub(crate) fn route_to(
         &self,
         app: &AppId,
@@ -370,7 +382,7 @@ impl Mesh {
         let instances = view.services.get(method.service);
         let actor = instances.and_then(|instances| instances.actor.clone());
         // Calls of one key stay on one of the links.
-        let link = match instances {
+        let way = match instances {
             Some(instances) => instances
                 .links
                 .iter()
@@ -381,8 +393,8 @@ impl Mesh {
                 .transpose()?,
             None => None,
         };
-        let link = link.or_else(|| view.nodes.get(app)).cloned();
-        Ok(Route { link: link.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
+        let way = way.or_else(|| view.nodes.get(app)).cloned();
+        Ok(Route { way: way.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
     }
 
     /// Where the slots of an actor type belong; `None` where no app is ready to have them.

@@ -98,9 +98,9 @@ impl Pushed {
             Some(number) => *number = push.number,
             None => drop(shard.numbers.insert(push.player.clone(), push.number)),
         }
-        let (method, key) = (SessionClient::PUSH.desc, KeyText::Text(&push.player));
+        let method = SessionClient::PUSH.desc;
         // Also one that is not taken has its number: who sends it may not look.
-        call::cast(cx, method, &Target::Default, key, &push)
+        call::cast(cx, method, &Target::Default, |push| KeyText::Text(&push.player), push)
     }
 }
 

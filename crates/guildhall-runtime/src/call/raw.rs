@@ -70,5 +70,5 @@ pub fn cast_to(
     key: KeyText<'_>,
     body: RawBody<'_>,
 ) -> Result<(), Status> {
-    crate::call::cast(cx, method, target, key, &body)
+    crate::call::cast_encoded(cx, method, target, key, &body)
 }

@@ -1,23 +1,33 @@
 //! [`ReplyPort`]: the destination of a call's reply, and observers of the call's end.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use guildhall_core::rpc::RawBody;
+use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
-use guildhall_link::Cancel;
 use prost::Message;
 
+use super::own::OwnCalls;
+use super::request::place;
+use super::slot::{AnySlot, End};
 use crate::observe::trace::OpenSpan;
 
 /// Where the reply to a call goes. Dropped without one, the caller gets an error that says so.
 #[derive(Debug)]
 pub struct ReplyPort {
-    port: guildhall_link::ReplyPort,
+    port: Port,
     /// Ends with this.
     span: Option<OpenSpan>,
     /// Of a call that has limits.
     ticket: Option<Box<dyn Ticket>>,
+}
+
+#[derive(Debug)]
+enum Port {
+    Link(guildhall_link::ReplyPort),
+    Own(OwnReply),
 }
 
 /// What a call carries to its end: limits count it as long as this lives.
@@ -28,37 +38,59 @@ pub(crate) trait Ticket: std::fmt::Debug + Send {
 
 impl ReplyPort {
     pub(crate) fn new(port: guildhall_link::ReplyPort, span: Option<OpenSpan>) -> Self {
-        Self { port, span, ticket: None }
+        Self { port: Port::Link(port), span, ticket: None }
     }
 
-    /// For casts.
+    /// Of a call from this app itself.
+    pub(crate) fn own(slot: Arc<dyn AnySlot>, own: &OwnCalls, span: Option<OpenSpan>) -> Self {
+        own.arrives();
+        Self { port: Port::Own(OwnReply(Some(slot))), span, ticket: None }
+    }
+
+    /// Of a cast.
+    pub(crate) fn cast(span: Option<OpenSpan>) -> Self {
+        Self::new(guildhall_link::ReplyPort::none(), span)
+    }
+
+    /// Of a cast that makes no span.
     pub(crate) fn none() -> Self {
-        Self::new(guildhall_link::ReplyPort::none(), None)
+        Self::cast(None)
     }
 
-    /// Sends the reply, encoded straight into what waits for the socket.
-    pub fn send<M: Message>(self, result: Result<M, Status>) {
-        let Self { port, mut span, mut ticket } = self;
-        if let Some(span) = &mut span {
-            span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
+    /// Sends the reply: encoded straight into what waits for the socket, or moved to a caller in this app.
+    pub fn send<M: Message + 'static>(mut self, result: Result<M, Status>) {
+        self.ends(result.as_ref().err());
+        match self.port {
+            Port::Link(port) => port.send(result),
+            Port::Own(own) => own.send(result),
         }
-        if let Some(ticket) = &mut ticket {
-            ticket.end(result.as_ref().err());
-        }
-        port.send(result);
     }
 
-    /// Sends a reply that is encoded already.
-    pub(crate) fn send_encoded(self, result: Result<Bytes, Status>) {
-        match result {
-            Ok(body) => self.send(Ok(RawBody::new(&body))),
-            Err(status) => self.send::<()>(Err(status)),
+    /// Sends a reply that is encoded, or placed, already.
+    pub(crate) fn send_encoded(mut self, result: Result<Bytes, Status>) {
+        self.ends(result.as_ref().err());
+        match (self.port, result) {
+            (Port::Link(port), Ok(body)) => port.send(Ok(RawBody::new(&body))),
+            (Port::Link(port), Err(status)) => port.send::<()>(Err(status)),
+            (Port::Own(own), result) => own.send_encoded(result),
+        }
+    }
+
+    fn ends(&mut self, status: Option<&Status>) {
+        if let Some(span) = &mut self.span {
+            span.set(status.map_or(Code::Ok, Status::code));
+        }
+        if let Some(ticket) = &mut self.ticket {
+            ticket.end(status);
         }
     }
 
     /// Whether anybody gets the reply: a cast has nobody.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.port.is_wanted()
+        match &self.port {
+            Port::Link(port) => port.is_wanted(),
+            Port::Own(_) => true,
+        }
     }
 
     /// The call has passed its limits: they count it until it ends.
@@ -72,10 +104,73 @@ impl ReplyPort {
     }
 
     pub(crate) fn cancel(&self) -> Option<Cancel> {
-        self.port.cancel()
+        match &self.port {
+            Port::Link(port) => port.cancel().map(Cancel::Link),
+            Port::Own(own) => own.0.clone().map(Cancel::Own),
+        }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.port.is_cancelled()
+        match &self.port {
+            Port::Link(port) => port.is_cancelled(),
+            Port::Own(own) => own.0.as_ref().is_some_and(|slot| slot.is_left()),
+        }
+    }
+}
+
+/// Tells whether anybody still waits for the reply to a call.
+#[derive(Clone)]
+pub(crate) enum Cancel {
+    Link(guildhall_link::Cancel),
+    Own(Arc<dyn AnySlot>),
+}
+
+impl Cancel {
+    /// Whether nobody waits any more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Link(cancel) => cancel.is_cancelled(),
+            Self::Own(slot) => slot.is_left(),
+        }
+    }
+}
+
+/// The reply to a call from this app itself; none when it was sent.
+struct OwnReply(Option<Arc<dyn AnySlot>>);
+
+impl OwnReply {
+    fn send<M: Message + 'static>(mut self, result: Result<M, Status>) {
+        let Some(slot) = self.0.take() else { return };
+        slot.answer(match result {
+            Ok(message) => match place(&*slot, message) {
+                None => End::Placed,
+                Some(message) => End::Encoded(message.encode_to_vec().into()),
+            },
+            Err(status) => End::Failed(status),
+        });
+    }
+
+    fn send_encoded(mut self, result: Result<Bytes, Status>) {
+        let Some(slot) = self.0.take() else { return };
+        slot.answer(match result {
+            Ok(_) if slot.has_reply() => End::Placed,
+            Ok(body) => End::Encoded(body),
+            Err(status) => End::Failed(status),
+        });
+    }
+}
+
+impl Drop for OwnReply {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0.take() {
+            let status = Status::new(Code::Cancelled, "the handler was dropped before its end");
+            slot.answer(End::Failed(status.with_reason(reason::CANCELLED)));
+        }
+    }
+}
+
+impl std::fmt::Debug for OwnReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OwnReply").field(&self.0.is_some()).finish()
     }
 }

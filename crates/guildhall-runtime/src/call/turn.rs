@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, MethodDesc, Status, outside};
 
-use crate::call::Cx;
 use crate::call::reply::ReplyPort;
+use crate::call::{Cx, Request};
 use crate::observe::counters::Counters;
 
 /// A turn that keeps its worker busy for longer is counted and logged.
@@ -20,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) service: usize,
     pub(crate) method: &'static MethodDesc,
     pub(crate) cx: Cx,
-    pub(crate) body: Bytes,
+    pub(crate) body: Request,
     pub(crate) reply: ReplyPort,
 }
 

@@ -1772,7 +1772,7 @@ impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
         actor: &mut A_,
         cx: &::guildhall::codegen::Cx,
         method: usize,
-        body: ::guildhall::prost::bytes::Bytes,
+        mut body: ::guildhall::codegen::Request,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<
             ::guildhall::prost::bytes::Bytes,
@@ -1783,19 +1783,20 @@ impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
             match method {
                 0 => {
                     let method = &SESSION.methods[0];
-                    let req = ::guildhall::codegen::decode::<
+                    let req = ::guildhall::codegen::take::<
                         OpenReq,
                     >(
                         cx,
                         method,
                         |req: &OpenReq| ::guildhall::codegen::KeyText::Text(&req.player),
-                        body,
+                        &mut body,
                     )?;
-                    ::guildhall::codegen::reply(Session::open(actor, cx, req).await)
+                    let result = Session::open(actor, cx, req).await;
+                    ::guildhall::codegen::reply(cx, &body, result)
                 }
                 1 => {
                     let method = &SESSION.methods[1];
-                    let req = ::guildhall::codegen::decode::<
+                    let req = ::guildhall::codegen::take::<
                         SessionReq,
                     >(
                         cx,
@@ -1803,13 +1804,14 @@ impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
                         |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
                             &req.player,
                         ),
-                        body,
+                        &mut body,
                     )?;
-                    ::guildhall::codegen::reply(Session::touch(actor, cx, req).await)
+                    let result = Session::touch(actor, cx, req).await;
+                    ::guildhall::codegen::reply(cx, &body, result)
                 }
                 2 => {
                     let method = &SESSION.methods[2];
-                    let req = ::guildhall::codegen::decode::<
+                    let req = ::guildhall::codegen::take::<
                         SessionReq,
                     >(
                         cx,
@@ -1817,21 +1819,23 @@ impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
                         |req: &SessionReq| ::guildhall::codegen::KeyText::Text(
                             &req.player,
                         ),
-                        body,
+                        &mut body,
                     )?;
-                    ::guildhall::codegen::reply(Session::close(actor, cx, req).await)
+                    let result = Session::close(actor, cx, req).await;
+                    ::guildhall::codegen::reply(cx, &body, result)
                 }
                 3 => {
                     let method = &SESSION.methods[3];
-                    let req = ::guildhall::codegen::decode::<
+                    let req = ::guildhall::codegen::take::<
                         PushReq,
                     >(
                         cx,
                         method,
                         |req: &PushReq| ::guildhall::codegen::KeyText::Text(&req.player),
-                        body,
+                        &mut body,
                     )?;
-                    ::guildhall::codegen::reply(Session::push(actor, cx, req).await)
+                    let result = Session::push(actor, cx, req).await;
+                    ::guildhall::codegen::reply(cx, &body, result)
                 }
                 _ => {
                     ::core::result::Result::Err(

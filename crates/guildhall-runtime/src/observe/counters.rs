@@ -61,9 +61,9 @@ counters! {
     save_retries: Counter counter "guildhall_save_retries_total",
     /// Batches of rows that a store refused.
     save_failures: Counter counter "guildhall_save_failures_total",
-    /// Connections to other apps, and the one to itself, that this app makes calls on.
+    /// Connections to other apps that this app makes calls on.
     links_dialled: Gauge gauge "guildhall_links_dialled",
-    /// Connections of other apps, and the one of itself, that this app serves.
+    /// Connections of other apps that this app serves.
     links_accepted: Gauge gauge "guildhall_links_accepted",
     /// Bytes that wait for the sockets of all links, in steps of 4096 for each.
     queued_bytes: Gauge gauge "guildhall_link_queued_bytes",

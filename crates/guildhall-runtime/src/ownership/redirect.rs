@@ -1,7 +1,5 @@
 //! Calls whose slot is not here: those that wait for it end in time, and those whose slot is elsewhere are redirected.
 
-use std::time::Duration;
-
 use guildhall_core::env::Instant;
 use guildhall_core::rpc::{RawBody, find_key};
 use guildhall_core::status::reason;
@@ -9,7 +7,7 @@ use guildhall_core::{AppId, Code, KeyText, Status};
 use guildhall_ownership::EarlyCall;
 
 use crate::call::turn::Call;
-use crate::call::{Core, Cx, default_deadline, moved};
+use crate::call::{cast_to, moved};
 
 /// Hops after which a cast is dropped: two apps do not agree on where it belongs.
 const HOPS_MAX: u32 = 2;
@@ -36,14 +34,15 @@ pub(crate) fn redirect(call: Call, to: &AppId) {
         return;
     }
     let path = call.method.path;
-    if let Err(status) = forward(&call.cx.core, &call, to) {
+    if let Err(status) = forward(&call, to) {
         call.cx.core.counters.casts_lost.add(1);
         tracing::warn!(%status, %to, method = path, "cast lost: its actor has moved");
     }
 }
 
-fn forward(core: &Core, call: &Call, to: &AppId) -> Result<(), Status> {
+fn forward(call: &Call, to: &AppId) -> Result<(), Status> {
     let Call { method, cx, body, .. } = call;
+    let body = &body.bytes();
     let mut head = cx.head.as_deref().cloned().unwrap_or_default();
     head.hops += 1;
     if head.hops > HOPS_MAX {
@@ -54,12 +53,5 @@ fn forward(core: &Core, call: &Call, to: &AppId) -> Result<(), Status> {
         Some(field) => find_key(body, field).unwrap_or(KeyText::None),
         None => KeyText::None,
     };
-    let left = left(cx);
-    let route = core.mesh.route_to(to, method, key)?;
-    route.link.cast(method, left, Some(&head), &RawBody::new(body))
-}
-
-fn left(cx: &Cx) -> Duration {
-    let deadline = default_deadline(cx);
-    deadline.saturating_duration_since(cx.core.env.now())
+    cast_to(cx, to, method, key, &head, &RawBody::new(body))
 }

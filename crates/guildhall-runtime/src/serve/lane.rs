@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use crate::call::chain::{Awaits, Callee, serial_id};
 use crate::call::service::{Drain, Incoming, ServiceQueue};
 use crate::call::turn::{Call, Ended, watch_slow};
-use crate::call::{Cx, chain};
+use crate::call::{Cx, Request, chain};
 use crate::observe::trace::SpanKind;
 use crate::observe::trace::context::{Context, within};
 
@@ -36,7 +36,7 @@ const TURNS_IN_A_ROW: usize = 64;
 pub struct Lane(Arc<Inner>);
 
 /// Begins a turn of the method with this index.
-type Begin = dyn Fn(Cx, usize, Bytes) -> BoxFuture<'static, Result<Bytes, Status>> + Send + Sync;
+type Begin = dyn Fn(Cx, usize, Request) -> BoxFuture<'static, Result<Bytes, Status>> + Send + Sync;
 
 struct Inner {
     desc: &'static ServiceDesc,
@@ -70,7 +70,7 @@ impl Lane {
     /// Makes the lane of `desc`, whose model says how many calls run at a time.
     pub fn new(
         desc: &'static ServiceDesc,
-        begin: impl Fn(Cx, usize, Bytes) -> BoxFuture<'static, Result<Bytes, Status>>
+        begin: impl Fn(Cx, usize, Request) -> BoxFuture<'static, Result<Bytes, Status>>
         + Send
         + Sync
         + 'static,
@@ -96,7 +96,7 @@ impl Lane {
             return;
         };
         let core = Arc::clone(&cx.core);
-        let call = Call { service: 0, method, cx, body: body.into_bytes(), reply };
+        let call = Call { service: 0, method, cx, body: body.keep(), reply };
         if let Some(cycle) = inner.cycle(&call.cx, opened) {
             return call.deadlock(cycle);
         }

@@ -16,10 +16,10 @@ use guildhall_core::{MethodDesc, StartError};
 
 pub use config::{BreakerConfig, BreakerKind, LimitConfig, RateConfig};
 use guildhall_core::metrics::Metrics;
-use guildhall_link::Body;
 use rule::{Rule, Rules};
 
 use crate::call::Cx;
+use crate::call::body::Body;
 use crate::call::reply::ReplyPort;
 use crate::call::service::{Guard, HandlerFuture, Incoming, Service};
 
@@ -96,7 +96,7 @@ impl Guard for Limited {
         }
         if rules.hold_back() {
             let Incoming { cx, method, body, reply } = call;
-            let (service, body) = (Arc::clone(service), body.into_bytes());
+            let (service, body) = (Arc::clone(service), body.keep().bytes());
             return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
         }
         match rules.begin(&call.cx) {
@@ -124,7 +124,8 @@ async fn hold(
     let handler = match begun {
         Ok((_places, ticket)) => {
             reply.carry(Box::new(ticket));
-            let body = Body { bytes: &body, chunk: &mut BytesMut::new() };
+            let body = guildhall_link::Body { bytes: &body, chunk: &mut BytesMut::new() };
+            let body = Body::Read(body);
             service.dispatch(Incoming { cx, method, body, reply })
         }
         Err(status) => return reply.send::<()>(Err(status)),

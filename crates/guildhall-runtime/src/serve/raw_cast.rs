@@ -71,6 +71,6 @@ impl Cx {
     ) -> Result<(), Status> {
         let (to, req) =
             (Target::At(to.into()), RawMsg { command: command.into(), body: bytes.into() });
-        crate::call::cast(self, RawClient::CAST.desc, &to, KeyText::None, &req)
+        crate::call::cast(self, RawClient::CAST.desc, &to, |_| KeyText::None, req)
     }
 }

@@ -221,9 +221,8 @@ async fn links_are_counted_while_they_are_open_and_nothing_stays_queued() {
     let pair = pair().await;
     let gauge = |cx: &Cx, name| value(cx.metrics(), name, name, &[]);
     let (caller, server) = (pair.caller.cx(), pair.server.cx());
-    // Each has one to itself.
-    assert_eq!(gauge(&caller, "guildhall_links_dialled"), Some(2.0));
-    assert_eq!(gauge(&server, "guildhall_links_accepted"), Some(2.0));
+    assert_eq!(gauge(&caller, "guildhall_links_dialled"), Some(1.0));
+    assert_eq!(gauge(&server, "guildhall_links_accepted"), Some(1.0));
     say(&caller, "you").await.unwrap();
     assert_eq!(gauge(&caller, "guildhall_link_queued_bytes"), Some(0.0));
     pair.caller.shutdown().await;

@@ -45,13 +45,13 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
             return None;
         }
         let Some(field) = method.key else {
-            self.host.cast_to_all(self.service, &cx, method, &body.into_bytes());
+            self.host.cast_to_all(self.service, &cx, method, &body.keep().bytes());
             return None;
         };
-        match find_key(body.bytes, field) {
+        match body.key(field) {
             Ok(key) => key.with_text(|key| match key {
                 Ok(key) => {
-                    let (service, body) = (self.service, body.into_bytes());
+                    let (service, body) = (self.service, body.keep());
                     self.host.post(key, Call { service, method, cx, body, reply });
                 }
                 Err(why) => {
@@ -104,7 +104,8 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
 
     /// As `post`, for a call whose key is searched in its body again.
     pub(crate) fn post_body(self: &Arc<Self>, call: Call) {
-        let found = call.method.key.and_then(|field| find_key(&call.body, field).ok());
+        let body = call.body.bytes();
+        let found = call.method.key.and_then(|field| find_key(&body, field).ok());
         let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)).ok());
         // It had a key when it came.
         if let Some(key) = key {
@@ -139,7 +140,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     /// Puts a cast into the mailbox of every active actor.
     fn cast_to_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &Bytes) {
         for cell in self.cells() {
-            let (cx, body, reply) = (cx.clone(), body.clone(), ReplyPort::none());
+            let (cx, body, reply) = (cx.clone(), body.clone().into(), ReplyPort::none());
             if cell.post(Call { service, method, cx, body, reply }) {
                 cell.schedule();
             }

@@ -40,7 +40,7 @@ pub(crate) async fn run_timer<A: Actor, S: ActorServices<A>>(
     }
     cell.core().counters.turns.add(1);
     let cx = turn_cx(cell);
-    let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+    let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body.into());
     let ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
     let name = (method.path, method.keep_on_error);
     let active = end_uncalled(cell, active, name, ran, || {}).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn run_later<A: Actor, S: ActorServices<A>>(
     if let (Ok(service), true) = (service, method.create || active.actor.state().exists()) {
         cell.core().counters.turns.add(1);
         let cx = Cx { cause: turn.cause(), ..turn_cx(cell) };
-        let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
+        let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body.into());
         ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
     }
     // Rule 27: its changes, and that it is done, are one write.

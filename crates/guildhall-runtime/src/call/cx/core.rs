@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::service::ServiceTable;
 use crate::call::budget::RetryBudget;
 use crate::call::mesh::Mesh;
+use crate::call::own::OwnCalls;
 use crate::call::parts::Parts;
 use crate::call::snapshot::Snapshots;
 use crate::config::CallConfig;
@@ -30,6 +31,8 @@ pub(crate) struct Core {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) services: ServiceTable,
+    /// Its calls to itself.
+    pub(crate) own: Arc<OwnCalls>,
     pub(crate) calls: CallConfig,
     pub(crate) retries: RetryBudget,
     pub(crate) metrics: Metrics,

@@ -11,9 +11,10 @@ use guildhall_core::config::Config;
 use guildhall_core::discovery::{actor_label, slots_label};
 use guildhall_core::hash::IdHasher;
 use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError};
-use guildhall_link::{Body, ServedMeters};
+use guildhall_link::ServedMeters;
 
 use super::Cx;
+use crate::call::body::Body;
 use crate::call::reply::ReplyPort;
 
 pub use guildhall_link::HandlerFuture;
@@ -25,7 +26,7 @@ pub struct Incoming<'a> {
     pub cx: Cx,
     /// Which method.
     pub method: &'static MethodDesc,
-    /// The encoded request.
+    /// The request.
     pub(crate) body: Body<'a>,
     /// Where the reply goes.
     pub reply: ReplyPort,

@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use guildhall_core::Model;
 use guildhall_link::{Link, Place};
 
+use super::way::Way;
+
 /// The connections to an app that are open, by place.
 #[derive(Debug, Default)]
 pub(super) struct Open {
-    links: Vec<Option<Arc<Link>>>,
+    links: Vec<Option<Way>>,
     load: Arc<AtomicU32>,
 }
 
 impl Open {
-    pub(super) fn put(&mut self, place: Place, link: Arc<Link>) {
+    pub(super) fn put(&mut self, place: Place, way: Way) {
         self.links.resize(self.links.len().max(place.of), None);
-        self.links[place.at] = Some(link);
+        self.links[place.at] = Some(way);
     }
 
     /// What the app has told of its load.
@@ -25,7 +27,7 @@ impl Open {
     }
 
     pub(super) fn has(&self, link: &Arc<Link>) -> bool {
-        self.links.iter().flatten().any(|open| Arc::ptr_eq(open, link))
+        self.links.iter().flatten().any(|open| open.is(link))
     }
 
     /// The app at the other end may hang.
@@ -36,20 +38,19 @@ impl Open {
     /// Takes one out; whether it was there.
     pub(super) fn remove(&mut self, link: &Arc<Link>) -> bool {
         let was = self.has(link);
-        let found =
-            self.links.iter_mut().find(|it| it.as_ref().is_some_and(|it| Arc::ptr_eq(it, link)));
+        let found = self.links.iter_mut().find(|it| it.as_ref().is_some_and(|it| it.is(link)));
         found.into_iter().for_each(|place| *place = None);
         was
     }
 
     /// `None` when none is open.
-    pub(super) fn first(&self) -> Option<&Arc<Link>> {
+    pub(super) fn first(&self) -> Option<&Way> {
         self.links.iter().flatten().next()
     }
 
     /// `None` when none is open.
     pub(super) fn links(&self) -> Option<Links> {
-        let first = Arc::clone(self.first()?);
+        let first = self.first()?.clone();
         let places = self.links.len();
         // A place without a connection has its neighbour's.
         let near = |at| self.links.iter().cycle().skip(at).take(places).flatten().next().cloned();
@@ -63,7 +64,7 @@ impl Open {
 /// What calls to one app take.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
-    first: Arc<Link>,
+    first: Way,
     /// All places, where there are several.
     more: Option<Arc<Places>>,
     load: Arc<AtomicU32>,
@@ -71,14 +72,14 @@ pub(super) struct Links {
 
 #[derive(Debug)]
 struct Places {
-    links: Vec<Arc<Link>>,
+    links: Vec<Way>,
     /// Whose turn it is among calls that have no order.
     next: AtomicUsize,
 }
 
 impl Links {
     /// What carries all that is in one order, whatever its key.
-    pub(super) fn first(&self) -> &Arc<Link> {
+    pub(super) fn first(&self) -> &Way {
         &self.first
     }
 
@@ -91,13 +92,13 @@ impl Links {
     pub(super) fn waiting(&self) -> usize {
         match &self.more {
             None => self.first.waiting(),
-            Some(places) => places.links.iter().map(|link| link.waiting()).sum(),
+            Some(places) => places.links.iter().map(|way| way.waiting()).sum(),
         }
     }
 
     /// What carries a call whose key falls to `slot`.
     #[inline]
-    pub(super) fn pick(&self, model: Model, slot: Option<u32>) -> &Arc<Link> {
+    pub(super) fn pick(&self, model: Model, slot: Option<u32>) -> &Way {
         match &self.more {
             None => &self.first,
             Some(places) => places.pick(model, slot).unwrap_or(&self.first),
@@ -107,7 +108,7 @@ impl Links {
 
 impl Places {
     /// `None` where the order is that of all calls and not that of a key.
-    fn pick(&self, model: Model, slot: Option<u32>) -> Option<&Arc<Link>> {
+    fn pick(&self, model: Model, slot: Option<u32>) -> Option<&Way> {
         let at = match (model, slot) {
             (Model::Concurrent | Model::Actor, Some(slot)) => slot as usize,
             (Model::Concurrent, None) => self.next.fetch_add(1, Ordering::Relaxed),

@@ -1,0 +1,50 @@
+//! The request of a call that has arrived, before it is known how long it will be kept.
+
+use std::borrow::Cow;
+
+use guildhall_core::rpc::find_key;
+use guildhall_core::{KeyField, KeyText};
+use prost::{DecodeError, Message};
+
+use super::request::Request;
+
+/// The request of a call that has arrived.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    /// Encoded, among bytes that were read.
+    Read(guildhall_link::Body<'a>),
+    /// In the slot of a call from this app itself, with its key.
+    Own(Request, KeyText<'a>),
+}
+
+impl<'a> Body<'a> {
+    /// The key of the request.
+    ///
+    /// # Errors
+    /// The bytes are no such message.
+    pub(crate) fn key(&self, field: KeyField) -> Result<KeyText<'a>, Cow<'static, str>> {
+        match self {
+            Self::Read(body) => find_key(body.bytes, field),
+            Self::Own(_, key) => Ok(*key),
+        }
+    }
+
+    /// The request on its own.
+    pub(crate) fn keep(self) -> Request {
+        match self {
+            Self::Read(body) => body.into_bytes().into(),
+            Self::Own(request, _) => request,
+        }
+    }
+
+    /// The request as a message.
+    ///
+    /// # Errors
+    /// The bytes are no such message.
+    pub(crate) fn take<Req: Message + Default + 'static>(self) -> Result<Req, DecodeError> {
+        match self {
+            Self::Read(body) => Req::decode(body.bytes),
+            Self::Own(mut request, _) => request.take(),
+        }
+    }
+}

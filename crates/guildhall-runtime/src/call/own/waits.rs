@@ -1,0 +1,77 @@
+//! The calls that wait, by place, so that one look finds those whose deadline is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::env::Instant;
+
+use crate::call::slot::AnySlot;
+
+/// How much later than its deadline a call may fail, when others have just failed.
+const TOGETHER: Duration = Duration::from_millis(5);
+
+/// Calls that wait for their reply.
+#[derive(Default)]
+pub(super) struct Waits {
+    calls: Vec<Option<(Instant, Arc<dyn AnySlot>)>>,
+    free: Vec<u32>,
+    live: usize,
+    /// No call's deadline is before this.
+    earliest: Option<Instant>,
+    closed: bool,
+}
+
+impl Waits {
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn earliest(&self) -> Option<Instant> {
+        self.earliest
+    }
+
+    /// Adds a call: its place, and whether its deadline is the earliest now.
+    pub(super) fn open(&mut self, deadline: Instant, slot: Arc<dyn AnySlot>) -> (u32, bool) {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.calls.push(None);
+            u32::try_from(self.calls.len() - 1).expect("bounded by link.pending_max")
+        });
+        self.calls[at as usize] = Some((deadline, slot));
+        self.live += 1;
+        let is_earliest = self.earliest.is_none_or(|earliest| deadline < earliest);
+        if is_earliest {
+            self.earliest = Some(deadline);
+        }
+        (at, is_earliest)
+    }
+
+    /// The call waits no more.
+    pub(super) fn close_at(&mut self, at: u32) {
+        if let Some(call) = self.calls.get_mut(at as usize)
+            && call.take().is_some()
+        {
+            self.live -= 1;
+            self.free.push(at);
+        }
+    }
+
+    /// Those whose deadline is over. They leave when their callers have seen it.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Arc<dyn AnySlot>> {
+        let (over, left): (Vec<_>, Vec<_>) =
+            self.calls.iter().flatten().partition(|(deadline, _)| *deadline <= now);
+        let next = left.into_iter().map(|(deadline, _)| *deadline).min();
+        // Calls that are over soon after each other fail together: the table is looked through once for them.
+        self.earliest = next.map(|next| next.max(now + TOGETHER));
+        over.into_iter().map(|(_, slot)| Arc::clone(slot)).collect()
+    }
+
+    /// All, now that no more can come.
+    pub(super) fn close(&mut self) -> Vec<Arc<dyn AnySlot>> {
+        self.closed = true;
+        self.calls.iter().flatten().map(|(_, slot)| Arc::clone(slot)).collect()
+    }
+}

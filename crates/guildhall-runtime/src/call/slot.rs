@@ -1,0 +1,218 @@
+//! The slot of a call from an app to itself: the request waits in it for the handler, and the reply for the caller. It is the one
+//! allocation of such a call, and nothing is encoded where client and server have the same types.
+//!
+//! Request and reply are moved in and out: neither side sees what the other does with its own.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use guildhall_core::env::Instant;
+use guildhall_core::status::reason;
+use guildhall_core::{Code, Effect, Status};
+use guildhall_wire::TooLarge;
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::task::AbortHandle;
+
+use super::own::OwnCalls;
+
+/// A request and what becomes of it.
+pub(crate) struct Slot<Req, Rsp> {
+    own: Arc<OwnCalls>,
+    /// Where the call is counted.
+    meter: usize,
+    arrived: Instant,
+    /// The caller waits no more.
+    left: AtomicBool,
+    inner: Mutex<Inner<Req, Rsp>>,
+}
+
+struct Inner<Req, Rsp> {
+    /// Until the handler takes it.
+    request: Option<Req>,
+    /// The value that [`End::Placed`] is about.
+    reply: Option<Rsp>,
+    end: Option<End>,
+    waker: Option<Waker>,
+    /// The handler's task, where it has one.
+    handler: Option<AbortHandle>,
+}
+
+/// How a call has ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The reply is in the slot.
+    Placed,
+    /// The reply, encoded: server and client have different types, or an actor keeps a record of it.
+    Encoded(Bytes),
+    Failed(Status),
+}
+
+impl End {
+    fn code(&self) -> Code {
+        match self {
+            Self::Placed | Self::Encoded(_) => Code::Ok,
+            Self::Failed(status) => status.code(),
+        }
+    }
+}
+
+/// A reply as its caller finds it.
+#[derive(Debug)]
+pub(crate) enum Came<Rsp> {
+    Typed(Rsp),
+    Encoded(Bytes),
+}
+
+impl<Req, Rsp> Slot<Req, Rsp> {
+    pub(crate) fn new(
+        own: &Arc<OwnCalls>,
+        meter: usize,
+        arrived: Instant,
+        request: Option<Req>,
+    ) -> Self {
+        let inner = Inner { request, reply: None, end: None, waker: None, handler: None };
+        let (left, inner) = (AtomicBool::new(false), Mutex::new(inner));
+        Self { own: Arc::clone(own), meter, arrived, left, inner }
+    }
+
+    /// The reply, when there is one.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Result<Came<Rsp>, Status>> {
+        let mut inner = self.inner.lock();
+        match inner.end.take() {
+            None => {
+                match &mut inner.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    waker => *waker = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+            Some(End::Placed) => Poll::Ready(match inner.reply.take() {
+                Some(reply) => Ok(Came::Typed(reply)),
+                None => Err(Status::new(Code::Internal, "the reply was taken before")),
+            }),
+            Some(End::Encoded(body)) => Poll::Ready(Ok(Came::Encoded(body))),
+            Some(End::Failed(status)) => Poll::Ready(Err(status)),
+        }
+    }
+
+    /// The request again, where no handler has taken it.
+    pub(crate) fn take_back(&self) -> Option<Req> {
+        self.inner.lock().request.take()
+    }
+}
+
+/// A [`Slot`], whatever it holds.
+pub(crate) trait AnySlot: Send + Sync {
+    /// Shows `look` the `Option<Req>` with the request.
+    fn request(&self, look: &mut dyn FnMut(&mut dyn Any));
+    /// The bytes of the request, for handlers of another type and for what is sent on; none when it was taken.
+    fn encoded(&self) -> Bytes;
+    /// Shows `look` the `Option<Rsp>` for the reply.
+    fn reply(&self, look: &mut dyn FnMut(&mut dyn Any));
+    /// Whether the reply is there.
+    fn has_reply(&self) -> bool;
+    /// Whether replies are to be encoded in any case.
+    fn encodes(&self) -> bool;
+    /// The handler's end of the call: counts it.
+    fn answer(&self, end: End);
+    /// The caller's end of the call, unless it has ended.
+    fn fail(&self, status: Status);
+    /// The caller waits no more: a handler with a task is dropped.
+    fn leave(&self);
+    /// Whether the caller waits no more.
+    fn is_left(&self) -> bool;
+    /// The handler has become a task.
+    fn runs(&self, handler: AbortHandle);
+}
+
+impl<Req, Rsp> AnySlot for Slot<Req, Rsp>
+where
+    Req: Message + 'static,
+    Rsp: Message + 'static,
+{
+    fn request(&self, look: &mut dyn FnMut(&mut dyn Any)) {
+        look(&mut self.inner.lock().request);
+    }
+
+    fn encoded(&self) -> Bytes {
+        let inner = self.inner.lock();
+        inner.request.as_ref().map(|request| request.encode_to_vec().into()).unwrap_or_default()
+    }
+
+    fn reply(&self, look: &mut dyn FnMut(&mut dyn Any)) {
+        look(&mut self.inner.lock().reply);
+    }
+
+    fn has_reply(&self) -> bool {
+        self.inner.lock().reply.is_some()
+    }
+
+    fn encodes(&self) -> bool {
+        self.own.encodes
+    }
+
+    fn answer(&self, end: End) {
+        let mut inner = self.inner.lock();
+        let size = match &end {
+            End::Placed => inner.reply.as_ref().map_or(0, Message::encoded_len),
+            End::Encoded(body) => body.len(),
+            End::Failed(_) => 0,
+        };
+        let end = match self.own.fits(size) {
+            Ok(()) => end,
+            Err(too_large) => End::Failed(reply_is(too_large)),
+        };
+        self.own.answered(self.meter, end.code(), self.arrived);
+        inner.handler = None;
+        if inner.end.is_some() || self.is_left() {
+            return;
+        }
+        inner.end = Some(end);
+        let waker = inner.waker.take();
+        drop(inner);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn fail(&self, status: Status) {
+        let mut inner = self.inner.lock();
+        if inner.end.is_some() {
+            return;
+        }
+        inner.end = Some(End::Failed(status));
+        let waker = inner.waker.take();
+        drop(inner);
+        self.leave();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn leave(&self) {
+        let mut inner = self.inner.lock();
+        self.left.store(true, Ordering::Release);
+        let handler = inner.handler.take();
+        drop(inner);
+        handler.inspect(AbortHandle::abort);
+    }
+
+    #[inline]
+    fn is_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
+    }
+
+    fn runs(&self, handler: AbortHandle) {
+        let mut inner = self.inner.lock();
+        if self.is_left() {
+            handler.abort();
+        } else if inner.end.is_none() {
+            inner.handler = Some(handler);
+        }
+    }
+}
+
+fn reply_is(too_large: TooLarge) -> Status {
+    let status = Status::new(Code::ResourceExhausted, format!("the reply: {too_large}"));
+    status.with_reason(reason::TOO_LARGE).with_effect(Effect::Ran)
+}
