@@ -10,9 +10,9 @@ mod presence;
 mod actors_fit;
 mod hooks;
 mod reloads;
-mod inner;
-mod running;
+mod tasks;
 mod drain_asked;
+mod running;
 pub(crate) mod node;
 mod start;
 
@@ -44,7 +44,6 @@ use crate::serve::stream::{Stream, StreamHandlers};
 
 pub(crate) use drain_asked::DrainAsked;
 pub use hooks::HookError;
-pub(crate) use inner::AppInner;
 pub use running::RunningApp;
 
 use backends::Given;

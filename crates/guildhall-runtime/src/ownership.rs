@@ -90,7 +90,7 @@ impl SlotHost for HostOf {
 
     fn serve_slot(&self, slot: u32, payloads: Vec<Payload>) {
         if let Some(core) = self.core.upgrade() {
-            Arc::clone(&self.host).serve(&Cx::on(&core), slot, payloads);
+            Arc::clone(&self.host).serve(&Cx::outside(&core), slot, payloads);
         }
     }
 

@@ -8,6 +8,7 @@
 //! | `leave` | the actors of a slot that leave together |
 //! | `payloads` | what earlier owners gave for actors that are not active yet |
 //! | `mailbox` | what waits for one actor |
+//! | `redirect` | redirects what waits for an actor that has left |
 //! | `runner` | one per worker: polls the cells that have work, and keeps their time |
 //! | `part` | what actors need of their app |
 //! | `cell`, `active` | one actor: its states, and what it has in memory |
@@ -23,12 +24,11 @@ mod timers;
 mod leave;
 mod payloads;
 mod mailbox;
+mod redirect;
 mod runner;
 mod part;
-// A cell, its host and its activation are one thing in three files.
 mod active;
 mod cell;
-mod host;
 mod grant;
 mod later;
 mod callee;
@@ -37,8 +37,8 @@ mod any;
 
 pub(super) use active::Active;
 pub(super) use cell::Cell;
+pub(super) use cell::host::{Host, HostParts, TurnBox};
 pub(super) use endpoint::Endpoint;
-pub(super) use host::{Host, HostParts, TurnBox};
 pub(super) use in_turn::Message;
 pub(super) use leave::{Leave, Ticket};
 pub(super) use mailbox::Job;

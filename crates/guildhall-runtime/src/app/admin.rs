@@ -85,7 +85,7 @@ struct Pages(Arc<Core>);
 impl guildhall_http::Service for Pages {
     async fn serve(&self, request: Request) -> Answer {
         match request.method {
-            Method::GET | Method::HEAD => page(&Cx::on(&self.0), &request.path),
+            Method::GET | Method::HEAD => page(&Cx::outside(&self.0), &request.path),
             _ => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
                 .with(ALLOW, HeaderValue::from_static("GET, HEAD")),
         }

@@ -133,7 +133,7 @@ where
 
 /// Runs to the end; a panic is an error like others, and counted.
 async fn run(begin: Begin, core: &Arc<Core>) -> Result<(), HookError> {
-    let cx = Cx::on(core);
+    let cx = Cx::outside(core);
     let ended = AssertUnwindSafe(async { begin(cx).await }).catch_unwind().await;
     ended.unwrap_or_else(|_| {
         core.counters.task_panics.add(1);
@@ -162,7 +162,7 @@ impl Hooks {
 
     /// The app serves.
     pub(super) fn ready(self, core: &Arc<Core>) -> Ending {
-        self.ready.into_iter().for_each(|hook| hook(Cx::on(core)));
+        self.ready.into_iter().for_each(|hook| hook(Cx::outside(core)));
         let spawn = |(name, begin)| {
             let (env, worker) = (core.env.clone(), core.workers.next());
             let core = Arc::clone(core);

@@ -10,17 +10,25 @@ use guildhall_core::discovery::Discovery;
 use guildhall_core::env::Instant;
 use tokio::task::JoinHandle;
 
-use super::AppInner;
+use super::backends::LazyBackends;
+use super::drain_asked::DrainAsked;
 use super::hooks::Ending;
+use super::presence::Presence;
+use crate::actor::ActorPart;
 use crate::app::component::Component;
-use crate::call::Cx;
 use crate::call::callback::Callbacks;
+use crate::call::service::Drain;
+use crate::call::{Core, Cx};
 use crate::proto::{DrainingMsg, OwnershipClient};
 use crate::serve::reload::{Reloaded, Reloads};
+use crate::serve::rows::OpenStore;
 
 /// A running app. Dropping this does not stop it; [`RunningApp::shutdown`] does.
 pub struct RunningApp {
-    pub(super) inner: Arc<AppInner>,
+    pub(super) core: Arc<Core>,
+    /// The queues of SERIAL and INTERLEAVED services.
+    pub(super) queues: Vec<Arc<dyn Drain>>,
+    pub(super) presence: Arc<Presence>,
     pub(super) components: Vec<Arc<dyn Component>>,
     pub(super) link_addr: Option<SocketAddr>,
     pub(super) discovery: Arc<dyn Discovery>,
@@ -33,7 +41,7 @@ pub struct RunningApp {
 impl RunningApp {
     /// A context for calls from outside of any handler.
     pub fn cx(&self) -> Cx {
-        Cx::on(&self.inner.core)
+        Cx::outside(&self.core)
     }
 
     /// The bound address for links; `None` if `link.listen` is empty.
@@ -50,7 +58,17 @@ impl RunningApp {
     /// # Cancel safety
     /// Dropping the future leaves everything changed or nothing.
     pub async fn reload(&self) -> Result<Reloaded, Status> {
-        self.inner.part::<Reloads>().reload(&self.inner.core).await
+        self.core.part::<Reloads>().reload(&self.core).await
+    }
+
+    /// Ends when a peer has asked the app to drain with the rpc `Node.Drain` (`guildhall drain`). [`App::run`](crate::App::run)
+    /// drains then, as at SIGTERM; a program that has called [`App::start`](crate::App::start) waits for this itself, and calls
+    /// [`RunningApp::shutdown`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped: a request to drain stays.
+    pub fn drain_asked(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.core.part::<DrainAsked>().asked.clone().cancelled_owned()
     }
 
     /// Drains and stops the app within `app.drain_ms`: slots are handed over to other apps, peers send no new calls, drain hooks run,
@@ -62,89 +80,89 @@ impl RunningApp {
     /// # Cancel safety
     /// Dropping the future skips the steps that it has not done yet.
     pub async fn shutdown(mut self) {
-        let inner = Arc::clone(&self.inner);
-        let began = inner.env.now();
+        let core = Arc::clone(&self.core);
+        let began = core.env.now();
         let deadline = began + self.drain;
-        inner.presence.drains();
-        inner.draining.cancel();
-        inner.mesh.drain();
+        self.presence.drains();
+        core.draining.cancel();
+        core.mesh.drain();
         // Half of the time at most: what has not moved by then is saved here, and free when the session is closed.
         let halfway = began + self.drain / 2;
-        if inner.env.until(halfway, Box::pin(self.handed_over())).await.is_none() {
+        if core.env.until(halfway, Box::pin(self.handed_over())).await.is_none() {
             tracing::warn!("not all slots were handed over in half of app.drain_ms");
         }
-        inner.endpoint.going.cancel();
-        let deregistered = self.discovery.deregister(&inner.id, inner.incarnation);
+        core.endpoint.going.cancel();
+        let deregistered = self.discovery.deregister(&core.id, core.incarnation);
         let cut_off = began + self.drain * 3 / 4;
-        if let Some(Err(error)) = inner.env.until(cut_off, deregistered).await {
+        if let Some(Err(error)) = core.env.until(cut_off, deregistered).await {
             tracing::warn!(%error, "not deregistered; the record goes with its TTL");
         }
-        if inner.env.until(cut_off, self.drained(halfway)).await.is_none() {
-            let calls = inner.endpoint.meters.in_flight.get();
+        if core.env.until(cut_off, self.drained(halfway)).await.is_none() {
+            let calls = core.endpoint.meters.in_flight.get();
             tracing::warn!(calls, "cut off after three quarters of app.drain_ms; actors are saved");
-            inner.ending.cancel();
-            if inner.env.until(deadline, self.saved()).await.is_none() {
+            core.ending.cancel();
+            if core.env.until(deadline, self.saved()).await.is_none() {
                 tracing::error!("not all actors were saved at the end of app.drain_ms");
             }
         }
-        if inner.outage.is_there() {
+        if core.part::<ActorPart>().outage.is_there() {
             tracing::error!("the store takes no writes at the end: what was not saved is lost");
         }
-        inner.ownership().close().await;
-        if let Some(tracer) = &inner.tracer {
+        core.ownership().close().await;
+        if let Some(tracer) = &core.tracer {
             tracer.flush().await;
         }
-        inner.env.kill();
+        core.env.kill();
         // Its address and its store are free when this returns.
         for task in self.tasks {
             let _killed = task.await;
         }
         self.ending.dropped().await;
-        inner.store.close();
-        inner.backends.opener.close();
+        core.part::<OpenStore>().close();
+        core.part::<LazyBackends>().opener.close();
     }
 
     /// Tells the others that nothing belongs here any more, and waits until they have it.
     async fn handed_over(&self) {
-        let inner = &self.inner;
-        let cx = Cx::on(&inner.core);
-        let draining = DrainingMsg { incarnation: inner.incarnation.0 };
+        let core = &self.core;
+        let cx = Cx::outside(core);
+        let draining = DrainingMsg { incarnation: core.incarnation.0 };
         let told = OwnershipClient::all(&cx).draining(draining).await;
         told.unwrap_or_else(
             |status| tracing::warn!(%status, "not all apps were told of the drain"),
         );
-        let _or_they_heard_it = self.discovery.register(&inner.presence.record(), self.ttl).await;
-        inner.ownership().handed_over().await;
+        let _or_they_heard_it = self.discovery.register(&self.presence.record(), self.ttl).await;
+        core.ownership().handed_over().await;
     }
 
     /// Hooks and tasks have the time until `halfway`, so that the actors are saved in any case.
     async fn drained(&mut self, halfway: Instant) {
-        let inner = &self.inner;
-        let cx = || Cx::on(&inner.core);
+        let core = &self.core;
+        let cx = || Cx::outside(core);
         let components = self.components.iter().map(|part| Arc::clone(part).drain(cx()));
-        join(self.ending.drain(&inner.core, halfway), join_all(components)).await;
-        inner.endpoint.meters.in_flight.wait_empty().await;
-        inner.part::<Callbacks>().0.wait_empty().await;
-        join_all(inner.actor.hosts.iter().map(|host| host.drain())).await;
-        join_all(inner.queues.iter().map(|queue| queue.drain())).await;
+        join(self.ending.drain(core, halfway), join_all(components)).await;
+        core.endpoint.meters.in_flight.wait_empty().await;
+        core.part::<Callbacks>().0.wait_empty().await;
+        join_all(core.part::<ActorPart>().hosts.iter().map(|host| host.drain())).await;
+        join_all(self.queues.iter().map(|queue| queue.drain())).await;
         self.replies_left().await;
     }
 
     /// Ends what runs and what waits, and saves the actors.
     async fn saved(&self) {
-        join_all(self.inner.actor.hosts.iter().map(|host| host.save())).await;
-        join_all(self.inner.queues.iter().map(|queue| queue.save())).await;
+        join_all(self.core.part::<ActorPart>().hosts.iter().map(|host| host.save())).await;
+        join_all(self.queues.iter().map(|queue| queue.save())).await;
         self.replies_left().await;
     }
 
     /// The last replies leave their sockets.
     async fn replies_left(&self) {
-        self.inner.env.sleep(Duration::from_millis(20)).await;
+        self.core.env.sleep(Duration::from_millis(20)).await;
     }
 }
 
 impl std::fmt::Debug for RunningApp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningApp").field("id", &self.inner.id).finish_non_exhaustive()
+        f.debug_struct("RunningApp").field("id", &self.core.id).finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ use crate::actor::{
     ActorConfig, ActorPart, ActorType, OutboxConfig, OutboxPart, Registered, Saver, Swept, World,
 };
 use crate::call::budget::RetryBudget;
-use crate::call::{Core, Parts, Snapshots};
+use crate::call::{Core, Cx, Parts, Snapshots};
 use crate::config::{AppConfig, CallConfig, SaveConfig};
 use crate::ownership::{self, Owned, OwnershipHere};
 use crate::proto::{OwnershipServer, RawServer};
@@ -27,11 +27,14 @@ use crate::proto::{OwnershipServer, RawServer};
 use super::DrainAsked;
 use super::actors_fit;
 use super::checks::HealthChecks;
+use super::hooks::Hooks;
 use super::presence::Presence;
-use super::{App, AppInner, RunningApp};
+use super::tasks::{begin_actors, join_cluster, keep_actors};
+use super::{App, RunningApp};
 use crate::app::admin;
 use crate::app::admin::AdminAddr;
 use crate::app::backends::{Backends, LazyBackends, check_store};
+use crate::app::component::Component;
 use crate::app::logic_addr::logic_addr;
 use crate::call::callback::Callbacks;
 use crate::call::mesh::{Mesh, RouteConfig, RouteRules};
@@ -110,7 +113,7 @@ impl App {
         let open = |kind: ActorType| (kind.open)(&config, &actor, &world);
         let lanes = services.iter().filter_map(|service| service.lane());
         lanes.clone().try_for_each(|lane| lane.open(&id, &config))?;
-        let queues = lanes.map(ServiceQueue::calls).collect();
+        let queues: Vec<_> = lanes.map(ServiceQueue::calls).collect();
         let actors = actors.into_iter().map(open).collect::<Result<Vec<Registered>, _>>()?;
         actors_fit::tables(&actors)?;
         actors_fit::keys(&actors)?;
@@ -171,18 +174,17 @@ impl App {
         });
         let backends_later = Arc::new(backends.later);
         let store = Arc::new(OpenStore::new(store));
-        let actor = Arc::new(ActorPart {
+        let mut parts = Parts::default();
+        parts.add(Arc::new(ActorPart {
             hosts,
             save,
             outbox: Arc::new(OutboxPart::new(outbox)),
             tables: tables.config.clone(),
             saver: Saver::default(),
             store: Arc::clone(&store),
-            outage: Arc::clone(&outage),
+            outage,
             runners: (0..workers.len()).map(|_| Arc::default()).collect(),
-        });
-        let mut parts = Parts::default();
-        parts.add(Arc::clone(&actor))?;
+        }))?;
         parts.add(Arc::new(Callbacks(LiveCount::new(counters.callbacks.clone()))))?;
         parts.add(Arc::new(Pushed::new(calls.pushed_max)))?;
         parts.add(Arc::new(DrainAsked::new(app.drain_ms)))?;
@@ -192,9 +194,9 @@ impl App {
         parts.add(Arc::new(Topics::new(config.section("broker")?, backends.broker)))?;
         parts.add(Arc::new(Streams::new(config.section("stream")?, stream_handlers)?))?;
         parts.add(Arc::clone(&backends_later))?;
-        parts.add(Arc::clone(&store))?;
+        parts.add(store)?;
         parts.add(Arc::new(Ids::new(&tables.config)?))?;
-        parts.add(Arc::clone(&tables))?;
+        parts.add(tables)?;
         components.iter().try_for_each(|component| component.parts(&mut parts))?;
         if let Some(log) = log {
             parts.add(Arc::new(log))?;
@@ -224,40 +226,56 @@ impl App {
         });
         let backend = backends_later.for_leases();
         core.ownership.get_or_init(|| ownership::open(&core, ownership, owned, backend, meters));
-        let inner = Arc::new(AppInner {
-            actor,
-            presence,
-            queues,
-            backends: backends_later,
-            store,
-            outage,
-            tables,
-            core,
-        });
-        inner.mesh.rule(routes);
-        let mut tasks = inner.begin_actors();
-        if let Some(tracer) = &inner.tracer {
-            tasks.push(inner.env.spawn("trace", Arc::clone(tracer).drive()));
+        core.mesh.rule(routes);
+        let mut tasks = begin_actors(&core, &queues);
+        if let Some(tracer) = &core.tracer {
+            tasks.push(core.env.spawn("trace", Arc::clone(tracer).drive()));
         }
-        if let Some((addr, task)) = admin::open(&inner.core, config.section("admin")?).await? {
-            inner.part::<AdminAddr>().0.get_or_init(|| addr);
+        if let Some((addr, task)) = admin::open(&core, config.section("admin")?).await? {
+            core.part::<AdminAddr>().0.get_or_init(|| addr);
             tasks.push(task);
         }
-        tasks.extend(watch_resources(&inner.core));
-        inner.env.spawn("own-calls", Arc::clone(&inner.own).drive());
-        inner.mesh.add_own(record, &inner.own);
-        if let Err(error) = inner.start_parts(&app, &mut hooks, &components, &config).await {
-            inner.env.kill();
+        tasks.extend(watch_resources(&core));
+        core.env.spawn("own-calls", Arc::clone(&core.own).drive());
+        core.mesh.add_own(record, &core.own);
+        let start_limit = Duration::from_millis(app.start_ms);
+        if let Err(error) = start_game(&core, start_limit, &mut hooks, &components, &config).await {
+            core.env.kill();
             return Err(error);
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(inner.join(listener, &discovery, ttl, swept));
-        inner.health.started();
-        let ending = hooks.ready(&inner.core);
-        let drain = Duration::from_millis(app.drain_ms);
-        Ok(RunningApp { inner, components, link_addr, discovery, drain, ttl, tasks, ending })
+        tasks.extend(join_cluster(&core, &presence, listener, &discovery, ttl));
+        tasks.extend(keep_actors(&core, swept));
+        core.health.started();
+        Ok(RunningApp {
+            ending: hooks.ready(&core),
+            drain: Duration::from_millis(app.drain_ms),
+            core,
+            queues,
+            presence,
+            components,
+            link_addr,
+            discovery,
+            ttl,
+            tasks,
+        })
     }
+}
+
+/// Starts what the game has added: hooks before components, so that no client is there before they are done.
+async fn start_game(
+    core: &Arc<Core>,
+    limit: Duration,
+    hooks: &mut Hooks,
+    components: &[Arc<dyn Component>],
+    config: &Config,
+) -> Result<(), StartError> {
+    hooks.start(core, limit).await?;
+    for component in components {
+        Arc::clone(component).start(config, Cx::outside(core)).await?;
+    }
+    Ok(config.check_unclaimed()?)
 }
 
 /// Another number of slots than before is told at once, where the lease backend answers; where not, nothing is owned until it does.

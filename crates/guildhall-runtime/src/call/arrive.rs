@@ -95,7 +95,7 @@ pub(crate) fn serve(
         cancel: reply.cancel(),
         in_call: true,
         resources,
-        ..Cx::on(core)
+        ..Cx::outside(core)
     };
     served.dispatch(cx, body, reply)
 }

@@ -4,18 +4,17 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use guildhall_core::{KeyText, outside};
+use guildhall_wire::Head;
 use parking_lot::Mutex;
 
-use crate::call::Cx;
+use crate::observe::trace::context::Named;
 
 /// Turns in a chain of calls that wait for each other.
 const CHAIN_MAX: usize = 16;
 
 /// Runs one turn at a time, so a call to it from a turn that it waits for could never be answered: an actor, or a SERIAL service of
 /// one app.
-pub(crate) trait Callee: Send + Sync {
-    /// Its name in chains: `NAME/key`, or `SERVICE/APP`.
-    fn id(&self) -> &str;
+pub(crate) trait Callee: Named {
     /// Its key, if it is an actor.
     fn key(&self) -> Option<&str> {
         None
@@ -49,9 +48,9 @@ pub(crate) fn serial_id(service: &str, app: &str) -> String {
 pub(crate) struct Awaits(Vec<String>);
 
 impl Awaits {
-    /// Why a call would wait for `me` for ever: my turn waits for somebody whose turn makes the call.
-    pub(crate) fn problem(&self, cx: &Cx, me: &str) -> Option<String> {
-        let chain = &cx.head.as_ref()?.chain;
+    /// Why a call would wait for `me` for ever: the turn of `me` waits for a callee whose turn makes the call.
+    pub(crate) fn problem(&self, head: Option<&Head>, me: &str) -> Option<String> {
+        let chain = &head?.chain;
         let other = self.0.iter().find(|other| chain.contains(other))?;
         let (other, me) = (outside(other), outside(me));
         Some(format!("{other} waits for {me}, whose turn waits for {other}"))
@@ -59,8 +58,8 @@ impl Awaits {
 }
 
 /// Why a call can never be answered: it would wait for itself, or the chain has no end.
-pub(crate) fn problem(cx: &Cx, me: impl FnOnce() -> String) -> Option<String> {
-    let chain = &cx.head.as_ref()?.chain;
+pub(crate) fn problem(head: Option<&Head>, me: impl FnOnce() -> String) -> Option<String> {
+    let chain = &head?.chain;
     if chain.is_empty() {
         return None;
     }

@@ -18,7 +18,7 @@ use crate::call::mesh::MeshChanges;
 use crate::call::reply::Cancel;
 use crate::call::{Core, Snapshot, command};
 use crate::observe::trace;
-use crate::observe::trace::context::Context;
+use crate::observe::trace::context::{Context, Named};
 use crate::observe::trace::{OpenSpan, SpanKind, hex, parse_traceparent};
 
 /// The context of a call: its deadline, caller, session, metadata and trace. Handlers get one, and clients are made from one. Cheap to
@@ -69,7 +69,7 @@ pub struct Cx {
 
 impl Cx {
     /// A context outside of any call.
-    pub(crate) fn on(core: &Arc<Core>) -> Self {
+    pub(crate) fn outside(core: &Arc<Core>) -> Self {
         Self {
             core: Arc::clone(core),
             deadline: None,
@@ -233,7 +233,11 @@ impl Cx {
     /// What lines of the log and trips to the store know of the call, if there is anything to know.
     #[inline]
     pub(crate) fn context(&self) -> Option<Context> {
-        Context::of(self)
+        if self.head.is_none() && self.turn.is_none() {
+            return None;
+        }
+        let callee = self.turn.clone().map(|turn| turn as Arc<dyn Named>);
+        Some(Context::new(self.head.clone(), callee))
     }
 
     /// Where this stands in a trace, if it is sampled.

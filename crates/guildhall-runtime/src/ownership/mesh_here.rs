@@ -33,7 +33,7 @@ impl MeshHere {
             Status::not_run(Code::Unavailable, reason::GOING_AWAY, "this app has ended")
         })?;
         let left = deadline.saturating_duration_since(core.env.now());
-        Ok(Cx::on(&core).within(left))
+        Ok(Cx::outside(&core).within(left))
     }
 }
 

@@ -23,7 +23,7 @@ use crate::call::service::{Drain, Incoming, ServiceQueue};
 use crate::call::turn::{Call, Ended, watch_slow};
 use crate::call::{Cx, Request, chain};
 use crate::observe::trace::SpanKind;
-use crate::observe::trace::context::{Context, within};
+use crate::observe::trace::context::{Named, within};
 
 pub use config::ServiceConfig;
 pub use state::Interleaved;
@@ -147,8 +147,8 @@ impl Inner {
         if !self.is_serial() {
             return None;
         }
-        let cycle = chain::problem(cx, || opened.id.clone());
-        cycle.or_else(|| self.awaits.lock().problem(cx, &opened.id))
+        let cycle = chain::problem(cx.head.as_deref(), || opened.id.clone());
+        cycle.or_else(|| self.awaits.lock().problem(cx.head.as_deref(), &opened.id))
     }
 
     /// Runs calls until there are none.
@@ -214,7 +214,7 @@ impl Inner {
         };
         core.counters.turns.add(1);
         let (cx, mut span) = Cx { turn, ..cx }.span(SpanKind::Turn, path);
-        let mut of = Context::of(&cx);
+        let mut of = cx.context();
         let mut turn = (self.begin)(cx, method.index, body);
         let watched = future::poll_fn(|context| {
             let began = core.env.now();
@@ -259,11 +259,13 @@ impl Drain for Inner {
     }
 }
 
-impl Callee for Inner {
+impl Named for Inner {
     fn id(&self) -> &str {
         self.opened.get().map_or(self.desc.name, |opened| &opened.id)
     }
+}
 
+impl Callee for Inner {
     fn awaits(&self) -> &Mutex<Awaits> {
         &self.awaits
     }

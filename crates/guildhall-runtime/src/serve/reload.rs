@@ -184,7 +184,7 @@ impl Reloads {
         if !needs_restart.is_empty() {
             tracing::warn!(?needs_restart, "changed in the configuration; needs a restart");
         }
-        let cx = Cx::on(core);
+        let cx = Cx::outside(core);
         self.hooks.iter().for_each(|hook| hook(&cx, reloaded));
     }
 }

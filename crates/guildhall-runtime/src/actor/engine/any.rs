@@ -8,9 +8,9 @@ use guildhall_core::store::{LeaseId, Table};
 use guildhall_core::{BoxFuture, Key};
 use guildhall_wire::Session;
 
-use super::host::Host;
 use crate::actor::any_host::AnyHost;
 use crate::actor::config::ActorConfig;
+use crate::actor::engine::cell::host::Host;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
 use crate::call::Cx;

@@ -16,6 +16,7 @@ use crate::actor::outbox::DoesLater;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
 use crate::call::chain::{Awaits, Callee};
+use crate::observe::trace::context::Named;
 
 impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Tells an actor in memory that a session has ended. Without room in the mailbox, its records expire by time.
@@ -30,11 +31,13 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     }
 }
 
-impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
+impl<A: Actor, S: ActorServices<A>> Named for Cell<A, S> {
     fn id(&self) -> &str {
         &self.id
     }
+}
 
+impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
     fn key(&self) -> Option<&str> {
         Some(Cell::key(self))
     }

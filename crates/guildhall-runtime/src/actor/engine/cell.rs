@@ -35,6 +35,8 @@
 //! | `RUNS` | its turns have ended, or wait | `WAITS` |
 //! | `RUNS_AGAIN` | its turns have ended, or wait | `QUEUED`, pushed to the runner |
 
+pub(crate) mod host;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
@@ -44,12 +46,13 @@ use futures_util::task::{ArcWake, waker_ref};
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Key, outside};
+use host::{Host, TurnBox};
 use parking_lot::Mutex;
 
 use super::active::Active;
-use super::host::{Host, TurnBox};
 use super::leave::Ticket;
 use super::mailbox::{Job, Letter, Letters, Mailbox};
+use super::redirect::redirect_letters;
 use super::part::ActorPart;
 use super::runner::{Runnable, Runner};
 use crate::actor::saver::SaveResult;
@@ -60,7 +63,6 @@ use crate::call::Core;
 use crate::call::Cx;
 use crate::call::chain::Awaits;
 use crate::call::turn::{Call, watch_slow};
-use crate::ownership::redirect;
 
 /// One actor, active or about to be.
 pub(crate) struct Cell<A: Actor, S> {
@@ -150,12 +152,15 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// A context outside of calls.
     pub(crate) fn cx(&self) -> Cx {
-        Cx::on(&self.core)
+        Cx::outside(&self.core)
     }
 
     /// Puts a call into the mailbox, or refuses it; whether to [`Cell::schedule`].
     pub(crate) fn post(&self, call: Call) -> bool {
-        let cycle = call.cx.is_in_chain().then(|| self.awaits.lock().problem(&call.cx, &self.id));
+        let cycle = call
+            .cx
+            .is_in_chain()
+            .then(|| self.awaits.lock().problem(call.cx.head.as_deref(), &self.id));
         if let Some(cycle) = cycle.flatten() {
             call.deadlock(cycle);
             return false;
@@ -241,7 +246,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let letters = mailbox.take_letters();
         drop(mailbox);
         self.schedule();
-        send_letters_on(letters, Some(to));
+        redirect_letters(letters, Some(to));
     }
 
     /// Another app owns the slot: unsaved changes are lost, as the store would refuse them (rule 6).
@@ -252,7 +257,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let letters = mailbox.take_letters();
         drop(mailbox);
         self.schedule();
-        send_letters_on(letters, to);
+        redirect_letters(letters, to);
     }
 
     /// A turn begins: its limit does not include earlier waits.
@@ -373,20 +378,6 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         drop((idle, running));
         let letters = self.mailbox.lock().take_letters();
         drop(letters);
-    }
-}
-
-fn send_letters_on(letters: Letters, to: Option<&AppId>) {
-    for letter in letters {
-        match (letter, to) {
-            (Letter::Call(call), Some(to)) => redirect(call, to),
-            (Letter::Call(call), None) => {
-                let why = format!("{}: nobody owns it just now", call.method.path);
-                call.reply.refuse(Code::Unavailable, reason::NOT_READY, why);
-            }
-            // Timers end with the activation, and records expire.
-            (Letter::Timer(_) | Letter::SessionOver(_), _) => {}
-        }
     }
 }
 

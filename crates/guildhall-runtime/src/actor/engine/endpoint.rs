@@ -11,8 +11,8 @@ use guildhall_core::{Code, Key, KeyText, MethodDesc, ServiceDesc};
 
 use guildhall_ownership::Elsewhere;
 
-use super::host::Host;
 use crate::actor::Actor;
+use crate::actor::engine::cell::host::Host;
 use crate::actor::services::ActorServices;
 use crate::call::Cx;
 use crate::call::chain::{self, actor_id};
@@ -70,7 +70,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     fn post(self: &Arc<Self>, key: &str, call: Call) {
         let slot = self.slot_of(key);
         let me = || actor_id(A::NAME, KeyText::Text(key));
-        if let Some(cycle) = chain::problem(&call.cx, me) {
+        if let Some(cycle) = chain::problem(call.cx.head.as_deref(), me) {
             call.deadlock(cycle);
             return;
         }

@@ -21,7 +21,7 @@ use crate::actor::outbox::Later;
 use crate::actor::records::{Answer, Records};
 use crate::actor::services::ActorServices;
 use crate::call::Cx;
-use crate::observe::trace::context::{Context, within};
+use crate::observe::trace::context::within;
 use crate::proto;
 
 /// A claim that was refused by a higher epoch is made again above it, this often.
@@ -36,7 +36,7 @@ pub(crate) async fn activate<A: Actor, S: ActorServices<A>>(
 ) -> Result<Box<Active<A>>, Answer> {
     let limit = Duration::from_millis(cell.host.config.activate_ms);
     let deadline = cell.core().env.now() + limit;
-    let mut context = Context::of(cx);
+    let mut context = cx.context();
     let mut begun = std::pin::pin!(begin(cell, cx, method, create));
     let begun = poll_fn(|cx| within(&mut context, || begun.as_mut().poll(cx)));
     let activated = cell.core().env.until(deadline, begun).await;

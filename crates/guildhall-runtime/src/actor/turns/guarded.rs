@@ -15,7 +15,7 @@ use crate::actor::services::ActorServices;
 use crate::call::Cx;
 use crate::call::chain::Callee;
 use crate::call::turn::Ended;
-use crate::observe::trace::context::{Context, within};
+use crate::observe::trace::context::within;
 
 /// The context of a turn that no call has begun.
 pub(crate) fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
@@ -31,7 +31,7 @@ pub(crate) async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
     turn: F,
 ) -> Result<F::Output, Ended> {
     cell.begin_turn();
-    let mut context = Context::of(cx);
+    let mut context = cx.context();
     let mut turn = std::pin::pin!(AssertUnwindSafe(turn).catch_unwind());
     std::future::poll_fn(|cx| {
         if cell.over_limit.load(Ordering::Relaxed) {

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use guildhall_core::Env;
 use guildhall_core::metrics::Counter;
 use guildhall_wire::{Head, Session, Trace};
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::line::Lines;
 use super::rolling::Rolling;
 use super::sink::Sink;
 use super::{LogConfig, LogControl, logging};
-use crate::call::chain::{Awaits, Callee};
-use crate::observe::trace::context::{Context, within};
+use crate::observe::trace::context::{Context, Named, within};
 
 /// Logs what `events` does, and returns the lines.
 fn logged(level: &str, is_json: bool, events: impl FnOnce(&LogControl)) -> Vec<String> {
@@ -32,15 +30,11 @@ fn logged(level: &str, is_json: bool, events: impl FnOnce(&LogControl)) -> Vec<S
     text.lines().map(str::to_owned).collect()
 }
 
-struct Actor(Mutex<Awaits>);
+struct Actor;
 
-impl Callee for Actor {
+impl Named for Actor {
     fn id(&self) -> &str {
         "role/1001"
-    }
-
-    fn awaits(&self) -> &Mutex<Awaits> {
-        &self.0
     }
 }
 
@@ -49,7 +43,7 @@ fn turn() -> Context {
     let trace = Trace { trace_id: vec![7; 16].into(), span_id: vec![1; 8].into(), flags: 1 };
     let session = Session { player: "ann".into(), ..Session::default() };
     let head = Head { trace: Some(trace), session: Some(session), ..Head::default() };
-    Context::new(Some(Arc::new(head)), Some(Arc::new(Actor(Mutex::default()))))
+    Context::new(Some(Arc::new(head)), Some(Arc::new(Actor)))
 }
 
 #[test]
@@ -61,7 +55,7 @@ fn a_line_of_a_turn_says_whose_it_is_and_in_which_trace() {
     let trace = "07".repeat(16);
     let lines = logged("info", false, events);
     let (_time, line) = lines[0].split_once(' ').unwrap();
-    let target = "guildhall_runtime::log::tests";
+    let target = "guildhall_runtime::observe::log::tests";
     let wanted = format!(
         " INFO {target}: bought callee=role/1001 gold=5 item=\"a sword\" player=ann trace={trace}"
     );

@@ -6,32 +6,27 @@ use std::sync::Arc;
 use guildhall_wire::{Head, Trace};
 
 use super::parent::hex;
-use crate::call::Cx;
-use crate::call::chain::Callee;
 
 thread_local! {
     /// Context of the call that this thread polls.
     static PRESENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
+/// What runs turns, by its name.
+pub(crate) trait Named: Send + Sync {
+    /// Its name in lines of the log and in chains of calls: `NAME/key` for an actor, `SERVICE/APP` for a SERIAL service.
+    fn id(&self) -> &str;
+}
+
 /// What a call is about. Set around each poll of a handler, so that whatever it polls finds it.
 #[derive(Clone)]
 pub(crate) struct Context {
     head: Option<Arc<Head>>,
-    callee: Option<Arc<dyn Callee>>,
+    callee: Option<Arc<dyn Named>>,
 }
 
 impl Context {
-    /// That of `cx`, if there is anything to know.
-    #[inline]
-    pub(crate) fn of(cx: &Cx) -> Option<Self> {
-        if cx.head.is_none() && cx.turn.is_none() {
-            return None;
-        }
-        Some(Self::new(cx.head.clone(), cx.turn.clone()))
-    }
-
-    pub(crate) fn new(head: Option<Arc<Head>>, callee: Option<Arc<dyn Callee>>) -> Self {
+    pub(crate) fn new(head: Option<Arc<Head>>, callee: Option<Arc<dyn Named>>) -> Self {
         Self { head, callee }
     }
 

@@ -89,7 +89,7 @@ async fn run(core: Arc<Core>, handler: Arc<StreamHandler>, stream: Stream, calle
     }
     core.endpoint.meters.in_flight.begin();
     let live = Live(core);
-    let cx = Cx { caller, ..Cx::on(&live.0) };
+    let cx = Cx { caller, ..Cx::outside(&live.0) };
     tokio::select! {
         biased;
         () = live.0.ending.cancelled() => {

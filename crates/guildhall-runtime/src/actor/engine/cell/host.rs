@@ -15,11 +15,11 @@ use guildhall_ownership::{EarlyCalls, SlotTable};
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::ReusableBoxFuture;
 
-use super::active::Active;
-use super::cell::Cell;
-use super::mailbox::Job;
-use super::payloads::Payloads;
 use crate::actor::config::ActorConfig;
+use crate::actor::engine::active::Active;
+use crate::actor::engine::cell::Cell;
+use crate::actor::engine::mailbox::Job;
+use crate::actor::engine::payloads::Payloads;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
 use crate::call::Core;
