@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);
 
-/// Hashes text that strangers choose: nobody knows the seed.
+/// Hashes text that comes from outside, with a secret seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Seeded(pub u64);
 

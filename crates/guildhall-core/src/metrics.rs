@@ -37,7 +37,7 @@ pub use summary::Summary;
 
 /// The metrics of one app. Clones are the same ones.
 ///
-/// Each metric is registered once, at the start; whoever registers the same one again gets the same one. A [`Family`] and what
+/// Each metric is registered once, at the start; registering the same one again returns it. A [`Family`] and what
 /// [`Family::with`] returns are handles to keep: looking them up takes a lock, using a counter is one atomic add.
 #[derive(Clone)]
 pub struct Metrics(Arc<Registry>);

@@ -49,7 +49,7 @@ impl Alive {
         self.doubted.map_or(usual, |end| end.min(usual))
     }
 
-    pub(crate) fn look(&mut self, env: &Env) -> Heartbeat {
+    pub(crate) fn check(&mut self, env: &Env) -> Heartbeat {
         if env.now() < self.next() {
             return Heartbeat::Fine;
         }

@@ -47,14 +47,14 @@ pub struct Line {
     pub address: String,
     /// Which of the connections to that address it is.
     pub place: Place,
-    /// Nobody lives there any more.
+    /// Discovery no longer lists an app at the address.
     pub gone: Arc<AtomicBool>,
     /// Where all connections to the address wait for each other once. They enter the mesh together, so that no call overtakes an
     /// earlier one because its key's connection came later than the first.
     pub tried: Arc<Barrier>,
 }
 
-/// Keeps a link to an address until nobody lives there any more.
+/// Keeps a link to an address as long as discovery lists an app there.
 pub async fn connect<P: Peers>(endpoint: Arc<Endpoint>, peers: Arc<P>, line: Line) {
     let mut pause = endpoint.config.redial_ms;
     let mut opened = dial(&endpoint, &line.address, false).await;

@@ -70,7 +70,7 @@ impl Link {
     /// What the callee says, or why the call was not sent or has no reply.
     ///
     /// # Cancel safety
-    /// Dropped, the callee is told that nobody waits.
+    /// Dropped, the call is cancelled at the callee.
     pub async fn call<Req: Message>(
         &self,
         method: &'static MethodDesc,
@@ -126,7 +126,7 @@ impl Link {
         }
     }
 
-    /// Tells the peer that nobody waits for this reply any more.
+    /// Cancels the call at the peer.
     fn cancel(&self, id: u64) {
         let cancel = Header::new(LinkKind::Cancel, id);
         let _closed = self.out.put(|out| put_raw(out, self.frame_max, cancel, None, &[]));
@@ -170,7 +170,7 @@ impl Link {
                 }
                 () = self.out.ready(), if writing.is_empty() => tokio::task::yield_now().await,
                 () = look.as_mut() => {
-                    match alive.look(env) {
+                    match alive.check(env) {
                         Heartbeat::Fine => {}
                         Heartbeat::Ask => self.ping(),
                         Heartbeat::Lost => {

@@ -164,7 +164,7 @@ impl ServedMeters {
 
     /// Counts a cast that has come.
     #[inline]
-    pub fn came(&self, at: usize) {
+    pub fn count_cast(&self, at: usize) {
         if let Some(method) = self.methods.get(at) {
             method.outcomes.add(Code::Ok);
         }

@@ -19,7 +19,7 @@ use crate::meters::{Answered, ServedMeters};
 use crate::out::Out;
 use crate::status_frame::status_body;
 
-/// The replies of one connection, and which of its calls nobody waits for any more.
+/// The replies of one connection, and which of its calls were cancelled.
 pub(crate) struct Replies {
     pub(crate) out: Out,
     endpoint: Arc<Endpoint>,
@@ -47,7 +47,7 @@ impl Replies {
         self.count(&mut self.out.close());
     }
 
-    /// Notes that nobody waits for the reply of this call. At most `slots_max` are noted.
+    /// Notes that the caller has cancelled this call. At most `slots_max` are noted.
     pub(crate) fn cancel(&self, id: u64, slots_max: usize) {
         let (generation, slot) = call_id_parts(id);
         let mut cancelled = self.cancelled.lock();
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Replies {
     }
 }
 
-/// Tells whether anybody still waits for the reply to a call.
+/// Tells whether the caller still waits for the reply to a call.
 #[derive(Clone, Debug)]
 pub struct Cancel {
     replies: Arc<Replies>,
@@ -80,7 +80,7 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// Whether nobody waits any more.
+    /// Whether the caller has stopped waiting, or its connection has ended.
     pub fn is_cancelled(&self) -> bool {
         self.replies.is_cancelled(self.id)
     }
@@ -136,7 +136,7 @@ impl ReplyPort {
         }
     }
 
-    /// Whether anybody gets the reply: a cast has nobody.
+    /// Whether a caller waits for the reply: a cast has none.
     pub fn is_wanted(&self) -> bool {
         !matches!(self.0, To::Nobody)
     }

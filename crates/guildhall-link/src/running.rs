@@ -25,7 +25,7 @@ struct Table {
 pub(crate) enum Id {
     /// A call, by the caller's id.
     Call(u64),
-    /// A cast: those have no id, so each gets a number here. Nobody cancels it.
+    /// A cast: those have no id, so each gets a number here. No CANCEL names it.
     Cast(u64),
 }
 

@@ -67,7 +67,7 @@ pub async fn serve<D: Dispatch>(
             }
             () = out.ready() => tokio::task::yield_now().await,
             () = look.as_mut() => {
-                if alive.look(env) == Heartbeat::Lost {
+                if alive.check(env) == Heartbeat::Lost {
                     return;
                 }
                 look.set(env.sleep_until(alive.next()));

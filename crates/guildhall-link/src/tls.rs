@@ -47,7 +47,7 @@ impl Tls {
     ) -> Result<(Box<dyn Conn>, PeerNames)> {
         let session = match side {
             Side::Initiator => {
-                // Nobody looks at this name: links are known by the URI in the certificate, wherever they listen.
+                // No side checks this name: links are known by the URI in the certificate, wherever they listen.
                 let name = "guildhall".try_into().map_err(Error::other)?;
                 rustls::ClientConnection::new(Arc::clone(&self.client), name).map(Into::into)
             }

@@ -16,7 +16,7 @@ pub enum Mutation {
     CommitBeforeReply,
     /// Rule 18: actors are saved before their slot is handed over.
     SaveBeforeHandover,
-    /// Rule 22: a slot that somebody else holds is not served.
+    /// Rule 22: a slot that another app holds is not served.
     LeaseBeforeServing,
     /// Rule 24: what was not committed is not shown.
     ReadsWaitForCommits,

@@ -22,7 +22,7 @@ impl Opener {
         Self { env, config, id, plugins, opened: Mutex::default() }
     }
 
-    /// Gives back what is open: a store's file is free when nobody else uses it. Does not wait for what is being opened.
+    /// Gives back what is open: a store's file is free when nothing else uses it. Does not wait for what is being opened.
     pub fn close(&self) {
         if let Ok(mut opened) = self.opened.try_lock() {
             opened.clear();

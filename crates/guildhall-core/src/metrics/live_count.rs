@@ -14,7 +14,7 @@ pub struct LiveCount {
 }
 
 impl LiveCount {
-    /// Counts in `live`, which nobody else changes.
+    /// Counts in `live`, which nothing else changes.
     pub fn new(live: Gauge) -> Self {
         Self { live, ended: Notify::new() }
     }

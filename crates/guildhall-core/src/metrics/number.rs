@@ -53,7 +53,7 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// For who needs an order of memory accesses with it.
+    /// The number itself, for accesses with an order of memory.
     pub(crate) fn number(&self) -> &AtomicI64 {
         &self.0
     }

@@ -98,7 +98,7 @@ pub(super) fn configs(
     Ok((Arc::new(client), Arc::new(server)))
 }
 
-/// Believes a server whose certificate comes from the authority, under whatever name it listens: who it speaks for is checked
+/// Believes a server whose certificate comes from the authority, whatever name it listens under: the apps it speaks for are checked
 /// against the id in its hello.
 #[derive(Debug)]
 struct Authority {

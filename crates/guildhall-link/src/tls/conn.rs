@@ -20,7 +20,7 @@ pub(super) struct TlsConn {
     state: Mutex<State>,
 }
 
-/// One holder reads and writes, another asks who the peer is.
+/// One holder reads and writes, another asks for the names of the peer.
 pub(super) struct Shared(pub(super) Arc<TlsConn>);
 
 struct State {
@@ -75,7 +75,7 @@ impl TlsConn {
                     state.ended |= now.peer_has_closed();
                 }
                 Err(error) => {
-                    // The peer is told why.
+                    // Sends the alert that says why.
                     let _broken = self.flush(state);
                     return Err(refused(&format!("TLS: {error}")));
                 }

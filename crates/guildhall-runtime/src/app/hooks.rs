@@ -180,7 +180,7 @@ impl Hooks {
 /// Of an app that runs: what is left to do when it drains.
 pub(super) struct Ending {
     tasks: Vec<Task>,
-    /// Locked by nobody: so that an app that runs can be shared, though hooks cannot.
+    /// Never locked: a mutex only so that an app that runs can be shared, though hooks cannot.
     hooks: Mutex<Vec<Hook>>,
 }
 

@@ -57,7 +57,7 @@ impl Presence {
             let (mut record, deadline) = (self.record(), env.now() + ttl);
             mesh.load(&record.id, record.load);
             if self.load_every.is_none() {
-                // Nobody asks, so it does not make the record another one.
+                // No method is routed by load, so it does not change the record.
                 record.load = 0;
             }
             let is = match env.until(deadline, discovery.register(&record, ttl)).await {

@@ -226,7 +226,7 @@ impl App {
         });
         let backend = backends_later.for_leases();
         core.ownership.get_or_init(|| ownership::open(&core, ownership, owned, backend, meters));
-        core.mesh.rule(routes);
+        core.mesh.set_rules(routes);
         let mut tasks = begin_actors(&core, &queues);
         if let Some(tracer) = &core.tracer {
             tasks.push(core.env.spawn("trace", Arc::clone(tracer).drive()));

@@ -29,7 +29,7 @@ pub(crate) fn begin(
     let span = spans::of_arrival(core, &mut head, served.map(Served::method));
     match reply.is_wanted() {
         true => reply.count_as(meter),
-        false => core.endpoint.meters.served.came(meter),
+        false => core.endpoint.meters.served.count_cast(meter),
     }
     // A deadline past the end of time is no deadline.
     let (deadline, caller) = (at.checked_add(left), caller.cloned());
@@ -77,7 +77,7 @@ pub(crate) fn serve(
         reply.refuse(Code::Unimplemented, reason::NO_SUCH_METHOD, why);
         return None;
     };
-    // Actors have records of what they have run; who has none can only be careful.
+    // Actors have records of what they have run; a service without records must assume that the command has run.
     let session = head.as_ref().and_then(|head| head.session.as_ref());
     if session.is_some_and(|session| {
         served.method().model != Model::Actor && command::may_have_run(session, served.method())

@@ -1,4 +1,4 @@
-//! Calls with a callback: the caller goes on at once, and is told later.
+//! Calls with a callback: the caller goes on at once, and the callback gets the result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +92,7 @@ impl Cx {
         Ok(CallHandle { task: task.abort_handle(), decided })
     }
 
-    /// The same context without the turn that it came from: nobody waits for what is made of it.
+    /// The same context without the turn that it came from: no caller waits for the calls that are made from it.
     fn detached(&self) -> Self {
         let mut detached = Self { turn: None, cancel: None, is_command: false, ..self.clone() };
         if let Some(head) = detached.head.as_mut().filter(|head| !head.chain.is_empty()) {

@@ -36,7 +36,7 @@ pub(crate) fn command_path(session: &Session) -> Option<&[u64]> {
 
 /// Makes the session of a turn that of a call from it. Within a command it has the next place there; casts, which are not repeated,
 /// have none.
-pub(crate) fn enter(session: &mut Session, cause: Option<&Cause>) {
+pub(crate) fn make_nested(session: &mut Session, cause: Option<&Cause>) {
     match cause {
         Some(Cause::Command(calls)) => {
             if session.number > 0 {

@@ -230,7 +230,7 @@ impl Cx {
         Self { head: Some(Arc::new(Head { trace: Some(trace), ..head })), ..self.clone() }
     }
 
-    /// What lines of the log and trips to the store know of the call, if there is anything to know.
+    /// What lines of the log and spans of the store know of the call, if there is anything to know.
     #[inline]
     pub(crate) fn context(&self) -> Option<Context> {
         if self.head.is_none() && self.turn.is_none() {
@@ -283,7 +283,7 @@ impl Cx {
             head.sender = None;
         }
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
-            command::enter(session, self.cause.as_deref().filter(|_| waits));
+            command::make_nested(session, self.cause.as_deref().filter(|_| waits));
         }
         Some(head)
     }

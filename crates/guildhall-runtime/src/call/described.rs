@@ -88,7 +88,7 @@ pub fn describe(info: &MethodInfo) -> Result<MethodDesc, String> {
         idempotent: info.idempotent,
         create: info.create,
         timeout_ms: info.timeout_ms,
-        // Of no use to who calls it.
+        // Of no use to callers.
         keep_on_error: false,
     })
 }

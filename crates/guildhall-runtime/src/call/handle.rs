@@ -40,7 +40,7 @@ where
         }
     };
     let mut context = cx.context();
-    // A panic of the handler, also of its first lines, is its caller's error and nobody else's.
+    // A panic of the handler, also of its first lines, is an error of its call alone.
     let run = AssertUnwindSafe(async move { handler(cx, req).await }).catch_unwind();
     Some(Box::pin(async move {
         let mut run = std::pin::pin!(run);

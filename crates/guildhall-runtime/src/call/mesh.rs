@@ -38,7 +38,7 @@ use version::Versions;
 pub use version::{RouteConfig, RouteRuleConfig};
 pub(crate) use way::Way;
 
-/// Who serves what, as far as this app has a link to them.
+/// Which app serves what, among the apps that this one has a link to.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     env: Env,
@@ -225,7 +225,7 @@ impl Mesh {
         };
         let elsewhere = here().filter(|(record, _)| ready(record));
         let elsewhere: BTreeSet<Group> = elsewhere.flat_map(|(r, _)| groups_of(r)).collect();
-        // What nobody else can do, this app does itself to the end of its draining.
+        // A draining app keeps serving what no other app serves.
         let stays = |record: &NodeRecord, group: &Group| {
             self.draining.load(Ordering::Relaxed)
                 && record.id == self.id

@@ -17,7 +17,7 @@ pub(crate) fn moved(to: &AppId, path: &str) -> Status {
     status.with_detail(Detail { kind: MOVED.to_owned(), value })
 }
 
-/// Where the caller of a refused call is to go, if it is told.
+/// The owner that a refused call names, if it names one.
 pub(crate) fn moved_to(status: &Status) -> Option<AppId> {
     if status.reason() != reason::MOVED {
         return None;

@@ -282,7 +282,7 @@ fn begin<C: Carried>(
     let reply = if wants_reply {
         ReplyPort::own(any(), own, span)
     } else {
-        own.endpoint.meters.served.came(meter);
+        own.endpoint.meters.served.count_cast(meter);
         ReplyPort::cast(span)
     };
     let mut chunk = BytesMut::new();

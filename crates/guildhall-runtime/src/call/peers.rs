@@ -36,14 +36,14 @@ pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, 
 struct Connectors {
     by_address: BTreeMap<String, Connector>,
     addresses: BTreeMap<AppId, String>,
-    /// Who was known before this watch and has not come in it.
+    /// Apps that were known before this watch and that it has not listed yet.
     absent: BTreeSet<AppId>,
 }
 
 struct Connector {
     /// One per connection.
     tasks: Vec<JoinHandle<Option<()>>>,
-    /// Nobody lives there any more: the links end by themselves, with the replies that still come, and are not dialled again.
+    /// No app is listed there any more: the links end by themselves, with the replies that still come, and are not dialled again.
     gone: Arc<AtomicBool>,
 }
 

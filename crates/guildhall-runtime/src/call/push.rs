@@ -12,7 +12,7 @@ use crate::call::{Cx, Target};
 use crate::observe::trace::SpanKind;
 use crate::proto::{DeliverAllReq, GateClient, PushReq, SessionClient};
 
-/// Whom a push goes to.
+/// The players that a push goes to.
 #[derive(Clone, Debug)]
 pub enum Players {
     /// One player.
@@ -25,7 +25,7 @@ pub enum Players {
     Others(String),
 }
 
-/// Sends a push on its way. It is numbered by the player's session; one to all players has no number, and who is not connected
+/// Sends a push on its way. It is numbered by the player's session; one to all players has no number, and a player that is not connected
 /// misses it.
 pub(crate) async fn push<M: Message>(
     cx: &Cx,

@@ -85,7 +85,7 @@ impl ReplyPort {
         }
     }
 
-    /// Whether anybody gets the reply: a cast has nobody.
+    /// Whether a caller waits for the reply: a cast has none.
     pub(crate) fn is_wanted(&self) -> bool {
         match &self.port {
             Port::Link(port) => port.is_wanted(),

@@ -33,7 +33,7 @@ impl Call {
         self.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, why);
     }
 
-    /// Its turn has come: the call, unless nobody waits for it any more.
+    /// Its turn has come: the call, unless its caller has stopped waiting.
     pub(crate) fn still_wanted(self) -> Option<Self> {
         if self.reply.is_cancelled() {
             return None;
@@ -56,7 +56,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// Counts it and says it in the log; the status for who waits.
+    /// Counts it and says it in the log; the status for the caller.
     pub(crate) fn status(self, counters: &Counters, id: &str, method: &str) -> Status {
         let (counter, reason, what) = match self {
             Self::Panicked => (&counters.panics, reason::PANICKED, "panicked"),

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// A pause that calls wait out: a hub that begins anew is back by then.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How often who waits looks.
+/// Time between two looks of a waiter.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Since when the store takes no writes.
@@ -33,7 +33,7 @@ impl Outage {
         self.0.lock().is_some()
     }
 
-    /// Whether it lasts for so long that nobody should wait for its end.
+    /// Whether it has lasted for so long that calls should not wait for its end.
     pub(crate) fn lasts(&self, env: &Env) -> bool {
         self.0.lock().is_some_and(|since| env.now().saturating_duration_since(since) >= PAUSE)
     }

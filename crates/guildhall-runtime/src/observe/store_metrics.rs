@@ -44,10 +44,10 @@ impl MeasuredStore {
         health: &Arc<Health>,
         tracer: Option<Arc<Tracer>>,
     ) -> Result<Self, MetricError> {
-        let help = "How long a trip to the store took";
+        let help = "How long a round trip to the store took";
         let seconds =
             metrics.histogram("guildhall_store_seconds", help, &["operation"], &SECONDS)?;
-        let help = "Batches and rows that the store did not take, or trips that failed";
+        let help = "Batches and rows that the store did not take, or round trips that failed";
         let errors =
             metrics.counter("guildhall_store_errors_total", help, &["operation", "kind"])?;
         health.set(PART, Ok(()));
@@ -83,7 +83,7 @@ impl Watched {
         }
     }
 
-    /// Says so, and asks until it answers: while it is away nobody may be sent here who would find out.
+    /// Reports the outage and probes the store until it answers: a load balancer may send no requests here meanwhile.
     fn is_away(&self, why: String) {
         self.health.set(PART, Err(why));
         if self.outage.begin(self.env.now()) {

@@ -203,7 +203,7 @@ impl Inner {
         rests
     }
 
-    /// Runs one call: a panic and the limit are its own end and nobody else's.
+    /// Runs one call: a panic and the limit end this call alone.
     async fn run(self: Arc<Self>, call: Call) {
         let (Some(call), Some(opened)) = (call.still_wanted(), self.opened.get()) else { return };
         let Call { method, cx, body, reply, .. } = call;

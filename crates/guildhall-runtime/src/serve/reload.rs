@@ -124,7 +124,7 @@ impl Reloads {
             tracing::error!(why, "not reloaded");
             Status::new(Code::FailedPrecondition, format!("nothing was reloaded: {why}"))
         })?;
-        self.say(core, &reloaded);
+        self.announce(core, &reloaded);
         Ok(reloaded)
     }
 
@@ -151,7 +151,7 @@ impl Reloads {
         // From here on nothing fails, and nothing waits.
         core.services.guard(|path| rules.guard(path));
         if changed.iter().any(|key| is_in(key, "route.rules")) {
-            core.mesh.rule(routes);
+            core.mesh.set_rules(routes);
         }
         commits.into_iter().for_each(|commit| commit());
         if let Some(snapshot) = resources {
@@ -171,14 +171,14 @@ impl Reloads {
                 publish(core, snapshot, &state.present);
                 drop(state);
                 let changed = vec!["resources".to_owned()];
-                self.say(core, &Reloaded { changed, needs_restart: Vec::new() });
+                self.announce(core, &Reloaded { changed, needs_restart: Vec::new() });
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "resources changed; the ones before stay"),
         }
     }
 
-    fn say(&self, core: &Arc<Core>, reloaded: &Reloaded) {
+    fn announce(&self, core: &Arc<Core>, reloaded: &Reloaded) {
         let Reloaded { changed, needs_restart } = reloaded;
         tracing::info!(?changed, "reloaded");
         if !needs_restart.is_empty() {
@@ -192,7 +192,7 @@ impl Reloads {
 /// Shows new resources to the calls that begin from now on, and forgets the ones before after a while.
 fn publish(core: &Arc<Core>, snapshot: Snapshot, config: &Config) {
     let before = core.snapshots.publish(snapshot);
-    let keep = ResourceConfig::of(config).unwrap_or_default().keep();
+    let keep = ResourceConfig::of(config).unwrap_or_default().keep_for();
     let (core, env) = (Arc::clone(core), core.env.clone());
     env.clone().spawn("resources-forget", async move {
         env.sleep(keep).await;

@@ -266,7 +266,7 @@ impl<E: Entity> Rows<'_, E> {
     }
 }
 
-/// What a failed operation means to who has asked for it. Files and hosts are for the log, not for callers.
+/// What a failed operation means to its caller. Files and hosts are for the log, not for callers.
 pub(crate) fn status(error: &StoreError) -> Status {
     let (code, why) = match error.kind {
         StoreErrorKind::Refused { row_epoch: 0 } => (Code::Aborted, reason::CONFLICT),

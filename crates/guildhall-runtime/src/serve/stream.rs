@@ -132,7 +132,7 @@ impl Streams {
             return serve::open_here(core, name, place);
         }
         let io = self.session(core, target)?.open().await?;
-        greeting::say(io, name, target).await.map(|io| Stream::new(io, place))
+        greeting::ask_for(io, name, target).await.map(|io| Stream::new(io, place))
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Status> {

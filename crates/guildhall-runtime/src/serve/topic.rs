@@ -60,7 +60,7 @@ fn full_name(app: &AppId, service: &str, topic: &str) -> String {
     format!("{}.{}.{service}.{topic}", app.env(), app.world())
 }
 
-/// Casts to those that have subscribed. Session and caller stay behind: a broker proves nothing about who publishes.
+/// Casts to those that have subscribed. Session and caller stay behind: a broker does not authenticate publishers.
 pub(crate) async fn cast<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
@@ -125,7 +125,7 @@ pub async fn subscribe(
     let subscription = core.env.until(deadline, follow.subscribe()).await;
     let subscription = subscription.unwrap_or_else(|| Err(late("subscribe", &name)))?;
     let mut joined = topics.joined.lock();
-    // Somebody else was as fast.
+    // Another task has subscribed meanwhile.
     if let Some(subscribed) = joined.get(&name).and_then(Weak::upgrade) {
         return Ok(Subscribed(subscribed));
     }
@@ -145,7 +145,7 @@ impl Drop for Joined {
     fn drop(&mut self) {
         self.task.abort();
         let mut joined = self.topics.joined.lock();
-        // Another one may have taken the place since nobody held this one.
+        // Another subscription may have taken the place since the last holder dropped this one.
         if joined.get(&self.name).is_some_and(|it| std::ptr::eq(it.as_ptr(), self)) {
             joined.remove(&self.name);
         }

@@ -51,9 +51,9 @@ use parking_lot::Mutex;
 
 use super::active::Active;
 use super::leave::Ticket;
-use super::mailbox::{Job, Letter, Letters, Mailbox};
-use super::redirect::redirect_letters;
+use super::mailbox::{Job, Letter, Mailbox};
 use super::part::ActorPart;
+use super::redirect::redirect_letters;
 use super::runner::{Runnable, Runner};
 use crate::actor::saver::SaveResult;
 use crate::actor::services::ActorServices;

@@ -171,7 +171,7 @@ fn share(percent: f64) -> Result<u32, String> {
 
 impl Mesh {
     /// Puts rules into force.
-    pub(crate) fn rule(&self, rules: RouteRules) {
+    pub(crate) fn set_rules(&self, rules: RouteRules) {
         let nodes = self.nodes.lock();
         self.rules.store(Arc::new(rules));
         self.publish(&nodes);

@@ -49,7 +49,7 @@ struct Fields {
     named: Map<String, Value>,
 }
 
-/// Longest value, in bytes: whoever logs shows less of what comes from outside, and games may forget to.
+/// Longest value, in bytes. The framework cuts what comes from outside before it logs it; games may forget to.
 const VALUE_LEN_MAX: usize = 2048;
 
 impl Fields {
@@ -136,7 +136,7 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"')
 }
 
-/// What somebody says may hold line ends, to look like lines of ours.
+/// Text from outside may hold line ends, to look like lines of ours.
 fn put_escaped(line: &mut String, text: &str) {
     for c in text.chars() {
         match c.is_control() {

@@ -10,7 +10,7 @@ use super::rolling::Rolling;
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// How often it is looked whether there is room for their mark.
+/// How often the writer looks for room for the mark of dropped lines.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Lines on their way to the thread that writes them, which runs as long as the program.

@@ -24,7 +24,7 @@ impl SpanExporter for StdoutSpans {
     fn export<'a>(&'a self, spans: &'a [Span]) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let lines: String = spans.iter().map(|span| line(span) + "\n").collect();
-            // Whoever reads it may be slow.
+            // The reader may be slow.
             let write = move || std::io::stdout().lock().write_all(lines.as_bytes());
             let written = self.0.blocking(write).await;
             written.unwrap_or(Ok(())).map_err(|error| format!("stdout: {error}"))

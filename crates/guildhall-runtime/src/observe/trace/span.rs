@@ -40,7 +40,7 @@ pub enum SpanKind {
     Server,
     /// The turn of an actor, or of a SERIAL or INTERLEAVED service: the time in queues excluded.
     Turn,
-    /// A trip to the store.
+    /// A round trip to the store.
     Store,
     /// A push to players.
     Push,

@@ -61,7 +61,7 @@ impl Breaker {
     }
 
     /// A call begins; gives what [`Breaker::leave`] wants back. `None` when it is turned away after all.
-    pub(super) fn enter(&self, now: Instant) -> Option<u64> {
+    pub(super) fn begin_call(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock();
         let due = match state.phase {
             Phase::Closed => return Some(state.epoch),
@@ -80,7 +80,7 @@ impl Breaker {
         Some(state.epoch)
     }
 
-    /// A call has ended well or badly, or nobody can say.
+    /// A call has ended well or badly, or with an unknown outcome.
     pub(super) fn leave(&self, epoch: u64, bad: Option<bool>, now: Instant) -> Option<Change> {
         let mut state = self.state.lock();
         if state.epoch != epoch {
@@ -92,7 +92,7 @@ impl Breaker {
                 if bad {
                     state.ended.add(now, BAD);
                 }
-                if !self.trips(&mut state.ended, now) {
+                if !self.must_open(&mut state.ended, now) {
                     return None;
                 }
             }
@@ -119,7 +119,7 @@ impl Breaker {
         Duration::from_millis(self.config.open_ms)
     }
 
-    fn trips(&self, ended: &mut Window<2>, now: Instant) -> bool {
+    fn must_open(&self, ended: &mut Window<2>, now: Instant) -> bool {
         let [calls, bad] = ended.sums(now);
         let of = match self.config.on {
             BreakerKind::SlowRatio | BreakerKind::ErrorRatio => f64::from(calls),

@@ -25,7 +25,7 @@ struct Line {
     /// When the next call may begin.
     next: Option<Instant>,
     waiting: VecDeque<(Instant, oneshot::Sender<()>)>,
-    /// Calls that were held back and have not begun yet; nobody overtakes them.
+    /// Calls that were held back and have not begun yet; no other call overtakes them.
     held: usize,
     /// There is a task.
     works: bool,

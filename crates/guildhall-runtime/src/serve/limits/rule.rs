@@ -127,7 +127,7 @@ impl Rule {
     }
 
     /// Takes one of the rate's calls.
-    fn take(&self, n: usize, now: Instant) -> bool {
+    fn take_rate(&self, n: usize, now: Instant) -> bool {
         let Rate::Burst(window) = &self.rates[n] else { return true };
         let mut window = window.lock();
         let [calls] = window.sums(now);
@@ -144,7 +144,7 @@ impl Rule {
         }
     }
 
-    fn say(&self, n: usize, change: Change) {
+    fn announce(&self, n: usize, change: Change) {
         let name = &self.name;
         match change {
             Change::Opened => {
@@ -182,7 +182,7 @@ impl Rules {
     pub(super) fn take_rates(&self, now: Instant) -> Result<(), Status> {
         self.0.iter().try_for_each(|rule| rule.look(now))?;
         for (at, (rule, n)) in self.rates().enumerate() {
-            if !rule.take(n, now) {
+            if !rule.take_rate(n, now) {
                 self.rates().take(at).for_each(|(rule, n)| rule.take_back(n));
                 return Err(rule.over_rate(n));
             }
@@ -231,7 +231,7 @@ impl Rules {
             }
             ticket.entered += 1;
             for (n, breaker) in rule.breakers.iter().enumerate() {
-                let epoch = breaker.enter(began);
+                let epoch = breaker.begin_call(began);
                 ticket.epochs.push(epoch.ok_or_else(|| rule.turn_away(n, Duration::ZERO))?);
             }
         }
@@ -239,7 +239,7 @@ impl Rules {
     }
 }
 
-/// A call that has passed its rules. Dropped without a result, nobody knows how it ended.
+/// A call that has passed its rules. Dropped without a result, its outcome is unknown.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     rules: Arc<Rules>,
@@ -290,7 +290,7 @@ impl Drop for Ticket {
             rule.running.fetch_sub(1, Ordering::AcqRel);
             for (n, (breaker, epoch)) in rule.breakers.iter().zip(&mut epochs).enumerate() {
                 if let Some(change) = breaker.leave(*epoch, self.is_bad(breaker, now), now) {
-                    rule.say(n, change);
+                    rule.announce(n, change);
                 }
             }
         }

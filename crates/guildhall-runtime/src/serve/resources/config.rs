@@ -34,7 +34,7 @@ impl ResourceConfig {
         config.section("resources").map_err(|error| ResourceError::new("", 0, error.to_string()))
     }
 
-    pub(crate) fn keep(&self) -> Duration {
+    pub(crate) fn keep_for(&self) -> Duration {
         Duration::from_millis(self.keep_ms)
     }
 }

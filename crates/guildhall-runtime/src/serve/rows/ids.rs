@@ -21,7 +21,7 @@ const LARGEST: u64 = i64::MAX.unsigned_abs();
 pub(crate) struct Ids {
     block: u64,
     left: Mutex<Range<u64>>,
-    /// One of those who wait takes the next block.
+    /// Held by the task that takes the next block.
     taking: tokio::sync::Mutex<()>,
 }
 

@@ -11,7 +11,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, Status};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-/// Longest reason that is told.
+/// Longest reason that is sent, in bytes.
 const WHY_MAX: usize = 1024;
 
 /// A name that can be sent.
@@ -24,7 +24,7 @@ pub(super) fn check(name: &str) -> Result<(), Status> {
 }
 
 /// The opener's half.
-pub(super) async fn say<S>(mut stream: S, name: &str, target: &AppId) -> Result<S, Status>
+pub(super) async fn ask_for<S>(mut stream: S, name: &str, target: &AppId) -> Result<S, Status>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -53,7 +53,7 @@ where
 }
 
 /// The other half: the name that the opener says.
-pub(super) async fn hear<S: AsyncRead + Unpin>(stream: &mut S) -> Result<String, Error> {
+pub(super) async fn read_name<S: AsyncRead + Unpin>(stream: &mut S) -> Result<String, Error> {
     let mut name = vec![0; usize::from(stream.read_u8().await?)];
     stream.read_exact(&mut name).await?;
     String::from_utf8(name).map_err(|e| Error::new(ErrorKind::InvalidData, e))

@@ -36,7 +36,7 @@ async fn begin(core: Arc<Core>, mut stream: Raw, caller: AppId) {
     let streams = core.part::<Streams>();
     let limit = Duration::from_millis(streams.config.open_ms);
     let greeted = async {
-        let name = greeting::hear(&mut stream).await?;
+        let name = greeting::read_name(&mut stream).await?;
         let found = find(&core, &name).and_then(|handler| Ok((handler, streams.place()?)));
         greeting::answer(&mut stream, found.as_ref().err()).await?;
         Ok::<_, std::io::Error>(found.ok())

@@ -25,7 +25,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Dials `address` and keeps the connection until it ends, or nobody can open a stream any more.
+    /// Dials `address` and keeps the connection until it ends, or no stream can be opened on it any more.
     pub(super) fn begin(core: &Core, config: &StreamConfig, address: String) -> Arc<Self> {
         let (open, openings) = mpsc::channel(config.opening_max);
         let task = drive(Arc::clone(&core.endpoint), config.yamux(), address, openings);

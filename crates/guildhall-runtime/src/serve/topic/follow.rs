@@ -56,7 +56,7 @@ impl Follow {
                 next = subscription.next() => next,
             };
             match next {
-                Some(Delivery::Message(message)) => self.begin(&message, &mut chunk).await,
+                Some(Delivery::Message(message)) => self.dispatch_cast(&message, &mut chunk).await,
                 Some(Delivery::Lost(messages)) => {
                     self.core.counters.topic_lost.add(messages);
                     tracing::warn!(topic = self.name, messages, "casts were lost (broker.buffer)");
@@ -84,7 +84,7 @@ impl Follow {
     }
 
     /// Begins the handler of one cast; one that has to wait becomes a task, of which there is a bounded number.
-    async fn begin(&self, message: &Bytes, chunk: &mut BytesMut) {
+    async fn dispatch_cast(&self, message: &Bytes, chunk: &mut BytesMut) {
         let Ok(permit) = Arc::clone(&self.running).acquire_owned().await else { return };
         match self.dispatch(message, chunk) {
             Ok(Some(handler)) => self.run(handler, permit).await,
@@ -110,7 +110,7 @@ impl Follow {
         let served = self.core.services.get(frame.header.method).filter(ours);
         served.filter(|_| frame.header.kind == LinkKind::Cast).ok_or("it calls something else")?;
         let mut arrival = Arrival::parse(&frame, self.core.env.now(), chunk)?;
-        // A broker proves nothing about who publishes.
+        // A broker does not authenticate publishers.
         if let Some(head) = &mut arrival.head {
             (head.session, head.resources) = (None, 0);
             head.caller.clear();

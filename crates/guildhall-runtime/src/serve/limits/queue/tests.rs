@@ -1,4 +1,4 @@
-//! The line by itself: who stands in it, and who begins when.
+//! The queue by itself: which calls wait in it, and when each begins.
 
 use std::time::Duration;
 
