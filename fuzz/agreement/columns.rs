@@ -7,28 +7,28 @@ use guildhall_entity::{Known, Tags};
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
-struct Item {
+pub(crate) struct Item {
     #[prost(string, tag = "1")]
-    name: String,
+    pub(crate) name: String,
     #[prost(message, optional, boxed, tag = "3")]
-    inside: Option<Box<Item>>,
+    pub(crate) inside: Option<Box<Item>>,
 }
 
 /// What the older release knows of the column.
 #[derive(Clone, PartialEq, Message)]
-struct Bag {
+pub(crate) struct Bag {
     #[prost(message, repeated, tag = "1")]
-    list: Vec<Item>,
+    pub(crate) list: Vec<Item>,
     #[prost(btree_map = "string, message", tag = "2")]
-    map: BTreeMap<String, Item>,
+    pub(crate) map: BTreeMap<String, Item>,
     #[prost(message, optional, tag = "3")]
-    one: Option<Item>,
+    pub(crate) one: Option<Item>,
     #[prost(int64, repeated, tag = "5")]
-    marks: Vec<i64>,
+    pub(crate) marks: Vec<i64>,
 }
 
 static ITEM: Tags = Tags(&[(1, Known::Plain), (3, Known::One(&ITEM))]);
-static BAG: Tags = Tags(&[
+pub(crate) static BAG: Tags = Tags(&[
     (1, Known::List(&ITEM)),
     (2, Known::Map(&ITEM)),
     (3, Known::One(&ITEM)),

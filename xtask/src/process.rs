@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -44,6 +44,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("`{}` failed: {}", shown(command), output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("output of {}", shown(command)))
+}
+
+/// The program in cargo's messages.
+pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
+    let (_, rest) = messages.rsplit_once("\"executable\":\"")?;
+    Some(PathBuf::from(rest.split_once('"')?.0))
 }
 
 /// The command as one would type it.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::process::{Program, cargo, output, run as run_command};
-use crate::smoke::executable;
+use crate::process::{Program, cargo, executable, output, run as run_command};
 
 /// With a dash, which is none in Rust.
 const NAME: &str = "red-fox";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::process::{Program, cargo, output, run as run_command};
+use crate::process::{Program, cargo, executable, output, run as run_command};
 use crate::project;
 
 /// The demo's package and folder.
@@ -128,12 +128,6 @@ fn build(root: &Path) -> Result<PathBuf> {
     let mut programs = messages.lines().filter_map(executable);
     let demo = programs.find(|program| program.file_stem().is_some_and(|name| name == DEMO));
     demo.with_context(|| format!("cargo named no program of {DEMO}"))
-}
-
-/// The program in cargo's messages.
-pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
-    let (_, rest) = messages.rsplit_once("\"executable\":\"")?;
-    Some(PathBuf::from(rest.split_once('"')?.0))
 }
 
 #[cfg(test)]

@@ -56,8 +56,7 @@ fn stops(page: &str) -> Option<Vec<Stop<'_>>> {
 }
 
 fn wrong(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    // It is written when the files have settled.
-    let Some(stops) = stops(page) else { return Vec::new() };
+    let Some(stops) = stops(page) else { return vec![format!("{PAGE}: `{HEAD}` is missing")] };
     let mut wrong = Vec::new();
     let mut lines = 0;
     for Stop { at, file, text } in &stops {
@@ -126,5 +125,9 @@ mod tests {
         assert_eq!(path(&[FIRST; 16]).len(), 2);
         assert_eq!(path(&[FIRST, "[long](long.rs): `fn f`", LAST]).len(), 1);
         assert_eq!(path(&[LAST, FIRST]).len(), 1);
+    }
+    #[test]
+    fn a_page_without_the_path_is_wrong() {
+        assert_eq!(wrong("# A\n", read).len(), 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Foreign bytes beside our own in one column.
 
 #[path = "../../../../fuzz/agreement/columns.rs"]
-mod agreement;
+pub(crate) mod agreement;
 #[path = "../../../../fuzz/agreement/bodies.rs"]
 #[allow(clippy::cast_possible_truncation, reason = "made for bits")]
 mod bodies;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_entity::{Known, Tags};
 use prost::Message;
+
+use crate::columns::agreement::{BAG, Bag as OldBag, Item as OldItem};
 
 #[derive(Clone, PartialEq, Message)]
 struct NewItem {
@@ -30,34 +31,6 @@ struct NewBag {
     #[prost(fixed32, tag = "6")]
     colour: u32,
 }
-
-#[derive(Clone, PartialEq, Message)]
-struct OldItem {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(message, optional, boxed, tag = "3")]
-    inside: Option<Box<OldItem>>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OldBag {
-    #[prost(message, repeated, tag = "1")]
-    list: Vec<OldItem>,
-    #[prost(btree_map = "string, message", tag = "2")]
-    map: BTreeMap<String, OldItem>,
-    #[prost(message, optional, tag = "3")]
-    one: Option<OldItem>,
-    #[prost(int64, repeated, tag = "5")]
-    marks: Vec<i64>,
-}
-
-static ITEM: Tags = Tags(&[(1, Known::Plain), (3, Known::One(&ITEM))]);
-static BAG: Tags = Tags(&[
-    (1, Known::List(&ITEM)),
-    (2, Known::Map(&ITEM)),
-    (3, Known::One(&ITEM)),
-    (5, Known::Plain),
-]);
 
 fn item(name: &str, gems: u32) -> NewItem {
     let inside = (gems > 5).then(|| Box::new(item("inner", gems - 5)));
