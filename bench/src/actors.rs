@@ -3,6 +3,7 @@
 //! All run on one thread and answer the same: a request with a number, a reply with a number. CPU time is what is measured, of callers
 //! and actors together. Others hold their actors by handle; ours finds its actor by key in each call, as that is what a call is.
 
+mod contender;
 mod actix;
 mod channel;
 pub(crate) mod guildhall;
@@ -20,61 +21,19 @@ use crate::measure::{cpu, nanos_each};
 
 use self::actix::Actix;
 use self::channel::Channel;
+use self::contender::{ACTORS, CALLERS, Contender, Round, TELLS};
 use self::guildhall::Guildhall;
 use self::kameo::Kameo;
 use self::ractor::Ractor;
 use table::Table;
 
 const ROUNDS: usize = 7;
-const CALLERS: usize = 64;
-const ACTORS: usize = 10_000;
 /// Calls, and tells, of a round.
 const OPERATIONS: usize = 256_000;
-/// Tells between two calls of a caller, so that mailboxes have an end.
-const TELLS: usize = 128;
 /// Actors that a round activates.
 const FRESH: usize = 20_000;
 /// Idle actors whose memory is measured.
 const IDLE: usize = 100_000;
-
-/// A kind of actors.
-pub(crate) trait Contender: Sized + Send + Sync + 'static {
-    const NAME: &'static str;
-    /// What keeps an actor.
-    type Kept: Send + 'static;
-
-    /// Starts it with actors 0 to `actors`.
-    async fn start(actors: usize) -> Result<Self>;
-
-    /// Calls an actor, which answers `value` and what it was told.
-    fn call(&self, actor: usize, value: u64) -> impl Future<Output = Result<u64>> + Send;
-
-    /// Tells an actor `value`, without an answer.
-    fn tell(&self, actor: usize, value: u64) -> impl Future<Output = Result<()>> + Send;
-
-    /// Makes another actor and calls it once.
-    fn activate(&self, number: usize) -> impl Future<Output = Result<Self::Kept>> + Send;
-
-    /// Ends an actor.
-    fn end(&self, actor: Self::Kept);
-
-    /// Runs a caller where the actors run.
-    fn spawn<F>(caller: F) -> tokio::task::JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        tokio::spawn(caller)
-    }
-}
-
-/// Nanoseconds of each operation, in one round.
-struct Round {
-    name: &'static str,
-    /// Calls to one actor and to many.
-    calls: [f64; 2],
-    tells: [f64; 2],
-    activation: f64,
-}
 
 /// Measures all, prints the table, and fails where a floor is missed.
 pub(crate) async fn run() -> Result<ExitCode> {

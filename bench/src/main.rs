@@ -7,12 +7,12 @@
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 #![allow(clippy::disallowed_methods, reason = "it measures the real world")]
 
-mod actors;
-mod call;
-mod count;
 mod measure;
 mod remote;
 mod tonic;
+mod call;
+mod count;
+mod actors;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use actix::{Actor, Addr, Context, Handler, Message};
 use anyhow::Result;
 
-use super::{CALLERS, Contender};
+use super::contender::{CALLERS, Contender};
 
 pub(super) struct Adder(u64);
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CALLERS, Contender};
+use super::contender::{CALLERS, Contender};
 
 pub(super) enum Letter {
     Call(u64, oneshot::Sender<u64>),

@@ -8,7 +8,7 @@ mod keyed {
 }
 use keyed::{Keyed, KeyedClient, KeyedMsg, KeyedServer};
 
-use super::{CALLERS, Contender, TELLS};
+use super::contender::{CALLERS, Contender, TELLS};
 
 struct Adder {
     told: u64,

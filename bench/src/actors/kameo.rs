@@ -6,7 +6,7 @@ use kameo::error::Infallible;
 use kameo::mailbox;
 use kameo::message::{Context, Message};
 
-use super::Contender;
+use super::contender::Contender;
 
 pub(super) struct Adder(u64);
 

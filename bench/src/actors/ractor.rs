@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, anyhow};
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
-use super::Contender;
+use super::contender::Contender;
 
 struct Adder;
 

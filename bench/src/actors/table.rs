@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ACTORS, Round};
+use super::contender::{ACTORS, Round};
 use crate::measure::median;
 
 const NAMES: [&str; 5] = ["guildhall", "ractor", "kameo", "actix", "channel"];
