@@ -6,7 +6,7 @@
 //! | `mesh` | where a call goes, as the cluster is |
 //! | `cx` | the context of a call; the core of its app; the table of what it serves |
 //! | `calls` | send, wait, follow an actor that has moved, retry |
-//! | `own`, `slot`, `request` | calls of an app to itself, which no link carries |
+//! | `own`, `own_calls`, `slot`, `request` | calls of an app to itself, which no link carries |
 //! | `arrive` | the one place that makes a `Cx` of what arrives |
 //! | `raw`, `described`, `interned` | calls of methods that this program has no generated code for |
 //! | `session_over` | tells actors that a session has ended |
@@ -17,6 +17,8 @@ pub(crate) mod moved;
 pub(crate) mod parts;
 pub(crate) mod snapshot;
 pub(crate) mod budget;
+pub(crate) mod any_slot;
+pub(crate) mod own_calls;
 pub(crate) mod slot;
 pub(crate) mod request;
 pub(crate) mod body;
@@ -28,9 +30,9 @@ pub(crate) mod mesh;
 pub(crate) mod reply;
 pub(crate) mod cx;
 pub(crate) mod spans;
-pub(crate) mod calls;
 pub(crate) mod arrive;
 pub(crate) mod own;
+pub(crate) mod calls;
 pub(crate) mod forged;
 pub(crate) mod handle;
 pub(crate) mod turn;

@@ -38,7 +38,7 @@ use crate::app::component::Component;
 use crate::app::logic_addr::logic_addr;
 use crate::call::callback::Callbacks;
 use crate::call::mesh::{Mesh, RouteConfig, RouteRules};
-use crate::call::own::OwnCalls;
+use crate::call::own_calls::OwnCalls;
 use crate::call::push::Pushed;
 use crate::call::service::{Service, ServiceQueue, ServiceTable};
 use crate::observe::counters::Counters;

@@ -1,12 +1,13 @@
 //! The mesh: one snapshot of apps and their services behind an atomic pointer, so that routing takes no lock.
 
 mod changes;
+mod rendezvous;
+mod way;
 mod links;
 mod group;
 mod load;
-mod rendezvous;
 mod version;
-mod way;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::call::Target;
-use crate::call::own::OwnCalls;
+use crate::call::own_calls::OwnCalls;
 use links::{Links, Open};
 use rendezvous::Slots;
 
@@ -32,6 +33,7 @@ use changes::Revision;
 use group::Group;
 use guildhall_link::{Link, Peers, Place};
 pub(crate) use load::load_of;
+pub(crate) use places::Places;
 pub(crate) use version::RouteRules;
 
 use version::Versions;
@@ -397,29 +399,12 @@ impl Mesh {
         Ok(Route { way: way.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
     }
 
-    /// Where the slots of an actor type belong; `None` where no app is ready to have them.
-    pub(crate) fn places(&self, actor: &str) -> Option<Places> {
-        let view = self.view.load();
-        let instances = view.groups.get(&Group::Actor(actor.to_owned()))?;
-        (instances.weight > 0).then(|| Places(Arc::clone(instances)))
-    }
-
     fn random(&self, instances: &Instances) -> usize {
         if instances.links.len() == 1 {
             return 0;
         }
         let weights = instances.links.iter().map(|(weight, _)| *weight);
         pick(&self.env, instances.weight, weights).unwrap_or_default()
-    }
-}
-
-/// Which app each slot of an actor type belongs to, as the view says.
-pub(crate) struct Places(Arc<Instances>);
-
-impl Places {
-    /// The app.
-    pub(crate) fn owner(&self, slot: u32) -> &str {
-        self.0.links[self.0.slots.owner(slot)].1.first().peer()
     }
 }
 

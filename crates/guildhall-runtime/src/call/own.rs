@@ -1,171 +1,28 @@
 //! Calls of an app to itself: from the client to the dispatcher without a connection, under the rules that a connection has.
-//!
-//! The bounds are those of one link: `link.pending_max`, `link.running_max`, and `link.frame_max` for bodies, so that a game behaves
-//! the same when its apps are split.
-
-mod run;
-mod waits;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, MethodDesc, Status};
-use guildhall_link::{Endpoint, ServedMeters};
-use guildhall_wire::{Head, TooLarge};
-use parking_lot::Mutex;
+use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_link::ServedMeters;
+use guildhall_wire::Head;
 use prost::Message;
-use tokio::sync::Notify;
 
+use super::any_slot::AnySlot;
 use super::arrive::{self, Arrived};
 use super::body::Body;
 use super::carried::Carried;
 use super::cx::Cx;
 use super::cx::service::{HandlerFuture, Served};
 use super::key::KeptKey;
+use super::own_calls::{self, OwnCalls};
 use super::reply::ReplyPort;
 use super::request::Request;
-use super::slot::{AnySlot, Came, Slot};
+use super::slot::{Came, Slot};
 use super::spans;
-use waits::Waits;
-
-/// The calls of an app to itself that wait for their reply, and how many handlers run for such calls and casts.
-pub(crate) struct OwnCalls {
-    endpoint: Arc<Endpoint>,
-    waits: Mutex<Waits>,
-    /// Woken when a deadline is earlier than the one that is waited for.
-    earlier: Notify,
-    /// Handlers that have a task.
-    running: AtomicUsize,
-    /// Whether requests and replies are encoded in any case, as on a link: for tests.
-    pub(super) encodes: bool,
-}
-
-impl OwnCalls {
-    pub(crate) fn new(endpoint: &Arc<Endpoint>, encodes: bool) -> Arc<Self> {
-        let (waits, earlier) = (Mutex::default(), Notify::new());
-        let (endpoint, running) = (Arc::clone(endpoint), AtomicUsize::new(0));
-        Arc::new(Self { endpoint, waits, earlier, running, encodes })
-    }
-
-    /// The id of the app.
-    pub(crate) fn peer(&self) -> &str {
-        self.endpoint.id.as_str()
-    }
-
-    /// Calls that wait for their reply.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waits.lock().live()
-    }
-
-    /// Whether a body is small enough for a link.
-    pub(super) fn fits(&self, size: usize) -> Result<(), TooLarge> {
-        let max = self.endpoint.config.frame_max;
-        if size > max { Err(TooLarge { size, max }) } else { Ok(()) }
-    }
-
-    /// A call has arrived.
-    pub(crate) fn arrives(&self) {
-        self.endpoint.meters.in_flight.begin();
-    }
-
-    /// A call that has arrived has its answer: counts it.
-    pub(super) fn answered(&self, meter: usize, code: Code, arrived: Instant) {
-        let Endpoint { env, meters, .. } = &*self.endpoint;
-        meters.served.answered_one(meter, code, arrived, env.now());
-        meters.in_flight.end();
-    }
-
-    /// Fails calls at their deadlines until the app ends, and then all that wait.
-    pub(crate) async fn drive(self: Arc<Self>) {
-        let end = CloseOnDrop(self);
-        let (own, env) = (&*end.0, &end.0.endpoint.env);
-        loop {
-            let next = own.waits.lock().earliest();
-            let expiry = async {
-                match next {
-                    Some(deadline) => env.sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = own.earlier.notified() => {}
-                () = expiry => {
-                    let expired = own.waits.lock().expire(env.now());
-                    for slot in expired {
-                        let status = Status::new(Code::DeadlineExceeded, "no reply within the deadline");
-                        slot.fail(status.with_reason(reason::EXPIRED));
-                    }
-                }
-            }
-        }
-    }
-
-    fn close(&self) {
-        let waiting = self.waits.lock().close();
-        waiting.into_iter().for_each(|slot| slot.fail(self.ended()));
-    }
-
-    fn ended(&self) -> Status {
-        let why = format!("the app {} has ended", self.peer());
-        Status::new(Code::Unavailable, why).with_reason(reason::LOST)
-    }
-
-    /// Whether one more call may wait.
-    fn admit(&self) -> Result<(), Status> {
-        let waits = self.waits.lock();
-        if waits.is_closed() {
-            return Err(self.ended().with_effect(Effect::NotRun));
-        }
-        let max = self.endpoint.config.pending_max;
-        if waits.live() >= max {
-            let why =
-                format!("{max} calls of this app to itself wait for replies (link.pending_max)");
-            return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
-        }
-        Ok(())
-    }
-
-    /// The caller waits; its place among those that do.
-    fn wait(&self, deadline: Instant, slot: Arc<dyn AnySlot>) -> Option<u32> {
-        let mut waits = self.waits.lock();
-        if waits.is_closed() {
-            drop(waits);
-            slot.fail(self.ended());
-            return None;
-        }
-        let (at, is_earliest) = waits.open(deadline, slot);
-        drop(waits);
-        if is_earliest {
-            self.earlier.notify_one();
-        }
-        Some(at)
-    }
-
-    fn is_over_limit(&self) -> bool {
-        self.running.load(Ordering::Relaxed) >= self.endpoint.config.running_max
-    }
-}
-
-/// Fails all calls when the task that keeps their deadlines ends, also when it is aborted.
-struct CloseOnDrop(Arc<OwnCalls>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-impl std::fmt::Debug for OwnCalls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OwnCalls").field("peer", &self.peer()).finish_non_exhaustive()
-    }
-}
-
 /// When a call or cast is made, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
@@ -192,7 +49,7 @@ pub(crate) async fn call<C: Carried>(
     let (slot, begun) = begin(cx, method, times, head, carried, true)?;
     let mut waiting = Waiting { own, slot: &*slot, at: None, answered: false };
     if let Some(handler) = begun {
-        run::in_place(own, handler, Some(&*slot)).await;
+        own_calls::in_place(own, handler, Some(&*slot)).await;
     }
     let reply = std::future::poll_fn(|task| {
         let polled = slot.poll(task);
@@ -220,7 +77,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(at) = self.at {
-            self.own.waits.lock().close_at(at);
+            self.own.forget(at);
         }
         if !self.answered {
             self.slot.leave();
@@ -237,13 +94,11 @@ pub(crate) fn cast<C: Carried>(
     carried: &mut C,
 ) -> Result<(), Status> {
     let own = &cx.core.own;
-    if own.waits.lock().is_closed() {
-        return Err(own.ended().with_effect(Effect::NotRun));
-    }
+    own.admit_cast()?;
     let (_, begun) = begin(cx, method, times, head, carried, false)?;
     if let Some(handler) = begun {
         // Not in place: who casts may be in the middle of something.
-        run::spawn(own, handler, None);
+        own_calls::spawn(own, handler, None);
     }
     Ok(())
 }
@@ -282,7 +137,7 @@ fn begin<C: Carried>(
     let reply = if wants_reply {
         ReplyPort::own(any(), own, span)
     } else {
-        own.endpoint.meters.served.count_cast(meter);
+        own.count_cast(meter);
         ReplyPort::cast(span)
     };
     let mut chunk = BytesMut::new();

@@ -9,9 +9,9 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
 use prost::Message;
 
-use super::own::OwnCalls;
 use super::request::place;
-use super::slot::{AnySlot, End};
+use crate::call::any_slot::{AnySlot, End};
+use crate::call::own_calls::OwnCalls;
 use crate::observe::trace::OpenSpan;
 
 /// Where the reply to a call goes. Dropped without one, the caller gets an error that says so.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::{DecodeError, Message};
 
-use super::slot::AnySlot;
+use crate::call::any_slot::AnySlot;
 
 /// The request of a call.
 #[derive(Clone)]

@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use prost::Message;
 use tokio::task::AbortHandle;
 
-use super::own::OwnCalls;
+use super::any_slot::{AnySlot, End};
+use super::own_calls::OwnCalls;
 
 /// A request and what becomes of it.
 pub(crate) struct Slot<Req, Rsp> {
@@ -39,25 +40,6 @@ struct Inner<Req, Rsp> {
     waker: Option<Waker>,
     /// The handler's task, where it has one.
     handler: Option<AbortHandle>,
-}
-
-/// How a call has ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The reply is in the slot.
-    Placed,
-    /// The reply, encoded: server and client have different types, or an actor keeps a record of it.
-    Encoded(Bytes),
-    Failed(Status),
-}
-
-impl End {
-    fn code(&self) -> Code {
-        match self {
-            Self::Placed | Self::Encoded(_) => Code::Ok,
-            Self::Failed(status) => status.code(),
-        }
-    }
 }
 
 /// A reply as its caller finds it.
@@ -103,30 +85,6 @@ impl<Req, Rsp> Slot<Req, Rsp> {
     pub(crate) fn take_back(&self) -> Option<Req> {
         self.inner.lock().request.take()
     }
-}
-
-/// A [`Slot`], whatever it holds.
-pub(crate) trait AnySlot: Send + Sync {
-    /// Shows `look` the `Option<Req>` with the request.
-    fn request(&self, look: &mut dyn FnMut(&mut dyn Any));
-    /// The bytes of the request, for handlers of another type and for what is sent on; none when it was taken.
-    fn encoded(&self) -> Bytes;
-    /// Shows `look` the `Option<Rsp>` for the reply.
-    fn reply(&self, look: &mut dyn FnMut(&mut dyn Any));
-    /// Whether the reply is there.
-    fn has_reply(&self) -> bool;
-    /// Whether replies are to be encoded in any case.
-    fn encodes(&self) -> bool;
-    /// The handler's end of the call: counts it.
-    fn answer(&self, end: End);
-    /// The caller's end of the call, unless it has ended.
-    fn fail(&self, status: Status);
-    /// The caller waits no more: a handler with a task is dropped.
-    fn leave(&self);
-    /// Whether the caller waits no more.
-    fn is_left(&self) -> bool;
-    /// The handler has become a task.
-    fn runs(&self, handler: AbortHandle);
 }
 
 impl<Req, Rsp> AnySlot for Slot<Req, Rsp>

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::service::ServiceTable;
 use crate::call::budget::RetryBudget;
 use crate::call::mesh::Mesh;
-use crate::call::own::OwnCalls;
+use crate::call::own_calls::OwnCalls;
 use crate::call::parts::Parts;
 use crate::call::snapshot::Snapshots;
 use crate::config::CallConfig;

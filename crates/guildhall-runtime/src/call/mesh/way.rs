@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use guildhall_link::Link;
 
-use crate::call::own::OwnCalls;
+use crate::call::own_calls::OwnCalls;
 
 /// How a call gets to an app.
 #[derive(Clone, Debug)]

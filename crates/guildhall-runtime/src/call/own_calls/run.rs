@@ -8,7 +8,7 @@ use std::task::Poll;
 use guildhall_link::HandlerFuture;
 
 use super::OwnCalls;
-use crate::call::slot::AnySlot;
+use crate::call::any_slot::AnySlot;
 
 /// Handlers that are polled inside each other. One more becomes a task at once: a handler that calls itself must not use up the stack.
 const NESTED_MAX: usize = 8;
@@ -38,7 +38,7 @@ impl Drop for Nested {
 }
 
 /// Polls a handler in place; only one that has to wait gets a task.
-pub(super) async fn in_place(
+pub(crate) async fn in_place(
     own: &Arc<OwnCalls>,
     mut handler: HandlerFuture,
     slot: Option<&dyn AnySlot>,
@@ -57,7 +57,7 @@ pub(super) async fn in_place(
 }
 
 /// Gives a handler a task.
-pub(super) fn spawn(own: &Arc<OwnCalls>, handler: HandlerFuture, slot: Option<&dyn AnySlot>) {
+pub(crate) fn spawn(own: &Arc<OwnCalls>, handler: HandlerFuture, slot: Option<&dyn AnySlot>) {
     own.running.fetch_add(1, Ordering::Relaxed);
     let runs = Runs(Arc::clone(own));
     let task = own.endpoint.env.spawn("handler", async move {

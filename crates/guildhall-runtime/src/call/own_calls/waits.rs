@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guildhall_core::env::Instant;
 
-use crate::call::slot::AnySlot;
+use crate::call::any_slot::AnySlot;
 
 /// How much later than its deadline a call may fail, when others have just failed.
 const TOGETHER: Duration = Duration::from_millis(5);
