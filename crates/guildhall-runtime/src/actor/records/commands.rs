@@ -140,7 +140,7 @@ impl Commands {
     }
 
     /// Bytes of the sessions of a player.
-    fn bytes_of_player(&self, player: &str) -> usize {
+    pub(crate) fn bytes_of_player(&self, player: &str) -> usize {
         let sessions = self.players.get(player).into_iter().flatten();
         sessions.map(|session| session.bytes).sum()
     }

@@ -86,7 +86,8 @@ impl Commands {
         let changed = std::mem::take(&mut self.changed);
         let twice = (self.whole / 2).min(row_max / 8);
         let is_less = self.bytes() < self.whole_bytes - self.whole_bytes / 8;
-        if self.stale || is_less || self.row.len() > self.whole + twice {
+        let more: usize = changed.iter().map(|player| self.bytes_of_player(player)).sum();
+        if self.stale || is_less || self.row.len() + more > self.whole + twice {
             self.row.clear();
             self.players.iter_mut().for_each(|(player, of)| put(&mut self.row, player, of, true));
             (self.whole, self.whole_bytes) = (self.row.len(), self.bytes());
