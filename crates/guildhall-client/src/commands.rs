@@ -177,7 +177,7 @@ impl Commands {
     }
 
     /// Takes all that is queued by swapping it for `empty`.
-    pub(crate) fn take(&self, empty: &mut BytesMut) {
+    pub(crate) fn take_queued(&self, empty: &mut BytesMut) {
         debug_assert!(empty.is_empty());
         std::mem::swap(&mut self.state.lock().out, empty);
     }

@@ -135,7 +135,7 @@ impl<'a> Line<'a> {
             if std::mem::take(&mut self.owes_ack) {
                 self.commands.control(ClientKind::Ack, self.last_push);
             }
-            self.commands.take(&mut self.batch);
+            self.commands.take_queued(&mut self.batch);
             if self.batch.is_empty() {
                 return Ok(());
             }

@@ -37,7 +37,7 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
                 continue;
             }
         };
-        match Places::take(&edge.places, accepted.peer.ip()) {
+        match Places::admit(&edge.places, accepted.peer.ip()) {
             Ok(place) => {
                 let (edge, protocol) = (Arc::clone(&edge), protocol.clone());
                 env.clone().spawn_on(&edge.cx.next_worker(), "gate-client", async move {

@@ -33,7 +33,7 @@ impl Places {
     }
 
     /// Takes a place for a connection from `address`, or names the limit that is reached.
-    pub(crate) fn take(places: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
+    pub(crate) fn admit(places: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
         let address = network(address);
         let mut taken = places.taken.lock();
         if taken.all >= places.max {

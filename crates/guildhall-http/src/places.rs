@@ -35,7 +35,7 @@ impl Places {
 
     /// Takes a place for a connection from `address`, if need be that of a connection that waits for its client. `None`: there is
     /// no such connection.
-    pub(crate) fn take(places: &Arc<Self>, address: IpAddr, seat: Arc<Seat>) -> Option<Place> {
+    pub(crate) fn admit(places: &Arc<Self>, address: IpAddr, seat: Arc<Seat>) -> Option<Place> {
         let mut taken = places.taken.lock();
         let of_address = taken.by_address.get(&address).copied().unwrap_or_default();
         let has_room = if of_address >= places.per_address {

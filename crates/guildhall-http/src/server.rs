@@ -101,7 +101,7 @@ async fn accept<S: Service>(
         };
         let network = network(peer.ip());
         let seat = Arc::new(Seat::new(env.clone(), limits));
-        let Some(place) = Places::take(&places, network, Arc::clone(&seat)) else {
+        let Some(place) = Places::admit(&places, network, Arc::clone(&seat)) else {
             refuse(env, &*conn).await;
             if said.is_none_or(|said| env.now() >= said + SAY_EVERY) {
                 said = Some(env.now());

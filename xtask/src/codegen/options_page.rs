@@ -89,8 +89,8 @@ impl Options {
             writeln!(page, "| `{}` | {} | {about} |", field.name(), kind(field)?)?;
         }
         let used = |it: &EnumDescriptorProto| message.field.iter().any(|f| names(f, it.name()));
-        let enums = (0..).zip(&self.file.enum_type).filter(|(_, it)| used(it));
-        enums.map(|(at, values)| self.values(page, at, values)).collect()
+        let mut enums = (0..).zip(&self.file.enum_type).filter(|(_, it)| used(it));
+        enums.try_for_each(|(at, values)| self.values(page, at, values))
     }
 
     fn values(&self, page: &mut String, at: i32, values: &EnumDescriptorProto) -> Result<()> {
