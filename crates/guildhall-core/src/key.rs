@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -123,17 +122,22 @@ impl KeyText<'_> {
     pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
         /// A sign and the digits of the largest 64-bit number.
         const LONGEST: usize = 20;
-        let mut digits = [0; LONGEST];
-        let mut rest = &mut digits[..];
-        let written = match self {
+        let mut digits = [b'-'; LONGEST];
+        let (mut rest, is_negative) = match self {
             Self::None | Self::Uint(0) | Self::Int(0) => return take(Err(NoKey::Empty)),
             Self::Text(text) => return take(check(text)),
-            Self::Uint(number) => write!(rest, "{number}"),
-            Self::Int(number) => write!(rest, "{number}"),
+            Self::Uint(number) => (number, false),
+            Self::Int(number) => (number.unsigned_abs(), number < 0),
         };
-        let len = LONGEST - rest.len();
-        let text = written.ok().and_then(|()| std::str::from_utf8(&digits[..len]).ok());
-        take(text.ok_or(NoKey::Empty))
+        // By hand: each call to an actor does it several times, and the formatter of the standard library is several times slower.
+        let mut at = LONGEST;
+        while rest > 0 {
+            at -= 1;
+            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        let text = std::str::from_utf8(&digits[at - usize::from(is_negative)..]);
+        take(text.map_err(|_| NoKey::Empty))
     }
 }
 

@@ -6,6 +6,7 @@ mod addresses;
 mod config;
 mod env;
 mod fence;
+mod keys;
 mod lease_session;
 mod query;
 mod schema;

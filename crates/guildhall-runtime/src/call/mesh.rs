@@ -10,12 +10,14 @@ mod version;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use guildhall_core::Route as Mode;
 use guildhall_core::discovery::{NodeRecord, NodeState, actor_label};
+use guildhall_core::hash::IdHasher;
 use guildhall_core::status::reason;
 use guildhall_core::{
     Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
@@ -63,10 +65,13 @@ pub(crate) struct Route {
     pub(crate) actor: Option<Arc<str>>,
 }
 
+/// Names of services come from apps that have proven themselves, and are few: no seed is needed.
+type ByName = BuildHasherDefault<IdHasher>;
+
 /// An immutable snapshot.
 #[derive(Debug, Default)]
 struct View {
-    services: HashMap<String, Arc<Instances>>,
+    services: HashMap<String, Arc<Instances>, ByName>,
     groups: HashMap<Group, Arc<Instances>>,
     /// Of services that have rules.
     versions: HashMap<String, Versions>,
@@ -347,7 +352,9 @@ impl Mesh {
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
-        if let Some(versions) = view.versions.get(method.service) {
+        // Few apps have rules: most calls need no look.
+        let versions = if view.versions.is_empty() { None } else { view.versions.get(method.service) };
+        if let Some(versions) = versions {
             let key =
                 if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
             instances = versions.of(&self.env, head, key).unwrap_or(instances);

@@ -60,6 +60,10 @@ pub(crate) async fn call<C: Carried>(
     })
     .await;
     waiting.answered = true;
+    if waiting.at.is_none() {
+        // Nothing has made the caller wait: one that only makes such calls lets others run all the same.
+        tokio::task::coop::consume_budget().await;
+    }
     if reply.is_err() {
         carried.take_back(slot.take_back());
     }

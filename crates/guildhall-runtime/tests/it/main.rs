@@ -24,6 +24,7 @@ mod loads;
 mod metrics;
 mod models;
 mod names;
+mod own_calls;
 mod passed_on;
 mod raw_casts;
 mod resources;

@@ -43,7 +43,6 @@ pub(crate) async fn in_place(
     mut handler: HandlerFuture,
     slot: Option<&dyn AnySlot>,
 ) {
-    // A caller that never waits lets others run all the same.
     let first = std::future::poll_fn(|task| {
         let first = match Nested::enter() {
             Some(_nested) => handler.as_mut().poll(task),
