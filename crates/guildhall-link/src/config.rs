@@ -22,14 +22,14 @@ pub struct LinkConfig {
     /// Connections to each other app, 1 to 16. Calls of one key stay on one of them; calls without an order are spread. More than the
     /// callee's workers have no effect.
     pub links_per_peer: usize,
-    /// Largest frame, in bytes, both ways; a larger one is `TOO_LARGE` at the sender.
+    /// Largest frame, and largest body of a call of the app to itself, in bytes, both ways; a larger one is `TOO_LARGE` at the sender.
     pub frame_max: usize,
-    /// Calls in flight on one link; one more is `OVERLOADED`.
+    /// Calls in flight on one link, and of the app to itself; one more is `OVERLOADED`.
     pub pending_max: usize,
     /// Bytes that wait for one socket; further calls and casts are `OVERLOADED`.
     pub queued_max: usize,
-    /// Calls and casts of one link that run at a time at the callee; one more call is `OVERLOADED`, one more cast is dropped and
-    /// counted.
+    /// Calls and casts of one link, and of the app to itself, that run at a time at the callee; one more call is `OVERLOADED`, one more
+    /// cast is dropped and counted.
     pub running_max: usize,
     /// Connections from other apps; one more is closed at once, and its peer dials again later.
     pub accepted_max: usize,
