@@ -1,6 +1,8 @@
 //! The runner of a worker: polls the actors that have work, and drives all their timers with one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Ordering;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
@@ -31,11 +33,44 @@ pub(crate) struct Runner {
     pub(crate) buffers: Buffers,
 }
 
+/// The times of cells, the earliest first. Each cell has one, nearly always.
 #[derive(Default)]
 struct Timers {
-    by_time: BTreeMap<(Instant, u64), Weak<dyn Runnable>>,
+    armed: BinaryHeap<Armed>,
     next: u64,
 }
+
+/// A cell that is looked at later.
+struct Armed {
+    at: Instant,
+    /// Cells of one time are looked at in the order in which they were armed.
+    number: u64,
+    cell: Weak<dyn Runnable>,
+}
+
+impl Ord for Armed {
+    /// The earliest is the greatest: the top of a heap.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Armed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Armed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Armed {}
+
+/// Room for timers that is kept when most of them are over.
+const KEPT: usize = 1_024;
 
 impl Runner {
     /// Queues a cell. Each is queued at most once, so there are never more than actors.
@@ -52,10 +87,10 @@ impl Runner {
     /// Calls [`Runnable::on_time`] of a cell at this time.
     pub(crate) fn arm(&self, at: Instant, cell: Weak<dyn Runnable>) {
         let mut timers = self.timers.lock();
-        let earliest = timers.by_time.first_key_value().is_none_or(|((first, _), _)| at < *first);
+        let earliest = timers.armed.peek().is_none_or(|first| at < first.at);
         let number = timers.next;
         timers.next += 1;
-        timers.by_time.insert((at, number), cell);
+        timers.armed.push(Armed { at, number, cell });
         drop(timers);
         if earliest {
             self.waker.wake();
@@ -102,21 +137,21 @@ impl Runner {
     }
 
     fn earliest(&self) -> Option<Instant> {
-        self.timers.lock().by_time.first_key_value().map(|((at, _), _)| *at)
+        self.timers.lock().armed.peek().map(|first| first.at)
     }
 
     fn on_time(&self, now: Instant) {
         loop {
             let mut timers = self.timers.lock();
-            match timers.by_time.first_entry() {
-                Some(first) if first.key().0 <= now => {
-                    let ((armed, _), cell) = first.remove_entry();
-                    drop(timers);
-                    if let Some(cell) = cell.upgrade() {
-                        cell.on_time(now, armed);
-                    }
-                }
-                _ => return,
+            let due = timers.armed.peek_mut().filter(|first| first.at <= now).map(PeekMut::pop);
+            let Some(Armed { at, cell, .. }) = due else { return };
+            if timers.armed.capacity() > KEPT.max(timers.armed.len() * 4) {
+                let kept = timers.armed.len() * 2;
+                timers.armed.shrink_to(kept);
+            }
+            drop(timers);
+            if let Some(cell) = cell.upgrade() {
+                cell.on_time(now, at);
             }
         }
     }
