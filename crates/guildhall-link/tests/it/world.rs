@@ -125,7 +125,8 @@ impl Dispatch for Echo {
 
 /// Waits until `is` holds.
 pub(crate) async fn until(is: impl Fn() -> bool) {
-    let waited = tokio::time::timeout(LIMIT, async {
+    let env = Env::real();
+    let waited = env.until(env.now() + LIMIT, async {
         while !is() {
             tokio::task::yield_now().await;
         }
@@ -173,6 +174,5 @@ pub(crate) async fn linked(there: &Arc<Endpoint>, echo: &Arc<Echo>) -> Arc<Link>
     let line = Line { address, place: Place::ONLY, gone, tried };
     here.env.spawn("link-connect", connect(Arc::clone(&here), Arc::clone(&open), line));
     until(|| !open.0.lock().is_empty()).await;
-    let link = Arc::clone(&open.0.lock()[0].1);
-    link
+    Arc::clone(&open.0.lock()[0].1)
 }

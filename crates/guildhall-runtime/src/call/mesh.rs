@@ -353,7 +353,8 @@ impl Mesh {
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
         // Few apps have rules: most calls need no look.
-        let versions = if view.versions.is_empty() { None } else { view.versions.get(method.service) };
+        let versions =
+            if view.versions.is_empty() { None } else { view.versions.get(method.service) };
         if let Some(versions) = versions {
             let key =
                 if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
