@@ -34,7 +34,7 @@ pub use changes::MeshChanges;
 use changes::Revision;
 use group::Group;
 use guildhall_link::{Link, Peers, Place};
-pub(crate) use load::load_of;
+pub(crate) use load::{load_of, pick};
 pub(crate) use places::Places;
 pub(crate) use version::RouteRules;
 
@@ -435,18 +435,6 @@ impl View {
             Address::Logic(addr) => self.numbers.get(addr),
         }
     }
-}
-
-/// Which of these weights, whose sum is `all`, a random number falls to; `None` when there is no weight.
-pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> Option<usize> {
-    let mut left = env.random_below(all);
-    for (at, weight) in weights.enumerate() {
-        match left.checked_sub(u64::from(weight)) {
-            Some(rest) => left = rest,
-            None => return Some(at),
-        }
-    }
-    None
 }
 
 fn no_route(what: &str) -> Status {

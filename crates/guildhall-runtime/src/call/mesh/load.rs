@@ -1,9 +1,9 @@
 //! LEAST_LOAD: of two instances, drawn by weight, the one that has less to do.
 
-use guildhall_core::AppId;
+use guildhall_core::{AppId, Env};
 
 use super::links::Links;
-use super::{Instances, Mesh, pick};
+use super::{Instances, Mesh};
 
 impl Mesh {
     /// An app has told its load.
@@ -41,4 +41,16 @@ impl Mesh {
 /// Calls for each 100 of weight: what apps tell as their load.
 pub(crate) fn load_of(calls: usize, weight: u32) -> u64 {
     (calls as u64).saturating_mul(100) / u64::from(weight.max(1))
+}
+
+/// Which of these weights, whose sum is `all`, a random number falls to; `None` when there is no weight.
+pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> Option<usize> {
+    let mut left = env.random_below(all);
+    for (at, weight) in weights.enumerate() {
+        match left.checked_sub(u64::from(weight)) {
+            Some(rest) => left = rest,
+            None => return Some(at),
+        }
+    }
+    None
 }
