@@ -178,7 +178,7 @@ async fn a_local_actor_call_allocates_at_most_twice() {
 }
 
 #[tokio::test]
-async fn an_idle_actor_without_state_takes_at_most_900_bytes_with_its_key_and_its_place() {
+async fn an_idle_actor_without_state_takes_at_most_550_bytes_with_its_key_and_its_place() {
     const ACTORS: u64 = 20_000;
     let app = App::with(config("dev.w1.echo.1", "", "")).env(Env::real());
     let app = echoes(app).start().await.unwrap();
@@ -197,7 +197,7 @@ async fn an_idle_actor_without_state_takes_at_most_900_bytes_with_its_key_and_it
     let bytes = f64::from(i32::try_from(LIVE.get() - bytes).unwrap()) / actors;
     let count = f64::from(u32::try_from(ALLOCATIONS.get() - count).unwrap()) / actors;
     assert_eq!(cx.actors::<EchoOfKey>().count() as u64, 100 + ACTORS);
-    assert!(bytes <= 900.0, "{bytes} bytes per idle actor");
+    assert!(bytes <= 550.0, "{bytes} bytes per idle actor");
     assert!(count <= 12.0, "{count} allocations per activation with its first call");
 }
 

@@ -211,6 +211,13 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         }
     }
 
+    fn has_work(&self) -> bool {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.stopped |= self.host.slots.epoch(self.slot) == 0;
+        // The calls of a slot that is not served here go elsewhere, which is work too.
+        mailbox.has_work() || mailbox.agenda.stopped && mailbox.has_calls()
+    }
+
     /// What to do next.
     pub(crate) fn next_job(&self) -> Option<Job> {
         let mut mailbox = self.mailbox.lock();
@@ -330,10 +337,8 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         loop {
             let mut turn = match task.running.take() {
                 Some(turn) => turn,
-                None => match self.next_job() {
-                    Some(job) => self.host.begin(self, task.idle.take(), job),
-                    None => return task.idle.is_some(),
-                },
+                None if self.has_work() => self.host.begin(self, task.idle.take()),
+                None => return task.idle.is_some(),
             };
             match catch_unwind(AssertUnwindSafe(|| turn.poll(&mut cx))) {
                 Ok(Poll::Ready(active)) => {

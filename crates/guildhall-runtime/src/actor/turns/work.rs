@@ -16,14 +16,13 @@ use crate::actor::services::ActorServices;
 /// Turns in a row before other actors of the worker get theirs.
 const TURNS_IN_A_ROW: usize = 64;
 
-/// Begins the jobs of an actor, in a used box if there is one.
+/// Begins to do what waits for an actor, in a used box if there is one.
 pub(crate) fn begin<A: Actor, S: ActorServices<A>>(
     cell: Arc<Cell<A, S>>,
     active: Option<Box<Active<A>>>,
-    job: Job,
     used: Option<TurnBox<A>>,
 ) -> TurnBox<A> {
-    let work = work(cell, active, job);
+    let work = work(cell, active);
     match used {
         Some(mut turn) => {
             turn.set(work);
@@ -33,15 +32,13 @@ pub(crate) fn begin<A: Actor, S: ActorServices<A>>(
     }
 }
 
-/// Does `job` and all that waits after it. Returns the actor, or nothing when it has left memory.
+/// Does all that waits. Returns the actor, or nothing when it has left memory.
 async fn work<A: Actor, S: ActorServices<A>>(
     cell: Arc<Cell<A, S>>,
     mut active: Option<Box<Active<A>>>,
-    job: Job,
 ) -> Option<Box<Active<A>>> {
     let mut turns = 0;
-    let mut next = Some(job);
-    while let Some(job) = next {
+    while let Some(job) = cell.next_job() {
         if let Some(before) = &mut active
             && job.needs_rows()
             && !is_ready(&cell, before)
@@ -51,8 +48,7 @@ async fn work<A: Actor, S: ActorServices<A>>(
                 Reclaimed::No => active = None,
                 Reclaimed::NotNow => {
                     cell.mailbox.lock().put_off(job);
-                    cell.core().env.sleep(cell.part().save.retry()).await;
-                    next = cell.next_job();
+                    Box::pin(cell.core().env.sleep(cell.part().save.retry())).await;
                     continue;
                 }
             }
@@ -65,7 +61,6 @@ async fn work<A: Actor, S: ActorServices<A>>(
         if turns % TURNS_IN_A_ROW == 0 {
             give_way().await;
         }
-        next = cell.next_job();
     }
     active
 }

@@ -18,7 +18,6 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::actor::config::ActorConfig;
 use crate::actor::engine::active::Active;
 use crate::actor::engine::cell::Cell;
-use crate::actor::engine::mailbox::Job;
 use crate::actor::engine::payloads::Payloads;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
@@ -55,9 +54,9 @@ pub(crate) struct Host<A: Actor, S> {
 /// The one box of a turn, used again and again.
 pub(crate) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
 
-/// Begins the turns of a cell with its first job, in a used box if there is one.
+/// Begins to do what waits for a cell, in a used box if there is one.
 pub(crate) type Begin<A, S> =
-    fn(Arc<Cell<A, S>>, Option<Box<Active<A>>>, Job, Option<TurnBox<A>>) -> TurnBox<A>;
+    fn(Arc<Cell<A, S>>, Option<Box<Active<A>>>, Option<TurnBox<A>>) -> TurnBox<A>;
 
 /// The cells of one slot.
 type Shard<A, S> = HashSet<ByKey<A, S>, Seeded>;
@@ -245,15 +244,14 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Begins the turns of an actor with its first job.
+    /// Begins to do what waits for an actor.
     pub(crate) fn begin(
         &self,
         cell: &Arc<Cell<A, S>>,
         active: Option<Box<Active<A>>>,
-        job: Job,
     ) -> TurnBox<A> {
         let used = self.boxes.lock().pop();
-        (self.begin)(Arc::clone(cell), active, job, used)
+        (self.begin)(Arc::clone(cell), active, used)
     }
 
     /// Keeps the box of a turn that has ended.
