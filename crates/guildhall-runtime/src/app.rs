@@ -23,6 +23,7 @@ use guildhall_core::backend::BuiltIn;
 use guildhall_core::broker::Broker;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::Discovery;
+use guildhall_core::env::{Threads, Workers};
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{Store, Table};
@@ -49,7 +50,6 @@ pub use running::RunningApp;
 use backends::Given;
 use checks::HealthCheck;
 use component::Component;
-use guildhall_core::env::{Threads, Workers};
 use hooks::Hooks;
 use node::ThisNode;
 

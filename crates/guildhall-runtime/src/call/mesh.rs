@@ -22,6 +22,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{
     Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
 };
+use guildhall_link::{Link, Peers, Place};
 use guildhall_wire::Head;
 use parking_lot::Mutex;
 
@@ -33,7 +34,6 @@ use rendezvous::Slots;
 pub use changes::MeshChanges;
 use changes::Revision;
 use group::Group;
-use guildhall_link::{Link, Peers, Place};
 pub(crate) use load::{load_of, pick};
 pub(crate) use places::Places;
 pub(crate) use version::RouteRules;

@@ -11,6 +11,7 @@ use guildhall_core::backend::Lazy;
 use guildhall_core::broker::{self, Broker, BrokerError, MESSAGE_MAX};
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, MethodDesc, ServiceDesc, Status};
+use guildhall_link::put_request;
 use guildhall_wire::Head;
 use guildhall_wire::frame::{Header, LinkKind};
 use parking_lot::Mutex;
@@ -22,7 +23,6 @@ use crate::call::Cx;
 
 pub use config::BrokerConfig;
 use follow::Follow;
-use guildhall_link::put_request;
 
 /// The topics that an app has subscribed to, by their full names.
 pub(crate) struct Topics {
