@@ -1,5 +1,6 @@
 //! [`Dispatch`]: serves the calls of a link; and [`Arrival`], a received call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,8 +28,8 @@ pub trait Dispatch: Send + Sync + 'static {
 pub struct Arrival<'a> {
     /// The id of the method, which this app may not have.
     pub method: u32,
-    /// What travels with the call. Absent on a plain one.
-    pub head: Option<Head>,
+    /// What travels with the call. Absent on a plain one; behind a pointer, so that handing it on copies little.
+    pub head: Option<Arc<Head>>,
     /// How long the caller waits from now on.
     pub left: Duration,
     /// When it has arrived.
@@ -53,10 +54,13 @@ impl<'a> Arrival<'a> {
     ) -> Result<Self, String> {
         let head = match frame.head {
             [] => None,
-            _ => Some(frame.decode_head().map_err(|e| format!("a head: {e}"))?),
+            _ => {
+                let head: Head = frame.decode_head().map_err(|e| format!("a head: {e}"))?;
+                Some(Arc::new(head))
+            }
         };
         let left = time_left_from_aux(frame.header.aux).unwrap_or_else(|| {
-            Duration::from_millis(head.as_ref().map_or(0, |head: &Head| head.time_left_ms))
+            Duration::from_millis(head.as_ref().map_or(0, |head| head.time_left_ms))
         });
         let (method, body) = (frame.header.method, Body { bytes: frame.body, chunk });
         Ok(Self { method, head, left, at, caller: None, is_over_limit: false, body })

@@ -42,7 +42,7 @@ pub(crate) fn begin(
 /// A call or cast that has arrived, and was counted.
 pub(crate) struct Arrived<'a> {
     pub(crate) method: u32,
-    pub(crate) head: Option<Head>,
+    pub(crate) head: Option<Arc<Head>>,
     pub(crate) left: Duration,
     pub(crate) deadline: Option<Instant>,
     /// None for a call from within this app.
@@ -90,8 +90,8 @@ pub(crate) fn serve(
     let cx = Cx {
         deadline,
         caller,
-        cause: Cause::of(head.as_ref()),
-        head: head.map(Arc::new),
+        cause: Cause::of(head.as_deref()),
+        head,
         cancel: reply.cancel(),
         in_call: true,
         resources,

@@ -127,7 +127,7 @@ fn begin<C: Carried>(
         let why = format!("the request of {}: {too_large}", method.path);
         return Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why));
     }
-    let (served, mut head) = (cx.core.services.get(method.id), head.cloned());
+    let (served, mut head) = (cx.core.services.get(method.id), head.cloned().map(Arc::new));
     let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
     let key = KeptKey::of(method, carried.key())?;
     let given = if own.encodes { None } else { carried.give(method) };

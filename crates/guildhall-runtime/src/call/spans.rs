@@ -1,5 +1,7 @@
 //! The spans of calls: of one that is made, and of one that has arrived.
 
+use std::sync::Arc;
+
 use guildhall_core::MethodDesc;
 use guildhall_wire::Head;
 
@@ -25,16 +27,16 @@ pub(crate) fn of_call(cx: &Cx, method: &MethodDesc) -> Option<OpenSpan> {
 #[inline]
 pub(crate) fn of_arrival(
     core: &Core,
-    head: &mut Option<Head>,
+    head: &mut Option<Arc<Head>>,
     method: Option<&MethodDesc>,
 ) -> Option<OpenSpan> {
     let (tracer, method) = (core.tracer.as_ref()?, method?);
-    let parent = sampled(head.as_ref());
+    let parent = sampled(head.as_deref());
     if parent.is_none() && !method.trace {
         return None;
     }
     let mut span = tracer.open(parent, SpanKind::Server, method.path);
-    let head = head.get_or_insert_default();
+    let head = Arc::make_mut(head.get_or_insert_default());
     if let Some(session) = &head.session {
         span.field("player", session.player.clone());
     }

@@ -112,6 +112,7 @@ impl Follow {
         let mut arrival = Arrival::parse(&frame, self.core.env.now(), chunk)?;
         // A broker does not authenticate publishers.
         if let Some(head) = &mut arrival.head {
+            let head = Arc::make_mut(head);
             (head.session, head.resources) = (None, 0);
             head.caller.clear();
             head.chain.clear();
