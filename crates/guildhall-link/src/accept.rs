@@ -32,14 +32,14 @@ pub async fn listen<D: Dispatch>(
                 let (env, peer) = (endpoint.env.clone(), accepted.peer);
                 env.spawn_on(&workers.next(), "link-serve", async move {
                     if let Err(error) = accept(endpoint, dispatch, accepted).await {
-                        tracing::warn!(%peer, %error, "a link was refused");
+                        tracing::warn!(%peer, %error, "link refused");
                     }
                     drop(place);
                 });
             }
             Err(error) => {
                 // Out of file descriptors, say: wait for better times.
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "accept failed");
                 endpoint.env.sleep(Duration::from_millis(50)).await;
             }
         }

@@ -129,6 +129,6 @@ impl<P: Peers> Drop for Leave<'_, P> {
     fn drop(&mut self) {
         self.peers.leave(&self.id, self.link);
         self.link.close();
-        tracing::debug!(ended = %self.id, address = self.address, "a link has ended");
+        tracing::debug!(ended = %self.id, address = self.address, "link closed");
     }
 }

@@ -162,7 +162,7 @@ impl Link {
                     });
                     self.pending.answer(replies.drain(..), &mut wakers);
                     if let Err(error) = parsed {
-                        tracing::debug!(peer = self.peer, %error, "a link ended");
+                        tracing::debug!(peer = self.peer, %error, "link closed");
                         break;
                     }
                     // The callers that were just woken queue their next frames before these are written.
@@ -174,7 +174,7 @@ impl Link {
                         Heartbeat::Fine => {}
                         Heartbeat::Ask => self.ping(),
                         Heartbeat::Lost => {
-                            tracing::warn!(peer = self.peer, "a link ended: nothing came (link.ping_ms)");
+                            tracing::warn!(peer = self.peer, "link closed: nothing received within link.ping_ms");
                             break;
                         }
                     }

@@ -61,7 +61,7 @@ pub async fn serve<D: Dispatch>(
                 alive.heard(env);
                 let taken = serving.take_frames(&mut socket.input, &mut chunk).await;
                 if let Err(error) = taken {
-                    tracing::warn!(peer = ?serving.caller, error, "a link broke the protocol");
+                    tracing::warn!(peer = ?serving.caller, error, "link closed: protocol violation");
                     return;
                 }
             }

@@ -38,7 +38,7 @@ async fn sigterm_on_a_full_disk_ends_the_program_soon_and_what_was_answered_is_t
     assert_eq!(status.code(), Some(0), "{printed}");
     // Its store has refused writes already, so the fate of its data is known from the beginning.
     assert!(took < Duration::from_secs(2), "{took:?}: {printed}");
-    let lost = "the store takes no writes at the end: what was not saved is lost";
+    let lost = "store rejects writes at shutdown: unsaved changes are lost";
     assert!(printed.contains(lost), "{printed}");
 
     drop(filler);

@@ -73,7 +73,7 @@ async fn a_hub_whose_disk_is_full_is_not_ready_says_so_once_and_is_ready_when_th
         }
         write(key).await.unwrap();
         let log = std::fs::read_to_string(&log).unwrap();
-        for line in ["store file failed", "store file works again", "a part is not well"] {
+        for line in ["store file failed", "store file works again", "component unhealthy"] {
             let times = log.lines().filter(|written| written.contains(line)).count();
             assert_eq!(times, outage, "`{line}` in {log}");
         }

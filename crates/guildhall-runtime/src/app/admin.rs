@@ -75,7 +75,7 @@ pub(crate) async fn open(
     let server = server.map_err(StartError::new)?;
     let addr = server.addr();
     if !addr.ip().is_loopback() {
-        tracing::warn!(%addr, "admin.listen is outside loopback: whoever reaches it reads the metrics");
+        tracing::warn!(%addr, "admin.listen is not a loopback address: everybody who can reach it can read the metrics");
     }
     Ok(Some((addr, server.detach())))
 }

@@ -168,7 +168,7 @@ impl Hooks {
             let core = Arc::clone(core);
             let handle = env.spawn_on(&worker, name, async move {
                 if let Err(error) = run(begin, &core).await {
-                    tracing::error!(task = name, %error, "a background task failed");
+                    tracing::error!(task = name, %error, "background task failed");
                 }
             });
             Task { name, handle }
@@ -197,7 +197,7 @@ impl Ending {
             for Hook { at, begin } in take(hooks.get_mut()) {
                 match core.env.until(deadline, run(begin, core)).await {
                     Some(Ok(())) => {}
-                    Some(Err(error)) => tracing::error!(hook = %at, %error, "a drain hook failed"),
+                    Some(Err(error)) => tracing::error!(hook = %at, %error, "drain hook failed"),
                     None => tracing::error!(hook = %at, "a drain hook took too long; dropped"),
                 }
             }
@@ -206,7 +206,7 @@ impl Ending {
         join(hooks, core.env.until(deadline, ended)).await;
         for task in tasks.iter().filter(|task| !task.handle.is_finished()) {
             let task = task.name;
-            tracing::warn!(task, "a background task goes on though `cx.draining()` has ended");
+            tracing::warn!(task, "background task still running after `cx.draining()` ended");
         }
     }
 

@@ -33,7 +33,7 @@ impl Node for ThisNode {
     }
 
     async fn drain(&self, cx: &Cx, _req: DrainReq) -> Result<DrainRsp, Status> {
-        tracing::info!(asked_by = ?cx.caller(), "asked to drain");
+        tracing::info!(asked_by = ?cx.caller(), "drain requested");
         let DrainAsked { asked, drain_ms } = cx.core.part();
         asked.cancel();
         Ok(DrainRsp { drain_ms: *drain_ms })

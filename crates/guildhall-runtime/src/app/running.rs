@@ -102,11 +102,11 @@ impl RunningApp {
             tracing::warn!(calls, "cut off after three quarters of app.drain_ms; actors are saved");
             core.ending.cancel();
             if core.env.until(deadline, self.saved()).await.is_none() {
-                tracing::error!("not all actors were saved at the end of app.drain_ms");
+                tracing::error!("drain timed out: some actors were not saved within app.drain_ms");
             }
         }
         if core.part::<ActorPart>().outage.is_there() {
-            tracing::error!("the store takes no writes at the end: what was not saved is lost");
+            tracing::error!("store rejects writes at shutdown: unsaved changes are lost");
         }
         core.ownership().close().await;
         if let Some(tracer) = &core.tracer {

@@ -31,7 +31,7 @@ fn refusal(cx: &Cx, method: &'static MethodDesc, key: &str, expected: &str) -> S
     cx.core.counters.forged_keys.add(1);
     let caller = cx.caller().unwrap_or(cx.app_id());
     let (method, key, expected) = (method.path, outside(key), outside(expected));
-    tracing::error!(method, %key, %expected, %caller, "a call with a forged key is refused");
+    tracing::error!(method, %key, %expected, %caller, "call refused: forged key");
     let why = format!("{method}: the key is not the session's player, or not the actor's");
     Status::not_run(Code::PermissionDenied, reason::BAD_KEY, why)
 }

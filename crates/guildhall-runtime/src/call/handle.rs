@@ -48,7 +48,7 @@ where
         reply.send(match run.await {
             Ok(result) => result.map_err(|status| status.with_effect(Effect::Ran)),
             Err(_) => {
-                tracing::error!(method = method.path, "a handler panicked");
+                tracing::error!(method = method.path, "handler panicked");
                 let why = format!("the handler of {} panicked", method.path);
                 Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
             }

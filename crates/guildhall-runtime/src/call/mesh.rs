@@ -148,7 +148,7 @@ impl Mesh {
         };
         if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
             let addr = record.logic_addr.map(|addr| addr.to_string());
-            tracing::error!(app = %record.id, other = %other.id, addr, "two apps have one logic address");
+            tracing::error!(app = %record.id, other = %other.id, addr, "duplicate logic address");
         }
         let mut open = match nodes.remove(&record.id) {
             Some((present, open)) if present.incarnation > record.incarnation => {

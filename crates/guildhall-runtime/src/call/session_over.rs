@@ -28,7 +28,7 @@ pub async fn session_over<'a>(
         let (player, session) = (player.to_owned(), session.to_owned());
         let over = SessionOverMsg { player, session, actors };
         if let Err(status) = NodeClient::new(cx).at(&app).session_over(over).await {
-            tracing::debug!(%app, %status, "records of a session will go with time");
+            tracing::debug!(%app, %status, "records of an ended session stay until records_ms");
         }
     }
 }

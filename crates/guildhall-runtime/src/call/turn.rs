@@ -81,6 +81,6 @@ pub(crate) fn watch_slow(
     if took >= SLOW {
         counters.slow_turns.add(1);
         let ms = took.as_millis();
-        tracing::warn!(callee = %outside(id), method, ms, "a turn kept its worker busy");
+        tracing::warn!(callee = %outside(id), method, ms, "turn blocked its worker");
     }
 }

@@ -66,18 +66,18 @@ impl Health {
         known.state = match (&is, known.state, waits) {
             (Ok(()), State::New | State::Well, _) => State::Well,
             (Ok(()), State::Waits(_) | State::Unwell, _) => {
-                tracing::info!(part, "a part is well again");
+                tracing::info!(part, "component healthy again");
                 State::Well
             }
             (Err(_), State::Unwell, _) => State::Unwell,
             (Err(why), before, Some(since)) => {
                 if matches!(before, State::New) {
-                    tracing::info!(part, why, "a part waits");
+                    tracing::info!(part, why, "component not ready yet");
                 }
                 State::Waits(since)
             }
             (Err(why), _, None) => {
-                tracing::warn!(part, why, "a part is not well");
+                tracing::warn!(part, why, "component unhealthy");
                 State::Unwell
             }
         };

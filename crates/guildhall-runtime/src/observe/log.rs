@@ -49,7 +49,7 @@ impl LogControl {
         let control = self.clone();
         Ok(move || {
             if let Err(why) = control.set_level(&config.level) {
-                tracing::error!(why, "the level of the log stays");
+                tracing::error!(why, "log level unchanged");
             }
         })
     }

@@ -167,7 +167,7 @@ impl Inner {
                 Some(result) = turns.next() => {
                     if result.is_err() {
                         // Handlers' panics are caught around them: this one came from a destructor of the game's.
-                        tracing::error!(service = self.desc.name, "a turn panicked at its end");
+                        tracing::error!(service = self.desc.name, "turn panicked at its end");
                     }
                     self.calls.lock().running -= 1;
                     ended += 1;

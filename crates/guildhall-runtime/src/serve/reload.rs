@@ -121,7 +121,7 @@ impl Reloads {
         let reloaded = self.reload_all(core, &mut state).await;
         drop(state);
         let reloaded = reloaded.map_err(|why| {
-            tracing::error!(why, "not reloaded");
+            tracing::error!(why, "reload failed");
             Status::new(Code::FailedPrecondition, format!("nothing was reloaded: {why}"))
         })?;
         self.announce(core, &reloaded);

@@ -293,7 +293,7 @@ fn no_answer() -> Status {
 }
 
 fn unreadable(error: &LoadError) -> Status {
-    tracing::error!(%error, "a row cannot be loaded");
+    tracing::error!(%error, "row load failed");
     let why = format!("{}/{} does not fit its entity", error.table, outside(error.key.as_str()));
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }

@@ -80,7 +80,7 @@ async fn a_check_that_waits_for_other_apps_at_the_start_is_no_warning_for_ten_se
             let _not_ready = app.cx().problems();
             app.cx().env().sleep(Duration::from_secs(1)).await;
         }
-        warnings.of("a part is not well").len()
+        warnings.of("component unhealthy").len()
     };
     assert_eq!(app.cx().problems(), ["never: nobody", "soon: nobody"], "it is not ready");
     assert_eq!(look(5).await, 0, "it starts");

@@ -65,7 +65,12 @@ impl<A: Actor, S: ActorServices<A>> AnyHost for Host<A, S> {
             Some(cell) => cell.activate(),
             None => {
                 let max = self.config.actors_max;
-                tracing::error!(actor = A::NAME, key, max, "no room for a resident: actors_max");
+                tracing::error!(
+                    actor = A::NAME,
+                    key,
+                    max,
+                    "resident not activated: actors_max reached"
+                );
             }
         }
     }

@@ -353,7 +353,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
                 }
                 Err(_) => {
                     // Handlers' panics are caught around them: this one came from a destructor of the game's.
-                    tracing::error!(actor = %outside(&self.id), "an actor panicked outside of its turn");
+                    tracing::error!(actor = %outside(&self.id), "actor panicked outside a turn");
                     self.core().counters.dropped.add(1);
                     self.deactivated();
                 }

@@ -52,7 +52,7 @@ pub(crate) async fn deliver(
     let (actor, method, key) = (outside(sender.id()), method.path, outside(message.key.as_str()));
     if refused {
         core.counters.outbox_refused.add(1);
-        tracing::warn!(%actor, method, %key, number, %status, "an outbox message was refused by its receiver");
+        tracing::warn!(%actor, method, %key, number, %status, "outbox message refused by its receiver");
     } else {
         core.counters.outbox_retries.add(1);
         if tries >= LOUD_FROM {
@@ -79,7 +79,7 @@ pub(crate) async fn tell(outbox: Arc<OutboxPart>, outside: Cx, sender: String, d
     }
     let max = outbox.config.tells_max;
     if outbox.tells.get() >= max {
-        tracing::debug!(max, sender, "a receiver is not told that it may forget a sender");
+        tracing::debug!(max, sender, "outbox: drained notice not delivered to a receiver");
         return;
     }
     outbox.tells.begin();

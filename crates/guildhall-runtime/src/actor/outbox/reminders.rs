@@ -163,7 +163,7 @@ impl Reminders {
                 tracing::error!(
                     reminder = name,
                     why,
-                    "a reminder waits: its next time is not known"
+                    "reminder waits: its schedule gives no next time"
                 );
                 return self.due(now_ms);
             }

@@ -104,7 +104,7 @@ async fn begin<A: Actor, S: ActorServices<A>>(
     let begun = AssertUnwindSafe(A::activate(cx, key, state)).catch_unwind().await;
     let actor = begun.unwrap_or_else(|_| {
         cell.core().counters.panics.add(1);
-        tracing::error!(actor = %outside(&cell.id), "an actor panicked in `activate`");
+        tracing::error!(actor = %outside(&cell.id), "actor panicked in `activate`");
         let why = format!("{} panicked in `activate`", outside(&cell.id));
         Err(Status::new(Code::Internal, why).with_reason(reason::PANICKED))
     });
@@ -169,7 +169,7 @@ fn take_over<A: Actor, S: ActorServices<A>>(
     match proto::Records::decode(payload.commands) {
         Ok(records) => kept.take_in(records, cell.core().env.now()),
         Err(error) => {
-            tracing::error!(actor = %outside(&cell.id), %error, "records of commands are unreadable")
+            tracing::error!(actor = %outside(&cell.id), %error, "command records cannot be decoded")
         }
     }
     if !payload.state.is_empty() {
@@ -224,7 +224,7 @@ async fn other_lease(store: &dyn Store, rows: &[RowId], token: &Token) -> Option
 
 fn unreadable(id: &str, error: &dyn std::fmt::Display) -> Status {
     let id = outside(id);
-    tracing::error!(actor = %id, %error, "a row cannot be loaded");
+    tracing::error!(actor = %id, %error, "row load failed");
     let why = format!("{id} cannot be loaded: its row does not fit");
     Status::not_run(Code::DataLoss, reason::STORE, why)
 }

@@ -227,7 +227,7 @@ pub(crate) async fn end_own_turn<A: Actor, S: ActorServices<A>>(
         },
     };
     if let Some(status) = failed {
-        tracing::warn!(actor = %outside(&cell.id), method = name, %status, "a timer, tick or reminder of an actor failed");
+        tracing::warn!(actor = %outside(&cell.id), method = name, %status, "timer, tick or reminder of an actor failed");
     }
     true
 }

@@ -40,7 +40,7 @@ pub(crate) async fn sweep(cx: Cx, config: StoreConfig, shared: Arc<OpenStore>, t
             .await
             {
                 Ok(after) => *place = after,
-                Err(error) => tracing::debug!(%error, "tombstones stay for now"),
+                Err(error) => tracing::debug!(%error, "tombstone sweep failed"),
             }
         }
     }

@@ -150,10 +150,14 @@ impl Rule {
             Change::Opened => {
                 self.counts.opened.add(1);
                 let ms = self.config.breakers[n].open_ms;
-                tracing::warn!(breaker = format!("{name}.breakers[{n}]"), ms, "a breaker opened");
+                tracing::warn!(
+                    breaker = format!("{name}.breakers[{n}]"),
+                    ms,
+                    "circuit breaker opened"
+                );
             }
             Change::Closed => {
-                tracing::info!(breaker = format!("{name}.breakers[{n}]"), "a breaker closed");
+                tracing::info!(breaker = format!("{name}.breakers[{n}]"), "circuit breaker closed");
             }
         }
     }

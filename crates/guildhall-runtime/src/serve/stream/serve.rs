@@ -24,7 +24,7 @@ pub(crate) async fn serve(core: Arc<Core>, io: ConnIo, caller: AppId) {
                 core.env.spawn("stream", task);
             }
             Some(Err(error)) => {
-                tracing::debug!(peer = %caller, %error, "a connection of streams ended");
+                tracing::debug!(peer = %caller, %error, "stream connection closed");
                 return;
             }
             None => return,
@@ -47,8 +47,8 @@ async fn begin(core: Arc<Core>, mut stream: Raw, caller: AppId) {
             run(core, handler, Stream::new(stream, place), Some(caller)).await;
         }
         Some(Ok(None)) => {}
-        Some(Err(error)) => tracing::debug!(%caller, %error, "a stream was lost as it began"),
-        None => tracing::debug!(%caller, "a stream said no name in time (stream.open_ms)"),
+        Some(Err(error)) => tracing::debug!(%caller, %error, "stream lost while opening"),
+        None => tracing::debug!(%caller, "stream closed: no open request within stream.open_ms"),
     }
 }
 
@@ -93,7 +93,7 @@ async fn run(core: Arc<Core>, handler: Arc<StreamHandler>, stream: Stream, calle
     tokio::select! {
         biased;
         () = live.0.ending.cancelled() => {
-            tracing::warn!("a stream was closed: its handler has not ended when its app drained");
+            tracing::warn!("stream closed: its handler outlived the drain");
         }
         () = handler(cx, stream) => {}
     }

@@ -71,7 +71,7 @@ async fn drive(
     let mut waiting = VecDeque::new();
     let ended = std::future::poll_fn(|cx| step(cx, &mut connection, &mut openings, &mut waiting));
     let error = ended.await;
-    tracing::debug!(peer = %opened.record.id, %error, "a connection of streams ended");
+    tracing::debug!(peer = %opened.record.id, %error, "stream connection closed");
 }
 
 /// Opens what is asked for, and moves the bytes of all streams. Ready when the connection has ended.

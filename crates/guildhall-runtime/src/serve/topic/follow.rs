@@ -59,7 +59,11 @@ impl Follow {
                 Some(Delivery::Message(message)) => self.dispatch_cast(&message, &mut chunk).await,
                 Some(Delivery::Lost(messages)) => {
                     self.core.counters.topic_lost.add(messages);
-                    tracing::warn!(topic = self.name, messages, "casts were lost (broker.buffer)");
+                    tracing::warn!(
+                        topic = self.name,
+                        messages,
+                        "topic messages dropped: broker.buffer is full"
+                    );
                 }
                 None => subscription = self.again().await,
             }
@@ -76,8 +80,10 @@ impl Follow {
             let deadline = self.core.env.now() + Duration::from_millis(self.core.calls.timeout_ms);
             match self.core.env.until(deadline, self.subscribe()).await {
                 Some(Ok(subscription)) => return subscription,
-                Some(Err(status)) => tracing::debug!(topic = self.name, %status, "not subscribed"),
-                None => tracing::debug!(topic = self.name, "not subscribed in time"),
+                Some(Err(status)) => {
+                    tracing::debug!(topic = self.name, %status, "subscribe failed")
+                }
+                None => tracing::debug!(topic = self.name, "subscribe timed out"),
             }
             pause = (pause * 2).min(config.retry_max_ms);
         }
@@ -91,7 +97,11 @@ impl Follow {
             Ok(None) => {}
             Err(why) => {
                 self.core.counters.topic_refused.add(1);
-                tracing::debug!(topic = self.name, why, "a message of a topic is no cast for it");
+                tracing::debug!(
+                    topic = self.name,
+                    why,
+                    "topic message dropped: not a cast of this topic"
+                );
             }
         }
     }
