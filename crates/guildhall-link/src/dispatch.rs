@@ -47,6 +47,7 @@ impl<'a> Arrival<'a> {
     ///
     /// # Errors
     /// Its head does not decode.
+    #[inline]
     pub fn parse(
         frame: &Frame<'a, LinkKind>,
         at: Instant,

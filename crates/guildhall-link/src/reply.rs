@@ -109,10 +109,12 @@ struct Call {
 
 impl ReplyPort {
     /// For casts.
+    #[inline]
     pub fn none() -> Self {
         Self(To::Nobody)
     }
 
+    #[inline]
     pub(crate) fn link(replies: &Arc<Replies>, id: u64, arrived: Instant) -> Self {
         replies.endpoint.meters.in_flight.begin();
         let meter = ServedMeters::UNKNOWN;
@@ -137,11 +139,13 @@ impl ReplyPort {
     }
 
     /// Whether a caller waits for the reply: a cast has none.
+    #[inline]
     pub fn is_wanted(&self) -> bool {
         !matches!(self.0, To::Nobody)
     }
 
     /// What tells whether the caller still waits; none for a cast.
+    #[inline]
     pub fn cancel(&self) -> Option<Cancel> {
         match &self.0 {
             To::Nobody => None,

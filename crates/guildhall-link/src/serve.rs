@@ -122,6 +122,7 @@ impl<D: Dispatch> Serving<D> {
         Ok(())
     }
 
+    #[inline]
     fn begin(
         &self,
         frame: &Frame<'_, LinkKind>,

@@ -18,6 +18,7 @@ use super::reply::ReplyPort;
 use super::spans;
 
 /// Begins the handler of a call; `None` when it has been answered already.
+#[inline]
 pub(crate) fn begin(
     core: &Arc<Core>,
     arrival: Arrival<'_>,
@@ -54,6 +55,7 @@ pub(crate) struct Arrived<'a> {
 }
 
 /// Begins the handler of a call that this app serves, or refuses it.
+#[inline]
 pub(crate) fn serve(
     core: &Arc<Core>,
     served: Option<&Served>,

@@ -37,6 +37,7 @@ pub(crate) trait Ticket: std::fmt::Debug + Send {
 }
 
 impl ReplyPort {
+    #[inline]
     pub(crate) fn new(port: guildhall_link::ReplyPort, span: Option<OpenSpan>) -> Self {
         Self { port: Port::Link(port), span, ticket: None }
     }
@@ -76,6 +77,7 @@ impl ReplyPort {
         }
     }
 
+    #[inline]
     fn ends(&mut self, status: Option<&Status>) {
         if let Some(span) = &mut self.span {
             span.set(status.map_or(Code::Ok, Status::code));
@@ -86,6 +88,7 @@ impl ReplyPort {
     }
 
     /// Whether a caller waits for the reply: a cast has none.
+    #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
         match &self.port {
             Port::Link(port) => port.is_wanted(),
@@ -103,6 +106,7 @@ impl ReplyPort {
         self.send::<()>(Err(Status::not_run(code, reason, why)));
     }
 
+    #[inline]
     pub(crate) fn cancel(&self) -> Option<Cancel> {
         match &self.port {
             Port::Link(port) => port.cancel().map(Cancel::Link),
