@@ -104,6 +104,10 @@ impl Ownership {
                 }
             };
             let _or_time_to_renew = env.until(next, news).await;
+            // The app has closed it: nothing is wrong.
+            if self.session.is_closed() {
+                return;
+            }
             if self.session.left(env).is_zero() {
                 self.suspend();
             }
@@ -131,8 +135,10 @@ impl Ownership {
 
     /// Frees everything that is held, at once and not after the TTL. Nothing may be written any more.
     pub async fn close(&self) {
+        // Taken first: the renewing task gives it up as soon as it sees the mark.
+        let session = self.session();
         self.session.close();
-        let Some(session) = self.session() else { return };
+        let Some(session) = session else { return };
         self.session.invalidate();
         self.game.lose_all(true);
         let deadline = self.env.now() + self.config.times().ttl / RENEWALS;

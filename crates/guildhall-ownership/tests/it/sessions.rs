@@ -75,3 +75,15 @@ async fn slots_are_free_at_once_when_their_app_closes_its_session() {
     world.wait(Duration::from_millis(300)).await;
     assert!(world.two.serves_all(), "{:?}", world.two.own.unsettled());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_closes_its_session_frees_its_leases_at_once_and_reports_no_problem() {
+    let world = World::start(ONE).await;
+    world.one.own.close().await;
+    world.wait(Duration::from_millis(10)).await;
+    assert_eq!(*world.one.problem.lock().unwrap(), None);
+    assert_eq!(world.one.counted("guildhall_suspensions_total"), "0");
+    world.set_target(TWO);
+    world.wait(SECOND).await;
+    assert!(world.two.serves_all(), "{:?}", world.two.own.unsettled());
+}
