@@ -9,7 +9,7 @@
 pub mod roles;
 
 use guildhall::status::reason;
-use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
+use guildhall::{Actor, ActorCx, Code, Cx, ErrorEnum as _, Status};
 
 use crate::proto::club::{
     Club, ClubError, ClubReq, ClubRoleClient, ClubStateEntity, ReadReq, ReadRsp, SayReq, SayRsp,
@@ -20,7 +20,7 @@ use crate::proto::role::{Channel, ChannelMsg, RoleEvents};
 /// Members of a club, its owner included.
 pub const MEMBERS_MAX: usize = 20;
 
-/// A club, by its id: `.actor::<ClubActor, _>(|a| a.serve(ClubServer))`.
+/// A club, by its id: `.actor::<ClubActor>(ClubServer)`.
 #[derive(Debug)]
 pub struct ClubActor {
     state: ClubStateEntity,
@@ -31,7 +31,7 @@ impl Actor for ClubActor {
     type Key = u64;
     type State = ClubStateEntity;
 
-    async fn activate(_cx: &Cx, _club: u64, state: ClubStateEntity) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _club: u64, state: ClubStateEntity) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -41,7 +41,7 @@ impl Actor for ClubActor {
 }
 
 impl Club for ClubActor {
-    async fn create(&mut self, cx: &Cx, req: ClubReq) -> Result<(), Status> {
+    async fn create(&mut self, cx: &ActorCx, req: ClubReq) -> Result<(), Status> {
         if self.state.exists() {
             let why = format!("club {} exists: ids are given once", req.club_id);
             return Err(Status::new(Code::AlreadyExists, why));
@@ -52,11 +52,11 @@ impl Club for ClubActor {
         Ok(())
     }
 
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, _cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         Ok(ReadRsp { club: Some((*self.state).clone()) })
     }
 
-    async fn join(&mut self, cx: &Cx, req: ClubReq) -> Result<(), Status> {
+    async fn join(&mut self, cx: &ActorCx, req: ClubReq) -> Result<(), Status> {
         if self.has(&req.role_id) {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Club for ClubActor {
         Ok(())
     }
 
-    async fn exit(&mut self, cx: &Cx, req: ClubReq) -> Result<WasRsp, Status> {
+    async fn exit(&mut self, cx: &ActorCx, req: ClubReq) -> Result<WasRsp, Status> {
         if self.state.exists() && self.state.owner == req.role_id {
             return Err(ClubError::OwnerStays.into());
         }
@@ -80,14 +80,14 @@ impl Club for ClubActor {
         Ok(WasRsp { member: true })
     }
 
-    async fn vouch(&mut self, _cx: &Cx, req: ClubReq) -> Result<WasRsp, Status> {
+    async fn vouch(&mut self, _cx: &ActorCx, req: ClubReq) -> Result<WasRsp, Status> {
         if self.state.exists() {
             self.state.set_vouched(self.state.vouched.wrapping_add(1));
         }
         Ok(WasRsp { member: self.has(&req.role_id) })
     }
 
-    async fn cancel(&mut self, _cx: &Cx, req: ClubReq) -> Result<ReadRsp, Status> {
+    async fn cancel(&mut self, _cx: &ActorCx, req: ClubReq) -> Result<ReadRsp, Status> {
         if self.state.owner != req.role_id {
             return Err(ClubError::NotTheOwner.into());
         }
@@ -96,7 +96,7 @@ impl Club for ClubActor {
         Ok(ReadRsp { club })
     }
 
-    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+    async fn say(&mut self, cx: &ActorCx, req: SayReq) -> Result<SayRsp, Status> {
         if !self.has(&req.role_id) {
             return Err(ClubError::NotInAClub.into());
         }

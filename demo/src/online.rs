@@ -10,12 +10,12 @@
 
 use futures_util::future::join_all;
 use guildhall::gate::{OpenReq, OpenRsp, PushReq, Session, SessionActor, SessionReq};
-use guildhall::{Actor, Bytes, Cx, DeactivateReason, Status};
+use guildhall::{Actor, ActorCx, Bytes, Cx, DeactivateReason, Status};
 use prost::Message as _;
 
 use crate::proto::online::{Moving, Online, OnlineClient, PlayingReq, Presence, ReadReq, ReadRsp};
 
-/// A player's session and presence: `.actor::<OnlineActor, _>(|a| a.serve(SessionServer).serve(OnlineServer))`.
+/// A player's session and presence: `.actor::<OnlineActor>((SessionServer, OnlineServer))`.
 #[derive(Debug)]
 pub struct OnlineActor {
     session: SessionActor,
@@ -28,15 +28,11 @@ impl Actor for OnlineActor {
     type Key = String;
     type State = ();
 
-    async fn activate(cx: &Cx, player: String, state: ()) -> Result<Self, Status> {
+    async fn activate(cx: &ActorCx, player: String, state: ()) -> Result<Self, Status> {
         Ok(Self { session: SessionActor::activate(cx, player, state).await?, playing: None })
     }
 
-    fn state(&mut self) -> &mut () {
-        self.session.state()
-    }
-
-    async fn deactivate(&mut self, cx: &Cx, reason: DeactivateReason) {
+    async fn deactivate(&mut self, cx: &ActorCx, reason: DeactivateReason) {
         self.session.deactivate(cx, reason).await;
     }
 
@@ -58,25 +54,25 @@ impl Actor for OnlineActor {
 }
 
 impl Session for OnlineActor {
-    async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
+    async fn open(&mut self, cx: &ActorCx, req: OpenReq) -> Result<OpenRsp, Status> {
         self.session.open(cx, req).await
     }
 
-    async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+    async fn touch(&mut self, cx: &ActorCx, req: SessionReq) -> Result<(), Status> {
         self.session.touch(cx, req).await
     }
 
-    async fn close(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+    async fn close(&mut self, cx: &ActorCx, req: SessionReq) -> Result<(), Status> {
         self.session.close(cx, req).await
     }
 
-    async fn push(&mut self, cx: &Cx, req: PushReq) -> Result<(), Status> {
+    async fn push(&mut self, cx: &ActorCx, req: PushReq) -> Result<(), Status> {
         self.session.push(cx, req).await
     }
 }
 
 impl Online for OnlineActor {
-    async fn read(&mut self, cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         let presence = self.session.connected(cx).map(|connected| {
             let playing = self.playing.as_ref().filter(|(of, _)| of == connected.session);
             Presence {
@@ -88,7 +84,7 @@ impl Online for OnlineActor {
         Ok(ReadRsp { presence })
     }
 
-    async fn playing(&mut self, cx: &Cx, req: PlayingReq) -> Result<(), Status> {
+    async fn playing(&mut self, cx: &ActorCx, req: PlayingReq) -> Result<(), Status> {
         let app = cx.caller().unwrap_or(cx.app_id());
         self.playing = Some((req.session, app.to_string()));
         Ok(())

@@ -7,7 +7,7 @@ mod names;
 pub mod rules;
 mod wallet;
 
-use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
+use guildhall::{Actor, ActorCx, Code, Cx, ErrorEnum as _, Status};
 
 pub use ledger::OPS_MAX;
 pub use lines::RecentLines;
@@ -24,7 +24,7 @@ use crate::proto::role::{
 };
 
 /// A player's role, by the player's id:
-/// `.actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(WalletServer).serve(LedgerServer))`.
+/// `.actor::<RoleActor>((RoleServer, WalletServer, LedgerServer))`.
 #[derive(Debug)]
 pub struct RoleActor {
     state: RoleStateEntity,
@@ -35,7 +35,11 @@ impl Actor for RoleActor {
     type Key = String;
     type State = RoleStateEntity;
 
-    async fn activate(_cx: &Cx, _role: String, state: RoleStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _role: String,
+        state: RoleStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -45,7 +49,7 @@ impl Actor for RoleActor {
 }
 
 impl Role for RoleActor {
-    async fn register(&mut self, cx: &Cx, req: RegisterReq) -> Result<RoleRsp, Status> {
+    async fn register(&mut self, cx: &ActorCx, req: RegisterReq) -> Result<RoleRsp, Status> {
         if self.state.exists() {
             return Err(already(RoleError::Registered));
         }
@@ -56,7 +60,7 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn login(&mut self, cx: &Cx, req: LoginReq) -> Result<RoleRsp, Status> {
+    async fn login(&mut self, cx: &ActorCx, req: LoginReq) -> Result<RoleRsp, Status> {
         if let Some(session) = cx.session() {
             let playing = PlayingReq { player: req.role_id, session: session.session.clone() };
             if let Err(status) = OnlineClient::new(cx).playing(playing).await {
@@ -67,14 +71,14 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn get_info(&mut self, _cx: &Cx, req: GetInfoReq) -> Result<RoleRsp, Status> {
+    async fn get_info(&mut self, _cx: &ActorCx, req: GetInfoReq) -> Result<RoleRsp, Status> {
         Ok(match req.look() {
             Look::Detail => self.answer(),
             Look::Brief => RoleRsp { role: Some(self.state.view(RoleStateView::Brief)) },
         })
     }
 
-    async fn rename(&mut self, cx: &Cx, req: RenameReq) -> Result<RoleRsp, Status> {
+    async fn rename(&mut self, cx: &ActorCx, req: RenameReq) -> Result<RoleRsp, Status> {
         let name = rules::as_name(&req.name)?;
         let old = rules::name_key(&self.state.name);
         if rules::name_key(&name) != old {
@@ -89,7 +93,7 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn power_up(&mut self, _cx: &Cx, req: PowerUpReq) -> Result<RoleRsp, Status> {
+    async fn power_up(&mut self, _cx: &ActorCx, req: PowerUpReq) -> Result<RoleRsp, Status> {
         if req.add < 0 {
             return Err(RoleError::NegativePower.into());
         }
@@ -98,7 +102,7 @@ impl Role for RoleActor {
         Ok(self.answer())
     }
 
-    async fn post(&mut self, cx: &Cx, req: PostReq) -> Result<PostRsp, Status> {
+    async fn post(&mut self, cx: &ActorCx, req: PostReq) -> Result<PostRsp, Status> {
         rules::check_text(&req.text)?;
         if req.channel() == Channel::Club {
             return self.say_to_club(cx, req.text).await;
@@ -111,56 +115,56 @@ impl Role for RoleActor {
         Ok(PostRsp::default())
     }
 
-    async fn create_club(&mut self, cx: &Cx, _req: CreateClubReq) -> Result<ClubRsp, Status> {
+    async fn create_club(&mut self, cx: &ActorCx, _req: CreateClubReq) -> Result<ClubRsp, Status> {
         self.make_club(cx).await
     }
 
-    async fn join_club(&mut self, cx: &Cx, req: JoinClubReq) -> Result<ClubRsp, Status> {
+    async fn join_club(&mut self, cx: &ActorCx, req: JoinClubReq) -> Result<ClubRsp, Status> {
         self.enter_club(cx, req.club_id).await
     }
 
-    async fn exit_club(&mut self, cx: &Cx, _req: ExitClubReq) -> Result<ClubRsp, Status> {
+    async fn exit_club(&mut self, cx: &ActorCx, _req: ExitClubReq) -> Result<ClubRsp, Status> {
         self.leave_club(cx).await
     }
 
-    async fn cancel_club(&mut self, cx: &Cx, _req: CancelClubReq) -> Result<ClubRsp, Status> {
+    async fn cancel_club(&mut self, cx: &ActorCx, _req: CancelClubReq) -> Result<ClubRsp, Status> {
         self.end_club(cx).await
     }
 
-    async fn club_info(&mut self, cx: &Cx, req: ClubInfoReq) -> Result<ClubInfoRsp, Status> {
+    async fn club_info(&mut self, cx: &ActorCx, req: ClubInfoReq) -> Result<ClubInfoRsp, Status> {
         self.tell_club(cx, req.club_id).await
     }
 
     async fn get_club_role_info(
         &mut self,
-        cx: &Cx,
+        cx: &ActorCx,
         _req: GetClubRoleInfoReq,
     ) -> Result<GetClubRoleInfoRsp, Status> {
         self.tell_place(cx).await
     }
 
-    async fn list_clubs(&mut self, cx: &Cx, req: ListClubsReq) -> Result<ListRsp, Status> {
+    async fn list_clubs(&mut self, cx: &ActorCx, req: ListClubsReq) -> Result<ListRsp, Status> {
         ClubRoleClient::new(cx).clubs(ListReq { after: req.after }).await
     }
 
     #[cfg(feature = "next")]
     async fn honour(
         &mut self,
-        _cx: &Cx,
+        _cx: &ActorCx,
         req: crate::proto::role::HonourReq,
     ) -> Result<RoleRsp, Status> {
         self.state.set_title(req.title);
         Ok(self.answer())
     }
 
-    async fn left_club(&mut self, _cx: &Cx, req: LeftClubReq) -> Result<(), Status> {
+    async fn left_club(&mut self, _cx: &ActorCx, req: LeftClubReq) -> Result<(), Status> {
         if self.state.club_id == req.club_id {
             self.remember(0);
         }
         Ok(())
     }
 
-    async fn bears(&mut self, _cx: &Cx, req: BearsReq) -> Result<BearsRsp, Status> {
+    async fn bears(&mut self, _cx: &ActorCx, req: BearsReq) -> Result<BearsRsp, Status> {
         Ok(BearsRsp { bears: rules::name_key(&self.state.name) == req.name })
     }
 }

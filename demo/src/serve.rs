@@ -154,14 +154,14 @@ pub(crate) fn share(config: &Config) -> Result<(), ConfigError> {
 /// Adds the services of a part of the game; `login` and `gate` have components beside, which are not added here.
 pub fn game(app: App, part: &str) -> App {
     match part {
-        "login" => app.actor::<AccountActor, _>(|a| a.serve(AccountServer)),
+        "login" => app.actor::<AccountActor>(AccountServer),
         "role" => RecentLines::serve(app)
-            .actor::<RoleActor, _>(|a| a.serve(RoleServer).serve(LedgerServer).serve(WalletServer))
-            .actor::<NameActor, _>(|a| a.serve(NamesServer)),
-        "club" => app.actor::<ClubActor, _>(|a| a.serve(ClubServer)),
+            .actor::<RoleActor>((RoleServer, LedgerServer, WalletServer))
+            .actor::<NameActor>(NamesServer),
+        "club" => app.actor::<ClubActor>(ClubServer),
         "clubrole" => app.table::<ClubRoleStateEntity>().serve(ClubRoleServer::new(ClubRoles)),
-        "uid" => app.actor::<UidActor, _>(|a| a.serve(UidServer)),
-        "online" => app.actor::<OnlineActor, _>(|a| a.serve(SessionServer).serve(OnlineServer)),
+        "uid" => app.actor::<UidActor>(UidServer),
+        "online" => app.actor::<OnlineActor>((SessionServer, OnlineServer)),
         _ => app,
     }
 }

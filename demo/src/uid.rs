@@ -7,14 +7,14 @@
 //! All kinds are one slot (`actor.uid.slots`), so one app gives all ids, and another is there to take over. No kind is resident:
 //! the first who wants an id waits for a claim, which is less than a save.
 
-use guildhall::{Actor, Bytes, Code, Cx, Status};
+use guildhall::{Actor, ActorCx, Bytes, Code, Cx, Status};
 
 use crate::proto::uid::{AllocReq, AllocRsp, Uid, UidClient, UidStateEntity};
 
 /// Numbers that are reserved at a time.
 pub const BLOCK: u64 = 1000;
 
-/// The numbers of one kind: `.actor::<UidActor, _>(|a| a.serve(UidServer))`.
+/// The numbers of one kind: `.actor::<UidActor>(UidServer)`.
 #[derive(Debug)]
 pub struct UidActor {
     state: UidStateEntity,
@@ -27,7 +27,7 @@ impl Actor for UidActor {
     type Key = String;
     type State = UidStateEntity;
 
-    async fn activate(_cx: &Cx, _kind: String, state: UidStateEntity) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _kind: String, state: UidStateEntity) -> Result<Self, Status> {
         // What is left of the block may have been given before a crash.
         Ok(Self { last: state.reserved, state })
     }
@@ -56,7 +56,7 @@ impl Actor for UidActor {
 }
 
 impl Uid for UidActor {
-    async fn alloc(&mut self, _cx: &Cx, _req: AllocReq) -> Result<AllocRsp, Status> {
+    async fn alloc(&mut self, _cx: &ActorCx, _req: AllocReq) -> Result<AllocRsp, Status> {
         if self.last == self.state.reserved {
             let reserved = self.last.checked_add(BLOCK).ok_or_else(|| {
                 Status::new(Code::ResourceExhausted, "all numbers of this kind have been given")

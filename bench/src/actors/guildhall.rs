@@ -1,7 +1,7 @@
 //! Ours: an app that calls its own actors by their keys.
 
 use anyhow::Result;
-use guildhall::{Actor, App, Config, Cx, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, Cx, RunningApp, Status};
 
 mod keyed {
     guildhall::include_proto!("keyed");
@@ -12,7 +12,6 @@ use super::contender::{CALLERS, Contender, TELLS};
 
 struct Adder {
     told: u64,
-    nothing: (),
 }
 
 impl Actor for Adder {
@@ -20,21 +19,17 @@ impl Actor for Adder {
     type Key = u64;
     type State = ();
 
-    async fn activate(_cx: &Cx, _key: u64, (): ()) -> Result<Self, Status> {
-        Ok(Self { told: 0, nothing: () })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
+    async fn activate(_cx: &ActorCx, _key: u64, (): ()) -> Result<Self, Status> {
+        Ok(Self { told: 0 })
     }
 }
 
 impl Keyed for Adder {
-    async fn say(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<KeyedMsg, Status> {
+    async fn say(&mut self, _cx: &ActorCx, req: KeyedMsg) -> Result<KeyedMsg, Status> {
         Ok(KeyedMsg { id: req.id, value: req.value + self.told })
     }
 
-    async fn note(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<(), Status> {
+    async fn note(&mut self, _cx: &ActorCx, req: KeyedMsg) -> Result<(), Status> {
         self.told += req.value;
         Ok(())
     }
@@ -52,7 +47,7 @@ pub(crate) async fn start(actors: usize) -> Result<Guildhall> {
     // Room for all that is measured, and for what ends meanwhile.
     let config = config.set("actor.adder.mailbox", i64::try_from(CALLERS * (TELLS + 1))?);
     let config = config.set("actor.adder.actors_max", 1_000_000).build()?;
-    let app = App::with(config).actor::<Adder, _>(|a| a.serve(KeyedServer)).start().await?;
+    let app = App::with(config).actor::<Adder>(KeyedServer).start().await?;
     let ours = Guildhall { cx: app.cx(), _app: app };
     for actor in 0..actors {
         ours.call(actor, 0).await?;

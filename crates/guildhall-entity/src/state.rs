@@ -19,6 +19,14 @@ use crate::turned::Turned;
     note = "use `()`, a generated entity, or a tuple of two to four entities"
 )]
 pub trait State: Sized + Send + 'static {
+    /// Whether an actor needs no place for it: only `()` says so.
+    const IS_NOTHING: bool = false;
+
+    /// The state of an actor that has no place for it: `Some` where [`State::IS_NOTHING`].
+    fn nothing() -> Option<&'static mut Self> {
+        None
+    }
+
     /// Tables of the rows, in the order of [`State::rows`].
     fn tables() -> Vec<&'static Table>;
 
@@ -76,6 +84,14 @@ pub trait State: Sized + Send + 'static {
 }
 
 impl State for () {
+    const IS_NOTHING: bool = true;
+
+    #[inline]
+    fn nothing() -> Option<&'static mut Self> {
+        // It has no size, so this allocates nothing.
+        Some(Box::leak(Box::new(())))
+    }
+
     fn tables() -> Vec<&'static Table> {
         Vec::new()
     }

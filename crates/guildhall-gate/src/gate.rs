@@ -34,7 +34,7 @@ use crate::transport::{Admission, Protocol};
 ///
 /// fn main() -> guildhall::Result {
 ///     let app = App::load()?.component(Gate::new());
-///     app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).run()
+///     app.actor::<SessionActor>(SessionServer).run()
 /// }
 /// ```
 ///

@@ -9,11 +9,11 @@ use guildhall_core::{AppId, Code, Incarnation, Status};
 use guildhall_runtime::proto::{
     DeliverReq, GateClient, OpenReq, OpenRsp, PushChain, PushReq, Session, SessionMove, SessionReq,
 };
-use guildhall_runtime::{Actor, Cx};
+use guildhall_runtime::{Actor, ActorCx};
 use guildhall_wire::Generation;
 use prost::Message as _;
 
-/// The session of a player: serve it with `.actor::<SessionActor, _>(|a| a.serve(SessionServer))` in the apps that own the players'
+/// The session of a player: serve it with `.actor::<SessionActor>(SessionServer)` in the apps that own the players'
 /// actors.
 ///
 /// It lives in memory only and moves with its memory, so a planned move loses no push. After a crash of its app, the gate announces the
@@ -26,7 +26,6 @@ pub struct SessionActor {
     generation: Generation,
     /// For each app that pushes: its chain, and the number of its last push. The most recent is the last.
     chains: Vec<(u64, u64)>,
-    state: (),
 }
 
 /// Apps whose pushes to one player are counted; one more replaces the one that was silent for the longest time.
@@ -62,7 +61,7 @@ const SILENT: Duration = Duration::from_secs(90);
 impl SessionActor {
     /// The player's current login; `None` when the player is not connected. It ends with the login, with the incarnation of the gate's app, and
     /// when the gate has not announced it for 90 s. This query does not extend it.
-    pub fn connected(&mut self, cx: &Cx) -> Option<Connected<'_>> {
+    pub fn connected(&mut self, cx: &ActorCx) -> Option<Connected<'_>> {
         let now = cx.env().now();
         let present = self.present.as_mut()?;
         let heard = *present.heard.get_or_insert(now);
@@ -101,13 +100,9 @@ impl Actor for SessionActor {
     type Key = String;
     type State = ();
 
-    async fn activate(_cx: &Cx, _player: String, state: ()) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _player: String, _state: ()) -> Result<Self, Status> {
         let generation = Generation::default();
-        Ok(Self { present: None, generation, chains: Vec::new(), state })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.state
+        Ok(Self { present: None, generation, chains: Vec::new() })
     }
 
     fn move_out(&mut self) -> Bytes {
@@ -160,7 +155,7 @@ fn login_of(req: &SessionReq) -> Generation {
 }
 
 impl Session for SessionActor {
-    async fn open(&mut self, cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
+    async fn open(&mut self, cx: &ActorCx, req: OpenReq) -> Result<OpenRsp, Status> {
         let gate = gate_of(&req.gate)?;
         let earlier = std::mem::replace(&mut self.generation, cx.next_generation()?);
         let next = Present {
@@ -187,7 +182,7 @@ impl Session for SessionActor {
         Ok(OpenRsp { generation: number, epoch })
     }
 
-    async fn touch(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+    async fn touch(&mut self, cx: &ActorCx, req: SessionReq) -> Result<(), Status> {
         // Only the gate that holds the connection sends it; an owner from before may have sent it on.
         let gate = gate_of(&req.gate)?;
         let login = login_of(&req);
@@ -207,7 +202,7 @@ impl Session for SessionActor {
         Ok(())
     }
 
-    async fn close(&mut self, cx: &Cx, req: SessionReq) -> Result<(), Status> {
+    async fn close(&mut self, cx: &ActorCx, req: SessionReq) -> Result<(), Status> {
         // Its id is random, and names this login alone.
         if self.present.as_ref().is_some_and(|present| present.session == req.session) {
             self.present = None;
@@ -216,7 +211,7 @@ impl Session for SessionActor {
         Ok(())
     }
 
-    async fn push(&mut self, cx: &Cx, req: PushReq) -> Result<(), Status> {
+    async fn push(&mut self, cx: &ActorCx, req: PushReq) -> Result<(), Status> {
         let is_next = self.is_next(req.chain, req.number);
         let Some(present) = &mut self.present else { return Ok(()) };
         // One that was lost has its number too: the gate finds it missing, and tells the client.

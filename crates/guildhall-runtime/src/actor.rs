@@ -4,7 +4,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `config`, `key`, `services`, `any_host` | settings, keys in requests, services as types, the host of a type for code that does not name it |
+//! | `config`, `key`, `cx`, `services`, `any_host` | settings, keys in requests, the context of a turn, services as types, the host of a type for code that does not name it |
 //! | `records` | what has run: commands of sessions, and messages of outboxes |
 //! | `outbox` | messages and reminders that are in the actor's row |
 //! | `waiting_replies`, `saver` | replies that wait for commits; the saver groups the saves of many actors |
@@ -16,6 +16,7 @@
 
 mod config;
 mod key;
+mod cx;
 mod services;
 mod any_host;
 mod records;
@@ -30,21 +31,20 @@ mod open;
 mod admin;
 
 use bytes::Bytes;
-use guildhall_core::{ActorKey, ServiceDesc, Status};
+use guildhall_core::{ActorKey, Status};
 use guildhall_entity::State;
-
-use crate::call::{Cx, Request};
 
 pub use admin::Actors;
 pub(crate) use any_host::AnyHost;
 pub use config::ActorConfig;
+pub use cx::ActorCx;
 pub(crate) use engine::ActorPart;
 pub use engine::Timer;
-pub(crate) use open::{ActorType, Registered, World, open};
+pub(crate) use open::{ActorType, Registered, World};
 pub use outbox::{Message as OutboxMessage, OutboxConfig, Schedule};
 pub(crate) use outbox::{OutboxPart, activate_due_rows};
 pub(crate) use saver::Saver;
-pub use services::{ActorServices, ActorSetup, And};
+pub use services::ActorServices;
 pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 
 /// State with one owner per key, and a mailbox: calls of one key run one at a time, awaits included; calls of different keys run in
@@ -60,7 +60,7 @@ pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 ///
 /// # Examples
 /// ```
-/// use guildhall::{Actor, App, Config, Cx, Status};
+/// use guildhall::{Actor, ActorCx, App, Config, Status};
 /// use proto::counter::{
 ///     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
 /// };
@@ -74,7 +74,7 @@ pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 ///     type Key = String;
 ///     type State = CounterStateEntity;
 ///
-///     async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+///     async fn activate(_cx: &ActorCx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
 ///         Ok(Self { state })
 ///     }
 ///
@@ -84,19 +84,19 @@ pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 /// }
 ///
 /// impl Counter for Tally {
-///     async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+///     async fn add(&mut self, _cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
 ///         *self.state.value_mut() += req.add;
 ///         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
 ///     }
 ///
-///     async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+///     async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
 ///         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
 ///     }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let app = App::with(Config::builder().build()?).actor::<Tally, _>(|a| a.serve(CounterServer));
+/// let app = App::with(Config::builder().build()?).actor::<Tally>(CounterServer);
 /// let app = app.start().await?;
 /// let cx = app.cx();
 /// let counter = CounterClient::new(&cx);
@@ -105,6 +105,24 @@ pub(crate) use slots::{Swept, keep_resident_rows, keep_residents, sweep};
 /// app.shutdown().await;
 /// # Ok(())
 /// # }
+/// ```
+///
+/// An actor without saved state needs no field for it:
+///
+/// ```
+/// use guildhall::{Actor, ActorCx, Status};
+///
+/// struct Referee;
+///
+/// impl Actor for Referee {
+///     const NAME: &'static str = "referee";
+///     type Key = u64;
+///     type State = ();
+///
+///     async fn activate(_cx: &ActorCx, _match_id: u64, _state: ()) -> Result<Self, Status> {
+///         Ok(Self)
+///     }
+/// }
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is not an actor: implement `guildhall::Actor`")]
 pub trait Actor: Sized + Send + 'static {
@@ -120,16 +138,41 @@ pub trait Actor: Sized + Send + 'static {
     /// # Errors
     /// An error fails the call that caused the activation; the call has not run.
     fn activate(
-        cx: &Cx,
+        cx: &ActorCx,
         key: Self::Key,
         state: Self::State,
     ) -> impl Future<Output = Result<Self, Status>> + Send;
 
-    /// Gives the runtime access to the state, to save it.
-    fn state(&mut self) -> &mut Self::State;
+    /// Gives the runtime access to the state, to save it. Only an actor without state (`type State = ()`) need not implement it:
+    ///
+    /// ```compile_fail,E0080
+    /// use guildhall::{Actor, ActorCx, App, Config, Status};
+    /// use proto::counter::CounterStateEntity;
+    ///
+    /// struct Forgetful(CounterStateEntity);
+    ///
+    /// impl Actor for Forgetful {
+    ///     const NAME: &'static str = "forgetful";
+    ///     type Key = String;
+    ///     type State = CounterStateEntity;
+    ///
+    ///     async fn activate(_cx: &ActorCx, _key: String, state: Self::State) -> Result<Self, Status> {
+    ///         Ok(Self(state))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = App::with(Config::builder().build()?).actor::<Forgetful>(());
+    /// # drop(app); Ok(())
+    /// # }
+    /// ```
+    fn state(&mut self) -> &mut Self::State {
+        const { assert!(Self::State::IS_NOTHING, "an actor with state has to implement `Actor::state`") };
+        Self::State::nothing().expect("as asserted")
+    }
 
     /// Runs every `actor.NAME.tick_ms`, in a turn of its own. An error is logged.
-    fn tick(&mut self, _cx: &Cx) -> impl Future<Output = Result<(), Status>> + Send {
+    fn tick(&mut self, _cx: &ActorCx) -> impl Future<Output = Result<(), Status>> + Send {
         async { Ok(()) }
     }
 
@@ -137,7 +180,7 @@ pub trait Actor: Sized + Send + 'static {
     /// runs again later.
     fn deactivate(
         &mut self,
-        _cx: &Cx,
+        _cx: &ActorCx,
         _reason: DeactivateReason,
     ) -> impl Future<Output = ()> + Send {
         async {}
@@ -157,7 +200,7 @@ pub trait Actor: Sized + Send + 'static {
 pub enum DeactivateReason {
     /// No call for `actor.NAME.idle_ms`.
     Idle,
-    /// Requested with `Cx::deactivate` or `Actors::close`.
+    /// Requested with [`ActorCx::deactivate`] or `Actors::close`.
     Asked,
     /// Its entity does not exist: it was deleted, or the turn that could have created it did not.
     Missing,
@@ -165,18 +208,4 @@ pub enum DeactivateReason {
     Moved,
     /// The app drains.
     Drain,
-}
-
-/// An ACTOR service that `A` implements. Generated servers such as `RoleServer` implement it.
-pub trait ActorService<A: Actor>: Send + Sync + 'static {
-    /// What its proto declares.
-    const DESC: &'static ServiceDesc;
-
-    /// Runs one call.
-    fn dispatch(
-        actor: &mut A,
-        cx: &Cx,
-        method: usize,
-        body: Request,
-    ) -> impl Future<Output = Result<Bytes, Status>> + Send;
 }

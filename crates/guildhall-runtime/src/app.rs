@@ -30,7 +30,7 @@ use guildhall_core::store::{Store, Table};
 use guildhall_core::{AppId, BoxFuture, Env, Plugin, StartError};
 use guildhall_entity::Entity;
 
-use crate::actor::{Actor, ActorServices, ActorSetup, ActorType};
+use crate::actor::{Actor, ActorServices, ActorType};
 use crate::call::Cx;
 use crate::call::service::Service;
 use crate::config::AppConfig;
@@ -143,16 +143,11 @@ impl App {
         self
     }
 
-    /// Adds an actor type and the ACTOR services that it implements: `.actor::<Player, _>(|a| a.serve(RoleServer))`. The services
-    /// share the mailbox of each actor.
+    /// Adds an actor type and the ACTOR services that it implements: `.actor::<Player>(RoleServer)`, or several that share the mailbox
+    /// of each actor: `.actor::<Player>((RoleServer, WalletServer))`.
     #[must_use]
-    pub fn actor<A: Actor, S: ActorServices<A>>(
-        mut self,
-        services: impl FnOnce(ActorSetup<A, ()>) -> ActorSetup<A, S>,
-    ) -> Self {
-        // What it returns is known by its type.
-        let _named: ActorSetup<A, S> = services(ActorSetup::new());
-        self.actors.push(ActorType { name: A::NAME, open: crate::actor::open::<A, S> });
+    pub fn actor<A: Actor>(mut self, services: impl ActorServices<A>) -> Self {
+        self.actors.push(ActorType::new(services));
         self
     }
 

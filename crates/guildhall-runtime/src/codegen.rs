@@ -11,7 +11,7 @@ pub use guildhall_entity::{
     proto_value, reads_again, scalar_size, scalar_value,
 };
 
-pub use crate::actor::{Actor, ActorService};
+pub use crate::actor::{Actor, ActorCx, ActorServices};
 pub use crate::call::handle::{KeyOf, handle, no_such_method, reply, take, unknown_method};
 pub use crate::call::push::Players;
 pub use crate::call::service::{HandlerFuture, Incoming, Service, ServiceQueue};

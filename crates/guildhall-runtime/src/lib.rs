@@ -21,7 +21,7 @@ mod actor;
 pub mod codegen;
 mod app;
 
-pub use actor::{Actor, ActorConfig, ActorService, ActorServices, ActorSetup, Actors, And};
+pub use actor::{Actor, ActorConfig, ActorCx, ActorServices, Actors};
 pub use actor::{DeactivateReason, OutboxConfig, OutboxMessage, Schedule, Timer};
 pub use app::{App, HookError, RunningApp};
 pub use config::{AppConfig, CallConfig, SaveConfig, StoreConfig};

@@ -16,7 +16,7 @@
 // ANCHOR: actor
 use std::path::Path;
 
-use guildhall::{Actor, App, Config, Cx, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, RunningApp, Status};
 use guildhall_redb::Redb;
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
@@ -31,7 +31,11 @@ impl Actor for Tally {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -41,7 +45,7 @@ impl Actor for Tally {
 }
 
 impl Counter for Tally {
-    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         // Changed fields are saved within `save_ms`, and before the actor leaves memory.
         *self.state.value_mut() += req.add;
         if !req.note.is_empty() {
@@ -50,7 +54,7 @@ impl Counter for Tally {
         Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
     }
 }
@@ -84,5 +88,5 @@ async fn start(folder: &Path) -> guildhall::Result<RunningApp> {
     let store = format!("redb:{}", folder.display());
     let config = Config::builder().set("app.store", store).build()?;
     let app = App::with(config).plugin(Redb);
-    app.actor::<Tally, _>(|a| a.serve(CounterServer)).start().await
+    app.actor::<Tally>(CounterServer).start().await
 }

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gate = Gate::new().authenticate(Everybody);
     let config = Config::builder().set("gate.tcp", "127.0.0.1:0").build()?;
     let app = App::with(config).serve(ChatServer::new(Room)).component(gate.clone());
-    let app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).start().await?;
+    let app = app.actor::<SessionActor>(SessionServer).start().await?;
 
     let address = format!("tcp://{}", gate.tcp_addr().ok_or("it listens")?);
     let env = Env::real();

@@ -19,7 +19,7 @@ use std::time::Duration;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::leases::memory::MemoryLeases;
 use guildhall::store::memory::MemoryStore;
-use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, Env, RunningApp, Status};
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
 };
@@ -35,7 +35,7 @@ impl Actor for Leader {
     type State = CounterStateEntity;
 
     /// This app becomes the leader.
-    async fn activate(cx: &Cx, _key: String, mut state: Self::State) -> Result<Self, Status> {
+    async fn activate(cx: &ActorCx, _key: String, mut state: Self::State) -> Result<Self, Status> {
         *state.value_mut() += 1;
         state.set_note(cx.app_id().to_string());
         Ok(Self { state })
@@ -48,11 +48,11 @@ impl Actor for Leader {
 // ANCHOR_END: leader
 
 impl Counter for Leader {
-    async fn add(&mut self, _cx: &Cx, _req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, _req: AddReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
     }
 }
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .set("link.listen", "127.0.0.1:0")
             .set("actor.leader.resident", 1);
         let app = App::with(config.build()?).discovery(discovery.clone()).store(store.clone());
-        app.leases(leases.clone()).actor::<Leader, _>(|a| a.serve(CounterServer)).start().await
+        app.leases(leases.clone()).actor::<Leader>(CounterServer).start().await
     };
     let mut apps = vec![start("dev.w1.app.1").await?];
     wait_for_leader(&apps).await?;

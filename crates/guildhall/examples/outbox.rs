@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
-use guildhall::{Actor, App, Code, Config, Cx, Status};
+use guildhall::{Actor, ActorCx, App, Code, Config, Cx, Status};
 use proto::bank::{
     Account, AccountEntity, Bank, BankClient, BankServer, CreditReq, FreezeReq, InterestReq,
     OpenReq, OwnerReq, RefundReq, SaveReq, ShowRsp, TransferReq,
@@ -30,7 +30,11 @@ impl Actor for Teller {
     type Key = String;
     type State = AccountEntity;
 
-    async fn activate(_cx: &Cx, _owner: String, account: AccountEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _owner: String,
+        account: AccountEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { account })
     }
 
@@ -40,13 +44,13 @@ impl Actor for Teller {
 }
 
 impl Bank for Teller {
-    async fn open(&mut self, _cx: &Cx, req: OpenReq) -> Result<(), Status> {
+    async fn open(&mut self, _cx: &ActorCx, req: OpenReq) -> Result<(), Status> {
         self.account.set_balance(req.balance);
         Ok(())
     }
 
     // ANCHOR: transfer
-    async fn transfer(&mut self, cx: &Cx, req: TransferReq) -> Result<(), Status> {
+    async fn transfer(&mut self, cx: &ActorCx, req: TransferReq) -> Result<(), Status> {
         let TransferReq { owner, to, amount } = req;
         // The message is stored in the same write as the balance, and is sent after the commit.
         cx.outbox(BankClient::CREDIT, CreditReq { owner: to, amount })?
@@ -56,7 +60,7 @@ impl Bank for Teller {
     }
     // ANCHOR_END: transfer
 
-    async fn credit(&mut self, _cx: &Cx, req: CreditReq) -> Result<(), Status> {
+    async fn credit(&mut self, _cx: &ActorCx, req: CreditReq) -> Result<(), Status> {
         if self.account.frozen {
             return Err(Status::new(Code::FailedPrecondition, "the account is frozen"));
         }
@@ -64,30 +68,30 @@ impl Bank for Teller {
         Ok(())
     }
 
-    async fn refund(&mut self, _cx: &Cx, req: RefundReq) -> Result<(), Status> {
+    async fn refund(&mut self, _cx: &ActorCx, req: RefundReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         self.account.refunds_mut().push(req.amount);
         Ok(())
     }
 
-    async fn freeze(&mut self, _cx: &Cx, req: FreezeReq) -> Result<(), Status> {
+    async fn freeze(&mut self, _cx: &ActorCx, req: FreezeReq) -> Result<(), Status> {
         self.account.set_frozen(req.frozen);
         Ok(())
     }
 
-    async fn save(&mut self, _cx: &Cx, _req: SaveReq) -> Result<(), Status> {
+    async fn save(&mut self, _cx: &ActorCx, _req: SaveReq) -> Result<(), Status> {
         Err(Status::new(Code::Unimplemented, "see the example `reminder`"))
     }
 
-    async fn stop(&mut self, _cx: &Cx, _req: OwnerReq) -> Result<(), Status> {
+    async fn stop(&mut self, _cx: &ActorCx, _req: OwnerReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn interest(&mut self, _cx: &Cx, _req: InterestReq) -> Result<(), Status> {
+    async fn interest(&mut self, _cx: &ActorCx, _req: InterestReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn show(&mut self, _cx: &Cx, _req: OwnerReq) -> Result<ShowRsp, Status> {
+    async fn show(&mut self, _cx: &ActorCx, _req: OwnerReq) -> Result<ShowRsp, Status> {
         Ok(ShowRsp { account: Some((*self.account).clone()) })
     }
 }
@@ -101,7 +105,7 @@ async fn account(cx: &Cx, owner: &str) -> Result<Account, Status> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::builder().set("app.id", "dev.local.bank.1").build()?;
     let app = App::with(config).store(std::sync::Arc::new(MemoryStore::new()));
-    let app = app.actor::<Teller, _>(|a| a.serve(BankServer)).start().await?;
+    let app = app.actor::<Teller>(BankServer).start().await?;
     let cx = app.cx();
     let bank = BankClient::new(&cx);
     bank.open(OpenReq { owner: "ann".into(), balance: 100 }).await?;

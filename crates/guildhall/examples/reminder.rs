@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
-use guildhall::{Actor, App, Code, Config, Cx, RunningApp, Schedule, Status};
+use guildhall::{Actor, ActorCx, App, Code, Config, RunningApp, Schedule, Status};
 use proto::bank::{
     AccountEntity, Bank, BankClient, BankServer, CreditReq, FreezeReq, InterestReq, OpenReq,
     OwnerReq, RefundReq, SaveReq, ShowRsp, TransferReq,
@@ -31,7 +31,11 @@ impl Actor for Teller {
     type Key = String;
     type State = AccountEntity;
 
-    async fn activate(_cx: &Cx, _owner: String, account: AccountEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _owner: String,
+        account: AccountEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { account })
     }
 
@@ -41,33 +45,33 @@ impl Actor for Teller {
 }
 
 impl Bank for Teller {
-    async fn open(&mut self, _cx: &Cx, req: OpenReq) -> Result<(), Status> {
+    async fn open(&mut self, _cx: &ActorCx, req: OpenReq) -> Result<(), Status> {
         self.account.set_balance(req.balance);
         Ok(())
     }
 
-    async fn transfer(&mut self, _cx: &Cx, _req: TransferReq) -> Result<(), Status> {
+    async fn transfer(&mut self, _cx: &ActorCx, _req: TransferReq) -> Result<(), Status> {
         Err(Status::new(Code::Unimplemented, "see the example `outbox`"))
     }
 
-    async fn credit(&mut self, _cx: &Cx, req: CreditReq) -> Result<(), Status> {
+    async fn credit(&mut self, _cx: &ActorCx, req: CreditReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         Ok(())
     }
 
-    async fn refund(&mut self, _cx: &Cx, req: RefundReq) -> Result<(), Status> {
+    async fn refund(&mut self, _cx: &ActorCx, req: RefundReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         self.account.refunds_mut().push(req.amount);
         Ok(())
     }
 
-    async fn freeze(&mut self, _cx: &Cx, req: FreezeReq) -> Result<(), Status> {
+    async fn freeze(&mut self, _cx: &ActorCx, req: FreezeReq) -> Result<(), Status> {
         self.account.set_frozen(req.frozen);
         Ok(())
     }
 
     // ANCHOR: remind
-    async fn save(&mut self, cx: &Cx, req: SaveReq) -> Result<(), Status> {
+    async fn save(&mut self, cx: &ActorCx, req: SaveReq) -> Result<(), Status> {
         let schedule = match req.cron.is_empty() {
             true => Schedule::every(Duration::from_millis(req.every_ms)),
             // Also as a cron pattern with a time zone: "0 5 * * *", "Europe/Berlin".
@@ -77,20 +81,20 @@ impl Bank for Teller {
         cx.remind("interest", schedule, BankClient::INTEREST, interest)
     }
 
-    async fn interest(&mut self, cx: &Cx, req: InterestReq) -> Result<(), Status> {
+    async fn interest(&mut self, cx: &ActorCx, req: InterestReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         // The number of the firing; missed firings are counted.
         self.account.interests_mut().extend(cx.firing());
         Ok(())
     }
 
-    async fn stop(&mut self, cx: &Cx, _req: OwnerReq) -> Result<(), Status> {
+    async fn stop(&mut self, cx: &ActorCx, _req: OwnerReq) -> Result<(), Status> {
         cx.forget_reminder("interest");
         Ok(())
     }
     // ANCHOR_END: remind
 
-    async fn show(&mut self, _cx: &Cx, _req: OwnerReq) -> Result<ShowRsp, Status> {
+    async fn show(&mut self, _cx: &ActorCx, _req: OwnerReq) -> Result<ShowRsp, Status> {
         Ok(ShowRsp { account: Some((*self.account).clone()) })
     }
 }
@@ -98,7 +102,7 @@ impl Bank for Teller {
 async fn start(store: &Arc<MemoryStore>) -> Result<RunningApp, Box<dyn std::error::Error>> {
     let config = Config::builder().set("app.id", "dev.local.bank.1").build()?;
     let app = App::with(config).store(Arc::clone(store) as _);
-    Ok(app.actor::<Teller, _>(|a| a.serve(BankServer)).start().await?)
+    Ok(app.actor::<Teller>(BankServer).start().await?)
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -15,7 +15,7 @@
 // ANCHOR: timers
 use std::time::Duration;
 
-use guildhall::{Actor, App, Config, Cx, Status, Timer};
+use guildhall::{Actor, ActorCx, App, Config, Status, Timer};
 use proto::alarm::{
     Alarm, AlarmClient, AlarmServer, OwnerReq, RingReq, RungRsp, SetReq, SetRsp, StopReq,
 };
@@ -24,7 +24,6 @@ use proto::alarm::{
 struct Clock {
     timers: Vec<Timer>,
     rung: Vec<String>,
-    nothing: (),
 }
 
 impl Actor for Clock {
@@ -32,17 +31,13 @@ impl Actor for Clock {
     type Key = String;
     type State = ();
 
-    async fn activate(_cx: &Cx, _owner: String, _state: ()) -> Result<Self, Status> {
-        Ok(Self { timers: Vec::new(), rung: Vec::new(), nothing: () })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
+    async fn activate(_cx: &ActorCx, _owner: String, _state: ()) -> Result<Self, Status> {
+        Ok(Self { timers: Vec::new(), rung: Vec::new() })
     }
 }
 
 impl Alarm for Clock {
-    async fn set(&mut self, cx: &Cx, req: SetReq) -> Result<SetRsp, Status> {
+    async fn set(&mut self, cx: &ActorCx, req: SetReq) -> Result<SetRsp, Status> {
         let (delay, ring) = (Duration::from_millis(req.ms.into()), AlarmClient::RING);
         let message = RingReq { text: req.text, ..RingReq::default() };
         // One more than `actor.clock.timers` is an error.
@@ -53,20 +48,20 @@ impl Alarm for Clock {
         Ok(SetRsp { number: u32::try_from(self.timers.len() - 1).unwrap_or(u32::MAX) })
     }
 
-    async fn stop(&mut self, _cx: &Cx, req: StopReq) -> Result<(), Status> {
+    async fn stop(&mut self, _cx: &ActorCx, req: StopReq) -> Result<(), Status> {
         // A cancelled timer does not fire, even if its message is already in the mailbox.
         self.timers.get(req.number as usize).inspect(|timer| timer.cancel());
         Ok(())
     }
 
     /// Runs in a turn like any call, in order with the calls that wait.
-    async fn ring(&mut self, _cx: &Cx, req: RingReq) -> Result<(), Status> {
+    async fn ring(&mut self, _cx: &ActorCx, req: RingReq) -> Result<(), Status> {
         println!("{}", req.text);
         self.rung.push(req.text);
         Ok(())
     }
 
-    async fn rung(&mut self, _cx: &Cx, _req: OwnerReq) -> Result<RungRsp, Status> {
+    async fn rung(&mut self, _cx: &ActorCx, _req: OwnerReq) -> Result<RungRsp, Status> {
         Ok(RungRsp { texts: self.rung.clone() })
     }
 }
@@ -75,7 +70,7 @@ impl Alarm for Clock {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = App::with(Config::builder().build()?);
-    let app = app.actor::<Clock, _>(|a| a.serve(AlarmServer)).start().await?;
+    let app = app.actor::<Clock>(AlarmServer).start().await?;
     let cx = app.cx();
     let clock = AlarmClient::new(&cx);
     let owner = || "ann".to_owned();

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::trace::{Span, SpanExporter};
-use guildhall::{Actor, App, BoxFuture, Config, Cx, Env, Status};
+use guildhall::{Actor, ActorCx, App, BoxFuture, Config, Cx, Env, Status};
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
 };
@@ -63,7 +63,11 @@ impl Actor for Greeted {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _key: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _key: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -73,12 +77,12 @@ impl Actor for Greeted {
 }
 
 impl Counter for Greeted {
-    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         *self.state.value_mut() += req.add;
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 }
@@ -106,7 +110,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listens = config("dev.w1.greeter.1").set("link.listen", "127.0.0.1:0").build()?;
     let greeter = app(listens)
         .serve(TracedServer::new(Greeter))
-        .actor::<Greeted, _>(|a| a.serve(CounterServer))
+        .actor::<Greeted>(CounterServer)
         .start()
         .await?;
     let caller = app(config("dev.w1.caller.1").build()?).start().await?;

@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use guildhall::gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
-use guildhall::{Actor, App, Config, Cx, Env, Status};
+use guildhall::{Actor, ActorCx, App, Config, Env, Status};
 use guildhall_client::{Client, Event, Options};
 use proto::profile::{
     FindReq, OpenReq, OpenRsp, Profile, ProfileClient, ProfileDelta, ProfileEvents, ProfileServer,
@@ -33,7 +33,11 @@ impl Actor for Owner {
     type Key = String;
     type State = ProfileStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: ProfileStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: ProfileStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -44,7 +48,7 @@ impl Actor for Owner {
 
 // ANCHOR: views
 impl Profile for Owner {
-    async fn open(&mut self, _cx: &Cx, req: OpenReq) -> Result<OpenRsp, Status> {
+    async fn open(&mut self, _cx: &ActorCx, req: OpenReq) -> Result<OpenRsp, Status> {
         if !self.state.exists() {
             self.state.set_name(req.name);
         }
@@ -53,7 +57,7 @@ impl Profile for Owner {
         Ok(OpenRsp { profile: Some(self.state.view(ProfileStateView::Own)) })
     }
 
-    async fn find(&mut self, cx: &Cx, req: FindReq) -> Result<(), Status> {
+    async fn find(&mut self, cx: &ActorCx, req: FindReq) -> Result<(), Status> {
         *self.state.gold_mut() += 10;
         if req.item == "crown" {
             self.state.avatar_mut().unlocked += 1;
@@ -67,7 +71,7 @@ impl Profile for Owner {
         Ok(())
     }
 
-    async fn show(&mut self, _cx: &Cx, _req: ShowReq) -> Result<ShowRsp, Status> {
+    async fn show(&mut self, _cx: &ActorCx, _req: ShowReq) -> Result<ShowRsp, Status> {
         Ok(ShowRsp { profile: Some(self.state.view(ProfileStateView::Brief)) })
     }
 }
@@ -87,8 +91,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gate = Gate::new().authenticate(Everybody);
     let config = Config::builder().set("gate.tcp", "127.0.0.1:0").build()?;
     let app = App::with(config).component(gate.clone());
-    let app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer));
-    let app = app.actor::<Owner, _>(|a| a.serve(ProfileServer)).start().await?;
+    let app = app.actor::<SessionActor>(SessionServer);
+    let app = app.actor::<Owner>(ProfileServer).start().await?;
 
     let address = format!("tcp://{}", gate.tcp_addr().ok_or("it listens")?);
     let env = Env::real();

@@ -58,7 +58,7 @@
 //! | Building and running an app | [`App`], [`RunningApp`], [`Component`], [`Parts`], [`StartError`], [`HookError`], [`Result`] |
 //! | Configuration | [`Config`], [`config`] |
 //! | Calls | [`Cx`], [`Status`], [`Code`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
-//! | Actors | [`Actor`], [`ActorSetup`], [`Actors`], [`DeactivateReason`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
+//! | Actors | [`Actor`], [`ActorCx`], [`ActorServices`], [`Actors`], [`DeactivateReason`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
 //! | INTERLEAVED services | [`Interleaved`] |
 //! | Entities and rows without an actor | [`entity`], [`Rows`], [`RowsQuery`], [`RowsPage`] |
 //! | Game leases | [`Lease`], [`LeaseGuard`], [`LeaseLoss`] |
@@ -115,10 +115,10 @@ pub use guildhall_http as http;
 #[cfg(feature = "mutations")]
 pub use guildhall_runtime::Mutation;
 pub use guildhall_runtime::{
-    Actor, ActorServices, ActorSetup, Actors, App, Apps, CallHandle, Component, Cx,
-    DeactivateReason, HookError, Interleaved, Lease, LeaseGuard, LeaseLoss, Loading, LogControl,
-    MeshChanges, OutboxMessage, Parts, Reloaded, ResourceError, Rows, RowsPage, RowsQuery,
-    RunningApp, Schedule, Service, StartError, Stream, Subscribed, Timer,
+    Actor, ActorCx, ActorServices, Actors, App, Apps, CallHandle, Component, Cx, DeactivateReason,
+    HookError, Interleaved, Lease, LeaseGuard, LeaseLoss, Loading, LogControl, MeshChanges,
+    OutboxMessage, Parts, Reloaded, ResourceError, Rows, RowsPage, RowsQuery, RunningApp, Schedule,
+    Service, StartError, Stream, Subscribed, Timer,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

@@ -1,12 +1,12 @@
 //! Accounts: one actor each, so that a name is given once, and a row each, so that it stays given.
 
-use guildhall::{Actor, Code, Cx, ErrorEnum as _, Status};
+use guildhall::{Actor, ActorCx, Code, ErrorEnum as _, Status};
 
 use crate::proto::login::{
     Account, AccountError, AccountRsp, AccountStateEntity, FindReq, RegisterReq,
 };
 
-/// An account, by its name: `.actor::<AccountActor, _>(|a| a.serve(AccountServer))`.
+/// An account, by its name: `.actor::<AccountActor>(AccountServer)`.
 pub struct AccountActor {
     state: AccountStateEntity,
 }
@@ -16,7 +16,11 @@ impl Actor for AccountActor {
     type Key = String;
     type State = AccountStateEntity;
 
-    async fn activate(_cx: &Cx, _name: String, state: AccountStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _name: String,
+        state: AccountStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -26,7 +30,7 @@ impl Actor for AccountActor {
 }
 
 impl Account for AccountActor {
-    async fn register(&mut self, _cx: &Cx, req: RegisterReq) -> Result<AccountRsp, Status> {
+    async fn register(&mut self, _cx: &ActorCx, req: RegisterReq) -> Result<AccountRsp, Status> {
         if self.state.exists() {
             return Err(taken());
         }
@@ -35,7 +39,7 @@ impl Account for AccountActor {
         Ok(self.answer())
     }
 
-    async fn find(&mut self, _cx: &Cx, _req: FindReq) -> Result<AccountRsp, Status> {
+    async fn find(&mut self, _cx: &ActorCx, _req: FindReq) -> Result<AccountRsp, Status> {
         Ok(self.answer())
     }
 }

@@ -1,6 +1,6 @@
 //! The journal of a role's operations, for the checker of chaos runs.
 
-use guildhall::{Cx, Status};
+use guildhall::{ActorCx, Status};
 
 use super::RoleActor;
 use crate::proto::ledger::{AppendReq, AppendRsp, Ledger, LedgerError, ReadReq, ReadRsp};
@@ -9,7 +9,7 @@ use crate::proto::ledger::{AppendReq, AppendRsp, Ledger, LedgerError, ReadReq, R
 pub const OPS_MAX: usize = 10_000;
 
 impl Ledger for RoleActor {
-    async fn append(&mut self, _cx: &Cx, req: AppendReq) -> Result<AppendRsp, Status> {
+    async fn append(&mut self, _cx: &ActorCx, req: AppendReq) -> Result<AppendRsp, Status> {
         if self.state.ledger.len() >= OPS_MAX {
             return Err(LedgerError::Full.into());
         }
@@ -17,7 +17,7 @@ impl Ledger for RoleActor {
         Ok(AppendRsp { place: self.state.ledger.len() as u64, process: process() })
     }
 
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, _cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         Ok(ReadRsp { ops: self.state.ledger.clone(), process: process() })
     }
 }

@@ -1,12 +1,12 @@
 //! Names: one actor per name, which serializes the claims of it.
 
 use guildhall::status::reason;
-use guildhall::{Actor, Cx, Status};
+use guildhall::{Actor, ActorCx, Cx, Status};
 
 use super::already;
 use crate::proto::role::{BearsReq, NameReq, NameStateEntity, Names, RoleClient, RoleError};
 
-/// A name, by what names that look alike have in common: `.actor::<NameActor, _>(|a| a.serve(NamesServer))`.
+/// A name, by what names that look alike have in common: `.actor::<NameActor>(NamesServer)`.
 #[derive(Debug)]
 pub struct NameActor {
     state: NameStateEntity,
@@ -17,7 +17,11 @@ impl Actor for NameActor {
     type Key = String;
     type State = NameStateEntity;
 
-    async fn activate(_cx: &Cx, _name: String, state: NameStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _name: String,
+        state: NameStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -27,7 +31,7 @@ impl Actor for NameActor {
 }
 
 impl Names for NameActor {
-    async fn claim(&mut self, cx: &Cx, req: NameReq) -> Result<(), Status> {
+    async fn claim(&mut self, cx: &ActorCx, req: NameReq) -> Result<(), Status> {
         if self.state.exists() {
             if self.state.owner == req.role_id {
                 return Ok(());
@@ -40,7 +44,7 @@ impl Names for NameActor {
         Ok(())
     }
 
-    async fn release(&mut self, cx: &Cx, req: NameReq) -> Result<(), Status> {
+    async fn release(&mut self, cx: &ActorCx, req: NameReq) -> Result<(), Status> {
         // The rename that released it may not be in the store yet; the answer waits until it is.
         if self.state.owner == req.role_id && !bears(cx, &req.role_id, &req.name).await? {
             self.state.delete();

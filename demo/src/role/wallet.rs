@@ -6,7 +6,7 @@
 //!    run again.
 //! 3. Where there is no such role, `Refund` gives the amount back, and the message is done with: one commit of the sender's row.
 
-use guildhall::{Cx, Status};
+use guildhall::{ActorCx, Status};
 
 use super::RoleActor;
 use crate::proto::wallet::{
@@ -18,7 +18,7 @@ use crate::proto::wallet::{
 pub const GRANT: i64 = 1000;
 
 impl Wallet for RoleActor {
-    async fn transfer(&mut self, cx: &Cx, req: TransferReq) -> Result<TransferRsp, Status> {
+    async fn transfer(&mut self, cx: &ActorCx, req: TransferReq) -> Result<TransferRsp, Status> {
         let TransferReq { role_id, to, amount } = req;
         if amount < 1 || to == role_id {
             return Err(WalletError::Nothing.into());
@@ -35,7 +35,7 @@ impl Wallet for RoleActor {
         Ok(TransferRsp { number: purse.number, balance: purse.balance })
     }
 
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, _cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         let purse = self.state.purse.as_ref();
         Ok(purse.map_or_else(ReadRsp::default, |purse| ReadRsp {
             balance: purse.balance,
@@ -43,7 +43,7 @@ impl Wallet for RoleActor {
         }))
     }
 
-    async fn credit(&mut self, _cx: &Cx, req: CreditReq) -> Result<(), Status> {
+    async fn credit(&mut self, _cx: &ActorCx, req: CreditReq) -> Result<(), Status> {
         // All the money there is fits many times.
         let purse = self.state.purse_mut();
         purse.balance += req.amount;
@@ -51,7 +51,7 @@ impl Wallet for RoleActor {
         Ok(())
     }
 
-    async fn refund(&mut self, _cx: &Cx, req: RefundReq) -> Result<(), Status> {
+    async fn refund(&mut self, _cx: &ActorCx, req: RefundReq) -> Result<(), Status> {
         let purse = self.state.purse_mut();
         purse.balance += req.amount;
         purse.sent -= req.amount;

@@ -10,8 +10,8 @@ use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
 
 async fn app() -> RunningApp {
     App::with(Config::builder().build().unwrap())
-        .actor::<RoleActor, _>(|a| a.serve(RoleServer))
-        .actor::<NameActor, _>(|a| a.serve(NamesServer))
+        .actor::<RoleActor>(RoleServer)
+        .actor::<NameActor>(NamesServer)
         .start()
         .await
         .unwrap()

@@ -26,7 +26,7 @@ async fn a_call_through_a_gate_is_a_players() {
     let app = App::with(config.build().unwrap())
         .serve(GreeterServer::new(Hello("gate")))
         .component(gate.clone());
-    let app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer)).start().await.unwrap();
+    let app = app.actor::<SessionActor>(SessionServer).start().await.unwrap();
     let url = format!("ws://{}", gate.websocket_addr().unwrap());
     let call = async |method: &str, body: &str| {
         visit(&["call", method, body, "--gate", &url, "--token", "ann"]).await

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, Cx, Env, RunningApp, Status};
 use guildhall_hub::Hub;
 use proto::counter::{AddReq, Counter, CounterRsp, CounterServer, CounterStateEntity, GetReq};
 use proto::hello::{Greeter, GreeterServer, HelloReq, HelloRsp};
@@ -27,7 +27,11 @@ impl Actor for Tally {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self(state))
     }
 
@@ -37,12 +41,12 @@ impl Actor for Tally {
 }
 
 impl Counter for Tally {
-    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         *self.0.value_mut() += req.add;
         Ok(CounterRsp { value: self.0.value, note: String::new() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.0.value, note: String::new() })
     }
 }
@@ -62,7 +66,7 @@ pub(crate) async fn app_at(id: &'static str, discovery: &str) -> (RunningApp, St
         .set("link.secret", "among us");
     let app = App::with(config.build().unwrap()).plugin(Hub);
     let app = app.serve(GreeterServer::new(Hello(id)));
-    let app = app.actor::<Tally, _>(|a| a.serve(CounterServer)).start().await.unwrap();
+    let app = app.actor::<Tally>(CounterServer).start().await.unwrap();
     let address = app.link_addr().unwrap().to_string();
     (app, address)
 }

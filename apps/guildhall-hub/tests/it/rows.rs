@@ -1,7 +1,7 @@
 //! Rows of actors over a hub, and in an embedded store: what they refuse, and how large they may be.
 
 use guildhall::status::reason;
-use guildhall::{Actor, App, Code, Config, Cx, Effect, Env, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Code, Config, Cx, Effect, Env, RunningApp, Status};
 use guildhall_hub::Hub;
 use guildhall_redb::Redb;
 use proto::room::{
@@ -20,7 +20,11 @@ impl Actor for TestMember {
     type Key = String;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, _key: String, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _key: String,
+        state: MemberStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -40,17 +44,17 @@ impl TestMember {
 }
 
 impl Member for TestMember {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         self.state.set_name(req.name);
         self.answer()
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
         self.answer()
     }
 
     /// So many bytes, in two columns.
-    async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
         let bytes = usize::try_from(req.points).unwrap();
         self.state.set_points(req.points);
         self.state.set_avatar(vec![7; bytes]);
@@ -58,12 +62,12 @@ impl Member for TestMember {
         self.answer()
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         self.state.delete();
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Err(Status::new(Code::Unimplemented, "nobody is"))
     }
 }
@@ -78,14 +82,14 @@ async fn over_hub(world: &World, id: &str) -> RunningApp {
     let urls = ["app.discovery", "app.leases", "app.store"];
     let config = urls.iter().fold(config(id), |config, key| config.set(key, url.as_str()));
     let app = App::with(config.build().unwrap()).plugin(Hub).env(Env::real());
-    Box::pin(app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start()).await.unwrap()
+    Box::pin(app.actor::<TestMember>(MemberServer).start()).await.unwrap()
 }
 
 async fn over_file(dir: &tempfile::TempDir) -> RunningApp {
     let config = config("test.w1.member.1");
     let config = config.set("app.store", format!("redb:{}", dir.path().display()));
     let app = App::with(config.build().unwrap()).plugin(Redb);
-    Box::pin(app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start()).await.unwrap()
+    Box::pin(app.actor::<TestMember>(MemberServer).start()).await.unwrap()
 }
 
 async fn join(cx: &Cx, player: &str, name: &str) -> Result<MemberState, Status> {

@@ -190,16 +190,21 @@ pub(crate) fn actor(service: &Service) -> String {
     }
     format!(
         "{handlers}
-        /// Serves [`{name}`] by actors: `.actor::<A, _>(|a| a.serve({name}Server))`.
+        /// Serves [`{name}`] by actors of type `A`: `.actor::<A>({name}Server)`.
         #[derive(Clone, Copy, Debug)]
         pub struct {name}Server;
 
-        impl<A_: {name}> ::guildhall::codegen::ActorService<A_> for {name}Server {{
-            const DESC: &'static ::guildhall::codegen::ServiceDesc = &{table};
+        impl<A_: {name}> ::guildhall::codegen::ActorServices<A_> for {name}Server {{
+            const COUNT: usize = 1;
+
+            fn descs(to: &mut ::std::vec::Vec<&'static ::guildhall::codegen::ServiceDesc>) {{
+                to.push(&{table});
+            }}
 
             fn dispatch(
                 actor: &mut A_,
-                cx: &::guildhall::codegen::Cx,
+                cx: &::guildhall::codegen::ActorCx,
+                _service: usize,
                 method: usize,
                 mut body: ::guildhall::codegen::Request,
             ) -> impl ::core::future::Future<
@@ -223,7 +228,7 @@ pub(crate) fn actor(service: &Service) -> String {
             "::guildhall::codegen::Actor",
             "&mut self",
             "",
-            "implement the trait for the actor, or drop this `serve`",
+            "implement the trait for the actor, or drop its server from `App::actor`",
         ),
     )
 }
@@ -331,6 +336,7 @@ const INTERLEAVED_STATE: &str = "
 fn handlers(service: &Service, bounds: &str, receiver: &str, state: &str, note: &str) -> String {
     let (name, full_name) = (camel(service.desc.name()), service.desc.full_name());
     let mut methods = String::new();
+    let cx = if service.model == Model::Actor { "ActorCx" } else { "Cx" };
     let lent = match state.is_empty() {
         true => "",
         false => "state: &::guildhall::codegen::Interleaved<Self::State>,",
@@ -345,7 +351,7 @@ fn handlers(service: &Service, bounds: &str, receiver: &str, state: &str, note: 
             methods,
             "{docs}fn {call}(
                 {receiver},
-                cx: &::guildhall::codegen::Cx,
+                cx: &::guildhall::codegen::{cx},
                 {lent}
                 req: {req},
             ) -> impl ::core::future::Future<

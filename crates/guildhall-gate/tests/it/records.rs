@@ -6,7 +6,7 @@ use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::entity::Entity as _;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{RowId, Store as _};
-use guildhall::{Actor, App, Config, Cx, Env, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, Env, RunningApp, Status};
 use guildhall_gate::{SessionActor, SessionServer};
 use guildhall_runtime::proto::{Records, SessionRecords};
 use guildhall_wire::Packet;
@@ -29,7 +29,11 @@ impl Actor for Saver {
     type Key = String;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, _key: String, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _key: String,
+        state: MemberStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -45,25 +49,25 @@ impl Saver {
 }
 
 impl Member for Saver {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         self.state.set_name(req.name);
         Ok(self.answer())
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
         Ok(self.answer())
     }
 
-    async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
         *self.state.points_mut() += req.points;
         Ok(self.answer())
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 }
@@ -81,8 +85,8 @@ impl Home {
         let config = config.set("link.listen", "127.0.0.1:0").set("actor.saver.save_ms", 20);
         let app = App::with(config.build().unwrap());
         let app = app.discovery(discovery.clone()).store(store.clone());
-        let app = app.actor::<SessionActor, _>(|a| a.serve(SessionServer));
-        let app = app.actor::<Saver, _>(|a| a.serve(MemberServer)).start().await.unwrap();
+        let app = app.actor::<SessionActor>(SessionServer);
+        let app = app.actor::<Saver>(MemberServer).start().await.unwrap();
         Self { app, store }
     }
 

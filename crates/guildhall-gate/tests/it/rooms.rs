@@ -1,6 +1,6 @@
 //! Rooms, whose key is what the client sends, and members, whose key is the session's player.
 
-use guildhall::{Actor, Cx, Status};
+use guildhall::{Actor, ActorCx, Status};
 use proto::room::{
     AnnounceReq, CountRsp, EarnReq, FailReq, InfoReq, JoinReq, Member, MemberRsp, MemberState,
     RelayReq, RelayRsp, Room, RoomEvents, RoomReq, SaidMsg, SayReq, SayRsp, WaitReq, WaitRsp,
@@ -10,7 +10,6 @@ use proto::room::{
 pub(crate) struct Hall {
     id: i64,
     said: u64,
-    state: (),
 }
 
 impl Actor for Hall {
@@ -18,18 +17,14 @@ impl Actor for Hall {
     type Key = i64;
     type State = ();
 
-    async fn activate(_cx: &Cx, id: i64, state: ()) -> Result<Self, Status> {
-        Ok(Self { id, said: 0, state })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.state
+    async fn activate(_cx: &ActorCx, id: i64, _state: ()) -> Result<Self, Status> {
+        Ok(Self { id, said: 0 })
     }
 }
 
 impl Room for Hall {
     /// `all: x` goes to everybody, `others: x` to all but the speaker, `to bob: x` to bob; `slow` takes 300 ms.
-    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+    async fn say(&mut self, cx: &ActorCx, req: SayReq) -> Result<SayRsp, Status> {
         let player = cx.player().unwrap_or_default().to_owned();
         if let Some((to, text)) = req.text.split_once(": ") {
             let said = SaidMsg { room: self.id, player: player.clone(), text: text.to_owned() };
@@ -46,31 +41,31 @@ impl Room for Hall {
         Ok(SayRsp { number: self.said - 1 })
     }
 
-    async fn shout(&mut self, _cx: &Cx, _req: SayReq) -> Result<(), Status> {
+    async fn shout(&mut self, _cx: &ActorCx, _req: SayReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn announce(&mut self, _cx: &Cx, _req: AnnounceReq) -> Result<(), Status> {
+    async fn announce(&mut self, _cx: &ActorCx, _req: AnnounceReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn wait(&mut self, _cx: &Cx, _req: WaitReq) -> Result<WaitRsp, Status> {
+    async fn wait(&mut self, _cx: &ActorCx, _req: WaitReq) -> Result<WaitRsp, Status> {
         Ok(WaitRsp::default())
     }
 
-    async fn panic(&mut self, _cx: &Cx, _req: RoomReq) -> Result<(), Status> {
+    async fn panic(&mut self, _cx: &ActorCx, _req: RoomReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn fail(&mut self, _cx: &Cx, _req: FailReq) -> Result<(), Status> {
+    async fn fail(&mut self, _cx: &ActorCx, _req: FailReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn relay(&mut self, _cx: &Cx, _req: RelayReq) -> Result<RelayRsp, Status> {
+    async fn relay(&mut self, _cx: &ActorCx, _req: RelayReq) -> Result<RelayRsp, Status> {
         Ok(RelayRsp::default())
     }
 
-    async fn count(&mut self, _cx: &Cx, _req: RoomReq) -> Result<CountRsp, Status> {
+    async fn count(&mut self, _cx: &ActorCx, _req: RoomReq) -> Result<CountRsp, Status> {
         Ok(CountRsp { count: self.said })
     }
 }
@@ -79,7 +74,6 @@ impl Room for Hall {
 pub(crate) struct Guest {
     player: String,
     joins: i64,
-    state: (),
 }
 
 impl Actor for Guest {
@@ -87,12 +81,8 @@ impl Actor for Guest {
     type Key = String;
     type State = ();
 
-    async fn activate(_cx: &Cx, player: String, state: ()) -> Result<Self, Status> {
-        Ok(Self { player, joins: 0, state })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.state
+    async fn activate(_cx: &ActorCx, player: String, _state: ()) -> Result<Self, Status> {
+        Ok(Self { player, joins: 0 })
     }
 }
 
@@ -104,24 +94,24 @@ impl Guest {
 }
 
 impl Member for Guest {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         self.joins += 1;
         Ok(self.describe(req.player))
     }
 
-    async fn info(&mut self, _cx: &Cx, req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, req: InfoReq) -> Result<MemberRsp, Status> {
         Ok(self.describe(req.player))
     }
 
-    async fn earn(&mut self, _cx: &Cx, _req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, _req: EarnReq) -> Result<MemberRsp, Status> {
         Ok(MemberRsp::default())
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 }

@@ -125,9 +125,9 @@ pub(crate) async fn home(
     let app = App::with(change(config(id)).build().unwrap())
         .discovery(discovery.clone())
         .component(gate.clone())
-        .actor::<SessionActor, _>(|a| a.serve(SessionServer))
-        .actor::<Hall, _>(|a| a.serve(RoomServer))
-        .actor::<Guest, _>(|a| a.serve(MemberServer))
+        .actor::<SessionActor>(SessionServer)
+        .actor::<Hall>(RoomServer)
+        .actor::<Guest>(MemberServer)
         .serve(DirectoryServer::new(Tricky { events: sender, go: Arc::clone(&go) }));
     let world = World { app: app.start().await.unwrap(), gate, events, go };
     learnt(world.tcp()).await;

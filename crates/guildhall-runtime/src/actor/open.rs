@@ -23,6 +23,13 @@ pub(crate) struct ActorType {
     pub(crate) open: OpenHost,
 }
 
+impl ActorType {
+    /// The type `A`, whose services are known by their type.
+    pub(crate) fn new<A: Actor, S: ActorServices<A>>(_services: S) -> Self {
+        Self { name: A::NAME, open: open::<A, S> }
+    }
+}
+
 type OpenHost = fn(&Config, &ActorConfig, &World<'_>) -> Result<Registered, StartError>;
 
 /// What a host is opened in.
@@ -42,7 +49,7 @@ pub(crate) struct Registered {
 }
 
 /// Makes the host and its services.
-pub(crate) fn open<A: Actor, S: ActorServices<A>>(
+fn open<A: Actor, S: ActorServices<A>>(
     config: &Config,
     all: &ActorConfig,
     world: &World<'_>,

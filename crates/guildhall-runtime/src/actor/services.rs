@@ -1,83 +1,90 @@
 //! The services of an actor type as a Rust type, so that a turn is one future type without a box.
 
-use std::marker::PhantomData;
-
 use bytes::Bytes;
 use guildhall_core::{ServiceDesc, Status};
 
-use super::{Actor, ActorService};
-use crate::call::{Cx, Request};
+use super::{Actor, ActorCx};
+use crate::call::Request;
 
-/// The services of an actor type: `.actor::<Player, _>(|a| a.serve(RoleServer).serve(RoleAdminServer))`.
-#[derive(Debug)]
-pub struct ActorSetup<A, S> {
-    types: PhantomData<fn(A, S)>,
-}
-
-impl<A: Actor> ActorSetup<A, ()> {
-    pub(crate) fn new() -> Self {
-        Self { types: PhantomData }
-    }
-}
-
-impl<A: Actor, S: ActorServices<A>> ActorSetup<A, S> {
-    /// Adds a service. All services of an actor type share the mailbox of each actor.
-    #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "the value names the type")]
-    pub fn serve<T: ActorService<A>>(self, _service: T) -> ActorSetup<A, And<T, S>> {
-        ActorSetup { types: PhantomData }
-    }
-}
-
-/// A service beside others.
-#[derive(Debug)]
-pub struct And<T, S>(PhantomData<fn(T, S)>);
-
-/// The services of an actor type: `()`, or one [`And`] others.
+/// The services that actors of type `A` serve: a generated server such as `RoleServer`, if `A` implements its trait, or a tuple of up
+/// to eight of them.
+///
+/// # Examples
+/// `app.actor::<Player>((RoleServer, WalletServer))`. A server whose trait the actor does not implement, or the server of a service
+/// that is not `model: ACTOR`, does not compile:
+///
+/// ```compile_fail,E0277
+/// # use guildhall::{Actor, ActorCx, App, Config, Status};
+/// # use proto::counter::CounterServer;
+/// # struct Idler;
+/// # impl Actor for Idler {
+/// #     const NAME: &'static str = "idler";
+/// #     type Key = String;
+/// #     type State = ();
+/// #     async fn activate(_cx: &ActorCx, _key: String, _state: ()) -> Result<Self, Status> {
+/// #         Ok(Self)
+/// #     }
+/// # }
+/// fn idlers(app: App) -> App {
+///     app.actor::<Idler>(CounterServer)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service of the actor type `{A}`",
+    label = "the server of an ACTOR service whose trait `{A}` implements, or a tuple of up to eight of them",
+    note = "implement the service's trait for `{A}`; a service of another model is served with `App::serve`"
+)]
 pub trait ActorServices<A: Actor>: Send + Sync + 'static {
-    /// Appends what the protos declare.
+    /// How many services these are.
+    const COUNT: usize;
+
+    /// Appends what the protos declare, one for each service.
     fn descs(to: &mut Vec<&'static ServiceDesc>);
 
     /// Runs one call of the service with this place in [`ActorServices::descs`].
     fn dispatch(
         actor: &mut A,
-        cx: &Cx,
+        cx: &ActorCx,
         service: usize,
         method: usize,
         body: Request,
     ) -> impl Future<Output = Result<Bytes, Status>> + Send;
 }
 
-impl<A: Actor> ActorServices<A> for () {
-    fn descs(_to: &mut Vec<&'static ServiceDesc>) {}
+/// Implements the trait for a tuple.
+macro_rules! tuple {
+    ($($service:ident)*) => {
+        impl<A: Actor, $($service: ActorServices<A>),*> ActorServices<A> for ($($service,)*) {
+            const COUNT: usize = 0 $(+ $service::COUNT)*;
 
-    async fn dispatch(
-        _actor: &mut A,
-        _cx: &Cx,
-        _service: usize,
-        method: usize,
-        _body: Request,
-    ) -> Result<Bytes, Status> {
-        Err(crate::codegen::unknown_method(A::NAME, method))
-    }
-}
+            fn descs(_to: &mut Vec<&'static ServiceDesc>) {
+                $($service::descs(_to);)*
+            }
 
-impl<A: Actor, T: ActorService<A>, S: ActorServices<A>> ActorServices<A> for And<T, S> {
-    fn descs(to: &mut Vec<&'static ServiceDesc>) {
-        to.push(T::DESC);
-        S::descs(to);
-    }
-
-    async fn dispatch(
-        actor: &mut A,
-        cx: &Cx,
-        service: usize,
-        method: usize,
-        body: Request,
-    ) -> Result<Bytes, Status> {
-        match service.checked_sub(1) {
-            None => T::dispatch(actor, cx, method, body).await,
-            Some(service) => S::dispatch(actor, cx, service, method, body).await,
+            async fn dispatch(
+                _actor: &mut A,
+                _cx: &ActorCx,
+                service: usize,
+                method: usize,
+                _body: Request,
+            ) -> Result<Bytes, Status> {
+                $(if service < $service::COUNT {
+                    return $service::dispatch(_actor, _cx, service, method, _body).await;
+                }
+                let service = service - $service::COUNT;)*
+                let _past_the_last = service;
+                Err(crate::codegen::unknown_method(A::NAME, method))
+            }
         }
-    }
+    };
 }
+
+tuple!();
+tuple!(S1);
+tuple!(S1 S2);
+tuple!(S1 S2 S3);
+tuple!(S1 S2 S3 S4);
+tuple!(S1 S2 S3 S4 S5);
+tuple!(S1 S2 S3 S4 S5 S6);
+tuple!(S1 S2 S3 S4 S5 S6 S7);
+tuple!(S1 S2 S3 S4 S5 S6 S7 S8);

@@ -144,15 +144,6 @@ impl Cx {
         self.head.as_ref()?.sender.as_ref()
     }
 
-    /// In a turn of a reminder: the number of the firing, which counts all due times of the schedule, including missed ones. Otherwise
-    /// `None`.
-    pub fn firing(&self) -> Option<u64> {
-        match self.cause.as_deref() {
-            Some(Cause::Reminder(firing)) => Some(*firing),
-            _ => None,
-        }
-    }
-
     /// The value that a caller up the call tree has added with [`Cx::with_metadata`].
     pub fn metadata(&self, key: &str) -> Option<&str> {
         Some(self.head.as_ref()?.metadata.get(key)?.as_str())

@@ -1723,13 +1723,13 @@ pub static SESSION: ::guildhall::codegen::ServiceDesc = ::guildhall::codegen::Se
 /// One per player with a connection: knows the gate, numbers the pushes, and says which login is the present one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not implement the service guildhall.runtime.Session",
-    note = "implement the trait for the actor, or drop this `serve`"
+    note = "implement the trait for the actor, or drop its server from `App::actor`"
 )]
 pub trait Session: ::guildhall::codegen::Actor {
     /// A login: gets a generation above all earlier ones of the player; the earlier session is kicked.
     fn open(
         &mut self,
-        cx: &::guildhall::codegen::Cx,
+        cx: &::guildhall::codegen::ActorCx,
         req: OpenReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<OpenRsp, ::guildhall::codegen::Status>,
@@ -1737,7 +1737,7 @@ pub trait Session: ::guildhall::codegen::Actor {
     /// The connection still stands: keeps the session from idling, and makes it known to an owner that has not met it.
     fn touch(
         &mut self,
-        cx: &::guildhall::codegen::Cx,
+        cx: &::guildhall::codegen::ActorCx,
         req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
@@ -1745,7 +1745,7 @@ pub trait Session: ::guildhall::codegen::Actor {
     /// The connection is gone. Ignored when another login has come since.
     fn close(
         &mut self,
-        cx: &::guildhall::codegen::Cx,
+        cx: &::guildhall::codegen::ActorCx,
         req: SessionReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
@@ -1753,7 +1753,7 @@ pub trait Session: ::guildhall::codegen::Actor {
     /// A message to the player.
     fn push(
         &mut self,
-        cx: &::guildhall::codegen::Cx,
+        cx: &::guildhall::codegen::ActorCx,
         req: PushReq,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<(), ::guildhall::codegen::Status>,
@@ -1761,16 +1761,20 @@ pub trait Session: ::guildhall::codegen::Actor {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Serves [`Session`] by actors: `.actor::<A, _>(|a| a.serve(SessionServer))`.
+/// Serves [`Session`] by actors of type `A`: `.actor::<A>(SessionServer)`.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionServer;
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-impl<A_: Session> ::guildhall::codegen::ActorService<A_> for SessionServer {
-    const DESC: &'static ::guildhall::codegen::ServiceDesc = &SESSION;
+impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
+    const COUNT: usize = 1;
+    fn descs(to: &mut ::std::vec::Vec<&'static ::guildhall::codegen::ServiceDesc>) {
+        to.push(&SESSION);
+    }
     fn dispatch(
         actor: &mut A_,
-        cx: &::guildhall::codegen::Cx,
+        cx: &::guildhall::codegen::ActorCx,
+        _service: usize,
         method: usize,
         mut body: ::guildhall::codegen::Request,
     ) -> impl ::core::future::Future<

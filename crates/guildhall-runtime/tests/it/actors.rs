@@ -302,7 +302,7 @@ async fn an_app_ends_though_an_actor_panics_while_it_drains() {
 async fn a_wrong_knob_is_a_start_up_error() {
     let config = guildhall::Config::builder().set("actor.room.tick_ms", 20);
     let app = guildhall::App::with(config.build().unwrap());
-    let app = app.actor::<TestRoom, _>(|a| a.serve(proto::room::RoomServer));
+    let app = app.actor::<TestRoom>(proto::room::RoomServer);
     let error = app.start().await.unwrap_err().to_string();
     assert!(error.contains("actor.room.tick_ms is 20"), "{error}");
 }

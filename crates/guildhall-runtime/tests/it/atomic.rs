@@ -6,7 +6,9 @@ use std::time::Duration;
 use guildhall::entity::Entity as _;
 use guildhall::status::reason;
 use guildhall::store::{Row, RowId, Store as _, Value};
-use guildhall::{Actor, App, Bytes, Code, Config, Cx, Effect, RunningApp, Schedule, Status};
+use guildhall::{
+    Actor, ActorCx, App, Bytes, Code, Config, Cx, Effect, RunningApp, Schedule, Status,
+};
 use guildhall_wire::Session;
 use proto::vault::{
     End, Node, PutReq, ShowReq, Vault, VaultClient, VaultRsp, VaultServer, VaultState,
@@ -29,7 +31,7 @@ impl Actor for TestVault {
     type Key = String;
     type State = VaultStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: VaultStateEntity) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _id: String, state: VaultStateEntity) -> Result<Self, Status> {
         Ok(Self { state, turns: 0 })
     }
 
@@ -39,7 +41,7 @@ impl Actor for TestVault {
 }
 
 impl TestVault {
-    async fn change(&mut self, cx: &Cx, req: PutReq) -> Result<VaultRsp, Status> {
+    async fn change(&mut self, cx: &ActorCx, req: PutReq) -> Result<VaultRsp, Status> {
         self.turns += 1;
         let end = req.end();
         if req.delete {
@@ -91,24 +93,24 @@ impl TestVault {
 }
 
 impl Vault for TestVault {
-    async fn put(&mut self, cx: &Cx, req: PutReq) -> Result<VaultRsp, Status> {
+    async fn put(&mut self, cx: &ActorCx, req: PutReq) -> Result<VaultRsp, Status> {
         self.change(cx, req).await
     }
 
-    async fn put_durably(&mut self, cx: &Cx, req: PutReq) -> Result<VaultRsp, Status> {
+    async fn put_durably(&mut self, cx: &ActorCx, req: PutReq) -> Result<VaultRsp, Status> {
         self.change(cx, req).await
     }
 
-    async fn put_anyway(&mut self, cx: &Cx, req: PutReq) -> Result<VaultRsp, Status> {
+    async fn put_anyway(&mut self, cx: &ActorCx, req: PutReq) -> Result<VaultRsp, Status> {
         self.change(cx, req).await
     }
 
-    async fn rings(&mut self, _cx: &Cx, req: PutReq) -> Result<(), Status> {
+    async fn rings(&mut self, _cx: &ActorCx, req: PutReq) -> Result<(), Status> {
         self.state.got_mut().push(req.add);
         Ok(())
     }
 
-    async fn show(&mut self, _cx: &Cx, _req: ShowReq) -> Result<VaultRsp, Status> {
+    async fn show(&mut self, _cx: &ActorCx, _req: ShowReq) -> Result<VaultRsp, Status> {
         self.answer(0)
     }
 }
@@ -140,7 +142,7 @@ async fn app(settings: &[(&str, &str)], store: &TestStore) -> RunningApp {
     let config = flags.fold(config, |config, flag| config.flag(&flag)).build().unwrap();
     // Its wall clock goes with the time of the test: for reminders.
     let app = App::with(config).env(still()).store(Arc::new(store.clone()));
-    app.actor::<TestVault, _>(|a| a.serve(VaultServer)).start().await.unwrap()
+    app.actor::<TestVault>(VaultServer).start().await.unwrap()
 }
 
 fn req(id: &str, add: i64) -> PutReq {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::env::{Accepted, Conn, Listener, Net, TokioNet};
-use guildhall::{Actor, App, Cx, Env, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Cx, Env, RunningApp, Status};
 use proto::bench::{
     Echo, EchoActor, EchoActorClient, EchoActorServer, EchoClient, EchoMsg, EchoServer, KeyedMsg,
     ScalarMsg,
@@ -63,32 +63,26 @@ impl Echo for Echoes {
     }
 }
 
-struct EchoOfKey {
-    nothing: (),
-}
+struct EchoOfKey;
 
 impl Actor for EchoOfKey {
     const NAME: &'static str = "echo";
     type Key = u64;
     type State = ();
 
-    async fn activate(_cx: &Cx, _key: u64, (): ()) -> Result<Self, Status> {
-        Ok(Self { nothing: () })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
+    async fn activate(_cx: &ActorCx, _key: u64, (): ()) -> Result<Self, Status> {
+        Ok(Self)
     }
 }
 
 impl EchoActor for EchoOfKey {
-    async fn echo_keyed(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
+    async fn echo_keyed(&mut self, _cx: &ActorCx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
         Ok(ScalarMsg { value: req.value })
     }
 }
 
 fn echoes(app: App) -> App {
-    app.serve(EchoServer::new(Echoes)).actor::<EchoOfKey, _>(|a| a.serve(EchoActorServer))
+    app.serve(EchoServer::new(Echoes)).actor::<EchoOfKey>(EchoActorServer)
 }
 
 /// Allocations per call, of all that runs on this test's one thread: caller, callee and what is between them.
@@ -213,7 +207,7 @@ macro_rules! tally {
             type Key = String;
             type State = $state;
 
-            async fn activate(_cx: &Cx, _key: String, state: $state) -> Result<Self, Status> {
+            async fn activate(_cx: &ActorCx, _key: String, state: $state) -> Result<Self, Status> {
                 Ok(Self { state })
             }
 
@@ -223,13 +217,13 @@ macro_rules! tally {
         }
 
         impl Counter for Tally<$state> {
-            async fn add(&mut self, cx: &Cx, _req: AddReq) -> Result<CounterRsp, Status> {
+            async fn add(&mut self, cx: &ActorCx, _req: AddReq) -> Result<CounterRsp, Status> {
                 let change: fn(&mut $state) -> i64 = $value;
                 change(&mut self.state);
                 self.get(cx, GetReq::default()).await
             }
 
-            async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+            async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
                 Ok(CounterRsp { value: 7, ..CounterRsp::default() })
             }
         }
@@ -257,8 +251,8 @@ async fn of_a_turn_without_changes(app: App) -> f64 {
 #[tokio::test]
 async fn a_turn_that_changes_nothing_of_its_entity_allocates_nothing_for_that() {
     let app = || App::with(config("dev.w1.counter.1", "", "")).env(Env::real());
-    let plain = app().actor::<Tally<()>, _>(|a| a.serve(CounterServer));
-    let kept = app().actor::<Tally<CounterStateEntity>, _>(|a| a.serve(CounterServer));
+    let plain = app().actor::<Tally<()>>(CounterServer);
+    let kept = app().actor::<Tally<CounterStateEntity>>(CounterServer);
     let plain = of_a_turn_without_changes(plain).await;
     let kept = of_a_turn_without_changes(kept).await;
     // The commit of the first change may fall into the count.

@@ -87,8 +87,8 @@ async fn saves_at_the_end(store: &TestStore, drain_ms: i64) -> RunningApp {
     let config = config.set("actor.member.save_ms", 600_000).set("call.retries_max", 0);
     let config = config.build().unwrap();
     let app = App::with(config).store(Arc::new(store.clone()));
-    let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
-    let app = app.actor::<TestMember, _>(|a| a.serve(MemberServer));
+    let app = app.actor::<TestRoom>(RoomServer);
+    let app = app.actor::<TestMember>(MemberServer);
     app.on_stream("endless", |_cx, _stream| std::future::pending()).start().await.unwrap()
 }
 

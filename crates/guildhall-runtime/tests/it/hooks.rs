@@ -30,7 +30,7 @@ fn app(settings: &[(&str, &str)]) -> App {
     for (key, value) in settings {
         config = config.flag(&format!("{key}={value}"));
     }
-    App::with(config.build().unwrap()).actor::<TestRoom, _>(|a| a.serve(RoomServer))
+    App::with(config.build().unwrap()).actor::<TestRoom>(RoomServer)
 }
 
 async fn said(cx: &Cx) -> Result<u64, HookError> {

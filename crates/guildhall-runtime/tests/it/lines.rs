@@ -27,7 +27,7 @@ impl Lines {
     async fn new() -> Self {
         let (town, net) = (Town::new(), Arc::new(Switch::default()));
         let server = town.app("dev.w1.desk.1", &[]).serve(town.desk()).serve(TestChannel::server());
-        let server = server.actor::<TestRoom, _>(|a| a.serve(RoomServer)).start().await.unwrap();
+        let server = server.actor::<TestRoom>(RoomServer).start().await.unwrap();
         let env = Env::simulated(1, net.clone(), Duration::from_secs(1_800_000_000));
         let settings = [("link.links_per_peer", "4"), ("link.ping_ms", "60000")];
         let caller = town.app("dev.w1.caller.1", &settings).env(env).start().await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall::status::reason;
-use guildhall::{Actor, App, Code, Config, Cx, Effect, Status};
+use guildhall::{Actor, ActorCx, App, Code, Config, Effect, Status};
 use proto::counter::{AddReq, Counter, CounterRsp, CounterServer, GetReq};
 use proto::odd::{HeroEntity, HeroView, pet};
 use proto::room::{
@@ -21,7 +21,11 @@ impl Actor for Renamed {
     type Key = String;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: MemberStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self(state))
     }
 
@@ -31,30 +35,30 @@ impl Actor for Renamed {
 }
 
 impl Member for Renamed {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         self.0.set_name(req.name);
         Ok(MemberRsp { member: Some((*self.0).clone()) })
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
         Ok(MemberRsp { member: Some((*self.0).clone()) })
     }
 
-    async fn earn(&mut self, _cx: &Cx, _req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, _req: EarnReq) -> Result<MemberRsp, Status> {
         Ok(MemberRsp::default())
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         Ok(())
     }
 }
 
 /// Without services and without rows.
-struct Named<const NAME: usize>(());
+struct Named<const NAME: usize>;
 
 const NAMES: [&str; 3] = ["room", "", "a/b"];
 
@@ -63,38 +67,30 @@ impl<const NAME: usize> Actor for Named<NAME> {
     type Key = u64;
     type State = ();
 
-    async fn activate(_cx: &Cx, _id: u64, _state: ()) -> Result<Self, Status> {
-        Ok(Self(()))
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.0
+    async fn activate(_cx: &ActorCx, _id: u64, _state: ()) -> Result<Self, Status> {
+        Ok(Self)
     }
 }
 
 /// Numbers its actors, whose service has text as key.
-struct Numbered(());
+struct Numbered;
 
 impl Actor for Numbered {
     const NAME: &'static str = "numbered";
     type Key = u64;
     type State = ();
 
-    async fn activate(_cx: &Cx, _id: u64, _state: ()) -> Result<Self, Status> {
-        Ok(Self(()))
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.0
+    async fn activate(_cx: &ActorCx, _id: u64, _state: ()) -> Result<Self, Status> {
+        Ok(Self)
     }
 }
 
 impl Counter for Numbered {
-    async fn add(&mut self, _cx: &Cx, _req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, _req: AddReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp::default())
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp::default())
     }
 }
@@ -107,7 +103,7 @@ impl Actor for NumberedRows {
     type Key = i64;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, _id: i64, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _id: i64, state: MemberStateEntity) -> Result<Self, Status> {
         Ok(Self(state))
     }
 
@@ -130,25 +126,25 @@ fn has(error: &str, parts: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn two_actor_types_of_one_name_are_a_start_error() {
-    let app = on(&TestStore::default()).actor::<TestRoom, _>(|a| a.serve(RoomServer));
-    let error = why(app.actor::<Named<0>, _>(|a| a)).await;
+    let app = on(&TestStore::default()).actor::<TestRoom>(RoomServer);
+    let error = why(app.actor::<Named<0>>(())).await;
     has(&error, &["two actor types", "`room`", "a NAME of its own"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_no_lease_can_have_is_a_start_error() {
-    let error = why(on(&TestStore::default()).actor::<Named<1>, _>(|a| a)).await;
+    let error = why(on(&TestStore::default()).actor::<Named<1>>(())).await;
     has(&error, &["NAME of an actor type is ``", "1 to 64 characters"]);
-    let error = why(on(&TestStore::default()).actor::<Named<2>, _>(|a| a)).await;
+    let error = why(on(&TestStore::default()).actor::<Named<2>>(())).await;
     has(&error, &["NAME of an actor type is `a/b`", "1 to 64 characters"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_of_different_kinds_are_a_start_error_that_names_the_field() {
     let app = on(&TestStore::default());
-    let error = why(app.actor::<Numbered, _>(|a| a.serve(CounterServer))).await;
+    let error = why(app.actor::<Numbered>(CounterServer)).await;
     has(&error, &["actor type `numbered` is u64", "the key of /counter.Counter/Add is String"]);
-    let error = why(on(&TestStore::default()).actor::<NumberedRows, _>(|a| a)).await;
+    let error = why(on(&TestStore::default()).actor::<NumberedRows>(())).await;
     has(&error, &["actor type `rows` is i64", "of table `", "is String"]);
 }
 
@@ -178,7 +174,11 @@ async fn two_actor_types_that_own_one_table_are_a_start_error() {
         type Key = String;
         type State = MemberStateEntity;
 
-        async fn activate(_cx: &Cx, _id: String, state: MemberStateEntity) -> Result<Self, Status> {
+        async fn activate(
+            _cx: &ActorCx,
+            _id: String,
+            state: MemberStateEntity,
+        ) -> Result<Self, Status> {
             Ok(Self(state))
         }
 
@@ -187,8 +187,8 @@ async fn two_actor_types_that_own_one_table_are_a_start_error() {
         }
     }
 
-    let app = on(&TestStore::default()).actor::<Renamed, _>(|a| a.serve(MemberServer));
-    let error = why(app.actor::<Other, _>(|a| a)).await;
+    let app = on(&TestStore::default()).actor::<Renamed>(MemberServer);
+    let error = why(app.actor::<Other>(())).await;
     has(&error, &["`guest` and `other` both own", "member"]);
 }
 
@@ -198,7 +198,7 @@ async fn a_renamed_actor_type_whose_rows_have_the_old_name_is_a_start_error_that
     let before = app(&[], &store).await;
     join(&before.cx(), "ann").await.unwrap();
     before.shutdown().await;
-    let error = why(on(&store).actor::<Renamed, _>(|a| a.serve(MemberServer))).await;
+    let error = why(on(&store).actor::<Renamed>(MemberServer)).await;
     has(&error, &["actor type `guest`", "row ann", "lease member/", "set it back to `member`"]);
     let again = app(&[], &store).await;
     assert_eq!(info(&again.cx(), "ann").await.unwrap().name, "name of ann");
@@ -215,14 +215,14 @@ async fn rows_that_were_written_with_another_number_of_slots_are_a_start_error()
     // The lease backend is in memory, and has forgotten how many there were.
     let config = Config::builder().set("actor.member.slots", 1000).build().unwrap();
     let app = App::with(config).store(Arc::new(store.clone()));
-    let app = app.actor::<TestMember, _>(|a| a.serve(MemberServer));
+    let app = app.actor::<TestMember>(MemberServer);
     has(&why(app).await, &["with 1000 slots", "set actor.member.slots"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_of_another_lease_is_refused_with_a_reason_of_its_own() {
     let store = TestStore::default();
-    let renamed = on(&store).actor::<Renamed, _>(|a| a.serve(MemberServer)).start().await.unwrap();
+    let renamed = on(&store).actor::<Renamed>(MemberServer).start().await.unwrap();
     let before = app(&[], &store).await;
     join(&before.cx(), "ann").await.unwrap();
     before.shutdown().await;

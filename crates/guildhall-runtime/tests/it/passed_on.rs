@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use guildhall::status::{Detail, reason};
-use guildhall::{Actor, App, Code, Config, Cx, Effect, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Code, Config, Cx, Effect, RunningApp, Status};
 use proto::bench::{EchoActor, EchoActorClient, EchoActorServer, KeyedMsg, ScalarMsg};
 use proto::counter::{CounterClient, GetReq};
 use proto::hello::{Greeter, GreeterServer, HelloReq, HelloRsp};
@@ -72,27 +72,21 @@ thread_local! {
 }
 
 /// One whose `activate` passes on that another actor has moved: as often as its key says, and then it begins.
-struct AsksInActivate {
-    nothing: (),
-}
+struct AsksInActivate;
 
 impl Actor for AsksInActivate {
     const NAME: &'static str = "asks";
     type Key = u64;
     type State = ();
 
-    async fn activate(cx: &Cx, times: u64, nothing: ()) -> Result<Self, Status> {
+    async fn activate(cx: &ActorCx, times: u64, _state: ()) -> Result<Self, Status> {
         let before = ACTIVATIONS.replace(ACTIVATIONS.get() + 1);
-        if (before as u64) < times { Err(moved(cx)) } else { Ok(Self { nothing }) }
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
+        if (before as u64) < times { Err(moved(cx)) } else { Ok(Self) }
     }
 }
 
 impl EchoActor for AsksInActivate {
-    async fn echo_keyed(&mut self, _cx: &Cx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
+    async fn echo_keyed(&mut self, _cx: &ActorCx, req: KeyedMsg) -> Result<ScalarMsg, Status> {
         Ok(ScalarMsg { value: req.value })
     }
 }
@@ -100,7 +94,7 @@ impl EchoActor for AsksInActivate {
 #[tokio::test(start_paused = true)]
 async fn a_moved_that_activate_passes_on_is_not_followed_and_says_that_the_call_has_not_run() {
     let config = Config::builder().set("call.retries_max", 2).build().unwrap();
-    let app = App::with(config).actor::<AsksInActivate, _>(|a| a.serve(EchoActorServer));
+    let app = App::with(config).actor::<AsksInActivate>(EchoActorServer);
     let app = app.start().await.unwrap();
     let cx = app.cx();
     let call = |times| EchoActorClient::new(&cx).echo_keyed(KeyedMsg { id: times, value: 7 });

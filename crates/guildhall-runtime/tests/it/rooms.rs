@@ -11,7 +11,7 @@ use guildhall::store::{
     StoreErrorKind, Table, Token, Tombstone,
 };
 use guildhall::{
-    Actor, App, BoxFuture, Code, Config, Cx, DeactivateReason, Env, RunningApp, Status,
+    Actor, ActorCx, App, BoxFuture, Code, Config, DeactivateReason, Env, RunningApp, Status,
 };
 use parking_lot::Mutex;
 use proto::room::{
@@ -25,7 +25,6 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 pub(crate) struct TestRoom {
     id: i64,
     said: u64,
-    nothing: (),
     inside: Arc<AtomicUsize>,
 }
 
@@ -34,15 +33,11 @@ impl Actor for TestRoom {
     type Key = i64;
     type State = ();
 
-    async fn activate(_cx: &Cx, id: i64, _state: ()) -> Result<Self, Status> {
-        Ok(Self { id, said: 0, nothing: (), inside: Arc::default() })
+    async fn activate(_cx: &ActorCx, id: i64, _state: ()) -> Result<Self, Status> {
+        Ok(Self { id, said: 0, inside: Arc::default() })
     }
 
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
-    }
-
-    async fn tick(&mut self, _cx: &Cx) -> Result<(), Status> {
+    async fn tick(&mut self, _cx: &ActorCx) -> Result<(), Status> {
         self.said += 1000;
         Ok(())
     }
@@ -50,7 +45,7 @@ impl Actor for TestRoom {
 
 impl Room for TestRoom {
     /// `ann earns` has her earn 5, twice.
-    async fn say(&mut self, cx: &Cx, req: SayReq) -> Result<SayRsp, Status> {
+    async fn say(&mut self, cx: &ActorCx, req: SayReq) -> Result<SayRsp, Status> {
         if let Some(player) = req.text.strip_suffix(" earns") {
             for _ in 0..2 {
                 let req = EarnReq { player: player.to_owned(), points: 5 };
@@ -61,17 +56,17 @@ impl Room for TestRoom {
         Ok(SayRsp { number: self.said - 1 })
     }
 
-    async fn shout(&mut self, _cx: &Cx, _req: SayReq) -> Result<(), Status> {
+    async fn shout(&mut self, _cx: &ActorCx, _req: SayReq) -> Result<(), Status> {
         self.said += 1;
         Ok(())
     }
 
-    async fn announce(&mut self, _cx: &Cx, _req: AnnounceReq) -> Result<(), Status> {
+    async fn announce(&mut self, _cx: &ActorCx, _req: AnnounceReq) -> Result<(), Status> {
         self.said += 100;
         Ok(())
     }
 
-    async fn wait(&mut self, cx: &Cx, req: WaitReq) -> Result<WaitRsp, Status> {
+    async fn wait(&mut self, cx: &ActorCx, req: WaitReq) -> Result<WaitRsp, Status> {
         assert_eq!(self.inside.fetch_add(1, Ordering::SeqCst), 0, "two turns at a time");
         cx.env().sleep(Duration::from_millis(req.ms.into())).await;
         self.inside.fetch_sub(1, Ordering::SeqCst);
@@ -79,15 +74,15 @@ impl Room for TestRoom {
         Ok(WaitRsp { calls: self.said })
     }
 
-    async fn panic(&mut self, _cx: &Cx, _req: RoomReq) -> Result<(), Status> {
+    async fn panic(&mut self, _cx: &ActorCx, _req: RoomReq) -> Result<(), Status> {
         panic!("asked to")
     }
 
-    async fn fail(&mut self, _cx: &Cx, req: FailReq) -> Result<(), Status> {
+    async fn fail(&mut self, _cx: &ActorCx, req: FailReq) -> Result<(), Status> {
         Err(req.error().into())
     }
 
-    async fn relay(&mut self, cx: &Cx, req: RelayReq) -> Result<RelayRsp, Status> {
+    async fn relay(&mut self, cx: &ActorCx, req: RelayReq) -> Result<RelayRsp, Status> {
         cx.env().sleep(Duration::from_millis(req.wait_ms.into())).await;
         let mut passed = match req.to.split_first() {
             None => Vec::new(),
@@ -100,7 +95,7 @@ impl Room for TestRoom {
         Ok(RelayRsp { passed })
     }
 
-    async fn count(&mut self, _cx: &Cx, _req: RoomReq) -> Result<CountRsp, Status> {
+    async fn count(&mut self, _cx: &ActorCx, _req: RoomReq) -> Result<CountRsp, Status> {
         Ok(CountRsp { count: self.said })
     }
 }
@@ -118,7 +113,11 @@ impl Actor for TestMember {
     type Key = String;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, key: String, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        key: String,
+        state: MemberStateEntity,
+    ) -> Result<Self, Status> {
         if key == "cursed" {
             return Err(Status::new(Code::PermissionDenied, "nobody may be cursed"));
         }
@@ -129,7 +128,7 @@ impl Actor for TestMember {
         &mut self.state
     }
 
-    async fn deactivate(&mut self, _cx: &Cx, reason: DeactivateReason) {
+    async fn deactivate(&mut self, _cx: &ActorCx, reason: DeactivateReason) {
         if reason == DeactivateReason::Idle && self.state.exists() {
             *self.state.visits_mut() += 1;
         }
@@ -143,7 +142,7 @@ impl TestMember {
 }
 
 impl Member for TestMember {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         if req.name.is_empty() {
             return Err(Status::new(Code::InvalidArgument, "a member needs a name"));
         }
@@ -151,14 +150,14 @@ impl Member for TestMember {
         self.answer()
     }
 
-    async fn info(&mut self, cx: &Cx, req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, cx: &ActorCx, req: InfoReq) -> Result<MemberRsp, Status> {
         if req.player == "slow" {
             cx.env().sleep(Duration::from_secs(1)).await;
         }
         self.answer()
     }
 
-    async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
         if req.points == LEAVES {
             self.state.delete();
         } else if req.points != 0 {
@@ -167,12 +166,12 @@ impl Member for TestMember {
         self.answer()
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         self.state.delete();
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         panic!("asked to")
     }
 }
@@ -201,8 +200,8 @@ pub(crate) async fn app_in(
         config = config.flag(&format!("{key}={value}"));
     }
     let app = App::with(config.build().unwrap()).env(env).store(Arc::new(store.clone()));
-    let app = app.actor::<TestRoom, _>(|a| a.serve(RoomServer));
-    app.actor::<TestMember, _>(|a| a.serve(MemberServer)).start().await.unwrap()
+    let app = app.actor::<TestRoom>(RoomServer);
+    app.actor::<TestMember>(MemberServer).start().await.unwrap()
 }
 
 /// A memory store that counts, and fails when it is told to.

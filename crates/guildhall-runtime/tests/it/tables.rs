@@ -22,7 +22,7 @@ async fn app_with(settings: &[(&str, &str)], store: &TestStore) -> RunningApp {
         .iter()
         .fold(Config::builder(), |config, (key, value)| config.flag(&format!("{key}={value}")));
     let app = App::with(config.build().unwrap()).store(Arc::new(store.clone()));
-    let app = app.actor::<TestMember, _>(|a| a.serve(MemberServer)).ids();
+    let app = app.actor::<TestMember>(MemberServer).ids();
     app.table::<SeatStateEntity>().table::<GuildStateEntity>().start().await.unwrap()
 }
 
@@ -234,7 +234,7 @@ async fn the_rows_of_actors_are_read_and_not_written() {
     fails(refused, Code::FailedPrecondition, reason::NOT_THE_OWNER, Effect::NotRun);
 
     let twice = App::with(Config::builder().build().unwrap());
-    let twice = twice.actor::<TestMember, _>(|a| a.serve(MemberServer));
+    let twice = twice.actor::<TestMember>(MemberServer);
     let error = twice.table::<MemberStateEntity>().start().await.unwrap_err().to_string();
     assert!(error.contains("actors own the rows of table `member`"), "{error}");
 }

@@ -8,7 +8,7 @@ use guildhall::broker::memory::MemoryBroker;
 use guildhall::config::ConfigBuilder;
 use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::discovery::{Change, Discovery as _};
-use guildhall::{Actor, App, Config, Cx, Env, Interleaved, RunningApp, Status};
+use guildhall::{Actor, ActorCx, App, Config, Cx, Env, Interleaved, RunningApp, Status};
 use proto::routing::{
     AskReq, AskRsp, Channel, ChannelCasts, ChannelClient, ChannelServer, Desk, DeskClient,
     DeskServer, PostReq, PullReq, PullRsp, Talker, TalkerServer, TellMsg,
@@ -205,12 +205,11 @@ impl Channel for TestChannel {
 pub(crate) struct TestTalker {
     name: String,
     heard: Vec<String>,
-    nothing: (),
 }
 
 impl TestTalker {
     pub(crate) fn serve(app: App) -> App {
-        app.actor::<Self, _>(|a| a.serve(TalkerServer))
+        app.actor::<Self>(TalkerServer)
     }
 }
 
@@ -219,30 +218,26 @@ impl Actor for TestTalker {
     type Key = String;
     type State = ();
 
-    async fn activate(_cx: &Cx, name: String, _state: ()) -> Result<Self, Status> {
-        Ok(Self { name, heard: Vec::new(), nothing: () })
-    }
-
-    fn state(&mut self) -> &mut () {
-        &mut self.nothing
+    async fn activate(_cx: &ActorCx, name: String, _state: ()) -> Result<Self, Status> {
+        Ok(Self { name, heard: Vec::new() })
     }
 }
 
 impl Talker for TestTalker {
-    async fn post(&mut self, cx: &Cx, req: PostReq) -> Result<(), Status> {
+    async fn post(&mut self, cx: &ActorCx, req: PostReq) -> Result<(), Status> {
         let channels: ChannelCasts<'_> = ChannelClient::all(cx);
         channels.say(tell(&format!("{}: {}", self.name, req.text))).await
     }
 
     /// What this one has heard, or else any channel.
-    async fn pull(&mut self, cx: &Cx, req: PullReq) -> Result<PullRsp, Status> {
+    async fn pull(&mut self, cx: &ActorCx, req: PullReq) -> Result<PullRsp, Status> {
         if req.wanted == 0 {
             return Ok(PullRsp { texts: self.heard.clone() });
         }
         ChannelClient::new(cx).random().pull(req).await
     }
 
-    async fn hear(&mut self, _cx: &Cx, msg: TellMsg) -> Result<(), Status> {
+    async fn hear(&mut self, _cx: &ActorCx, msg: TellMsg) -> Result<(), Status> {
         self.heard.push(msg.text);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall::gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
-use guildhall::{Actor, App, Cx, Env, Status};
+use guildhall::{Actor, ActorCx, App, Cx, Env, Status};
 use guildhall_client::{Client, Event, Events, Options};
 use guildhall_testkit::{Cluster, Trace};
 use proto::chat::{Chat, ChatClient, ChatEvents, ChatServer, SaidMsg, SayReq, SayRsp};
@@ -26,7 +26,11 @@ impl Actor for Tally {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -36,12 +40,12 @@ impl Actor for Tally {
 }
 
 impl Counter for Tally {
-    async fn add(&mut self, _cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, _cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         *self.state.value_mut() += req.add;
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 }
@@ -53,7 +57,7 @@ async fn add(cx: &Cx, add: i64) -> Result<i64, Status> {
 
 async fn counters(seed: u64) -> Cluster {
     let mut cluster = Cluster::new(seed);
-    let counter = |app: App| app.actor::<Tally, _>(|a| a.serve(CounterServer));
+    let counter = |app: App| app.actor::<Tally>(CounterServer);
     cluster.start(COUNTER, counter).await.unwrap();
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;
@@ -120,7 +124,7 @@ async fn hall(seed: u64) -> Cluster {
     let mut cluster = Cluster::new(seed);
     let room = |app: App| {
         let app = app.serve(ChatServer::new(Hall));
-        app.actor::<SessionActor, _>(|a| a.serve(SessionServer))
+        app.actor::<SessionActor>(SessionServer)
     };
     cluster.start(ROOM, room).await.unwrap();
     let listen = format!("{GATE}:7000");

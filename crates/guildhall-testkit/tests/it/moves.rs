@@ -12,7 +12,7 @@ mod suspended;
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall::{Actor, App, Cx, Effect, Mutation, Status};
+use guildhall::{Actor, ActorCx, App, Cx, Effect, Mutation, Status};
 use guildhall_testkit::Cluster;
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
@@ -42,7 +42,11 @@ impl Actor for Pot {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state, beside: 0 })
     }
 
@@ -60,7 +64,7 @@ impl Actor for Pot {
 }
 
 impl Counter for Pot {
-    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         match req.note.as_str() {
             "slow" => cx.env().sleep(Duration::from_millis(300)).await,
             "long" => cx.env().sleep(Duration::from_secs(8)).await,
@@ -71,14 +75,14 @@ impl Counter for Pot {
         self.get(cx, GetReq::default()).await
     }
 
-    async fn get(&mut self, cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         let note = format!("{} {}", cx.app_id(), self.beside);
         Ok(CounterRsp { value: self.state.value, note })
     }
 }
 
 pub(crate) fn pots(app: App) -> App {
-    app.actor::<Pot, _>(|a| a.serve(CounterServer))
+    app.actor::<Pot>(CounterServer)
 }
 
 async fn cluster(seed: u64, apps: &[&str]) -> Cluster {

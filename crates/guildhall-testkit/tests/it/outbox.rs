@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guildhall::status::reason;
 use guildhall::store::RowId;
-use guildhall::{Actor, App, Code, Cx, Schedule, Status};
+use guildhall::{Actor, ActorCx, App, Code, Schedule, Status};
 use guildhall_testkit::Cluster;
 use proto::bank::{
     Account, AccountEntity, Bank, BankClient, BankServer, CreditReq, FreezeReq, InterestReq,
@@ -34,7 +34,7 @@ impl Actor for TestBank {
     type Key = String;
     type State = AccountEntity;
 
-    async fn activate(cx: &Cx, key: String, account: AccountEntity) -> Result<Self, Status> {
+    async fn activate(cx: &ActorCx, key: String, account: AccountEntity) -> Result<Self, Status> {
         if key == "never again" && cx.env().wall() > REST.start {
             return Err(Status::new(Code::Unavailable, "never again"));
         }
@@ -50,14 +50,14 @@ impl Actor for TestBank {
 }
 
 impl Bank for TestBank {
-    async fn open(&mut self, _cx: &Cx, req: OpenReq) -> Result<(), Status> {
+    async fn open(&mut self, _cx: &ActorCx, req: OpenReq) -> Result<(), Status> {
         if !self.account.exists() {
             self.account.set_balance(req.balance);
         }
         Ok(())
     }
 
-    async fn transfer(&mut self, cx: &Cx, req: TransferReq) -> Result<(), Status> {
+    async fn transfer(&mut self, cx: &ActorCx, req: TransferReq) -> Result<(), Status> {
         let TransferReq { owner, to, amount } = req;
         let credit = CreditReq { owner: to.clone(), amount };
         let message = cx.outbox(BankClient::CREDIT, credit)?;
@@ -68,7 +68,7 @@ impl Bank for TestBank {
         Ok(())
     }
 
-    async fn credit(&mut self, _cx: &Cx, req: CreditReq) -> Result<(), Status> {
+    async fn credit(&mut self, _cx: &ActorCx, req: CreditReq) -> Result<(), Status> {
         if self.account.frozen {
             return Err(Status::new(Code::FailedPrecondition, "frozen"));
         }
@@ -77,18 +77,18 @@ impl Bank for TestBank {
         Ok(())
     }
 
-    async fn refund(&mut self, _cx: &Cx, req: RefundReq) -> Result<(), Status> {
+    async fn refund(&mut self, _cx: &ActorCx, req: RefundReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         self.account.refunds_mut().push(req.amount);
         Ok(())
     }
 
-    async fn freeze(&mut self, _cx: &Cx, req: FreezeReq) -> Result<(), Status> {
+    async fn freeze(&mut self, _cx: &ActorCx, req: FreezeReq) -> Result<(), Status> {
         self.account.set_frozen(req.frozen);
         Ok(())
     }
 
-    async fn save(&mut self, cx: &Cx, req: SaveReq) -> Result<(), Status> {
+    async fn save(&mut self, cx: &ActorCx, req: SaveReq) -> Result<(), Status> {
         let schedule = match &req {
             SaveReq { every_ms: every @ 1.., .. } => Schedule::every(Duration::from_millis(*every)),
             SaveReq { cron, zone, .. } if !cron.is_empty() => Schedule::cron(cron, zone),
@@ -98,18 +98,18 @@ impl Bank for TestBank {
         cx.remind("interest", schedule, BankClient::INTEREST, interest)
     }
 
-    async fn stop(&mut self, cx: &Cx, _req: OwnerReq) -> Result<(), Status> {
+    async fn stop(&mut self, cx: &ActorCx, _req: OwnerReq) -> Result<(), Status> {
         cx.forget_reminder("interest");
         Ok(())
     }
 
-    async fn interest(&mut self, cx: &Cx, req: InterestReq) -> Result<(), Status> {
+    async fn interest(&mut self, cx: &ActorCx, req: InterestReq) -> Result<(), Status> {
         *self.account.balance_mut() += req.amount;
         self.account.interests_mut().extend(cx.firing());
         Ok(())
     }
 
-    async fn show(&mut self, _cx: &Cx, _req: OwnerReq) -> Result<ShowRsp, Status> {
+    async fn show(&mut self, _cx: &ActorCx, _req: OwnerReq) -> Result<ShowRsp, Status> {
         Ok(ShowRsp { account: Some((*self.account).clone()) })
     }
 }
@@ -124,7 +124,11 @@ impl Actor for NoOutbox {
     type Key = String;
     type State = LedgerStateEntity;
 
-    async fn activate(_cx: &Cx, _key: String, state: LedgerStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _key: String,
+        state: LedgerStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -134,7 +138,7 @@ impl Actor for NoOutbox {
 }
 
 impl Ledger for NoOutbox {
-    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<AddRsp, Status> {
+    async fn add(&mut self, cx: &ActorCx, req: AddReq) -> Result<AddRsp, Status> {
         let owner = "bob".to_owned();
         match req.op {
             0 => cx.outbox(BankClient::CREDIT, CreditReq { owner, amount: 1 })?,
@@ -143,14 +147,13 @@ impl Ledger for NoOutbox {
         Ok(AddRsp::default())
     }
 
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, _cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         Ok(ReadRsp::default())
     }
 }
 
 pub(crate) fn banks(app: App) -> App {
-    app.actor::<TestBank, _>(|a| a.serve(BankServer))
-        .actor::<NoOutbox, _>(|a| a.serve(LedgerServer))
+    app.actor::<TestBank>(BankServer).actor::<NoOutbox>(LedgerServer)
 }
 
 /// One app with accounts, and one that calls them.

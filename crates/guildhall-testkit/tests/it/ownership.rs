@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use guildhall::{Actor, App, Code, Cx, Effect, Mutation, Status};
+use guildhall::{Actor, ActorCx, App, Code, Cx, Effect, Mutation, Status};
 use guildhall_testkit::sim::{self, Chaos, Fault, Logger, Sim};
 use guildhall_testkit::{Seam, SeamFaults};
 use proto::ledger::{
@@ -54,7 +54,7 @@ impl Actor for Book {
     type Key = String;
     type State = LedgerStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: Self::State) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _id: String, state: Self::State) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -65,7 +65,7 @@ impl Actor for Book {
 
 impl Ledger for Book {
     /// Now and then it fails after it has changed its state, as turns do.
-    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<AddRsp, Status> {
+    async fn add(&mut self, cx: &ActorCx, req: AddReq) -> Result<AddRsp, Status> {
         self.state.ops_mut().push(req.op);
         if cx.env().random_below(FAILS_ONE_OF) == 0 {
             let why = "the turn fails with its change made";
@@ -74,13 +74,13 @@ impl Ledger for Book {
         Ok(AddRsp { count: self.state.ops.len() as u64 })
     }
 
-    async fn read(&mut self, _cx: &Cx, _req: ReadReq) -> Result<ReadRsp, Status> {
+    async fn read(&mut self, _cx: &ActorCx, _req: ReadReq) -> Result<ReadRsp, Status> {
         Ok(ReadRsp { ops: self.state.ops.clone() })
     }
 }
 
 fn ledgers(app: App) -> App {
-    app.actor::<Book, _>(|a| a.serve(LedgerServer))
+    app.actor::<Book>(LedgerServer)
 }
 
 /// What a client is, apart from its number.

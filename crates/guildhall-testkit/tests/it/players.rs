@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use guildhall::gate::{Gate, SessionActor, SessionServer};
-use guildhall::{Actor, App, Code, Cx, DeactivateReason, Status};
+use guildhall::{Actor, ActorCx, App, Code, DeactivateReason, Status};
 use guildhall_client::{Client, Event, Events};
 use guildhall_testkit::Cluster;
 use proto::hello::{GreeterClient, GreeterServer, HelloReq};
@@ -30,7 +30,7 @@ impl Actor for Hero {
     type Key = String;
     type State = PlayerStateEntity;
 
-    async fn activate(_cx: &Cx, _player: String, state: Self::State) -> Result<Self, Status> {
+    async fn activate(_cx: &ActorCx, _player: String, state: Self::State) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -38,7 +38,7 @@ impl Actor for Hero {
         &mut self.state
     }
 
-    async fn deactivate(&mut self, cx: &Cx, reason: DeactivateReason) {
+    async fn deactivate(&mut self, cx: &ActorCx, reason: DeactivateReason) {
         if reason == DeactivateReason::Idle {
             let exited = ExitedMsg { name: self.state.name.clone() };
             PlayerEvents::to(cx, self.state.player.as_str()).exited(exited).await.unwrap();
@@ -61,27 +61,27 @@ impl Hero {
 }
 
 impl Player for Hero {
-    async fn register(&mut self, _cx: &Cx, req: RegisterReq) -> Result<InfoRsp, Status> {
+    async fn register(&mut self, _cx: &ActorCx, req: RegisterReq) -> Result<InfoRsp, Status> {
         if self.state.exists() {
             return Err(PlayerError::Registered.into());
         }
         self.name(req.name)
     }
 
-    async fn login(&mut self, _cx: &Cx, _req: PlayerReq) -> Result<InfoRsp, Status> {
+    async fn login(&mut self, _cx: &ActorCx, _req: PlayerReq) -> Result<InfoRsp, Status> {
         self.told()
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: PlayerReq) -> Result<InfoRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, _req: PlayerReq) -> Result<InfoRsp, Status> {
         self.told()
     }
 
-    async fn level_up(&mut self, _cx: &Cx, _req: PlayerReq) -> Result<InfoRsp, Status> {
+    async fn level_up(&mut self, _cx: &ActorCx, _req: PlayerReq) -> Result<InfoRsp, Status> {
         *self.state.level_mut() += 1;
         self.told()
     }
 
-    async fn rename(&mut self, _cx: &Cx, req: RegisterReq) -> Result<InfoRsp, Status> {
+    async fn rename(&mut self, _cx: &ActorCx, req: RegisterReq) -> Result<InfoRsp, Status> {
         self.name(req.name)
     }
 }
@@ -90,8 +90,8 @@ impl Player for Hero {
 async fn game(seed: u64) -> Cluster {
     let mut cluster = Cluster::new(seed);
     let players = |app: App| {
-        let app = app.actor::<Hero, _>(|a| a.serve(PlayerServer));
-        app.actor::<SessionActor, _>(|a| a.serve(SessionServer))
+        let app = app.actor::<Hero>(PlayerServer);
+        app.actor::<SessionActor>(SessionServer)
     };
     let idle = IDLE.as_millis().to_string();
     cluster.start_with(PLAYERS, &[("actor.player.idle_ms", &idle)], players).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use guildhall::{Actor, App, Config, Cx, Status};
+use guildhall::{Actor, ActorCx, App, Config, Status};
 use guildhall_testkit::Cluster;
 use proto::counter::{
     AddReq, Counter, CounterClient, CounterRsp, CounterServer, CounterStateEntity, GetReq,
@@ -25,7 +25,7 @@ impl Actor for Warden {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(cx: &Cx, _key: String, mut state: Self::State) -> Result<Self, Status> {
+    async fn activate(cx: &ActorCx, _key: String, mut state: Self::State) -> Result<Self, Status> {
         *state.value_mut() += 1;
         state.set_note(cx.app_id().to_string());
         Ok(Self { state })
@@ -37,18 +37,18 @@ impl Actor for Warden {
 }
 
 impl Counter for Warden {
-    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         assert!(req.note != "panic", "asked to");
         self.get(cx, GetReq::default()).await
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, note: self.state.note.clone() })
     }
 }
 
 fn wardens(app: App) -> App {
-    app.actor::<Warden, _>(|a| a.serve(CounterServer))
+    app.actor::<Warden>(CounterServer)
 }
 
 /// Two apps with `count` residents, and one that calls them.
@@ -192,7 +192,7 @@ async fn all_actors_of_a_table_are_always_active_and_go_with_their_slots() {
 #[tokio::test(start_paused = true)]
 async fn residents_without_a_service_are_a_start_up_error() {
     let config = Config::builder().set("actor.warden.resident", 2).build().unwrap();
-    let app = App::with(config).actor::<Warden, _>(|a| a);
+    let app = App::with(config).actor::<Warden>(());
     let error = app.start().await.unwrap_err().to_string();
     assert!(error.contains("actor.warden.resident is 2"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use guildhall::store::{Row, RowId};
-use guildhall::{Actor, App, Code, Cx, Status};
+use guildhall::{Actor, ActorCx, App, Code, Cx, Status};
 use guildhall_testkit::{Cluster, Seam, SeamFaults};
 use guildhall_wire::Session;
 use proto::room::{
@@ -36,7 +36,11 @@ impl Actor for Fly {
     type Key = String;
     type State = MemberStateEntity;
 
-    async fn activate(_cx: &Cx, _key: String, state: MemberStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _key: String,
+        state: MemberStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -52,7 +56,7 @@ impl Fly {
 }
 
 impl Member for Fly {
-    async fn join(&mut self, _cx: &Cx, req: JoinReq) -> Result<MemberRsp, Status> {
+    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
         match &*req.name {
             // A guess: nothing comes of it.
             "" => {}
@@ -63,11 +67,11 @@ impl Member for Fly {
         self.told()
     }
 
-    async fn info(&mut self, _cx: &Cx, _req: InfoReq) -> Result<MemberRsp, Status> {
+    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
         self.told()
     }
 
-    async fn earn(&mut self, _cx: &Cx, req: EarnReq) -> Result<MemberRsp, Status> {
+    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
         match req.points {
             DIES => self.state.delete(),
             points => *self.state.points_mut() += points,
@@ -75,12 +79,12 @@ impl Member for Fly {
         self.told()
     }
 
-    async fn leave(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         self.state.delete();
         Ok(())
     }
 
-    async fn kick(&mut self, _cx: &Cx, _req: InfoReq) -> Result<(), Status> {
+    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
         panic!("asked to")
     }
 }
@@ -101,7 +105,7 @@ struct Flies {
 
 async fn flies(seed: u64) -> Flies {
     let mut cluster = Cluster::new(seed);
-    let flies = |app: App| app.actor::<Fly, _>(|a| a.serve(MemberServer));
+    let flies = |app: App| app.actor::<Fly>(MemberServer);
     for id in [ONE, TWO] {
         cluster.start_with(id, SETTINGS, flies).await.unwrap();
     }

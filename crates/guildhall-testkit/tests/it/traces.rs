@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use guildhall::gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
 use guildhall::trace::{Span, SpanExporter, SpanKind};
-use guildhall::{Actor, App, BoxFuture, Code, Cx, Status};
+use guildhall::{Actor, ActorCx, App, BoxFuture, Code, Cx, Status};
 use guildhall_client::{Client, Events, Options};
 use guildhall_testkit::Cluster;
 use proto::chat::{Chat, ChatClient, ChatEvents, ChatServer, SaidMsg, SayReq, SayRsp};
@@ -66,7 +66,11 @@ impl Actor for Club {
     type Key = String;
     type State = CounterStateEntity;
 
-    async fn activate(_cx: &Cx, _id: String, state: CounterStateEntity) -> Result<Self, Status> {
+    async fn activate(
+        _cx: &ActorCx,
+        _id: String,
+        state: CounterStateEntity,
+    ) -> Result<Self, Status> {
         Ok(Self { state })
     }
 
@@ -76,13 +80,13 @@ impl Actor for Club {
 }
 
 impl Counter for Club {
-    async fn add(&mut self, cx: &Cx, req: AddReq) -> Result<CounterRsp, Status> {
+    async fn add(&mut self, cx: &ActorCx, req: AddReq) -> Result<CounterRsp, Status> {
         cx.env().sleep(Duration::from_millis(7)).await;
         *self.state.value_mut() += req.add;
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 
-    async fn get(&mut self, _cx: &Cx, _req: GetReq) -> Result<CounterRsp, Status> {
+    async fn get(&mut self, _cx: &ActorCx, _req: GetReq) -> Result<CounterRsp, Status> {
         Ok(CounterRsp { value: self.state.value, ..CounterRsp::default() })
     }
 }
@@ -103,13 +107,11 @@ async fn game(settings: &[(&str, &str)]) -> (Cluster, Kept) {
     let role = move |app: App| {
         let app = app.serve(ChatServer::new(Role)).serve(TracedServer::new(Role));
         let app = app.spans(Arc::new(spans.clone()));
-        app.actor::<SessionActor, _>(|a| a.serve(SessionServer))
+        app.actor::<SessionActor>(SessionServer)
     };
     cluster.start_with(ROLE, &[("trace.sample", "0")], role).await.unwrap();
     let spans = kept.clone();
-    let club = move |app: App| {
-        app.spans(Arc::new(spans.clone())).actor::<Club, _>(|a| a.serve(CounterServer))
-    };
+    let club = move |app: App| app.spans(Arc::new(spans.clone())).actor::<Club>(CounterServer);
     cluster.start_with(CLUB, &[("trace.sample", "0")], club).await.unwrap();
     let spans = kept.clone();
     let gate = move |app: App| {

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_core::{MethodDesc, Status};
 use guildhall_wire::Generation;
 
-use crate::call::Cx;
-use crate::call::chain::as_interface;
+use crate::actor::ActorCx;
 
 /// What a turn may ask of its actor.
 pub(crate) trait InTurn: Send + Sync {
@@ -37,24 +35,18 @@ pub(crate) struct Message {
     pub(crate) repeats: bool,
 }
 
-impl Cx {
-    /// In a turn: deactivates this actor after the calls that wait for it. Outside of turns it does nothing.
+impl ActorCx {
+    /// Deactivates this actor after the calls that wait for it.
     pub fn deactivate(&self) {
-        if let Some(actor) = self.turn.as_ref().and_then(as_interface::<dyn InTurn>) {
-            actor.deactivate();
-        }
+        self.actor::<dyn InTurn>().deactivate();
     }
 
-    /// In a turn of an actor: a generation larger than all earlier ones of this key, whichever app owned it and whatever its clock
+    /// Returns a generation larger than all earlier ones of this key, whichever app owned it and whatever its clock
     /// said (rule 34: the epoch of the slot's grant, and a counter of its owner).
     ///
     /// # Errors
-    /// `Unavailable`: this app does not own the slot any more. `FailedPrecondition`: not in a turn of an actor.
+    /// `Unavailable`: this app does not own the slot any more.
     pub fn next_generation(&self) -> Result<Generation, Status> {
-        let Some(actor) = self.turn.as_ref().and_then(as_interface::<dyn InTurn>) else {
-            let why = "only the turns of an actor count generations";
-            return Err(Status::not_run(Code::FailedPrecondition, reason::NOT_READY, why));
-        };
-        actor.next_generation()
+        self.actor::<dyn InTurn>().next_generation()
     }
 }

@@ -90,6 +90,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         Ok(OwnCall { body, ..call })
     }
 
+    fn over(&self) -> Status {
+        let why = format!("{}: its activation is over", self.id);
+        Status::not_run(Code::FailedPrecondition, reason::LOST, why)
+    }
+
     fn later_of<T>(&self, with: impl FnOnce(&mut Later) -> Result<T, Status>) -> Result<T, Status> {
         if !self.host.wakes {
             let why = format!(
@@ -99,10 +104,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             return Err(Status::not_run(Code::FailedPrecondition, reason::STORE, why));
         }
         self.turn_later();
-        let done = self.with_later(with).unwrap_or_else(|| {
-            let why = format!("{}: its activation is over", self.id);
-            Err(Status::not_run(Code::FailedPrecondition, reason::LOST, why))
-        });
+        let done = self.with_later(with).unwrap_or_else(|| Err(self.over()));
         self.save_later();
         done
     }
@@ -125,10 +127,8 @@ impl<A: Actor, S: ActorServices<A>> DoesLater for Cell<A, S> {
                 letter.otherwise = Some(call);
                 Ok(())
             }
-            _ => {
-                let why = format!("message {number} of {}: its turn is over", self.id);
-                Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why))
-            }
+            // The slot was lost during the turn.
+            _ => Err(self.over()),
         })
     }
 

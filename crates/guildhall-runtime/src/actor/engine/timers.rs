@@ -5,12 +5,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use guildhall_core::env::Instant;
-use guildhall_core::status::reason;
-use guildhall_core::{Code, Method, Status};
+use guildhall_core::{Method, Status};
 
 use super::in_turn::{InTurn, Message};
-use crate::call::Cx;
-use crate::call::chain::as_interface;
+use crate::actor::ActorCx;
 
 /// A handle of an actor timer. Dropping it does not cancel the timer.
 #[derive(Clone)]
@@ -40,18 +38,18 @@ impl std::fmt::Debug for Timer {
 /// Shortest period of a repeated timer: leaves time for calls.
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
-impl Cx {
-    /// In a turn of an actor, `activate` included: after `delay` this actor gets `req` as a call of its own `method`, in a turn of its
+impl ActorCx {
+    /// Sets a timer: after `delay` this actor gets `req` as a call of its own `method`, in a turn of its
     /// own, in order with the calls that wait. The reply is discarded; an error is logged. The key field of `req` is set to the
     /// actor's key.
     ///
-    /// A timer lives in memory and ends with the activation. For what must survive a crash use [`Cx::remind`], or keep the due time in
+    /// A timer lives in memory and ends with the activation. For what must survive a crash use [`ActorCx::remind`], or keep the due time in
     /// the state and set the timer in `activate`. An actor with a timer is not idle.
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use guildhall::{Cx, Method, Status};
-    /// # fn of(cx: &Cx, cool: Method<(), ()>) -> Result<(), Status> {
+    /// # use guildhall::{ActorCx, Method, Status};
+    /// # fn of(cx: &ActorCx, cool: Method<(), ()>) -> Result<(), Status> {
     /// // `cool` is a method of the actor: OvenClient::COOL.
     /// let cooling = cx.after(Duration::from_secs(30), cool, ())?;
     /// // The oven is heated again:
@@ -61,8 +59,7 @@ impl Cx {
     /// ```
     ///
     /// # Errors
-    /// `OVERLOADED`: the actor has `actor.NAME.timers` timers. `NO_SUCH_METHOD`: this actor type does not serve the method, or this is
-    /// not a turn of an actor.
+    /// `OVERLOADED`: the actor has `actor.NAME.timers` timers. `NO_SUCH_METHOD`: this actor type does not serve the method.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn after<Req: prost::Message, Rsp>(
         &self,
@@ -73,13 +70,13 @@ impl Cx {
         self.set_timer(delay, false, method, &req)
     }
 
-    /// Sets a timer as [`Cx::after`] does that repeats every `period`, at least 1 ms. Missed firings are skipped.
+    /// Sets a timer as [`ActorCx::after`] does that repeats every `period`, at least 1 ms. Missed firings are skipped.
     ///
     /// The actor stays in memory until the timer is cancelled, or the actor is deactivated for another reason than being idle. For one
     /// period for all actors of a type use `Actor::tick`, which does not keep actors in memory.
     ///
     /// # Errors
-    /// Those of [`Cx::after`].
+    /// Those of [`ActorCx::after`].
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn every<Req: prost::Message, Rsp>(
         &self,
@@ -97,12 +94,9 @@ impl Cx {
         method: Method<Req, Rsp>,
         req: &Req,
     ) -> Result<Timer, Status> {
-        let method = method.desc;
-        let Some(actor) = self.turn.as_ref().and_then(as_interface::<dyn InTurn>) else {
-            let why = format!("a timer of {} is set outside of the actor's turns", method.path);
-            return Err(Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why));
-        };
-        let message = Message { method, body: req.encode_to_vec().into(), delay, repeats };
+        let actor = self.actor::<dyn InTurn>();
+        let message =
+            Message { method: method.desc, body: req.encode_to_vec().into(), delay, repeats };
         let number = Arc::clone(&actor).set_timer(message)?;
         Ok(Timer { actor: Arc::downgrade(&actor), number })
     }

@@ -1,31 +1,29 @@
-//! `cx.outbox` and `cx.remind`: how a turn adds messages and reminders.
-
-use std::sync::{Arc, Weak};
+//! `cx.outbox` and `cx.remind`: how a turn adds messages and reminders, and learns which firing it is.
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Method, MethodDesc, Model, Status};
+use guildhall_core::{Code, Method, Model, Status};
 
 use super::later::{DoesLater, receiver};
 use super::messages::{Outgoing, OwnCall};
 use super::schedule::Schedule;
-use crate::call::Cx;
-use crate::call::chain::as_interface;
+use crate::actor::ActorCx;
+use crate::call::command::Cause;
 
 /// A message in the outbox of an actor, put there by the current turn.
-pub struct Message {
-    actor: Weak<dyn DoesLater>,
+#[derive(Debug)]
+pub struct Message<'turn> {
+    cx: &'turn ActorCx,
     number: u64,
 }
 
-impl Message {
-    /// Sets the call that runs as a turn of this actor if the receiver refuses the message: its own `method` with `req`. Call it in
-    /// the same turn. The changes of that turn, and the end of the message, are one write. The key field of `req` is set to the
+impl Message<'_> {
+    /// Sets the call that runs as a turn of this actor if the receiver refuses the message: its own `method` with `req`. The changes of that turn, and the end of the message, are one write. The key field of `req` is set to the
     /// actor's key.
     ///
     /// A receiver refuses by an error of its handler, or by `NotFound`, `InvalidArgument` or `Unimplemented` without running.
     ///
     /// # Errors
-    /// `NO_SUCH_METHOD`: this actor type does not serve the method, or the turn is over.
+    /// `NO_SUCH_METHOD`: this actor type does not serve the method. `LOST`: the activation is over.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn otherwise<Req: prost::Message, Rsp>(
         self,
@@ -33,19 +31,12 @@ impl Message {
         req: Req,
     ) -> Result<(), Status> {
         let call = OwnCall { method: method.desc, body: req.encode_to_vec().into() };
-        let Some(actor) = self.actor.upgrade() else { return Err(outside(method.desc)) };
-        actor.otherwise(self.number, call)
+        self.cx.actor::<dyn DoesLater>().otherwise(self.number, call)
     }
 }
 
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Message").field("number", &self.number).finish_non_exhaustive()
-    }
-}
-
-impl Cx {
-    /// In a turn of an actor: puts a message for another actor into the outbox. It is sent if the changes of the turn are saved, also
+impl ActorCx {
+    /// Puts a message for another actor into the outbox. It is sent if the changes of the turn are saved, also
     /// after a crash of this app.
     ///
     /// The message is stored in the same write as the changes, and is sent after the commit, repeatedly until the receiver has
@@ -56,14 +47,14 @@ impl Cx {
     /// actor can send too; but if the app crashes before the answer, the message waits until the actor exists again.
     ///
     /// # Errors
-    /// `OVERLOADED`: `actor.NAME.outbox_max` messages wait. `FailedPrecondition`: the method is not durable, the entity has no `wakes:
-    /// true`, or this is not a turn of an actor. `BAD_KEY`: the request has no key.
+    /// `OVERLOADED`: `actor.NAME.outbox_max` messages wait. `FailedPrecondition`: the method is not durable, or the entity has no `wakes:
+    /// true`. `BAD_KEY`: the request has no key.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn outbox<Req: prost::Message, Rsp>(
         &self,
         method: Method<Req, Rsp>,
         req: Req,
-    ) -> Result<Message, Status> {
+    ) -> Result<Message<'_>, Status> {
         let method = method.desc;
         if method.model != Model::Actor || !method.durable || method.oneway {
             let why = format!(
@@ -74,22 +65,21 @@ impl Cx {
         }
         let body: bytes::Bytes = req.encode_to_vec().into();
         let key = receiver(method, &body)?;
-        let actor = self.actor(method)?;
-        let number = actor.send(Outgoing { method, body, key })?;
-        Ok(Message { actor: Arc::downgrade(&actor), number })
+        let number = self.actor::<dyn DoesLater>().send(Outgoing { method, body, key })?;
+        Ok(Message { cx: self, number })
     }
 
-    /// In a turn of an actor: sets a reminder. At the times of `schedule` the actor gets `req` as a call of its own `method`, in a
+    /// Sets a reminder. At the times of `schedule` the actor gets `req` as a call of its own `method`, in a
     /// turn of its own, also after a crash of this app. The reminder is saved with the changes of the turn. It replaces one with the
     /// same name; with the same schedule too, that one continues unchanged.
     ///
     /// A reminder fires at least once: again, if its turn was not saved. With a `durable` method, the changes of its turn and the fact
-    /// that it has fired are one write. Missed times fire once together; [`Cx::firing`] counts them. The actor need not be in memory.
+    /// that it has fired are one write. Missed times fire once together; [`ActorCx::firing`] counts them. The actor need not be in memory.
     /// The key field of the request is set to the actor's key.
     ///
     /// # Errors
-    /// `OVERLOADED`: the actor has `actor.NAME.reminders_max` reminders. `FailedPrecondition`: its first entity has no `wakes: true`,
-    /// or this is not a turn of an actor. `InvalidArgument`: the schedule is invalid. `NO_SUCH_METHOD`: this actor type does not serve
+    /// `OVERLOADED`: the actor has `actor.NAME.reminders_max` reminders. `FailedPrecondition`: its first entity has no `wakes: true`.
+    /// `InvalidArgument`: the schedule is invalid. `NO_SUCH_METHOD`: this actor type does not serve
     /// the method.
     #[allow(clippy::needless_pass_by_value, reason = "the same shape as a call")]
     pub fn remind<Req: prost::Message, Rsp>(
@@ -100,23 +90,20 @@ impl Cx {
         req: Req,
     ) -> Result<(), Status> {
         let call = OwnCall { method: method.desc, body: req.encode_to_vec().into() };
-        self.actor(method.desc)?.remind(name, schedule, call)
+        self.actor::<dyn DoesLater>().remind(name, schedule, call)
     }
 
-    /// In a turn of an actor: removes a reminder, if it exists. No later turn gets its message.
+    /// Removes a reminder, if it exists. No later turn gets its message.
     pub fn forget_reminder(&self, name: &str) {
-        if let Some(actor) = self.turn.as_ref().and_then(as_interface::<dyn DoesLater>) {
-            actor.forget_reminder(name);
+        self.actor::<dyn DoesLater>().forget_reminder(name);
+    }
+
+    /// In a turn of a reminder: the number of the firing, which counts all due times of the schedule, including missed ones. Otherwise
+    /// `None`.
+    pub fn firing(&self) -> Option<u64> {
+        match self.cause.as_deref() {
+            Some(Cause::Reminder(firing)) => Some(*firing),
+            _ => None,
         }
     }
-
-    fn actor(&self, method: &'static MethodDesc) -> Result<Arc<dyn DoesLater>, Status> {
-        let actor = self.turn.as_ref().and_then(as_interface::<dyn DoesLater>);
-        actor.ok_or_else(|| outside(method))
-    }
-}
-
-fn outside(method: &'static MethodDesc) -> Status {
-    let why = format!("{} is asked for later outside of the actor's turns", method.path);
-    Status::not_run(Code::FailedPrecondition, reason::NO_SUCH_METHOD, why)
 }

@@ -15,12 +15,11 @@ use prost::Message as _;
 
 use super::atomic::keep_activation;
 use super::reclaim::next_claim;
-use crate::actor::Actor;
 use crate::actor::engine::{Active, Cell};
 use crate::actor::outbox::Later;
 use crate::actor::records::{Answer, Records};
 use crate::actor::services::ActorServices;
-use crate::call::Cx;
+use crate::actor::{Actor, ActorCx};
 use crate::observe::trace::context::within;
 use crate::proto;
 
@@ -30,7 +29,7 @@ const CLAIMS_MAX: usize = 3;
 /// Begins the actor, or gives the answer to the call that wants it. Without `create` it must exist already.
 pub(crate) async fn activate<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
-    cx: &Cx,
+    cx: &ActorCx,
     method: Option<&'static MethodDesc>,
     create: bool,
 ) -> Result<Box<Active<A>>, Answer> {
@@ -48,7 +47,7 @@ pub(crate) async fn activate<A: Actor, S: ActorServices<A>>(
 
 async fn begin<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
-    cx: &Cx,
+    cx: &ActorCx,
     method: Option<&'static MethodDesc>,
     create: bool,
 ) -> Result<Box<Active<A>>, Answer> {

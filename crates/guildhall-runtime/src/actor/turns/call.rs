@@ -9,11 +9,11 @@ use guildhall_entity::State as _;
 
 use super::end::end;
 use super::guarded::{drop_activation, guarded};
-use crate::actor::Actor;
 use crate::actor::engine::{Active, Cell};
 use crate::actor::persistence::{Next, Settled, activate, end_turn, no_such, settle, want_commit};
 use crate::actor::records::{Answer, Records, is_drained};
 use crate::actor::services::ActorServices;
+use crate::actor::{Actor, ActorCx};
 use crate::call::Cx;
 use crate::call::chain::Callee;
 use crate::call::reply::ReplyPort;
@@ -35,6 +35,7 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     if let Some(span) = &mut span {
         span.field("actor", &*cell.id);
     }
+    let cx = ActorCx::new(cx);
     // Not a message, but the notice that its sender has no message under way.
     let drained = cx.sender().is_some_and(is_drained);
     let mut active = match active {

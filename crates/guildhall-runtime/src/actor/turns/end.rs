@@ -49,7 +49,7 @@ pub(crate) async fn deactivate<A: Actor, S: ActorServices<A>>(
     mut active: Box<Active<A>>,
     reason: DeactivateReason,
 ) -> Option<Box<Active<A>>> {
-    let cx = turn_cx(cell);
+    let cx = turn_cx(cell, None);
     for last in [false, true] {
         match save_within(cell, &mut active, reason).await {
             Some(true) => {}
@@ -76,7 +76,7 @@ pub(crate) async fn leave<A: Actor, S: ActorServices<A>>(
     mut active: Box<Active<A>>,
     ticket: Ticket,
 ) -> Option<Box<Active<A>>> {
-    let cx = turn_cx(cell);
+    let cx = turn_cx(cell, None);
     let ran = guarded(cell, &cx, active.actor.deactivate(&cx, DeactivateReason::Moved)).await;
     let mut active = end_uncalled(cell, active, ("deactivate", false), ran.map(Ok), || {}).await?;
     let saved = match cell.core().lacks(Mutation::SaveBeforeHandover) {

@@ -8,20 +8,24 @@ use futures_util::FutureExt as _;
 use guildhall_core::{Status, outside};
 use std::panic::AssertUnwindSafe;
 
-use crate::actor::Actor;
 use crate::actor::engine::{Active, Cell};
 use crate::actor::persistence::{end_own_turn, rescue};
 use crate::actor::services::ActorServices;
+use crate::actor::{Actor, ActorCx};
 use crate::call::Cx;
 use crate::call::chain::Callee;
+use crate::call::command::Cause;
 use crate::call::turn::Ended;
 use crate::observe::trace::context::within;
 
 /// The context of a turn that no call has begun.
-pub(crate) fn turn_cx<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>) -> Cx {
+pub(crate) fn turn_cx<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    cause: Option<Arc<Cause>>,
+) -> ActorCx {
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
     let resources = cell.core().snapshots.version();
-    Cx { turn, resources, ..cell.cx() }
+    ActorCx::new(Cx { turn, resources, cause, ..cell.cx() })
 }
 
 /// Runs a turn.

@@ -12,13 +12,12 @@ use crate::actor::engine::{Active, Cell, Message};
 use crate::actor::outbox::{LaterTurn, OwnCall};
 use crate::actor::persistence::{activate, is_dirty, want_commit};
 use crate::actor::services::ActorServices;
-use crate::call::Cx;
 
 /// Activates an actor that no call has asked for: a resident, or one with a due row.
 pub(crate) async fn activate_uncalled<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
 ) -> Option<Box<Active<A>>> {
-    match activate(cell, &turn_cx(cell), None, true).await {
+    match activate(cell, &turn_cx(cell, None), None, true).await {
         Ok(active) => end(cell, active),
         Err(answer) => {
             tracing::warn!(actor = %outside(&cell.id), ?answer, "a resident was not activated; retrying");
@@ -39,7 +38,7 @@ pub(crate) async fn run_timer<A: Actor, S: ActorServices<A>>(
         return end(cell, active);
     }
     cell.core().counters.turns.add(1);
-    let cx = turn_cx(cell);
+    let cx = turn_cx(cell, None);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body.into());
     let ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
     let name = (method.path, method.keep_on_error);
@@ -58,7 +57,7 @@ pub(crate) async fn run_later<A: Actor, S: ActorServices<A>>(
     let mut ran = Ok(Ok(()));
     if let (Ok(service), true) = (service, method.create || active.actor.state().exists()) {
         cell.core().counters.turns.add(1);
-        let cx = Cx { cause: turn.cause(), ..turn_cx(cell) };
+        let cx = turn_cx(cell, turn.cause());
         let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body.into());
         ran = guarded(cell, &cx, turn).await.map(|ran| ran.map(drop));
     }
@@ -78,7 +77,7 @@ pub(crate) async fn run_tick<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
-    let cx = turn_cx(cell);
+    let cx = turn_cx(cell, None);
     let ran = guarded(cell, &cx, active.actor.tick(&cx)).await;
     let mut active = end_uncalled(cell, active, ("tick", false), ran, || {}).await?;
     if is_dirty(cell, &mut active) {
