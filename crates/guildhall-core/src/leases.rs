@@ -1,6 +1,5 @@
 //! The [`Leases`] seam: one holder per id, and an epoch for each grant.
 
-mod layer;
 pub mod memory;
 mod session;
 
@@ -11,7 +10,6 @@ use tokio::sync::mpsc;
 use crate::BoxFuture;
 use crate::store::{Holder, LeaseId};
 
-pub use layer::LeaseLayer;
 pub use session::{LeaseSession, LeaseTimes};
 
 /// Who holds what. [`LeaseSession`] is how an app uses it.

@@ -28,6 +28,8 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 
 /// A store of entities.
 ///
+/// A request does nothing before its future is polled.
+///
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::store`; every implementation runs them.
 ///

@@ -87,7 +87,7 @@ pub struct Cluster {
     discovery: Arc<MemoryDiscovery>,
     broker: Arc<MemoryBroker>,
     queue: Arc<MemoryQueue>,
-    leases: Arc<LeaseBackend>,
+    leases: LeaseBackend,
     store: Arc<dyn Store>,
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
@@ -140,7 +140,7 @@ impl Cluster {
             discovery: Arc::new(MemoryDiscovery::new(env.clone())),
             broker: Arc::default(),
             queue: Arc::new(MemoryQueue::new(env.clone())),
-            leases: Arc::new(LeaseBackend::new(env.clone())),
+            leases: LeaseBackend::new(env.clone()),
             store,
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -214,8 +214,9 @@ impl Cluster {
         member.lives += 1;
         let (config, build) = (member.config.clone(), Arc::clone(&member.build));
         let way = |seam| Arc::clone(member.ways.to(seam));
-        let (store, leases) = (Arc::clone(&self.store), Arc::clone(&self.leases) as _);
+        let store = Arc::clone(&self.store);
         let store = Arc::new(FaultyStore { store, way: way(Seam::Store) });
+        let leases = self.leases.present();
         let leases = Arc::new(FaultyLeases { leases, way: way(Seam::Leases) });
         let discovery = Arc::clone(&self.discovery) as _;
         let discovery = Arc::new(FaultyDiscovery { discovery, way: way(Seam::Discovery) });
@@ -335,9 +336,9 @@ impl Cluster {
         self.member(id).life.is_some()
     }
 
-    /// The lease backend, without faults.
+    /// The lease backend, without faults. After its restart it is another one.
     pub fn leases(&self) -> Arc<dyn Leases> {
-        Arc::clone(&self.leases) as _
+        Arc::new(self.leases.present().read().clone())
     }
 
     /// The discovery backend.

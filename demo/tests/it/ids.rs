@@ -102,15 +102,15 @@ async fn rolling_restarts_skip_no_id_and_a_crash_skips_the_rest_of_a_block() {
 
 /// A store that takes its time, or none of it.
 struct Slow {
-    memory: Arc<MemoryStore>,
+    memory: MemoryStore,
     env: Env,
     is_away: AtomicBool,
     commits: AtomicU32,
 }
 
 impl StoreLayer for Slow {
-    fn inner(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.memory) as _
+    fn inner(&self) -> &dyn Store {
+        &self.memory
     }
 
     fn around_commit(
@@ -133,7 +133,7 @@ const UID: &str = "demo.w1.uid.1";
 
 async fn slow() -> (Cluster, Arc<Slow>) {
     let store = Arc::new(Slow {
-        memory: Arc::new(MemoryStore::new()),
+        memory: MemoryStore::new(),
         env: Env::real(),
         is_away: AtomicBool::new(false),
         commits: AtomicU32::new(0),

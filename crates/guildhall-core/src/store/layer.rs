@@ -1,6 +1,4 @@
-//! [`StoreLayer`]: a store around another one, which changes some of what passes.
-
-use std::sync::Arc;
+//! [`StoreLayer`]: a store that wraps another one and changes part of what passes.
 
 use super::error::StoreError;
 use super::query::{Page, Query};
@@ -10,7 +8,9 @@ use super::table::Table;
 use super::{Capabilities, Store};
 use crate::BoxFuture;
 
-/// A store that passes everything to another one, unless it says otherwise. Whoever implements this has a [`Store`].
+/// A store that passes every request to another store, unless it overrides a method. A type with this trait is a [`Store`].
+///
+/// Requests borrow their arguments. A layer whose requests outlive their callers implements [`Store`] itself.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -18,45 +18,44 @@ use crate::BoxFuture;
 /// use guildhall_core::BoxFuture;
 /// use guildhall_core::store::{Store, StoreError, StoreLayer};
 ///
-/// /// A store that logs what it is asked.
+/// /// A store that logs its requests.
 /// struct Logged(Arc<dyn Store>);
 ///
 /// impl StoreLayer for Logged {
-///     fn inner(&self) -> Arc<dyn Store> {
-///         Arc::clone(&self.0)
+///     fn inner(&self) -> &dyn Store {
+///         &*self.0
 ///     }
 ///
 ///     fn around<'a, T: Send + 'static>(
 ///         &'a self,
 ///         operation: &'static str,
-///         request: BoxFuture<'static, Result<T, StoreError>>,
+///         request: BoxFuture<'a, Result<T, StoreError>>,
 ///     ) -> BoxFuture<'a, Result<T, StoreError>> {
-///         tracing::info!(operation, "a request to the store");
+///         tracing::info!(operation, "store request sent");
 ///         request
 ///     }
 /// }
 /// ```
 pub trait StoreLayer: Send + Sync + 'static {
     /// The store that does the work.
-    fn inner(&self) -> Arc<dyn Store>;
+    fn inner(&self) -> &dyn Store;
 
-    /// Everything but `commit` passes here: `operation` is the name of the store's method, `request` does it.
+    /// Passes every request but `commit`: `operation` is the name of the store's method, `request` executes it when it is polled.
     fn around<'a, T: Send + 'static>(
         &'a self,
         operation: &'static str,
-        request: BoxFuture<'static, Result<T, StoreError>>,
+        request: BoxFuture<'a, Result<T, StoreError>>,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         let _for_layers_that_differ_by_it = operation;
         request
     }
 
-    /// [`Store::commit`] passes here: each batch has its own result.
+    /// Passes [`Store::commit`]: each batch has its own result.
     fn around_commit(
         &self,
         batches: Vec<Batch>,
     ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
-        let inner = self.inner();
-        Box::pin(async move { inner.commit(batches).await })
+        self.inner().commit(batches)
     }
 }
 
@@ -70,8 +69,7 @@ impl<L: StoreLayer> Store for L {
         tables: &'a [&'static Table],
         migrate: Migrate,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (inner, tables) = (self.inner(), tables.to_vec());
-        self.around("prepare", Box::pin(async move { inner.prepare(&tables, migrate).await }))
+        self.around("prepare", self.inner().prepare(tables, migrate))
     }
 
     fn claim<'a>(
@@ -79,16 +77,14 @@ impl<L: StoreLayer> Store for L {
         rows: &'a [RowId],
         by: Token,
     ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        let (inner, rows) = (self.inner(), rows.to_vec());
-        self.around("claim", Box::pin(async move { inner.claim(&rows, by).await }))
+        self.around("claim", self.inner().claim(rows, by))
     }
 
     fn read<'a>(
         &'a self,
         rows: &'a [RowId],
     ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        let (inner, rows) = (self.inner(), rows.to_vec());
-        self.around("read", Box::pin(async move { inner.read(&rows).await }))
+        self.around("read", self.inner().read(rows))
     }
 
     fn commit<'a>(
@@ -99,8 +95,7 @@ impl<L: StoreLayer> Store for L {
     }
 
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let (inner, query) = (self.inner(), query.clone());
-        self.around("query", Box::pin(async move { inner.query(&query).await }))
+        self.around("query", self.inner().query(query))
     }
 
     fn tombstones<'a>(
@@ -109,13 +104,10 @@ impl<L: StoreLayer> Store for L {
         after: Option<&'a Tombstone>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        let (inner, after) = (self.inner(), after.cloned());
-        let request = async move { inner.tombstones(table, after.as_ref(), limit).await };
-        self.around("tombstones", Box::pin(request))
+        self.around("tombstones", self.inner().tombstones(table, after, limit))
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        let inner = self.inner();
-        self.around("probe", Box::pin(async move { inner.probe().await }))
+        self.around("probe", self.inner().probe())
     }
 }

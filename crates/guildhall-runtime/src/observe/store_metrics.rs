@@ -186,14 +186,14 @@ fn back<T>(trip: RoundTrip<'_>, result: Result<T, StoreError>) -> Result<T, Stor
 }
 
 impl StoreLayer for MeasuredStore {
-    fn inner(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.0.store)
+    fn inner(&self) -> &dyn Store {
+        &*self.0.store
     }
 
     fn around<'a, T: Send + 'static>(
         &'a self,
         operation: &'static str,
-        request: BoxFuture<'static, Result<T, StoreError>>,
+        request: BoxFuture<'a, Result<T, StoreError>>,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         if matches!(operation, "prepare" | "probe") {
             return request;

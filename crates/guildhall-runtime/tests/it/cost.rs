@@ -260,6 +260,36 @@ async fn a_turn_that_changes_nothing_of_its_entity_allocates_nothing_for_that() 
 }
 
 #[tokio::test]
+async fn a_read_of_a_row_allocates_at_most_five_times() {
+    let app = App::with(config("dev.w1.counter.1", "", "")).env(Env::real());
+    let app = app.table::<CounterStateEntity>().start().await.unwrap();
+    let cx = app.cx();
+    let read = async || {
+        cx.table::<CounterStateEntity>().get("ann").await?;
+        Ok(ScalarMsg { value: 7 })
+    };
+    let read = allocations(read).await;
+    assert!(read <= 5.0, "{read} allocations per read");
+}
+
+#[tokio::test]
+async fn an_activation_that_claims_a_row_allocates_at_most_18_times_with_its_first_call() {
+    let app = App::with(config("dev.w1.counter.1", "", "")).env(Env::real());
+    let app = app.actor::<Tally<CounterStateEntity>, _>(|a| a.serve(CounterServer));
+    let app = app.start().await.unwrap();
+    let cx = app.cx();
+    let counter = CounterClient::new(&cx);
+    let next = Cell::new(0);
+    let add = async || {
+        next.set(next.get() + 1);
+        counter.add(AddReq { id: next.get().to_string(), add: 1, ..AddReq::default() }).await?;
+        Ok(ScalarMsg { value: 7 })
+    };
+    let activation = allocations(add).await;
+    assert!(activation <= 18.0, "{activation} allocations per activation");
+}
+
+#[tokio::test]
 async fn sixteen_replies_or_more_share_a_write() {
     let writes = Arc::new(AtomicUsize::new(0));
     let net = Arc::new(CountingNet(Arc::clone(&writes)));

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{
-    Batch, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store, StoreError,
-    StoreErrorKind, Table, Token, Tombstone,
+    Batch, Committed, Row, RowId, Store, StoreError, StoreErrorKind, StoreLayer,
 };
 use guildhall::{
     Actor, ActorCx, App, BoxFuture, Code, Config, DeactivateReason, Env, RunningApp, Status,
@@ -212,7 +211,7 @@ pub(crate) struct TestStore(Arc<Inner>);
 struct Inner {
     store: MemoryStore,
     claims: AtomicU64,
-    /// Claims fail.
+    /// Everything but commits fails.
     away: AtomicBool,
     /// Nothing is written, and reads are answered.
     full: AtomicBool,
@@ -255,11 +254,13 @@ impl TestStore {
         self.0.full.store(full, Ordering::SeqCst);
     }
 
-    fn refuse_full(&self, operation: &'static str) -> Option<StoreError> {
-        let full = self.0.full.load(Ordering::SeqCst);
-        let error =
-            || StoreError::new(StoreErrorKind::Unavailable, operation, "the disk", "it is full");
-        full.then(error)
+    fn refusal(&self, operation: &'static str) -> Option<StoreError> {
+        let is = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        let away = is(&self.0.away) && operation != "commit";
+        let full = is(&self.0.full) && !matches!(operation, "read" | "tombstones");
+        let why = if full { "it is full" } else { "/secret/path" };
+        let error = || StoreError::new(StoreErrorKind::Unavailable, operation, "the disk", why);
+        (away || full).then(error)
     }
 
     pub(crate) fn set_away(&self, away: bool) {
@@ -289,61 +290,40 @@ impl TestStore {
     }
 }
 
-impl Store for TestStore {
-    fn capabilities(&self) -> Capabilities {
-        self.0.store.capabilities()
+impl StoreLayer for TestStore {
+    fn inner(&self) -> &dyn Store {
+        &self.0.store
     }
 
-    fn prepare<'a>(
+    fn around<'a, T: Send + 'static>(
         &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.store.prepare(tables, migrate)
-    }
-
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        self.0.claims.fetch_add(1, Ordering::SeqCst);
-        if let Some(error) = self.refuse_full("claim") {
-            return Box::pin(std::future::ready(Err(error)));
+        operation: &'static str,
+        request: BoxFuture<'a, Result<T, StoreError>>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        if operation == "claim" {
+            self.0.claims.fetch_add(1, Ordering::SeqCst);
         }
-        if self.0.away.load(Ordering::SeqCst) {
-            let error =
-                StoreError::new(StoreErrorKind::Unavailable, "claim", "a row", "/secret/path");
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        self.0.store.claim(rows, by)
-    }
-
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        if self.0.away.load(Ordering::SeqCst) {
-            let error =
-                StoreError::new(StoreErrorKind::Unavailable, "read", "a row", "/secret/path");
+        if let Some(error) = self.refusal(operation) {
             return Box::pin(std::future::ready(Err(error)));
         }
         Box::pin(async move {
-            let read = self.0.store.read(rows).await;
-            // Who reads at the same time sees the same.
-            tokio::task::yield_now().await;
-            read
+            let result = request.await;
+            if operation == "read" {
+                // Who reads at the same time sees the same.
+                tokio::task::yield_now().await;
+            }
+            result
         })
     }
 
-    fn commit<'a>(
-        &'a self,
+    fn around_commit(
+        &self,
         batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+    ) -> BoxFuture<'_, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
             drop(self.0.gate.read().await);
             self.0.commits.fetch_add(1, Ordering::SeqCst);
-            if let Some(error) = self.refuse_full("commit") {
+            if let Some(error) = self.refusal("commit") {
                 return vec![Err(error); batches.len()];
             }
             let failure = self.0.failures.lock().pop_front();
@@ -372,33 +352,5 @@ impl Store for TestStore {
                 }
             }
         })
-    }
-
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.0.store.query(query)
-    }
-
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        if self.0.away.load(Ordering::SeqCst) {
-            let error = StoreError::new(StoreErrorKind::Unavailable, "tombstones", "a row", "away");
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        self.0.store.tombstones(table, after, limit)
-    }
-
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        if let Some(error) = self.refuse_full("probe") {
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        if self.0.away.load(Ordering::SeqCst) {
-            let error = StoreError::new(StoreErrorKind::Unavailable, "probe", "a page", "away");
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        self.0.store.probe()
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use guildhall_core::leases::memory::{KeptLeases, LeaseChanges, LeaseFile, MemoryLeases};
-use guildhall_core::leases::{LeaseError, LeaseErrorKind, LeaseLayer, Leases};
+use guildhall_core::leases::{LeaseError, LeaseErrorKind};
 use guildhall_core::{BoxFuture, Env};
 use parking_lot::{Mutex, RwLock};
 
-/// Leases, and the disk that they are kept on. Requests that arrive after it has begun anew are its.
+/// Leases, and the disk that they are stored on.
 pub(super) struct LeaseBackend {
     env: Env,
     disk: Arc<Disk>,
-    present: RwLock<MemoryLeases>,
+    present: Arc<RwLock<MemoryLeases>>,
 }
 
 /// What is kept.
@@ -29,13 +29,18 @@ struct Disk {
 impl LeaseBackend {
     pub(super) fn new(env: Env) -> Self {
         let disk: Arc<Disk> = Arc::default();
-        let present = RwLock::new(begin(&env, &disk));
+        let present = Arc::new(RwLock::new(begin(&env, &disk)));
         Self { env, disk, present }
     }
 
     /// Ends it, as SIGKILL does, and begins it anew.
     pub(super) fn restart(&self) {
         *self.present.write() = begin(&self.env, &self.disk);
+    }
+
+    /// The present leases: others after a restart.
+    pub(super) fn present(&self) -> Arc<RwLock<MemoryLeases>> {
+        Arc::clone(&self.present)
     }
 
     pub(super) fn set_full(&self, is_full: bool) {
@@ -83,11 +88,5 @@ impl LeaseFile for Disk {
             recorded.insert(name.to_owned(), number);
             Ok(number)
         })
-    }
-}
-
-impl LeaseLayer for LeaseBackend {
-    fn inner(&self) -> Arc<dyn Leases> {
-        Arc::new(self.present.read().clone())
     }
 }

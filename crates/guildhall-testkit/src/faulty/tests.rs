@@ -15,6 +15,7 @@ use guildhall_core::store::{
     Token, Value, Write,
 };
 use guildhall_core::{Env, Incarnation, Key};
+use parking_lot::RwLock;
 
 use super::{
     FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, SeamFaults, Way, Ways,
@@ -48,7 +49,7 @@ mod leases {
 
     crate::leases_contract!(
         || async || {
-            let leases = Arc::new(MemoryLeases::new(Env::real()));
+            let leases = Arc::new(RwLock::new(MemoryLeases::new(Env::real())));
             FaultyLeases { leases, way: way(SeamFaults::default()) }
         },
         start_paused = true
@@ -179,7 +180,7 @@ async fn an_answer_that_is_on_its_way_when_the_backend_goes_away_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_of_leases_ends_when_they_go_away() {
-    let kept: Arc<dyn Leases> = Arc::new(MemoryLeases::new(Env::real()));
+    let kept = Arc::new(RwLock::new(MemoryLeases::new(Env::real())));
     let leases = FaultyLeases { leases: kept, way: way(SeamFaults::slow(SLOW)) };
     let mut watch = leases.watch("role/").await.unwrap();
     assert_eq!(watch.recv().await, Some(LeaseChange::Synced));

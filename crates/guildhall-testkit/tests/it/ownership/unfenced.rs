@@ -1,13 +1,11 @@
 //! [`Unfenced`]: a store in which the last write wins, whoever writes.
 
-use std::sync::Arc;
-
 use guildhall::BoxFuture;
 use guildhall::store::{Batch, Committed, Guard, Row, Store, StoreError, StoreLayer};
 use guildhall_core::store::memory::MemoryStore;
 
 #[derive(Default)]
-pub(super) struct Unfenced(Arc<MemoryStore>);
+pub(super) struct Unfenced(MemoryStore);
 
 impl Unfenced {
     /// Makes every guard hold: the writer says what the row has.
@@ -24,8 +22,8 @@ impl Unfenced {
 }
 
 impl StoreLayer for Unfenced {
-    fn inner(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.0) as _
+    fn inner(&self) -> &dyn Store {
+        &self.0
     }
 
     fn around_commit(
