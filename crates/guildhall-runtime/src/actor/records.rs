@@ -3,7 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | `answer` | the reply or error of a call, in memory and in a row |
-//! | `command` | a call that is a command, or is made inside one |
+//! | `command` | a call as records see it; a command, or a call that is made inside one |
 //! | `session` | the records of one session |
 //! | `deduplication` | the messages of outboxes that have run |
 //! | `commands` | the records of one activation: what is refused, answered, kept and forgotten |
@@ -28,6 +28,7 @@ use crate::call::Cx;
 use crate::proto;
 
 pub(super) use answer::{Answer, RECORD_BYTES};
+pub(super) use command::ActorCall;
 use commands::Commands;
 pub(super) use deduplication::is_drained;
 
@@ -66,17 +67,11 @@ impl Records {
 
     /// The answer to a call that must not run, because it has run or may not; `None` when it is to run now.
     #[inline]
-    pub(super) fn before(
-        &mut self,
-        config: &ActorConfig,
-        env: &Env,
-        cx: &Cx,
-        method: &'static MethodDesc,
-    ) -> Option<Answer> {
-        if !is_recorded(cx) {
+    pub(super) fn before(&mut self, call: ActorCall<'_>) -> Option<Answer> {
+        if !is_recorded(call.cx) {
             return None;
         }
-        self.made().before(config, env, cx, method)
+        self.made().before(call)
     }
 
     /// Whether anything is known of the session or the sender of the call.
@@ -92,16 +87,9 @@ impl Records {
 
     /// A turn has ended: keeps its answer if the call was a command or a message.
     #[inline]
-    pub(super) fn record(
-        &mut self,
-        config: &ActorConfig,
-        env: &Env,
-        cx: &Cx,
-        method: &'static MethodDesc,
-        answer: &Answer,
-    ) {
-        if is_recorded(cx) {
-            self.made().record(config, env, cx, method, answer);
+    pub(super) fn record(&mut self, call: ActorCall<'_>, answer: &Answer) {
+        if is_recorded(call.cx) {
+            self.made().record(call, answer);
         }
     }
 

@@ -17,7 +17,7 @@ use super::atomic::keep_activation;
 use super::reclaim::next_claim;
 use crate::actor::engine::{Active, Cell};
 use crate::actor::outbox::Later;
-use crate::actor::records::{Answer, Records};
+use crate::actor::records::{ActorCall, Answer, Records};
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, ActorCx};
 use crate::observe::trace::context::within;
@@ -56,7 +56,8 @@ async fn begin<A: Actor, S: ActorServices<A>>(
         return Err(Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why)));
     };
     let (env, config) = (&cell.core().env, &cell.host.config);
-    let before = |kept: &mut Records| kept.before(config, env, cx, method?);
+    let call = method.map(|method| ActorCall { config, env, cx, method });
+    let before = |kept: &mut Records| kept.before(call?);
     let missing = |mut kept: Records| {
         let status = Status::not_run(Code::NotFound, reason::NO_SUCH_ENTITY, no_such(&cell.id));
         before(&mut kept).unwrap_or(Err(status))

@@ -1,11 +1,21 @@
-//! [`Command`]: a call that is a command of a session, or is made inside one.
+//! [`ActorCall`]: a call as the records of its actor see it; [`Command`]: one that is a command of a session, or is made inside one.
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, MethodDesc, Status};
+use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 
 use super::answer::Answer;
+use crate::actor::config::ActorConfig;
 use crate::call::Cx;
 use crate::call::command::command_path;
+
+/// A call to an actor, and the limits and the clock of its records.
+#[derive(Clone, Copy)]
+pub(crate) struct ActorCall<'a> {
+    pub(crate) config: &'a ActorConfig,
+    pub(crate) env: &'a Env,
+    pub(crate) cx: &'a Cx,
+    pub(crate) method: &'static MethodDesc,
+}
 
 /// A call that is a command, or is made inside one.
 pub(crate) struct Command<'a> {

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
+use guildhall_core::MethodDesc;
 use guildhall_core::env::Instant;
-use guildhall_core::{Env, MethodDesc};
 use guildhall_wire::Generation;
 
 use super::answer::{Answer, RECORD_BYTES, no_room};
-use super::command::{Command, player};
+use super::command::{ActorCall, Command, player};
 use super::deduplication::{ReceivedMessages, is_drained};
 use super::session::{Record, Session, is_over};
 use crate::actor::config::ActorConfig;
@@ -49,13 +49,8 @@ pub(crate) struct Commands {
 
 impl Commands {
     /// The answer to a call that must not run, because it has run or may not; `None` when it is to run now.
-    pub(crate) fn before(
-        &mut self,
-        config: &ActorConfig,
-        env: &Env,
-        cx: &Cx,
-        method: &'static MethodDesc,
-    ) -> Option<Answer> {
+    pub(crate) fn before(&mut self, call: ActorCall<'_>) -> Option<Answer> {
+        let ActorCall { config, env, cx, method } = call;
         if let Some(sender) = cx.sender() {
             let now = env.now();
             let known = self.messages.before(sender, config, now);
@@ -166,14 +161,8 @@ impl Commands {
     }
 
     /// A turn has ended: keeps its outcome if it was a command or a message.
-    pub(crate) fn record(
-        &mut self,
-        config: &ActorConfig,
-        env: &Env,
-        cx: &Cx,
-        method: &'static MethodDesc,
-        answer: &Answer,
-    ) {
+    pub(crate) fn record(&mut self, call: ActorCall<'_>, answer: &Answer) {
+        let ActorCall { config, env, cx, method } = call;
         if let Some(sender) = cx.sender() {
             let recorded = self.messages.record(sender, answer, env.now());
             self.row_bytes += RECORD_BYTES;

@@ -11,7 +11,7 @@ use super::end::end;
 use super::guarded::{drop_activation, guarded};
 use crate::actor::engine::{Active, Cell};
 use crate::actor::persistence::{Next, Settled, activate, end_turn, no_such, settle, want_commit};
-use crate::actor::records::{Answer, Records, is_drained};
+use crate::actor::records::{ActorCall, Answer, Records, is_drained};
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, ActorCx};
 use crate::call::Cx;
@@ -83,7 +83,7 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
         // The save of its changes is a part of its trace, now or later.
         active.trace = cx.trace().cloned().map(Box::new);
     }
-    active.records.record(&cell.host.config, &cell.core().env, &cx, method, &result);
+    active.records.record(for_records(cell, &cx, method), &result);
     if next == Next::Settle {
         result = match Box::pin(settled(cell, &mut active, &cx, method, result)).await {
             Ok(result) => result,
@@ -96,6 +96,16 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     finish(cell, active, method, reply, result)
 }
 
+/// The call as the records of the actor see it.
+#[inline]
+fn for_records<'a, A: Actor, S: ActorServices<A>>(
+    cell: &'a Cell<A, S>,
+    cx: &'a Cx,
+    method: &'static MethodDesc,
+) -> ActorCall<'a> {
+    ActorCall { config: &cell.host.config, env: &cell.core().env, cx, method }
+}
+
 /// The answer to a call that does not run: it has run before, or its entity is missing.
 #[inline]
 fn refusal<A: Actor, S: ActorServices<A>>(
@@ -104,7 +114,7 @@ fn refusal<A: Actor, S: ActorServices<A>>(
     cx: &Cx,
     method: &'static MethodDesc,
 ) -> Option<Answer> {
-    if let Some(answer) = active.records.before(&cell.host.config, &cell.core().env, cx, method) {
+    if let Some(answer) = active.records.before(for_records(cell, cx, method)) {
         return Some(answer);
     }
     if method.create || active.actor.state().exists() {
@@ -143,7 +153,7 @@ async fn settled<A: Actor, S: ActorServices<A>>(
         }
         Settled::No(status) => {
             let refused = Err(status);
-            active.records.record(&cell.host.config, &cell.core().env, cx, method, &refused);
+            active.records.record(for_records(cell, cx, method), &refused);
             Ok(refused)
         }
         Settled::Over => {
