@@ -10,7 +10,7 @@
 //! | `waiting_replies`, `saver` | replies that wait for commits; the saver groups the saves of many actors |
 //! | `engine` | hosts, cells, mailboxes, runners, timers |
 //! | `persistence` | activate and claim, save, and the end of a turn |
-//! | `slots` | actors come and go with their slot |
+//! | `slots` | residents are kept active, tombstones are removed |
 //! | `turns` | what a turn is |
 //! | `open`, `admin` | makes the host of an actor type; the public look at it |
 

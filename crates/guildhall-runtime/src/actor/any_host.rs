@@ -1,19 +1,19 @@
 //! [`AnyHost`]: the host of an actor type for code that does not name the type.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use guildhall_core::Key;
 use guildhall_core::store::{LeaseId, Table};
+use guildhall_ownership::{SlotHost, SlotTable};
 use guildhall_wire::Session;
 
 use super::config::ActorConfig;
-use crate::call::Cx;
 use crate::call::service::Drain;
-use crate::ownership::Owned;
+use crate::call::{Core, Cx};
 
 /// The actors of one type in one app.
-pub(crate) trait AnyHost: Owned + Drain {
+pub(crate) trait AnyHost: Drain {
     /// The Rust type of the actors.
     fn actor(&self) -> TypeId;
     /// `NAME` of the actor type.
@@ -24,6 +24,11 @@ pub(crate) trait AnyHost: Owned + Drain {
     fn tables(&self) -> &[&'static Table];
     /// The table whose rows say when an actor that is not in memory has work to do, if the actors have outboxes and reminders.
     fn due_rows(&self) -> Option<&'static Table>;
+
+    /// The slots of the actor type.
+    fn slots(&self) -> &SlotTable;
+    /// The host as ownership sees it, in an app that may not be made yet.
+    fn for_ownership(self: Arc<Self>, core: Weak<Core>) -> Arc<dyn SlotHost>;
 
     /// Number of actors in memory.
     fn count(&self) -> usize;

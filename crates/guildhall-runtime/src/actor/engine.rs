@@ -16,6 +16,7 @@
 //! | `grant` | what an actor writes under, and whether it still may |
 //! | `later`, `callee` | what a turn may ask of its cell: outbox, reminders, timers |
 //! | `endpoint` | how calls get into mailboxes |
+//! | `handover` | the actors of a slot when it arrives, leaves, or is lost |
 //! | `any` | the host for code that does not name its type |
 
 mod in_turn;
@@ -33,6 +34,7 @@ mod grant;
 mod later;
 mod callee;
 mod endpoint;
+mod handover;
 mod any;
 
 pub(super) use active::Active;
@@ -40,7 +42,7 @@ pub(super) use cell::Cell;
 pub(super) use cell::host::{Host, HostParts, TurnBox};
 pub(super) use endpoint::Endpoint;
 pub(super) use in_turn::Message;
-pub(super) use leave::{Leave, Ticket};
+pub(super) use leave::Ticket;
 pub(super) use mailbox::Job;
 pub(crate) use part::ActorPart;
 pub use timers::Timer;

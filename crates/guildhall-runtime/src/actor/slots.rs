@@ -1,6 +1,5 @@
-//! The slots of actor types: actors come and go with their slot, residents are kept active, tombstones are removed.
+//! The slots of actor types: residents are kept active, tombstones are removed.
 
-mod handover;
 mod residents;
 mod sweeper;
 

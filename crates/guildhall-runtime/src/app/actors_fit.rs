@@ -42,7 +42,7 @@ pub(super) fn tables(actors: &[Registered]) -> Result<(), StartError> {
     let mut owners = BTreeMap::new();
     for actor in actors {
         for table in actor.host.tables() {
-            let (table, name) = (table.name, actor.host.table().actor());
+            let (table, name) = (table.name, actor.host.slots().actor());
             if let Some(other) = owners.insert(table, name) {
                 return Err(StartError::new(format!(
                     "the actor types `{other}` and `{name}` both own the rows of table `{table}`: give each an entity of its own"
@@ -62,7 +62,7 @@ pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
         KeyKind::Int => "i64 (int32, int64)",
     };
     for actor in actors {
-        let (name, key) = (actor.host.table().actor(), actor.key);
+        let (name, key) = (actor.host.slots().actor(), actor.key);
         let wrong = |place: String, kind| {
             let (key, kind) = (named(key), named(kind));
             StartError::new(format!(
@@ -100,7 +100,7 @@ pub(super) async fn rows(
 ) -> Result<(), StartError> {
     let looked = async {
         for actor in actors {
-            let slots = actor.host.table();
+            let slots = actor.host.slots();
             for table in actor.host.tables() {
                 table_fits(store, table, slots.actor(), slots.count()).await?;
             }

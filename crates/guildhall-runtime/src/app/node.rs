@@ -41,7 +41,7 @@ impl Node for ThisNode {
 
     async fn actors(&self, cx: &Cx, _req: ()) -> Result<ActorsRsp, Status> {
         let info = |host: &Arc<dyn AnyHost>| {
-            let slots = host.table().counts();
+            let slots = host.slots().counts();
             ActorInfo {
                 name: host.name().to_owned(),
                 active: host.count() as u64,

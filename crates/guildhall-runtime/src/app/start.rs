@@ -16,12 +16,13 @@ use guildhall_ownership::{OwnershipConfig, OwnershipMeters, agree_on_slots};
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{
-    ActorConfig, ActorPart, ActorType, OutboxConfig, OutboxPart, Registered, Saver, Swept, World,
+    ActorConfig, ActorPart, ActorType, AnyHost, OutboxConfig, OutboxPart, Registered, Saver, Swept,
+    World,
 };
 use crate::call::budget::RetryBudget;
 use crate::call::{Core, Cx, Parts, Snapshots};
 use crate::config::{AppConfig, CallConfig, SaveConfig};
-use crate::ownership::{self, Owned, OwnershipHere};
+use crate::ownership::{self, OwnershipHere};
 use crate::proto::{OwnershipServer, RawServer};
 
 use super::DrainAsked;
@@ -151,8 +152,7 @@ impl App {
         let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
         let record = NodeRecord { logic_addr, ..record };
         let hosts: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.host)).collect();
-        let owned: Vec<_> = hosts.iter().map(|host| Arc::clone(host) as Arc<dyn Owned>).collect();
-        check_slots(&env, &backends.later, &owned).await?;
+        check_slots(&env, &backends.later, &hosts).await?;
         let in_flight = Arc::new(LiveCount::new(counters.in_flight.clone()));
         let presence = Arc::new(Presence::new(record.clone(), &in_flight, load_every));
         let present = Arc::clone(&presence);
@@ -225,7 +225,10 @@ impl App {
             parts,
         });
         let backend = backends_later.for_leases();
-        core.ownership.get_or_init(|| ownership::open(&core, ownership, owned, backend, meters));
+        let hosts = core.part::<ActorPart>().hosts.iter();
+        let hosts = hosts.map(|host| Arc::clone(host).for_ownership(Arc::downgrade(&core)));
+        let hosts = hosts.collect();
+        core.ownership.get_or_init(|| ownership::open(&core, ownership, hosts, backend, meters));
         core.mesh.set_rules(routes);
         let mut tasks = begin_actors(&core, &queues);
         if let Some(tracer) = &core.tracer {
@@ -282,16 +285,16 @@ async fn start_game(
 async fn check_slots(
     env: &Env,
     backends: &LazyBackends,
-    owned: &[Arc<dyn Owned>],
+    hosts: &[Arc<dyn AnyHost>],
 ) -> Result<(), StartError> {
     const LOOK: Duration = Duration::from_secs(2);
-    if owned.is_empty() {
+    if hosts.is_empty() {
         return Ok(());
     }
     let agreed = async {
         match backends.leases.get().await {
             Ok(leases) => {
-                let tables = owned.iter().map(|room| room.table());
+                let tables = hosts.iter().map(|host| host.slots());
                 agree_on_slots(&**leases, tables).await.map_err(StartError::new)
             }
             Err(_) => Ok(false),

@@ -1,20 +1,22 @@
 //! The host for code that does not name its actor type.
 
 use std::any::TypeId;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use guildhall_core::store::{LeaseId, Table};
 use guildhall_core::{BoxFuture, Key};
+use guildhall_ownership::{SlotHost, SlotTable};
 use guildhall_wire::Session;
 
 use crate::actor::any_host::AnyHost;
 use crate::actor::config::ActorConfig;
 use crate::actor::engine::cell::host::Host;
+use crate::actor::engine::handover::HostOfSlots;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
-use crate::call::Cx;
 use crate::call::service::Drain;
+use crate::call::{Core, Cx};
 
 impl<A: Actor, S: ActorServices<A>> AnyHost for Host<A, S> {
     fn actor(&self) -> TypeId {
@@ -35,6 +37,14 @@ impl<A: Actor, S: ActorServices<A>> AnyHost for Host<A, S> {
 
     fn due_rows(&self) -> Option<&'static Table> {
         self.tables.first().copied().filter(|_| self.wakes)
+    }
+
+    fn slots(&self) -> &SlotTable {
+        &self.slots
+    }
+
+    fn for_ownership(self: Arc<Self>, core: Weak<Core>) -> Arc<dyn SlotHost> {
+        Arc::new(HostOfSlots { core, host: self })
     }
 
     fn count(&self) -> usize {
