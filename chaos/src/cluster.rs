@@ -1,13 +1,13 @@
 //! The game as processes on this machine: a hub, roles, gates, and one for the rest, with wires between them.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
+use guildhall_testkit::process::free_addresses;
 use tokio::sync::Mutex;
 
 use crate::plan::Cast;
@@ -64,13 +64,13 @@ impl Cluster {
             gates: names("gate", shape.gates),
             rest: "rest.1".into(),
         };
-        let mut ports = Ports::new();
-        let hub = ports.free()?;
+        let [hub] = free_addresses();
         let hub_door = wires.door(&cast.hub, hub.clone()).await?;
         let admins = BTreeMap::new();
-        let mut maker = Maker { shape, programs, folder, ports, wires: &wires, hub_door, admins };
-        let mut processes = vec![maker.hub(&cast.hub, &hub)?];
-        let login = if shape.login { Some(maker.ports.free()?) } else { None };
+        let mut maker = Maker { shape, programs, folder, wires: &wires, hub_door, admins };
+        let mut processes = vec![maker.hub(&cast.hub, &hub)];
+        let [login] = free_addresses();
+        let login = shape.login.then_some(login);
         let (rest, more) = match &login {
             None => (r#"["club", "clubrole", "uid", "online"]"#, Vec::new()),
             Some(listen) => {
@@ -85,7 +85,7 @@ impl Cluster {
         }
         let mut gates = Vec::new();
         for name in &cast.gates {
-            let tcp = maker.ports.free()?;
+            let [tcp] = free_addresses();
             let keys = keys.join("jwks.json");
             let more = vec![
                 format!("gate.tcp={tcp}"),
@@ -142,7 +142,6 @@ struct Maker<'a> {
     shape: &'a Shape,
     programs: &'a Programs,
     folder: &'a Path,
-    ports: Ports,
     wires: &'a Wires,
     hub_door: String,
     admins: BTreeMap<String, String>,
@@ -150,24 +149,24 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// The setting by which a process can be asked for its metrics.
-    fn admin(&mut self, name: &str) -> Result<String> {
-        let address = self.ports.free()?;
+    fn admin(&mut self, name: &str) -> String {
+        let [address] = free_addresses();
         self.admins.insert(name.to_owned(), address.clone());
-        Ok(format!("admin.listen={address}"))
+        format!("admin.listen={address}")
     }
 
-    fn hub(&mut self, name: &str, listen: &str) -> Result<Process> {
+    fn hub(&mut self, name: &str, listen: &str) -> Process {
         let args = [
-            self.admin(name)?,
+            self.admin(name),
             format!("app.id={WORLD}{name}"),
             format!("link.listen={listen}"),
             "hub.data=./data/hub".into(),
         ];
-        Ok(self.process(name, self.programs.hub.clone(), args.into()))
+        self.process(name, self.programs.hub.clone(), args.into())
     }
 
     async fn app(&mut self, name: &str, serve: &str, more: Vec<String>) -> Result<Process> {
-        let listen = self.ports.free()?;
+        let [listen] = free_addresses();
         let door = self.wires.door(name, listen.clone()).await?;
         let hub = format!("hub://{}", self.hub_door);
         let mut args = vec![
@@ -179,7 +178,7 @@ impl Maker<'_> {
             format!("demo.serve={serve}"),
             format!("link.listen={listen}"),
             format!("link.advertise={door}"),
-            self.admin(name)?,
+            self.admin(name),
             "log.level=info".into(),
         ];
         args.extend(more);
@@ -190,46 +189,5 @@ impl Maker<'_> {
     fn process(&self, name: &str, program: PathBuf, settings: Vec<String>) -> Process {
         let args = settings.into_iter().map(|setting| format!("--set={setting}")).collect();
         Process::new(name, program, args, self.folder.to_owned())
-    }
-}
-
-/// Ports of loopback that nobody has, and that connections are not given: those begin above these.
-pub(crate) struct Ports(u32);
-
-impl Ports {
-    /// Others that run at the same time begin elsewhere.
-    pub(crate) fn new() -> Self {
-        Self(std::process::id().wrapping_mul(97))
-    }
-
-    pub(crate) fn free(&mut self) -> Result<String> {
-        Ok(format!("127.0.0.1:{}", self.port()?))
-    }
-
-    fn port(&mut self) -> Result<u32> {
-        for _ in 0..20_000 {
-            self.0 = self.0.wrapping_add(1);
-            let port = 12_000 + self.0 % 20_000;
-            if Self::is_free(port) {
-                return Ok(port);
-            }
-        }
-        bail!("no port is free on loopback")
-    }
-
-    /// The port before `count` free ones.
-    pub(crate) fn block(&mut self, count: u32) -> Result<u32> {
-        for _ in 0..1_000 {
-            let first = self.port()?;
-            if (first + 1..first + count).all(Self::is_free) {
-                self.0 = self.0.wrapping_add(count);
-                return Ok(first - 1);
-            }
-        }
-        bail!("no {count} ports in a row are free on loopback")
-    }
-
-    fn is_free(port: u32) -> bool {
-        TcpListener::bind(format!("127.0.0.1:{port}")).is_ok()
     }
 }

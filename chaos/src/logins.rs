@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use guildhall_testkit::process::free_addresses;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::Ports;
 use crate::game::in_folder;
 use crate::process::Process;
 use crate::programs::BuildArgs;
@@ -54,9 +54,7 @@ pub(crate) async fn run(args: LoginsArgs) -> Result<ExitCode> {
 
 async fn run_in(folder: &Path, args: LoginsArgs) -> Result<u8> {
     let demo = args.build.programs(&folder.join("bin"))?.demo;
-    let mut ports = Ports::new();
-    let login = ports.free()?;
-    let (gate, web) = (ports.free()?, ports.free()?);
+    let [login, gate, web] = free_addresses();
     let settings = vec![
         format!("--set=login.listen={login}"),
         format!("--set=gate.tcp={gate}"),

@@ -9,12 +9,12 @@ use clap::Args;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
+use guildhall_testkit::process::free_addresses;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::cluster::Ports;
 use crate::game::in_folder;
 use crate::process::Process;
 use crate::programs::BuildArgs;
@@ -57,8 +57,7 @@ async fn run_in(folder: &Path, args: MemoryArgs) -> Result<u8> {
     for name in ["players", "logins"] {
         let place = folder.join(name);
         std::fs::create_dir_all(&place).context("make a folder")?;
-        let mut ports = Ports::new();
-        let (login, gate, web) = (ports.free()?, ports.free()?, ports.free()?);
+        let [login, gate, web] = free_addresses();
         let settings = vec![
             format!("--set=login.listen={login}"),
             format!("--set=gate.tcp={gate}"),

@@ -6,11 +6,12 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use guildhall_testkit::process::{free_addresses, free_ports};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cluster::{DRAIN_MAX, Ports, READY_MAX, Shape};
+use crate::cluster::{DRAIN_MAX, READY_MAX, Shape};
 use crate::programs::Programs;
 use crate::wires::WORLD;
 
@@ -41,8 +42,9 @@ impl Upheld {
         folder: &Path,
         keys: &Path,
     ) -> Result<Self> {
-        let mut ports = Ports::new();
-        let (hub, gate) = (ports.free()?, ports.block(shape.gates)?);
+        let [hub] = free_addresses();
+        // Gates are numbered from 1.
+        let gate = free_ports(shape.gates).start - 1;
         let file = folder.join("cluster.toml");
         let demo = folder.join("demo");
         std::fs::copy(&programs.demo, &demo).context("copy the demo")?;

@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -138,19 +139,29 @@ impl Drop for Program {
     }
 }
 
-/// Addresses of loopback on which nobody listens, and whose ports are not given to connections: those begin above these. Each call has
-/// other ones.
+/// Ports that are not given to connections: those begin above these.
+const PORTS: Range<u32> = 12_000..32_000;
+
+/// Addresses of loopback on which nobody listens. Each call has other ones.
 pub fn free_addresses<const N: usize>() -> [String; N] {
+    [(); N].map(|()| format!("127.0.0.1:{}", free_ports(1).start))
+}
+
+/// `count` ports in a row on which nobody listens at loopback. Each call has other ones.
+///
+/// # Panics
+/// There are none.
+pub fn free_ports(count: u32) -> Range<u32> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    [(); N].map(|()| {
-        loop {
-            // Tests that run in other processes begin elsewhere.
-            let process = std::process::id().wrapping_mul(97);
-            let at = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(process);
-            let address = format!("127.0.0.1:{}", 12_000 + at % 20_000);
-            if TcpListener::bind(&address).is_ok() {
-                return address;
-            }
+    let free = |port| TcpListener::bind(format!("127.0.0.1:{port}")).is_ok();
+    // Tests that run in other processes begin elsewhere.
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in PORTS {
+        let next = NEXT.fetch_add(count, Ordering::Relaxed).wrapping_add(begin);
+        let first = PORTS.start + next % (PORTS.end - PORTS.start);
+        if (first..first + count).all(free) {
+            return first..first + count;
         }
-    })
+    }
+    panic!("no {count} ports in a row are free on loopback");
 }

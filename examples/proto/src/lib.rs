@@ -1,4 +1,8 @@
-//! The protos of Guildhall's examples, tests and benchmarks.
+//! The protos of Guildhall's examples, tests and benchmarks, and the actor that most tests want of them.
+
+mod member;
+
+pub use member::PlainMember;
 
 /// Says hello: the smallest service.
 pub mod hello {

@@ -6,71 +6,19 @@ use guildhall::discovery::memory::MemoryDiscovery;
 use guildhall::entity::Entity as _;
 use guildhall::store::memory::MemoryStore;
 use guildhall::store::{RowId, Store as _};
-use guildhall::{Actor, ActorCx, App, Config, Env, RunningApp, Status};
+use guildhall::{App, Config, Env, RunningApp};
 use guildhall_gate::{SessionActor, SessionServer};
 use guildhall_runtime::proto::{Records, SessionRecords};
 use guildhall_wire::Packet;
 use prost::Message as _;
-use proto::room::{EarnReq, InfoReq, JoinReq, Member, MemberRsp, MemberServer, MemberStateEntity};
+use proto::PlainMember;
+use proto::room::{EarnReq, JoinReq, MemberRsp, MemberServer, MemberStateEntity};
 
 use crate::clients::{Refused, Tcp, call, soon};
 use crate::world::edge;
 
 const JOIN: &str = "/room.Member/Join";
 const EARN: &str = "/room.Member/Earn";
-
-/// A member whose points are in a store.
-struct Saver {
-    state: MemberStateEntity,
-}
-
-impl Actor for Saver {
-    const NAME: &'static str = "saver";
-    type Key = String;
-    type State = MemberStateEntity;
-
-    async fn activate(
-        _cx: &ActorCx,
-        _key: String,
-        state: MemberStateEntity,
-    ) -> Result<Self, Status> {
-        Ok(Self { state })
-    }
-
-    fn state(&mut self) -> &mut MemberStateEntity {
-        &mut self.state
-    }
-}
-
-impl Saver {
-    fn answer(&self) -> MemberRsp {
-        MemberRsp { member: Some((*self.state).clone()) }
-    }
-}
-
-impl Member for Saver {
-    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
-        self.state.set_name(req.name);
-        Ok(self.answer())
-    }
-
-    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
-        Ok(self.answer())
-    }
-
-    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
-        *self.state.points_mut() += req.points;
-        Ok(self.answer())
-    }
-
-    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
-        Ok(())
-    }
-
-    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
-        Ok(())
-    }
-}
 
 /// An app with members that are saved, and what its store holds.
 struct Home {
@@ -82,11 +30,11 @@ impl Home {
     async fn start(discovery: &Arc<MemoryDiscovery>) -> Self {
         let store = Arc::new(MemoryStore::new());
         let config = Config::builder().set("app.id", "dev.w1.home.1").set("link.secret", "secret");
-        let config = config.set("link.listen", "127.0.0.1:0").set("actor.saver.save_ms", 20);
+        let config = config.set("link.listen", "127.0.0.1:0").set("actor.member.save_ms", 20);
         let app = App::with(config.build().unwrap());
         let app = app.discovery(discovery.clone()).store(store.clone());
         let app = app.actor::<SessionActor>(SessionServer);
-        let app = app.actor::<Saver>(MemberServer).start().await.unwrap();
+        let app = app.actor::<PlainMember>(MemberServer).start().await.unwrap();
         Self { app, store }
     }
 
@@ -145,7 +93,7 @@ async fn after_a_logout_neither_the_actor_nor_its_row_has_a_record_of_the_sessio
     let client = recorded(at, &home, "ann").await;
     drop(client);
     home.has_forgotten("ann").await;
-    assert_eq!(home.app.cx().actors::<Saver>().count(), 1, "she is in memory all the same");
+    assert_eq!(home.app.cx().actors::<PlainMember>().count(), 1, "she is in memory all the same");
     // One that is kicked is over too.
     let mut first = recorded(at, &home, "bob").await;
     let _second = Tcp::login(at, "bob").await;

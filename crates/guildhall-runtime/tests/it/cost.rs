@@ -275,7 +275,7 @@ async fn a_read_of_a_row_allocates_at_most_five_times() {
 #[tokio::test]
 async fn an_activation_that_claims_a_row_allocates_at_most_18_times_with_its_first_call() {
     let app = App::with(config("dev.w1.counter.1", "", "")).env(Env::real());
-    let app = app.actor::<Tally<CounterStateEntity>, _>(|a| a.serve(CounterServer));
+    let app = app.actor::<Tally<CounterStateEntity>>(CounterServer);
     let app = app.start().await.unwrap();
     let cx = app.cx();
     let counter = CounterClient::new(&cx);

@@ -3,91 +3,25 @@
 use std::time::Duration;
 
 use guildhall::store::{Row, RowId};
-use guildhall::{Actor, ActorCx, App, Code, Cx, Status};
+use guildhall::{App, Code, Cx, Status};
 use guildhall_testkit::{Cluster, Seam, SeamFaults};
 use guildhall_wire::Session;
-use proto::room::{
-    EarnReq, InfoReq, JoinReq, Member, MemberClient, MemberRsp, MemberServer, MemberStateEntity,
-};
+use proto::PlainMember;
+use proto::room::{EarnReq, JoinReq, MemberClient, MemberRsp, MemberServer, MemberStateEntity};
 
 use crate::world::CALLER;
 
 const ONE: &str = "dev.w1.fly.1";
 const TWO: &str = "dev.w1.fly.2";
 
-/// Earning this is the end.
-const DIES: i64 = -1;
-
 const RECORDS_MS: u64 = 60_000;
 
 const SETTINGS: &[(&str, &str)] = &[
     ("app.slots", "16"),
-    ("actor.fly.records_ms", "60000"),
+    ("actor.member.records_ms", "60000"),
     ("store.sweep_ms", "1000"),
     ("store.sweep_page", "7"),
 ];
-
-struct Fly {
-    state: MemberStateEntity,
-}
-
-impl Actor for Fly {
-    const NAME: &'static str = "fly";
-    type Key = String;
-    type State = MemberStateEntity;
-
-    async fn activate(
-        _cx: &ActorCx,
-        _key: String,
-        state: MemberStateEntity,
-    ) -> Result<Self, Status> {
-        Ok(Self { state })
-    }
-
-    fn state(&mut self) -> &mut MemberStateEntity {
-        &mut self.state
-    }
-}
-
-impl Fly {
-    fn told(&self) -> Result<MemberRsp, Status> {
-        Ok(MemberRsp { member: Some((*self.state).clone()) })
-    }
-}
-
-impl Member for Fly {
-    async fn join(&mut self, _cx: &ActorCx, req: JoinReq) -> Result<MemberRsp, Status> {
-        match &*req.name {
-            // A guess: nothing comes of it.
-            "" => {}
-            // A name is unique, and is saved at once; this is saved some time.
-            "quiet" => *self.state.points_mut() += 1,
-            _ => self.state.set_name(req.name),
-        }
-        self.told()
-    }
-
-    async fn info(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<MemberRsp, Status> {
-        self.told()
-    }
-
-    async fn earn(&mut self, _cx: &ActorCx, req: EarnReq) -> Result<MemberRsp, Status> {
-        match req.points {
-            DIES => self.state.delete(),
-            points => *self.state.points_mut() += points,
-        }
-        self.told()
-    }
-
-    async fn leave(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
-        self.state.delete();
-        Ok(())
-    }
-
-    async fn kick(&mut self, _cx: &ActorCx, _req: InfoReq) -> Result<(), Status> {
-        panic!("asked to")
-    }
-}
 
 async fn join(cx: &Cx, key: &str, name: &str) -> Result<MemberRsp, Status> {
     MemberClient::new(cx).join(JoinReq { player: key.into(), name: name.into() }).await
@@ -105,7 +39,7 @@ struct Flies {
 
 async fn flies(seed: u64) -> Flies {
     let mut cluster = Cluster::new(seed);
-    let flies = |app: App| app.actor::<Fly>(MemberServer);
+    let flies = |app: App| app.actor::<PlainMember>(MemberServer);
     for id in [ONE, TWO] {
         cluster.start_with(id, SETTINGS, flies).await.unwrap();
     }
@@ -149,7 +83,7 @@ async fn deleted_rows_and_guessed_keys_leave_nothing() {
             join(&flies.cx, key, name).await.unwrap();
             if n % 2 == 0 {
                 assert_eq!(earn(&flies.cx, key, 5).await.unwrap(), 5, "{key} is new each time");
-                earn(&flies.cx, key, DIES).await.unwrap();
+                earn(&flies.cx, key, PlainMember::LAST_POINTS).await.unwrap();
             }
         }
         assert_eq!(flies.rows(&keys).await, keys.len(), "round {round}: each has a tombstone");
@@ -172,11 +106,18 @@ async fn a_tombstone_stays_as_long_as_its_command_may_come_again() {
     let flies = flies(2).await;
     join(&flies.cx, "ann", "ann").await.unwrap();
     assert_eq!(earn(&command(&flies.cx, 1, false), "ann", 5).await.unwrap(), 5);
-    assert_eq!(earn(&command(&flies.cx, 2, false), "ann", DIES).await.unwrap(), 0);
+    assert_eq!(
+        earn(&command(&flies.cx, 2, false), "ann", PlainMember::LAST_POINTS).await.unwrap(),
+        0
+    );
     flies.cluster.advance(Duration::from_millis(RECORDS_MS - 5_000)).await;
     let row = flies.row("ann").await.expect("her command may come again");
     assert!(!row.exists && !row.records.is_empty(), "{row:?}");
-    assert_eq!(earn(&command(&flies.cx, 2, true), "ann", DIES).await.unwrap(), 0, "it has run");
+    assert_eq!(
+        earn(&command(&flies.cx, 2, true), "ann", PlainMember::LAST_POINTS).await.unwrap(),
+        0,
+        "it has run"
+    );
     // What was asked for may still be asked for; a claim does not make it longer or shorter.
     flies.cluster.advance(Duration::from_millis(10_000)).await;
     assert_eq!(flies.row("ann").await, None, "its time is over");
@@ -191,7 +132,7 @@ async fn an_actor_in_memory_keeps_its_tombstone() {
     let mut flies = flies(3).await;
     flies.cluster.shutdown(TWO).await;
     flies.cluster.advance(Duration::from_secs(5)).await;
-    join(&flies.cx, "ann", "quiet").await.unwrap();
+    join(&flies.cx, "ann", PlainMember::NAMELESS).await.unwrap();
     flies.cluster.set_faults(ONE, Seam::Store, SeamFaults::away());
     let cx = flies.cx.clone();
     // Its row is a tombstone until the store is there.
