@@ -131,7 +131,7 @@ impl Kept {
 }
 
 impl LeaseFile for Kept {
-    fn keep<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
+    fn save<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
         let sessions = changes.sessions.iter().map(|(holder, session)| {
             let value = session.as_ref().map(|session| encoded(&session_row(holder, session)));
             (lease_row(format!("{SESSION}{holder}")), value)
@@ -145,7 +145,7 @@ impl LeaseFile for Kept {
         Box::pin(async move {
             self.write(&wishes).await.map_err(|error| {
                 let why = format!("the leases cannot be written to the file: {error}");
-                LeaseError::new(LeaseErrorKind::Unavailable, "keep", why)
+                LeaseError::new(LeaseErrorKind::Unavailable, "save", why)
             })
         })
     }

@@ -23,7 +23,7 @@ pub(crate) type Answer = (Outcome, u64);
 /// The commands of one client.
 #[derive(Debug)]
 pub(crate) struct Commands {
-    state: Mutex<State>,
+    state: Mutex<Conversation>,
     /// Woken when there is something to write, and when the client is closed.
     wake: Notify,
     pending_max: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Commands {
 }
 
 #[derive(Debug)]
-struct State {
+struct Conversation {
     /// Why there is no connection.
     down: Option<Status>,
     is_closing: bool,
@@ -58,7 +58,7 @@ struct Waiting {
 
 impl Commands {
     pub(crate) fn new(options: &Options, token: String) -> Self {
-        let state = State {
+        let state = Conversation {
             down: Some(Status::new(Code::Unavailable, "not connected yet")),
             is_closing: false,
             waiting: BTreeMap::new(),
@@ -112,7 +112,7 @@ impl Commands {
 
     fn put(
         &self,
-        state: &mut State,
+        state: &mut Conversation,
         kind: ClientKind,
         id: u64,
         method: &MethodDesc,

@@ -14,12 +14,14 @@ pub use subscription::{Delivery, Feed, Subscription};
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::broker`.
 ///
-/// 1. `a_message_reaches_every_subscription_of_its_topic` that was made before it was published, the publisher's own included,
-///    and none of another topic.
-/// 2. `messages_of_one_publisher_come_in_their_order`.
-/// 3. `a_message_that_nobody_wants_is_gone`: publishing it is no error, and who subscribes later does not get it.
-/// 4. `a_dropped_subscription_is_over`, and the others go on.
-/// 5. `a_slow_subscription_loses_messages_and_is_told_how_many`, and costs the publisher and the others nothing.
+/// 1. `a_message_reaches_every_subscription_of_its_topic`: every one that existed before the message was published, the publisher's
+///    own included; subscriptions of other topics do not get it.
+/// 2. `messages_of_one_publisher_come_in_their_order`: to each subscription.
+/// 3. `a_message_that_nobody_wants_is_gone`: publishing without subscriptions is no error, and later subscriptions do not get the
+///    message.
+/// 4. `a_dropped_subscription_is_over`: it gets nothing more; other subscriptions continue.
+/// 5. `a_slow_subscription_loses_messages_and_is_told_how_many`: messages beyond its buffer are dropped and counted; the publisher and
+///    other subscriptions do not wait for it.
 /// 6. `a_wrong_topic_and_a_large_message_are_refused`: see [`check`].
 ///
 /// When the backend is lost, its subscriptions end: subscribe again.

@@ -19,12 +19,12 @@ pub use record::{NodeRecord, NodeState};
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::discovery`.
 ///
-/// 1. `a_watch_begins_with_a_snapshot`: all live records, then `Synced`, then changes in order.
-/// 2. `a_record_that_is_not_renewed_goes_away`: after its TTL, never before; registering again renews it.
-/// 3. `an_update_reaches_every_watcher`.
-/// 4. `a_later_incarnation_replaces_an_earlier_one`, and an earlier one is refused.
-/// 5. `a_late_deregistration_leaves_the_new_incarnation`: deregistering compares the incarnation.
-/// 6. `a_slow_watcher_is_told_to_start_over`: a watcher that falls behind its buffer sees its stream end, and watches again.
+/// 1. `a_watch_begins_with_a_snapshot`: a watch sends all live records, then `Synced`, then changes in order.
+/// 2. `a_record_that_is_not_renewed_goes_away`: a record ends after its TTL, never before; registering again renews it.
+/// 3. `an_update_reaches_every_watcher`: a changed record is sent to all watches.
+/// 4. `a_later_incarnation_replaces_an_earlier_one`: and a registration of an earlier incarnation is refused.
+/// 5. `a_late_deregistration_leaves_the_new_incarnation`: a deregistration removes the record of its own incarnation only.
+/// 6. `a_slow_watcher_is_told_to_start_over`: the stream of a watcher that falls behind its buffer ends; the watcher watches again.
 pub trait Discovery: Send + Sync + 'static {
     /// Registers `node` for `ttl`. The runtime registers again well before that, which renews and updates the registration.
     fn register<'a>(

@@ -12,41 +12,42 @@ use crate::store::{Holder, LeaseId};
 
 pub use session::{LeaseSession, LeaseTimes};
 
-/// Who holds what. [`LeaseSession`] is how an app uses it.
+/// Grants leases, each to one holder at a time. Apps use it through [`LeaseSession`].
 ///
-/// A session is one holder's, and has a number: its ids expire together. Epochs protect the rows; this service decides only who
-/// may try.
+/// A session belongs to one holder and has a number; all leases of a session expire together. Epochs protect the rows; the lease
+/// backend only decides which app may try to write.
 ///
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::leases`.
 ///
-/// 1. `every_grant_has_a_larger_epoch`: than all earlier ones of that id and than `at_least`; also a grant to the present
-///    holder, which ends the earlier one.
-/// 2. `an_id_has_one_holder`: whoever else asks is told the holder and its epoch. A restarted app is somebody else.
-/// 3. `a_session_that_is_not_kept_alive_expires`: after its TTL, never before, and with all its ids.
-/// 4. `an_expired_session_is_never_renewed`: also if nobody has taken its ids. It is opened again, without them.
-/// 5. `a_late_release_changes_nothing`: holder and epoch must be those of the grant.
-/// 6. `a_transfer_gives_a_new_epoch_in_one_step`: and the grant says of which epoch and offer it comes.
-/// 7. `a_late_transfer_changes_nothing`: it answers who holds the id.
-/// 8. `a_transfer_to_nobody_leaves_the_holder`: to an app that has no session.
-/// 9. `a_transfer_is_learnt_by_asking`: the new holder that asks gets a larger epoch and is told the same offer.
-/// 10. `a_watch_shows_the_holders_of_a_prefix`: all present ones, then `Synced`, then changes in order.
-/// 11. `a_slow_watcher_of_leases_is_told_to_start_over`: it sees its stream end.
-/// 12. `closing_a_session_frees_its_ids`, and so does opening another one instead of it.
+/// 1. `every_grant_has_a_larger_epoch`: larger than all earlier epochs of that id and than `at_least`. A grant to the present holder
+///    ends its earlier grant.
+/// 2. `an_id_has_one_holder`: a request of another holder returns the present holder and its epoch. A restarted app is another holder.
+/// 3. `a_session_that_is_not_kept_alive_expires`: after its TTL, never before, and all its ids become free.
+/// 4. `an_expired_session_is_never_renewed`: even if its ids are still free. The holder opens a new session, which holds nothing.
+/// 5. `a_late_release_changes_nothing`: a release must name the holder and the epoch of the present grant.
+/// 6. `a_transfer_gives_a_new_epoch_in_one_step`: and the new grant names the epoch and the offer that it comes from.
+/// 7. `a_late_transfer_changes_nothing`: it returns the present holder of the id.
+/// 8. `a_transfer_to_nobody_leaves_the_holder`: a transfer to an app without a session changes nothing.
+/// 9. `a_transfer_is_learnt_by_asking`: a request of the new holder returns a larger epoch and the same offer.
+/// 10. `a_watch_shows_the_holders_of_a_prefix`: all present holders, then `Synced`, then changes in order.
+/// 11. `a_slow_watcher_of_leases_is_told_to_start_over`: the stream of a watcher that falls behind its buffer ends.
+/// 12. `closing_a_session_frees_its_ids`: and so does opening a session that replaces it.
 /// 13. `epochs_grow_over_a_restart` (backends with `capabilities().durable_epochs`): the counter is durable before the grant is
 ///     answered, has no TTL and is never deleted.
-/// 14. `the_first_number_that_is_recorded_stays`: whatever later callers would like; as durable as epochs are.
-/// 15. `a_late_open_closes_no_living_session`: a session ends by another one only where that one names it; whoever does not is told
-///     which one lives. No two sessions have the same number.
+/// 14. `the_first_number_that_is_recorded_stays`: later callers get the first number. It is as durable as epochs are.
+/// 15. `a_late_open_closes_no_living_session`: a new session replaces a live one only if its request names that one; otherwise the
+///     request returns the live session. No two sessions have the same number.
 /// 16. `a_late_renewal_or_close_is_not_for_a_later_session`: both name the session that they are for.
-/// 17. `a_restart_gives_nothing_to_others_before_the_ttl_is_over` (backends with `capabilities().durable_epochs`): what a session held
-///     when the backend ended is its holder's, or nobody's, for a whole TTL from the new beginning on. A backend that does not
-///     know any more who held what grants nothing (`Unavailable`) until the longest TTL that it has ever promised is over.
+/// 17. `a_restart_gives_nothing_to_others_before_the_ttl_is_over` (backends with `capabilities().durable_epochs`): for a whole TTL
+///     after the restart, the ids that a session held when the backend ended are granted to its holder only. A backend that has lost
+///     the holders grants nothing (`Unavailable`) until the longest TTL that it has ever promised is over.
 pub trait Leases: Send + Sync + 'static {
     /// The capabilities of this backend.
     fn capabilities(&self) -> LeaseCapabilities;
 
-    /// Opens a session, unless the holder has another one than `instead_of`, which ends with everything that it holds.
+    /// Opens a session. The session `instead_of` ends with everything that it holds; any other session of the holder stays, and is
+    /// returned.
     fn open<'a>(
         &'a self,
         holder: &'a Holder,
@@ -93,8 +94,8 @@ pub trait Leases: Send + Sync + 'static {
         offer: u64,
     ) -> BoxFuture<'a, Result<Transferred, LeaseError>>;
 
-    /// Records a number under a name for good, unless there is one; which one there is. For what all apps must agree on, such as
-    /// the number of slots of an actor type.
+    /// Records a number under a name for good, unless one is recorded, and returns the recorded one. For values that all apps must
+    /// agree on, such as the number of slots of an actor type.
     fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;
 
     /// The ids that begin with `prefix` and are held, and all later changes. The stream ends when the backend is lost or the
@@ -108,8 +109,8 @@ pub trait Leases: Send + Sync + 'static {
 /// Optional capabilities of a lease backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseCapabilities {
-    /// Rules 13, 14 and 17: a restart forgets nothing that it has answered. Without it the store still refuses the writes of an old
-    /// holder, and refused claims tell the epoch to ask for; but an old holder may answer reads until it hears of the restart.
+    /// Rules 13, 14 and 17: the backend's answers survive its restart. Without this the store still refuses the writes of an old
+    /// holder, and refused claims return the epoch to ask for; but an old holder may answer reads until it detects the restart.
     pub durable_epochs: bool,
 }
 

@@ -32,7 +32,7 @@ pub use config::MetricsConfig;
 pub use family::Family;
 pub use histogram::{Histogram, SECONDS};
 pub use live_count::LiveCount;
-pub use number::{Counter, Gauge, Held};
+pub use number::{Counter, Gauge, GaugeGuard};
 pub use summary::Summary;
 
 /// The metrics of one app. Clones are the same ones.

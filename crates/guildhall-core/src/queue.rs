@@ -13,14 +13,14 @@ use crate::BoxFuture;
 /// # Contract
 /// Each rule has its test, of the same name, in `guildhall_testkit::queue`.
 ///
-/// 1. `items_come_in_the_order_of_their_pushes`, each queue for itself.
-/// 2. `a_pop_waits_for_a_push`, and ends without an item when its time is over.
-/// 3. `an_item_goes_to_one_popper`.
+/// 1. `items_come_in_the_order_of_their_pushes`: within one queue.
+/// 2. `a_pop_waits_for_a_push`: and returns no item when its waiting time is over.
+/// 3. `an_item_goes_to_one_popper`: two pops at the same time do not get the same item.
 /// 4. `an_item_that_is_not_acknowledged_comes_again` (backends with `capabilities().ack_wait`): after that time, never before,
-///    ahead of what was pushed later, with a larger `attempt`.
-/// 5. `an_acknowledged_item_is_gone`; without `ack_wait` every popped item is.
-/// 6. `a_late_acknowledgement_changes_nothing`: of an item that has been given out again.
-/// 7. `a_full_queue_refuses_at_once`.
+///    ahead of items that were pushed later, with a larger `attempt`.
+/// 5. `an_acknowledged_item_is_gone`: it is not delivered again. Without `ack_wait` no popped item is.
+/// 6. `a_late_acknowledgement_changes_nothing`: an acknowledgement of a delivery is ignored once the item was delivered again.
+/// 7. `a_full_queue_refuses_at_once`: a push to a full queue fails without waiting.
 /// 8. `items_survive_a_restart` (backends with `capabilities().durable`).
 pub trait Queue: Send + Sync + 'static {
     /// The capabilities of this backend.

@@ -35,42 +35,42 @@ pub use table::{Column, Kind, Table, Value, WAKE};
 ///
 /// 1. `a_claim_makes_a_tombstone_where_there_was_nothing`: a claim is one atomic statement per row that reads it and writes
 ///    the token and version + 1. Only a claim makes a row; a write never does.
-/// 2. `a_claim_by_a_smaller_epoch_is_refused`, `a_claim_by_an_equal_epoch_of_another_holder_is_refused`: and the refusal
-///    carries the row's epoch.
-/// 3. `a_second_activation_of_the_same_holder_claims`: every activation claims, also on the same lease.
-///    `a_claim_that_arrives_twice_counts_once`: with the same token it changes nothing, and answers the same.
-/// 4. `a_write_with_another_token_is_refused`, `a_write_with_another_version_is_refused`: token and version must equal.
+/// 2. `a_claim_by_a_smaller_epoch_is_refused`, `a_claim_by_an_equal_epoch_of_another_holder_is_refused`: the refusal carries the
+///    row's epoch.
+/// 3. `a_second_activation_of_the_same_holder_claims`: every activation claims, also under the same lease.
+///    `a_claim_that_arrives_twice_counts_once`: a second claim with the same token changes nothing and has the same answer.
+/// 4. `a_write_with_another_token_is_refused`, `a_write_with_another_version_is_refused`: the token and version of the row and of the guard must be equal.
 /// 5. `a_repeated_write_is_done_once`: the same write again, when the row has the writer's token and exactly version + 1,
 ///    answers `Committed` and changes nothing.
-/// 6. `a_batch_is_all_or_nothing`: within `capabilities().batch`. When some of its rows are done already and others not, it
-///    is refused.
+/// 6. `a_batch_is_all_or_nothing`: within `capabilities().batch`. A batch of which some rows were written before and others not is
+///    refused.
 /// 7. `an_update_keeps_the_fields_it_does_not_name`.
 /// 8. `a_delete_keeps_the_head_and_the_records`: a deleted row is a tombstone with token, version and completion records.
 /// 9. `creating_an_existing_row_and_updating_a_missing_one_are_errors`.
-/// 10. `batches_of_one_commit_succeed_and_fail_each_for_itself`.
+/// 10. `batches_of_one_commit_succeed_and_fail_each_for_itself`: independently of each other.
 /// 11. `a_stateless_write_to_an_owned_row_is_refused`.
 /// 12. `a_query_pages_in_key_order_and_skips_tombstones`; `a_query_for_keys_alone_leaves_the_rest_of_the_rows_out`; `a_query_pages_in_the_order_of_an_index` and
 ///     `rows_that_are_due_come_in_the_order_of_their_times` (stores with `capabilities().order`);
 ///     `a_query_by_a_column_without_index_is_refused`.
 /// 13. `a_claim_under_another_lease_is_refused`: epochs compare within one lease only.
-/// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`: and nothing has changed, of the other
-///     tables either.
-/// 15. `columns_that_the_schema_does_not_know_are_kept`; with their indexes: `an_older_release_keeps_the_indexes_of_a_newer_one`.
-/// 16. `committed_rows_survive_a_restart` (stores that keep anything).
-/// 17. `a_unique_value_is_taken_once` (stores with `capabilities().unique`): until its row leaves it or is deleted; default
-///     values are no values. The message of the `Exists` names the column.
+/// 14. `prepare_refuses_a_retyped_column`, `prepare_refuses_a_number_under_another_name`: and leaves all tables as they were.
+/// 15. `columns_that_the_schema_does_not_know_are_kept`, and so are their indexes:
+///     `an_older_release_keeps_the_indexes_of_a_newer_one`.
+/// 16. `committed_rows_survive_a_restart` (stores with `capabilities().durable`).
+/// 17. `a_unique_value_is_taken_once` (stores with `capabilities().unique`): by one row, until that row changes the value or is
+///     deleted. Default values are not unique. The message of `Exists` names the column.
 /// 18. `a_new_column_has_its_default_in_rows_that_were_there`, in queries too.
-/// 19. `a_check_changes_nothing_and_says_what_is_needed`: [`Migrate::Check`].
-/// 20. `a_tombstone_is_kept_as_long_as_was_asked`: of an [`Op::keep_ms`] by the store's own clock, whatever its clients' say. One
-///     that only a claim has made is kept for nobody.
+/// 19. `a_check_changes_nothing_and_says_what_is_needed`: [`Migrate::Check`] returns the missing changes and makes none.
+/// 20. `a_tombstone_is_kept_as_long_as_was_asked`: for [`Op::keep_ms`] by the store's clock; clocks of clients do not matter. A
+///     tombstone that only a claim has made may be removed at once.
 /// 21. `a_forgotten_tombstone_leaves_a_floor` ([`Write::Forget`], [`Floor`]): one atomic step removes the row and raises the floor of
-///     its lease. A claim of a row that is not there is refused below the floor, and at its epoch for another holder.
+///     its lease. A claim of a missing row is refused below the floor, and at the floor's epoch for another holder.
 ///     `floors_survive_a_restart`.
-/// 22. `a_row_that_is_made_again_has_a_later_version`: whatever was removed in between, and by stateless writers too.
-/// 23. `a_tombstone_that_was_claimed_meanwhile_stays`.
-/// 24. `tombstones_come_page_by_page_the_longest_over_first`.
-/// 25. `a_query_does_not_walk_over_tombstones`: a page has the same cost, and the same rows, whatever was deleted.
-/// 26. `a_probe_leaves_nothing_behind`.
+/// 22. `a_row_that_is_made_again_has_a_later_version`: than the removed row had, also if a stateless writer makes it.
+/// 23. `a_tombstone_that_was_claimed_meanwhile_stays`: [`Write::Forget`] compares the version.
+/// 24. `tombstones_come_page_by_page_the_longest_over_first`: in the order of the times from which they may be removed.
+/// 25. `a_query_does_not_walk_over_tombstones`: deleted rows change neither the cost nor the rows of a page.
+/// 26. `a_probe_leaves_nothing_behind`: no row and no version changes.
 pub trait Store: Send + Sync + 'static {
     /// The capabilities of this store.
     fn capabilities(&self) -> Capabilities;
@@ -103,8 +103,8 @@ pub trait Store: Send + Sync + 'static {
     /// Queries rows of one table.
     fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>>;
 
-    /// Tombstones of one table that may go, after `after`, the last one of the page before: at most `limit`, and never more than
-    /// [`PAGE_ROWS_MAX`]. Fewer than that are the last ones. Their owners look for them, and remove them by [`Write::Forget`].
+    /// Returns tombstones of one table that may be removed, those after `after`, the last one of the previous page: at most `limit`,
+    /// and never more than [`PAGE_ROWS_MAX`]. A shorter page is the last one. Owners remove tombstones with [`Write::Forget`].
     fn tombstones<'a>(
         &'a self,
         table: &'static Table,

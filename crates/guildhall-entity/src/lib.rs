@@ -1,7 +1,7 @@
 //! Entities: persistent state with change tracking.
 //!
 //! `guildhall-build` generates one [`Entity`] per message with `option (guildhall.entity)`: a struct that is read through `Deref` and
-//! written through `set_x` and `x_mut`, which mark the field as changed. The runtime accesses the entities of an actor through [`State`].
+//! written through `set_x` and `x_mut`, which mark the field as changed. The runtime accesses the entities of an actor through [`ActorState`].
 //!
 //! | module | contents |
 //! |---|---|
@@ -35,6 +35,6 @@ pub use guildhall_core::store::{Column, Kind, Row, RowId, Table, Value, Write};
 pub use index::Index;
 pub use meta::EntityMeta;
 pub use save::RowChange;
-pub use state::State;
+pub use state::ActorState;
 pub use turned::Turned;
 pub use unknown::{Known, Tags};

@@ -18,22 +18,22 @@ use crate::turned::Turned;
     message = "`{Self}` cannot be the state of an actor",
     note = "use `()`, a generated entity, or a tuple of two to four entities"
 )]
-pub trait State: Sized + Send + 'static {
+pub trait ActorState: Sized + Send + 'static {
     /// Whether an actor needs no place for it: only `()` says so.
     const IS_NOTHING: bool = false;
 
-    /// The state of an actor that has no place for it: `Some` where [`State::IS_NOTHING`].
+    /// The state of an actor that has no place for it: `Some` where [`ActorState::IS_NOTHING`].
     fn nothing() -> Option<&'static mut Self> {
         None
     }
 
-    /// Tables of the rows, in the order of [`State::rows`].
+    /// Tables of the rows, in the order of [`ActorState::rows`].
     fn tables() -> Vec<&'static Table>;
 
     /// Rows of the actor with this key.
     fn rows(key: &Key) -> Vec<RowId>;
 
-    /// Builds the state from rows as a claim left them, one for each of [`State::rows`].
+    /// Builds the state from rows as a claim left them, one for each of [`ActorState::rows`].
     ///
     /// # Errors
     /// A row that does not hold what the proto says, or a wrong number of rows.
@@ -53,7 +53,7 @@ pub trait State: Sized + Send + 'static {
         self.take_save(false)
     }
 
-    /// As [`State::begin_save`]; with `first` the first row is among them and leads them, whether it has changed or not. One that does not
+    /// As [`ActorState::begin_save`]; with `first` the first row is among them and leads them, whether it has changed or not. One that does not
     /// exist, and is not about to, cannot be.
     fn take_save(&mut self, first: bool) -> Vec<RowChange>;
 
@@ -67,7 +67,7 @@ pub trait State: Sized + Send + 'static {
     /// The changes of the last `begin_save` are not in the store: they will be part of the next one.
     fn not_saved(&mut self);
 
-    /// From now on what a turn changes can be taken back, and each turn ends with [`State::keep_turn`] or [`State::undo_turn`].
+    /// From now on what a turn changes can be taken back, and each turn ends with [`ActorState::keep_turn`] or [`ActorState::undo_turn`].
     fn begin_turns(&mut self);
 
     /// Whether the turn has changed anything.
@@ -83,7 +83,7 @@ pub trait State: Sized + Send + 'static {
     fn undo_turn(&mut self);
 }
 
-impl State for () {
+impl ActorState for () {
     const IS_NOTHING: bool = true;
 
     #[inline]
@@ -144,7 +144,7 @@ impl State for () {
     fn undo_turn(&mut self) {}
 }
 
-impl<E: Entity> State for E {
+impl<E: Entity> ActorState for E {
     fn tables() -> Vec<&'static Table> {
         vec![E::TABLE]
     }
@@ -239,7 +239,7 @@ impl<E: Entity> State for E {
 macro_rules! tuples {
     ($(($first:ident $($more:ident)*))*) => {$(
         #[allow(non_snake_case, reason = "each part is named like its type")]
-        impl<$first: Entity, $($more: Entity),*> State for ($first, $($more),*) {
+        impl<$first: Entity, $($more: Entity),*> ActorState for ($first, $($more),*) {
             fn tables() -> Vec<&'static Table> {
                 vec![$first::TABLE, $($more::TABLE),*]
             }
@@ -252,8 +252,8 @@ macro_rules! tuples {
             fn load(key: &Key, rows: Vec<Row>) -> Result<Self, LoadError> {
                 let mut rows = rows.into_iter();
                 let state = (
-                    <$first as State>::load(key, rows.by_ref().take(1).collect())?,
-                    $(<$more as State>::load(key, rows.by_ref().take(1).collect())?,)*
+                    <$first as ActorState>::load(key, rows.by_ref().take(1).collect())?,
+                    $(<$more as ActorState>::load(key, rows.by_ref().take(1).collect())?,)*
                 );
                 Ok(state)
             }

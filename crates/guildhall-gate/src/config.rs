@@ -35,8 +35,9 @@ pub struct GateConfig {
     /// large: one client can cause much load.
     pub window: usize,
     /// Actors that the gate notifies when a session ends: the last ones to which the session sent commands. Others keep its records
-    /// for `actor.NAME.records_ms`.
-    pub told_max: usize,
+    /// for `actor.NAME.records_ms`. Too small: rows keep records of sessions that have ended. Too large: each end of a session causes
+    /// that many notifications.
+    pub notified_actors_max: usize,
     /// Connections of the gate; one more is refused.
     pub connections_max: usize,
     /// Connections from one IPv4 address or one IPv6 /64 network; one more is refused. Too small: players behind one NAT are refused.
@@ -82,7 +83,7 @@ impl Default for GateConfig {
             limited_max: 200,
             json_strict: false,
             window: 32,
-            told_max: 32,
+            notified_actors_max: 32,
             connections_max: 20_000,
             connections_per_address: 100,
             idle_ms: 45_000,

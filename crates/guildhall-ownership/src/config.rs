@@ -23,17 +23,22 @@ pub struct OwnershipConfig {
     /// many actors stop at once.
     pub moves_max: usize,
     /// Longest move of one slot, from stop over save to transfer, in ms; then the owner keeps it, and it is requested again. Too
-    /// small: slots with long turns do not move.
+    /// small: slots with long turns do not move. Too large: when the store or the target hangs, the slot's actors are not served for as
+    /// long.
     pub move_ms: u64,
     /// Longest pause after an abandoned move until the slot is given again, in ms; the first pause is `poll_ms`, and each is twice the
-    /// one before. Too small: while the store is unavailable, actors stop again and again.
+    /// one before. Too small: while the store is unavailable, actors stop again and again. Too large: slots stay at the wrong app long
+    /// after the store is back.
     pub move_pause_max_ms: u64,
     /// Time that a call waits in the target for a slot on its way there, in ms; then it fails with `NotRun`, and its caller retries.
-    /// Too small: calls fail during moves.
+    /// Too small: calls fail during moves. Too large: when the owner crashes during a move, calls wait for as long before they are
+    /// retried.
     pub hold_ms: u64,
-    /// Calls of one actor type that wait for slots; one more is `OVERLOADED`.
+    /// Calls of one actor type that wait for slots; one more is `OVERLOADED`. Too small: calls fail while many slots move at once. Too
+    /// large: waiting calls take much memory, and arrive at the actors all at once.
     pub hold_max: usize,
-    /// Game leases (`cx.lease`) that one app holds; one more is `OVERLOADED`.
+    /// Game leases (`cx.lease`) that one app holds; one more is `OVERLOADED`. Too small: players are refused. Too large: one
+    /// app fills the lease backend.
     pub user_leases_max: usize,
 }
 

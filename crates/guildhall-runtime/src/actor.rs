@@ -32,7 +32,7 @@ mod admin;
 
 use bytes::Bytes;
 use guildhall_core::{ActorKey, Status};
-use guildhall_entity::State;
+use guildhall_entity::ActorState;
 
 pub use admin::Actors;
 pub(crate) use any_host::AnyHost;
@@ -131,7 +131,7 @@ pub trait Actor: Sized + Send + 'static {
     /// Type of the keys: `String`, `u64` or `i64`.
     type Key: ActorKey;
     /// The saved state: `()`, an entity, or a tuple of entities.
-    type State: State;
+    type State: ActorState;
 
     /// Makes the actor from its loaded state.
     ///

@@ -6,9 +6,9 @@ pub use guildhall_core::store::{Column, Kind, Table, Value, WAKE};
 pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{
-    Delta, Entity, EntityMeta, Index, Known, LoadError, Row, RowChange, RowId, Scalar, State, Tags,
-    Write, growth, key_field, load_message, load_proto, load_scalar, message_value, proto_size,
-    proto_value, reads_again, scalar_size, scalar_value,
+    ActorState, Delta, Entity, EntityMeta, Index, Known, LoadError, Row, RowChange, RowId, Scalar,
+    Tags, Write, growth, key_field, load_message, load_proto, load_scalar, message_value,
+    proto_size, proto_value, reads_again, scalar_size, scalar_value,
 };
 
 pub use crate::actor::{Actor, ActorCx, ActorServices};

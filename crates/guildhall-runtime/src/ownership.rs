@@ -28,7 +28,7 @@ pub(crate) use redirect::redirect;
 pub(crate) use service::OwnershipHere;
 
 /// Name under which the health of the lease session is reported.
-const PART: &str = "leases";
+const COMPONENT: &str = "leases";
 
 /// Makes the ownership of an app.
 pub(crate) fn open(
@@ -46,7 +46,7 @@ pub(crate) fn open(
         mesh: Arc::new(MeshHere::new(core)),
         hosts,
         backend,
-        report: Box::new(move |is| health.set(PART, is)),
+        report: Box::new(move |is| health.set(COMPONENT, is)),
         meters,
         draining: core.draining.clone(),
         broken_rule: match core.mutation {

@@ -121,11 +121,11 @@ impl Ways {
 pub(crate) struct Way {
     /// The simulator's: what is on its way outlives the app.
     env: Env,
-    state: Mutex<State>,
+    state: Mutex<Condition>,
 }
 
 #[derive(Default)]
-struct State {
+struct Condition {
     faults: SeamFaults,
     /// Changes are refused by the backend, reads go on.
     full: bool,

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(crate) use host_net::HostNet;
-use state::State;
+use state::HostsAndStreams;
 pub use trace::Trace;
 
 /// The network between the hosts of a simulation. Clones are the same network.
@@ -28,7 +28,7 @@ pub use trace::Trace;
 pub(crate) struct SimNet(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<HostsAndStreams>,
     /// Told when something is due earlier than all else.
     earlier: Notify,
 }
@@ -37,7 +37,7 @@ impl SimNet {
     /// Makes a network without hosts. `env` is the simulator's: its clock times the deliveries, its random numbers the
     /// latencies, and the one task that delivers ends when it is killed.
     pub(crate) fn new(env: &Env) -> Self {
-        let state = Mutex::new(State::new(env.clone()));
+        let state = Mutex::new(HostsAndStreams::new(env.clone()));
         let net = Self(Arc::new(Shared { state, earlier: Notify::new() }));
         env.spawn("sim-deliver", deliver(net.clone(), env.clone()));
         net
@@ -70,7 +70,7 @@ impl SimNet {
 
     /// Ends all partitions.
     pub(crate) fn heal_all(&self) {
-        self.with(State::heal_all);
+        self.with(HostsAndStreams::heal_all);
     }
 
     /// Sets how long everything that is sent from now on takes; `None` is the usual latency.
@@ -102,7 +102,7 @@ impl SimNet {
     }
 
     /// The one way to the state: afterwards those are woken whom the change concerns.
-    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    fn with<R>(&self, change: impl FnOnce(&mut HostsAndStreams) -> R) -> R {
         let mut state = self.0.state.lock();
         let before = state.next_due();
         let result = change(&mut state);

@@ -23,12 +23,12 @@ const TURNS: u32 = 4;
 
 /// All slots, and who waits for one.
 pub(super) struct Slots {
-    state: Mutex<State>,
+    state: Mutex<FreeAndWaiting>,
     /// Waiting for a slot at a time, known accounts and networks each.
     queue_max: usize,
 }
 
-struct State {
+struct FreeAndWaiting {
     /// The memory of free slots: none before the first hash, and after a rest.
     free: Vec<Vec<Block>>,
     /// One was taken since it was last looked.
@@ -67,7 +67,7 @@ impl Slots {
     pub(super) fn new(count: usize, queue_max: usize) -> Arc<Self> {
         let (known, networks) = (Queue::default(), Queue::default());
         let free = (0..count).map(|_| Vec::new()).collect();
-        let state = State { free, is_used: false, known, networks, turn: 0 };
+        let state = FreeAndWaiting { free, is_used: false, known, networks, turn: 0 };
         Arc::new(Self { state: Mutex::new(state), queue_max })
     }
 
@@ -117,7 +117,7 @@ impl Slots {
     }
 }
 
-impl State {
+impl FreeAndWaiting {
     fn queue(&mut self, party: &Party) -> &mut Queue {
         match party {
             Party::Known(_) => &mut self.known,

@@ -95,17 +95,17 @@ impl Listener for MemoryListener {
 
 /// One direction of a connection.
 #[derive(Default)]
-struct Pipe(Mutex<State>);
+struct Pipe(Mutex<PipeBuffer>);
 
 #[derive(Default)]
-struct State {
+struct PipeBuffer {
     bytes: BytesMut,
     is_closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-impl State {
+impl PipeBuffer {
     fn wake(&mut self) {
         self.reader.take().into_iter().chain(self.writer.take()).for_each(Waker::wake);
     }

@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 
 /// Whether a world is paused, and the tasks that are to take their next step when it is not any more.
 #[derive(Default)]
-pub(super) struct Pause(Mutex<Held>);
+pub(super) struct Pause(Mutex<PausedTasks>);
 
 #[derive(Default)]
-struct Held {
+struct PausedTasks {
     paused: bool,
     /// Counts the pauses.
     number: u64,

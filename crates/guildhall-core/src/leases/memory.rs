@@ -77,7 +77,7 @@ impl MemoryLeases {
         let _alone = self.0.keeping.lock().await;
         let changes = self.0.board.lock().to_keep();
         if let Some(changes) = changes {
-            file.keep(&changes).await?;
+            file.save(&changes).await?;
             self.0.board.lock().kept(&changes);
         }
         Ok(done)

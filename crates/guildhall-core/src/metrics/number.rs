@@ -43,9 +43,9 @@ impl Gauge {
 
     /// Adds one until what is returned is dropped: for things that live for a while.
     #[must_use = "dropped, it counts no more"]
-    pub fn hold(&self) -> Held {
+    pub fn hold(&self) -> GaugeGuard {
         self.add(1);
-        Held(self.clone())
+        GaugeGuard(self.clone())
     }
 
     /// What it is.
@@ -61,9 +61,9 @@ impl Gauge {
 
 /// One, in a [`Gauge`], until it is dropped.
 #[derive(Debug)]
-pub struct Held(Gauge);
+pub struct GaugeGuard(Gauge);
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.add(-1);
     }

@@ -108,10 +108,10 @@ impl Disk {
 }
 
 impl LeaseFile for Disk {
-    fn keep<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
+    fn save<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
         Box::pin(async move {
             if self.full.load(Ordering::SeqCst) {
-                return Err(LeaseError::new(LeaseErrorKind::Unavailable, "keep", "no space"));
+                return Err(LeaseError::new(LeaseErrorKind::Unavailable, "save", "no space"));
             }
             self.kept.lock().unwrap().apply(changes);
             Ok(())

@@ -1,7 +1,7 @@
 //! Which write a change becomes, and how changes meet a write in flight.
 
 use bytes::Bytes;
-use guildhall_entity::{Key, Row, State, Value, Write};
+use guildhall_entity::{ActorState, Key, Row, Value, Write};
 
 use crate::role::Role;
 
@@ -11,12 +11,12 @@ fn row(version: u64, fields: Option<Vec<(u32, Value)>>) -> Row {
 }
 
 fn missing() -> Role {
-    State::load(&Key::from("7"), vec![row(1, None)]).expect("it fits")
+    ActorState::load(&Key::from("7"), vec![row(1, None)]).expect("it fits")
 }
 
 fn stored() -> Role {
     let fields = vec![(1, text("ada")), (2, Value::Uint(7)), (3, Value::Int(5))];
-    State::load(&Key::from("7"), vec![row(4, Some(fields))]).expect("it fits")
+    ActorState::load(&Key::from("7"), vec![row(4, Some(fields))]).expect("it fits")
 }
 
 fn text(text: &str) -> Value {
@@ -35,7 +35,7 @@ fn write(role: &mut Role) -> (u64, Write) {
 #[test]
 fn a_missing_entity_reads_as_defaults_and_is_clean() {
     let mut role = missing();
-    assert!(!role.exists() && !State::exists(&role));
+    assert!(!role.exists() && !ActorState::exists(&role));
     assert_eq!((role.id, role.name.as_str(), role.level), (7, "", 0));
     assert!(!role.is_dirty() && role.begin_save().is_empty());
 }
@@ -196,6 +196,6 @@ fn maps_go_through_a_column_and_come_back() {
     role.items_mut().insert("sword".to_owned(), 1);
     let (_, Write::Update(columns)) = write(&mut role) else { panic!("not an update") };
     assert_eq!(role.items.len(), 2, "encoding leaves the field in place");
-    let back: Role = State::load(&Key::from("7"), vec![row(5, Some(columns))]).unwrap();
+    let back: Role = ActorState::load(&Key::from("7"), vec![row(5, Some(columns))]).unwrap();
     assert_eq!(back.items, role.items);
 }

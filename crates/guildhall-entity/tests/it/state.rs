@@ -1,7 +1,7 @@
 //! Rows in and out: unknown columns, rows that do not fit, and actors with several entities.
 
 use bytes::Bytes;
-use guildhall_entity::{Key, Row, State, Value, Write};
+use guildhall_entity::{ActorState, Key, Row, Value, Write};
 
 use crate::role::Role;
 
@@ -11,7 +11,7 @@ fn row(version: u64, fields: Vec<(u32, Value)>) -> Row {
 }
 
 fn load(key: &str, fields: Vec<(u32, Value)>) -> Result<Role, String> {
-    State::load(&Key::from(key), vec![row(1, fields)]).map_err(|err| err.to_string())
+    ActorState::load(&Key::from(key), vec![row(1, fields)]).map_err(|err| err.to_string())
 }
 
 #[test]
@@ -38,23 +38,23 @@ fn a_key_of_another_type_is_an_error() {
 
 #[test]
 fn a_wrong_number_of_rows_is_an_error() {
-    assert!(<Role as State>::load(&Key::from("7"), vec![]).is_err());
-    assert!(<(Role, Role) as State>::load(&Key::from("7"), vec![row(1, vec![])]).is_err());
+    assert!(<Role as ActorState>::load(&Key::from("7"), vec![]).is_err());
+    assert!(<(Role, Role) as ActorState>::load(&Key::from("7"), vec![row(1, vec![])]).is_err());
 }
 
 #[test]
 fn unit_has_no_rows_and_always_exists() {
-    <() as State>::load(&Key::from("7"), vec![]).unwrap();
-    assert!(State::exists(&()) && !().is_dirty() && <()>::rows(&Key::from("7")).is_empty());
+    <() as ActorState>::load(&Key::from("7"), vec![]).unwrap();
+    assert!(ActorState::exists(&()) && !().is_dirty() && <()>::rows(&Key::from("7")).is_empty());
 }
 
 #[test]
 fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
     type Three = (Role, Role, Role);
     let rows = vec![row(1, vec![]), row(2, vec![(3, Value::Int(2))]), row(3, vec![])];
-    let mut state: Three = State::load(&Key::from("7"), rows).unwrap();
+    let mut state: Three = ActorState::load(&Key::from("7"), rows).unwrap();
     assert_eq!((Three::tables().len(), Three::rows(&Key::from("7")).len()), (3, 3));
-    assert!(!State::exists(&state) && !state.is_dirty());
+    assert!(!ActorState::exists(&state) && !state.is_dirty());
 
     state.1.set_level(3);
     state.2.create();
@@ -68,7 +68,7 @@ fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
     assert!(!state.is_dirty());
     state.0.create();
     state.2.set_level(1);
-    assert!(State::exists(&state));
+    assert!(ActorState::exists(&state));
     let versions: Vec<_> = state.begin_save().iter().map(|change| change.version).collect();
     assert_eq!(versions, [1, 13]);
     state.not_saved();
@@ -79,7 +79,7 @@ fn a_tuple_saves_the_entities_that_changed_and_exists_when_the_first_does() {
 fn the_first_row_can_be_saved_with_the_others_though_it_has_not_changed() {
     let named = vec![(2, Value::Text("ann".into()))];
     let rows = vec![row(1, named), row(2, vec![(3, Value::Int(5))])];
-    let mut state = <(Role, Role) as State>::load(&Key::from("7"), rows).unwrap();
+    let mut state = <(Role, Role) as ActorState>::load(&Key::from("7"), rows).unwrap();
     state.1.set_level(6);
     let changes = state.take_save(true);
     assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [1, 2]);
@@ -90,7 +90,7 @@ fn the_first_row_can_be_saved_with_the_others_though_it_has_not_changed() {
     state.not_saved();
 
     let mut missing =
-        <(Role, Role) as State>::load(&Key::from("7"), vec![row(1, vec![]), row(2, vec![])])
+        <(Role, Role) as ActorState>::load(&Key::from("7"), vec![row(1, vec![]), row(2, vec![])])
             .unwrap();
     missing.1.set_level(6);
     assert_eq!(missing.take_save(true).len(), 1, "what is not there cannot be written");

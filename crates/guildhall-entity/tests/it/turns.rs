@@ -1,7 +1,7 @@
 //! A turn that is taken back leaves nothing, and a turn without changes costs nothing.
 
 use bytes::Bytes;
-use guildhall_entity::{Key, Row, RowChange, State, Turned, Value, Write};
+use guildhall_entity::{ActorState, Key, Row, RowChange, Turned, Value, Write};
 
 use crate::role::Role;
 
@@ -14,7 +14,7 @@ fn loaded(fields: Option<Vec<(u32, Value)>>) -> Role {
     let exists = fields.is_some();
     let fields = fields.unwrap_or_default();
     let row = Row { token: None, version: 4, exists, fields, records: Bytes::new() };
-    let mut role: Role = State::load(&Key::from("7"), vec![row]).expect("it fits");
+    let mut role: Role = ActorState::load(&Key::from("7"), vec![row]).expect("it fits");
     role.begin_turns();
     role
 }
@@ -105,7 +105,7 @@ fn the_size_of_a_row_follows_its_turns() {
 #[test]
 fn an_entity_without_turns_keeps_no_old_values() {
     let row = Row { token: None, version: 1, exists: true, fields: vec![], records: Bytes::new() };
-    let mut role: Role = State::load(&Key::from("7"), vec![row]).expect("it fits");
+    let mut role: Role = ActorState::load(&Key::from("7"), vec![row]).expect("it fits");
     role.set_name("bob");
     assert!(!role.has_turned());
     role.undo_turn();

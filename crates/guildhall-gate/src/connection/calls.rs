@@ -29,7 +29,7 @@ pub(super) struct Calls {
     sent: Option<(u64, u64)>,
     /// Of the methods that have one of their own.
     rates: Vec<(u32, Bucket)>,
-    /// The actors that keep what commands have come to, each by one of its methods; at most `gate.told_max`, the last used at the end.
+    /// The actors that keep what commands have come to, each by one of its methods; at most `gate.notified_actors_max`, the last used at the end.
     keepers: Vec<(&'static MethodDesc, OwnedKey)>,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Done> + Send>>>,
 }
@@ -115,7 +115,7 @@ impl Calls {
             Some(at) => self.keepers.remove(at),
             None => (desc, key.detached()),
         };
-        if self.keepers.len() >= self.edge.config.told_max.max(1) {
+        if self.keepers.len() >= self.edge.config.notified_actors_max.max(1) {
             self.keepers.remove(0);
         }
         self.keepers.push(keeper);

@@ -17,13 +17,13 @@ const WAITS_MAX: usize = 256 * 1024;
 /// A connection under TLS. The task that reads it also sends what the protocol itself has to say.
 pub(super) struct TlsConn {
     conn: Box<dyn Conn>,
-    state: Mutex<State>,
+    state: Mutex<TlsSession>,
 }
 
 /// One holder reads and writes, another asks for the names of the peer.
 pub(super) struct Shared(pub(super) Arc<TlsConn>);
 
-struct State {
+struct TlsSession {
     session: rustls::Connection,
     /// Ciphertext that has arrived and that the session has not taken.
     arrived: BytesMut,
@@ -35,7 +35,7 @@ struct State {
 impl TlsConn {
     pub(super) fn new(conn: Box<dyn Conn>, mut session: rustls::Connection) -> Self {
         session.set_buffer_limit(Some(WAITS_MAX));
-        let state = State { session, arrived: BytesMut::new(), plain: 0, ended: false };
+        let state = TlsSession { session, arrived: BytesMut::new(), plain: 0, ended: false };
         Self { conn, state: Mutex::new(state) }
     }
 
@@ -51,7 +51,7 @@ impl TlsConn {
     }
 
     /// Sends what the session has to say, as far as it goes.
-    fn flush(&self, state: &mut State) -> Result<()> {
+    fn flush(&self, state: &mut TlsSession) -> Result<()> {
         while state.session.wants_write() {
             match state.session.write_tls(&mut Out(&*self.conn)) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -64,7 +64,7 @@ impl TlsConn {
     }
 
     /// Gives the session what has arrived, until there is plaintext.
-    fn decrypt(&self, state: &mut State) -> Result<()> {
+    fn decrypt(&self, state: &mut TlsSession) -> Result<()> {
         while state.plain == 0 && !state.arrived.is_empty() {
             let mut arrived = &state.arrived[..];
             let taken = state.session.read_tls(&mut arrived)?;

@@ -59,8 +59,8 @@ pub struct ActorConfig {
     /// Messages in the outbox of one actor, and messages of one sender that a receiver remembers; one more is `OVERLOADED`.
     pub outbox_max: usize,
     /// Time that a receiver remembers the messages of a sender that has not confirmed their end, in ms of the actor's time in memory.
-    /// Too small: a message that a sender repeats after a long outage runs twice.
-    pub seen_ms: u64,
+    /// Too small: a message that a sender repeats after a long outage runs twice. Too large: rows keep records of senders that are gone.
+    pub dedup_ms: u64,
     /// Reminders of one actor; one more is `OVERLOADED`.
     pub reminders_max: usize,
     /// Time between two queries for due rows, whose actors are then activated, in ms. Too small: load on the store. Too large: outbox
@@ -93,7 +93,7 @@ impl Default for ActorConfig {
             peer_bytes_max: 32 << 10,
             records_ms: 120_000,
             outbox_max: 256,
-            seen_ms: 7 * 24 * 3_600_000,
+            dedup_ms: 7 * 24 * 3_600_000,
             reminders_max: 64,
             wake_ms: 1_000,
             wake_page: 128,

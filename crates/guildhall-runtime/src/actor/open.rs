@@ -7,7 +7,7 @@ use guildhall_core::config::Config;
 use guildhall_core::metrics::{LiveCount, Metrics};
 use guildhall_core::store::WAKE;
 use guildhall_core::{ActorKey as _, Env, KeyKind, StartError};
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 use guildhall_ownership::{SlotMeters, SlotTable};
 
 use super::any_host::AnyHost;

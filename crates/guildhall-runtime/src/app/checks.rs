@@ -26,7 +26,7 @@ impl Cx {
             return vec!["starting".to_owned()];
         }
         for HealthCheck { name, check } in &self.core.part::<HealthChecks>().0 {
-            health.found(name, check(self), self.env().now());
+            health.checked(name, check(self), self.env().now());
         }
         problems.extend(health.unhealthy());
         problems

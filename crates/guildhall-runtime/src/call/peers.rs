@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::call::Core;
 
 /// Its name among the parts of the app that can be unwell.
-const PART: &str = "discovery.watch";
+const COMPONENT: &str = "discovery.watch";
 
 /// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
 pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, ttl: Duration) {
@@ -22,11 +22,11 @@ pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, 
     loop {
         match discovery.watch().await {
             Ok(changes) => {
-                core.health.set(PART, Ok(()));
+                core.health.set(COMPONENT, Ok(()));
                 connectors.follow(&core, changes, ttl).await;
-                core.health.set(PART, Err("the watch has ended; it begins again".to_owned()));
+                core.health.set(COMPONENT, Err("the watch has ended; it begins again".to_owned()));
             }
-            Err(error) => core.health.set(PART, Err(error.to_string())),
+            Err(error) => core.health.set(COMPONENT, Err(error.to_string())),
         }
         core.env.sleep(Duration::from_millis(core.endpoint.config.redial_max_ms)).await;
     }

@@ -8,77 +8,77 @@ use guildhall_core::env::Instant;
 use guildhall_core::metrics::{Family, Gauge, MetricError, Metrics};
 use parking_lot::Mutex;
 
-/// How long a check of the game's may fail from the first look on until that is a warning: apps that start together wait for each other.
+/// Time from the first run of a game's check for which a failure is not a warning yet: apps that start together wait for each other.
 const START: Duration = Duration::from_secs(10);
 
-/// How the parts of an app are. A part that is not well makes the app not ready; it never ends it.
+/// The health of the components of an app. An unhealthy component makes the app not ready; it never ends the app.
 pub(crate) struct Health {
     up: Family<Gauge, 1>,
     /// By name. There are as many as the program names.
-    parts: Mutex<BTreeMap<String, Part>>,
+    components: Mutex<BTreeMap<String, Component>>,
     started: AtomicBool,
 }
 
 #[derive(Default)]
-struct Part {
-    state: State,
-    /// Why it is not well.
+struct Component {
+    phase: Phase,
+    /// Why it is unhealthy.
     why: Option<String>,
 }
 
 #[derive(Clone, Copy, Default)]
-enum State {
+enum Phase {
     #[default]
     New,
-    /// It was not well so far, since the first look.
+    /// Unhealthy since its first check, at this time.
     Waits(Instant),
-    Well,
-    Unwell,
+    Healthy,
+    Unhealthy,
 }
 
 impl Health {
     pub(crate) fn new(metrics: &Metrics) -> Result<Self, MetricError> {
-        let help = "Whether a part of the app is well: 1, or 0";
-        let up = metrics.gauge("guildhall_part_up", help, &["part"])?;
-        Ok(Self { up, parts: Mutex::default(), started: AtomicBool::new(false) })
+        let help = "Whether a component of the app is healthy: 1, or 0";
+        let up = metrics.gauge("guildhall_component_up", help, &["component"])?;
+        Ok(Self { up, components: Mutex::default(), started: AtomicBool::new(false) })
     }
 
-    /// Says how a part is.
-    pub(crate) fn set(&self, part: &str, is: Result<(), String>) {
-        self.put(part, is, None);
+    /// Sets the health of a component.
+    pub(crate) fn set(&self, component: &str, is: Result<(), String>) {
+        self.put(component, is, None);
     }
 
-    /// Says what a check of the game's has found that is asked `now` and again and again: at first it may wait for other apps.
-    pub(crate) fn found(&self, part: &str, is: Result<(), String>, now: Instant) {
-        self.put(part, is, Some(now));
+    /// Sets the result of one of the game's checks, which runs again and again: at first its component may wait for other apps.
+    pub(crate) fn checked(&self, component: &str, is: Result<(), String>, now: Instant) {
+        self.put(component, is, Some(now));
     }
 
-    /// What has changed is said in the log, and what has not, not again. What is `looked` at again and again may wait for others at first.
-    fn put(&self, part: &str, is: Result<(), String>, looked: Option<Instant>) {
-        self.up.with(&[part]).set(is.is_ok().into());
-        let mut parts = self.parts.lock();
-        let known = parts.entry(part.to_owned()).or_default();
-        let waits = match (known.state, looked) {
-            (State::New, since) => since,
-            (State::Waits(since), Some(now)) if now < since + START => Some(since),
+    /// Logs each change of a component's health once. A component with a time of its check, `checked`, may wait for others at first.
+    fn put(&self, component: &str, is: Result<(), String>, checked: Option<Instant>) {
+        self.up.with(&[component]).set(is.is_ok().into());
+        let mut components = self.components.lock();
+        let known = components.entry(component.to_owned()).or_default();
+        let waits = match (known.phase, checked) {
+            (Phase::New, since) => since,
+            (Phase::Waits(since), Some(now)) if now < since + START => Some(since),
             _ => None,
         };
-        known.state = match (&is, known.state, waits) {
-            (Ok(()), State::New | State::Well, _) => State::Well,
-            (Ok(()), State::Waits(_) | State::Unwell, _) => {
-                tracing::info!(part, "component healthy again");
-                State::Well
+        known.phase = match (&is, known.phase, waits) {
+            (Ok(()), Phase::New | Phase::Healthy, _) => Phase::Healthy,
+            (Ok(()), Phase::Waits(_) | Phase::Unhealthy, _) => {
+                tracing::info!(component, "component healthy again");
+                Phase::Healthy
             }
-            (Err(_), State::Unwell, _) => State::Unwell,
+            (Err(_), Phase::Unhealthy, _) => Phase::Unhealthy,
             (Err(why), before, Some(since)) => {
-                if matches!(before, State::New) {
-                    tracing::info!(part, why, "component not ready yet");
+                if matches!(before, Phase::New) {
+                    tracing::info!(component, why, "component not ready yet");
                 }
-                State::Waits(since)
+                Phase::Waits(since)
             }
             (Err(why), _, None) => {
-                tracing::warn!(part, why, "component unhealthy");
-                State::Unwell
+                tracing::warn!(component, why, "component unhealthy");
+                Phase::Unhealthy
             }
         };
         known.why = is.err();
@@ -94,10 +94,11 @@ impl Health {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// The parts that are not well, each with the reason.
+    /// The unhealthy components, each with the reason.
     pub(crate) fn unhealthy(&self) -> Vec<String> {
-        let parts = self.parts.lock();
-        let wrong = |(part, is): (&String, &Part)| Some(format!("{part}: {}", is.why.as_ref()?));
-        parts.iter().filter_map(wrong).collect()
+        let components = self.components.lock();
+        let wrong =
+            |(name, is): (&String, &Component)| Some(format!("{name}: {}", is.why.as_ref()?));
+        components.iter().filter_map(wrong).collect()
     }
 }

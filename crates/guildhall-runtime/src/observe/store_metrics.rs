@@ -17,7 +17,7 @@ use crate::observe::trace::{OpenSpan, SpanKind, Tracer};
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A round trip that was given up after this long says that the store is not there.
 const GIVEN_UP: Duration = Duration::from_secs(1);
-const PART: &str = "store";
+const COMPONENT: &str = "store";
 
 /// A store whose round trips are measured.
 pub(crate) struct MeasuredStore(Arc<Watched>);
@@ -50,7 +50,7 @@ impl MeasuredStore {
         let help = "Batches and rows that the store did not take, or round trips that failed";
         let errors =
             metrics.counter("guildhall_store_errors_total", help, &["operation", "kind"])?;
-        health.set(PART, Ok(()));
+        health.set(COMPONENT, Ok(()));
         let (env, health) = (env.clone(), Arc::clone(health));
         let outage = Arc::clone(outage);
         Ok(Self(Arc::new_cyclic(|me| Watched {
@@ -85,7 +85,7 @@ impl Watched {
 
     /// Reports the outage and probes the store until it answers: a load balancer may send no requests here meanwhile.
     fn is_away(&self, why: String) {
-        self.health.set(PART, Err(why));
+        self.health.set(COMPONENT, Err(why));
         if self.outage.begin(self.env.now()) {
             let (me, env) = (Weak::clone(&self.me), self.env.clone());
             self.env.spawn("store-ask", async move {
@@ -102,7 +102,7 @@ impl Watched {
 
     fn is_there(&self) {
         if self.outage.end() {
-            self.health.set(PART, Ok(()));
+            self.health.set(COMPONENT, Ok(()));
         }
     }
 

@@ -41,12 +41,12 @@ pub(crate) struct ReloadSetup {
 pub(crate) struct Reloads {
     resources: Resources,
     /// One reload at a time.
-    state: Mutex<State>,
+    state: Mutex<Loaded>,
     sections: Vec<(String, Prepare)>,
     hooks: Vec<Hook>,
 }
 
-struct State {
+struct Loaded {
     /// As the app started.
     started: Config,
     /// As the last reload left it.
@@ -89,7 +89,7 @@ impl ReloadSetup {
         services.guard(|path| rules.guard(path));
         commits.into_iter().for_each(|commit| commit());
         let (started, present) = (config.clone(), config.clone());
-        let state = Mutex::new(State { started, present, rules });
+        let state = Mutex::new(Loaded { started, present, rules });
         Ok(Reloads { resources, state, sections, hooks })
     }
 }
@@ -128,7 +128,7 @@ impl Reloads {
         Ok(reloaded)
     }
 
-    async fn reload_all(&self, core: &Arc<Core>, state: &mut State) -> Result<Reloaded, String> {
+    async fn reload_all(&self, core: &Arc<Core>, state: &mut Loaded) -> Result<Reloaded, String> {
         let before = state.present.clone();
         let read = core.env.blocking(move || before.reread()).await;
         let config = read.ok_or("reading the configuration panicked")?.map_err(text)?;

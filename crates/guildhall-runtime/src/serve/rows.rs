@@ -15,7 +15,7 @@ use guildhall_core::store::{
     Batch, Guard, Op, RowId, Store, StoreError, StoreErrorKind, Value, Write,
 };
 use guildhall_core::{Code, Effect, Key, NoKey, Status, outside};
-use guildhall_entity::{Entity, EntityMeta, LoadError, RowChange, State, Turned};
+use guildhall_entity::{ActorState, Entity, EntityMeta, LoadError, RowChange, Turned};
 
 use crate::call::Cx;
 
@@ -158,7 +158,7 @@ impl<E: Entity> Rows<'_, E> {
         let rows = self.within(id.key.as_str(), Effect::NotRun, read).await?;
         let row = rows.map_err(|error| status(&error))?.into_iter().next().flatten();
         let entity = match row {
-            Some(row) => State::load(&key, vec![row]),
+            Some(row) => ActorState::load(&key, vec![row]),
             None => E::load(&key, Vec::new(), EntityMeta::new(key.clone(), 0, false)),
         };
         entity.map_err(|error| unreadable(&error))

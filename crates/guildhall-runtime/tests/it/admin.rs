@@ -161,9 +161,9 @@ async fn an_app_that_starts_or_drains_runs_and_is_not_ready() {
 }
 
 fn up(cx: &Cx, part: &str) -> Option<f64> {
-    let part = [("part".to_owned(), part.to_owned())].to_vec();
-    let parts = read(&cx.metrics().text()).remove("guildhall_part_up")?;
-    parts.lines.get(&("guildhall_part_up".to_owned(), part)).copied()
+    let part = [("component".to_owned(), part.to_owned())].to_vec();
+    let parts = read(&cx.metrics().text()).remove("guildhall_component_up")?;
+    parts.lines.get(&("guildhall_component_up".to_owned(), part)).copied()
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_check_of_the_games_makes_it_not_ready_and_says_why() {
     assert_eq!(up(&cx, "season"), Some(0.0));
     open.store(true, Ordering::Relaxed);
     let (_, metrics) = get(&cx, "/metrics").await;
-    assert!(metrics.contains("guildhall_part_up{part=\"season\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("guildhall_component_up{component=\"season\"} 1\n"), "{metrics}");
     assert_eq!(get(&cx, "/readyz").await.0, 200);
     app.shutdown().await;
 }

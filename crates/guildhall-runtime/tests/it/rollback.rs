@@ -1,6 +1,6 @@
 //! An older release saves what a newer one has written.
 
-use guildhall::entity::{Key, Row, RowChange, State, Value, Write};
+use guildhall::entity::{ActorState, Key, Row, RowChange, Value, Write};
 use proto::profile::{Avatar, ProfileStateEntity, Trophy};
 
 /// Field 15, which no release here knows.
@@ -16,7 +16,7 @@ fn column(number: u8, message: &[u8]) -> (u32, Value) {
 
 fn load(fields: Vec<(u32, Value)>) -> ProfileStateEntity {
     let row = Row { token: None, version: 1, exists: true, fields, records: Default::default() };
-    State::load(&Key::from("ann"), vec![row]).unwrap()
+    ActorState::load(&Key::from("ann"), vec![row]).unwrap()
 }
 
 fn saved(profile: &mut ProfileStateEntity) -> Vec<(u32, Value)> {

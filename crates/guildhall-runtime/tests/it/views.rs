@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use guildhall::Key;
 use guildhall::store::{Row, Write};
-use guildhall_entity::{RowChange, State};
+use guildhall_entity::{ActorState, RowChange};
 use proto::profile::avatar::Hat;
 use proto::profile::{Avatar, Colour, ProfileState, ProfileStateEntity, ProfileStateView, Trophy};
 
@@ -110,7 +110,7 @@ fn the_first_delta_of_an_activation_is_the_whole_view() {
     let key = Key::from("ann");
     let records = bytes::Bytes::new();
     let row = Row { token: None, version: 1, exists: true, fields, records };
-    let mut after = <ProfileStateEntity as State>::load(&key, vec![row]).unwrap();
+    let mut after = <ProfileStateEntity as ActorState>::load(&key, vec![row]).unwrap();
     let delta = after.delta(ProfileStateView::Own).unwrap();
     assert_eq!(delta.fields, [2, 3, 5, 6, 7, 9, 10]);
     copy.apply_delta(&delta.fields, delta.patch);

@@ -70,9 +70,9 @@ impl Disk {
 }
 
 impl LeaseFile for Disk {
-    fn keep<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
+    fn save<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>> {
         Box::pin(async move {
-            self.check("keep")?;
+            self.check("save")?;
             self.kept.lock().apply(changes);
             Ok(())
         })

@@ -8,7 +8,7 @@ use guildhall_core::env::{Conn, Listener, Net};
 use super::SimNet;
 use super::hosts::Alive;
 use super::socket::{SimConn, SimListener};
-use super::state::State;
+use super::state::HostsAndStreams;
 use super::stream::Side;
 
 /// The network as one host sees it, in one of its lives.
@@ -18,7 +18,7 @@ pub(crate) struct HostNet {
 }
 
 impl HostNet {
-    pub(super) fn new(net: SimNet, state: &State, name: &str) -> Self {
+    pub(super) fn new(net: SimNet, state: &HostsAndStreams, name: &str) -> Self {
         let host = state.hosts.named(name);
         Self { net, alive: state.hosts.present(host) }
     }

@@ -15,7 +15,7 @@ use super::paths::{HostId, Paths, Way};
 use super::stream::{End, Ended, Life, Segment, Side, Stream, StreamId};
 use super::trace::Trace;
 
-pub(super) struct State {
+pub(super) struct HostsAndStreams {
     env: Env,
     start: Instant,
     pub(super) hosts: Hosts,
@@ -38,7 +38,7 @@ struct Due {
     to: Side,
 }
 
-impl State {
+impl HostsAndStreams {
     pub(super) fn new(env: Env) -> Self {
         Self {
             start: env.now(),

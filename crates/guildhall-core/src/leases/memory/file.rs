@@ -12,7 +12,7 @@ use crate::store::{Holder, LeaseId};
 pub trait LeaseFile: Send + Sync + 'static {
     /// Keeps changes, all or none. Nothing is answered before it is kept. After an error the same changes come again, with later
     /// ones.
-    fn keep<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>>;
+    fn save<'a>(&'a self, changes: &'a LeaseChanges) -> BoxFuture<'a, Result<(), LeaseError>>;
 
     /// Keeps a number under a name for good, unless there is one; which one there is.
     fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>>;

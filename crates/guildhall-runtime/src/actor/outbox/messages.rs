@@ -40,7 +40,7 @@ pub struct OutboxConfig {
     /// later copy runs once more.
     pub late_ms: u64,
     /// Receivers that are being notified at a time that a sender has no message in flight for them. Beyond it, a receiver forgets the
-    /// sender only after `actor.NAME.seen_ms`.
+    /// sender only after `actor.NAME.dedup_ms`.
     pub tells_max: usize,
     /// Methods of other apps that messages in rows may name.
     pub methods_max: usize,

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use guildhall_core::status::reason;
 use guildhall_core::store::{LeaseId, Row, RowId, Store, StoreError, StoreErrorKind, Token};
 use guildhall_core::{ActorKey as _, Code, Effect, MethodDesc, Status, outside};
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 use prost::Message as _;
 
 use super::atomic::keep_activation;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Status, outside};
-use guildhall_entity::{State as _, Turned};
+use guildhall_entity::{ActorState as _, Turned};
 
 use super::reclaim::{Reclaimed, reclaim};
 use super::save::{apply_saved, begin_save, is_dirty, save_all};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use guildhall_core::status::reason;
 use guildhall_core::store::StoreErrorKind;
 use guildhall_core::{Code, Status, outside};
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 
 use super::save::{apply_saved, drop_unsaved};
 use crate::actor::Actor;

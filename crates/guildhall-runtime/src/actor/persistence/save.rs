@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use guildhall_core::outside;
 use guildhall_core::store::{Batch, Guard, Op, StoreErrorKind, Value, WAKE, Write};
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 use prost::Message as _;
 
 use crate::actor::engine::{Active, Cell};

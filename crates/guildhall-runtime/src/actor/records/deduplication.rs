@@ -123,7 +123,7 @@ impl ReceivedMessages {
     /// Forgets senders that have been silent for so long that none of their messages can still be under way. How long the others
     /// have been is for the row too, when it is much more than the row has.
     pub(crate) fn forget_silent(&mut self, config: &ActorConfig, now: Instant) {
-        let kept = Duration::from_millis(config.seen_ms);
+        let kept = Duration::from_millis(config.dedup_ms);
         for known in self.senders.values_mut() {
             if now.saturating_duration_since(known.as_of) >= kept / 16 {
                 (known.silent, known.as_of, known.encoded) = (known.silent_for(now), now, None);
@@ -171,7 +171,7 @@ impl ReceivedMessages {
     /// Time until all senders are forgotten, in ms.
     pub(crate) fn keep_ms(&self, config: &ActorConfig, now: Instant) -> u64 {
         let silent = self.senders.values().map(|known| known.silent_for(now)).min();
-        let left = |silent| Duration::from_millis(config.seen_ms).saturating_sub(silent);
+        let left = |silent| Duration::from_millis(config.dedup_ms).saturating_sub(silent);
         silent.map_or(0, |silent| u64::try_from(left(silent).as_millis()).unwrap_or(u64::MAX))
     }
 

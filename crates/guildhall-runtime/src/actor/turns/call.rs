@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, MethodDesc, Status};
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 
 use super::end::end;
 use super::guarded::{drop_activation, guarded};

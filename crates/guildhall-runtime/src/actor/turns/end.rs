@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guildhall_core::outside;
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 use guildhall_ownership::Payload;
 use prost::Message as _;
 

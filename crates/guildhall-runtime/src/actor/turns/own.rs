@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::outside;
-use guildhall_entity::State as _;
+use guildhall_entity::ActorState as _;
 
 use super::end::end;
 use super::guarded::{end_uncalled, guarded, turn_cx};

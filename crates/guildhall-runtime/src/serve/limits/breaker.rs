@@ -16,11 +16,11 @@ const BAD: usize = 1;
 #[derive(Debug)]
 pub(super) struct Breaker {
     pub(super) config: BreakerConfig,
-    state: Mutex<State>,
+    state: Mutex<PhaseAndCounts>,
 }
 
 #[derive(Debug)]
-struct State {
+struct PhaseAndCounts {
     phase: Phase,
     /// Grows with every change of the phase: what began before says nothing about after.
     epoch: u64,
@@ -44,7 +44,7 @@ pub(super) enum Change {
 impl Breaker {
     pub(super) fn new(config: BreakerConfig, now: Instant) -> Self {
         let ended = Window::new(config.per_ms, now);
-        Self { state: Mutex::new(State { phase: Phase::Closed, epoch: 0, ended }), config }
+        Self { state: Mutex::new(PhaseAndCounts { phase: Phase::Closed, epoch: 0, ended }), config }
     }
 
     /// Whether calls are turned away, and for how long still, as far as that is known.
@@ -129,7 +129,7 @@ impl Breaker {
     }
 }
 
-impl State {
+impl PhaseAndCounts {
     fn change(&mut self, phase: Phase) {
         self.phase = phase;
         self.epoch += 1;

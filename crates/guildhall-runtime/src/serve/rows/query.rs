@@ -2,7 +2,7 @@
 
 use guildhall_core::store::{Compare, Condition, Cursor, Order, Query};
 use guildhall_core::{Effect, Status};
-use guildhall_entity::{Entity, Index, Scalar, State};
+use guildhall_entity::{ActorState, Entity, Index, Scalar};
 
 use super::{Rows, status, unreadable};
 
@@ -92,7 +92,8 @@ impl<E: Entity> RowsQuery<'_, E> {
         let (store, _) = rows.store()?;
         let found = rows.within("a query", Effect::NotRun, store.query(&query)).await?;
         let page = found.map_err(|error| status(&error))?;
-        let load = |(key, row)| State::load(&key, vec![row]).map_err(|error| unreadable(&error));
+        let load =
+            |(key, row)| ActorState::load(&key, vec![row]).map_err(|error| unreadable(&error));
         let rows = page.rows.into_iter().map(load).collect::<Result<_, _>>()?;
         Ok(RowsPage { rows, next: page.next })
     }
