@@ -153,7 +153,7 @@ impl Player {
                 Ok(Told::List(list, _)) => self.history.listed(list),
                 Err(status) => match status.effect() {
                     // The game's own reasons; the framework's are failures.
-                    Effect::Ran if status.reason() >= GAME => Outcome::Refused,
+                    Effect::Ran if status.reason().number() >= GAME => Outcome::Refused,
                     Effect::NotRun => Outcome::NotRun,
                     _ => Outcome::Unknown(status.to_string()),
                 },

@@ -6,11 +6,11 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 /// Some lines. `types` gives names to a game's own reasons and details.
 pub(crate) fn describe(path: &str, status: &Status, types: Option<&DescriptorPool>) -> String {
     let mut lines = vec![format!("error: {path}: {}: {}", status.code().name(), status.message())];
-    if status.reason() != 0 {
-        let name = framework_name(status.reason()).map(str::to_owned);
-        let name = name.or_else(|| game_name(status.reason(), types?));
+    let (reason, number) = (status.reason(), status.reason().number());
+    if reason != reason::NONE {
+        let name = reason.name().map(str::to_owned).or_else(|| game_name(number, types?));
         let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-        lines.push(format!("  reason  {}{name}", status.reason()));
+        lines.push(format!("  reason  {number}{name}"));
     }
     let effect = match status.effect() {
         Effect::NotRun => "NotRun: nothing happened, it may be called again",
@@ -41,23 +41,9 @@ fn game_name(number: u32, types: &DescriptorPool) -> Option<String> {
     })
 }
 
-/// The framework's reason with this number.
-fn framework_name(number: u32) -> Option<&'static str> {
-    macro_rules! names {
-        ($($name:ident)*) => {
-            match number { $(reason::$name => Some(stringify!($name)),)* _ => None }
-        };
-    }
-    names! {
-        NO_ROUTE LOST GOING_AWAY MOVED NOT_READY OVERLOADED LIMITED BREAKER_OPEN DEADLOCK EXPIRED CANCELLED PANICKED
-        TURN_LIMIT NO_SUCH_METHOD BAD_REQUEST BAD_KEY TOO_LARGE NO_SUCH_ENTITY STORE NOT_THE_OWNER UNAUTHENTICATED
-        NOT_FOR_CLIENTS KICKED BAD_REPLY REPLY_GONE OTHER_LEASE CONFLICT EXISTS
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::framework_name;
+    use guildhall_core::Reason;
 
     #[test]
     fn every_reason_of_the_framework_has_its_name() {
@@ -69,7 +55,7 @@ mod tests {
         let rows: Vec<(u32, &str)> = rows.collect();
         assert!(rows.len() > 25, "the table of reasons: {rows:?}");
         for (number, name) in rows {
-            assert_eq!(framework_name(number), Some(name), "reason {number}");
+            assert_eq!(Reason::new(number).name(), Some(name), "reason {number}");
         }
     }
 }

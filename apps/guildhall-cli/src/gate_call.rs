@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use guildhall_core::env::connect_tcp;
-use guildhall_core::{Code, Effect, Env, Status};
+use guildhall_core::{Code, Effect, Env, Reason, Status};
 use guildhall_wire::{Body, ClientHello, Method, Packet};
 use serde_json::value::RawValue;
 use tungstenite::{Message, WebSocket};
@@ -88,7 +88,8 @@ pub(crate) async fn run(call: GateCall<'_>, method: Option<&catalog::Method>) ->
                 return Ok(ExitCode::SUCCESS);
             }
             Packet::Error { id, code, reason, message, effect } => {
-                let status = Status::new(Code::from_number(code), message).with_reason(reason);
+                let status =
+                    Status::new(Code::from_number(code), message).with_reason(Reason::new(reason));
                 let status = status.with_effect(Effect::from_number(effect));
                 let what = if id == 0 { "the gate ended the connection" } else { &path };
                 complain(&describe(what, &status, types));

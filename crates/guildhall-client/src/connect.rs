@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use guildhall_core::{Code, Effect, Env, Status};
+use guildhall_core::{Code, Effect, Env, Reason, Status};
 use guildhall_wire::{ClientHello, Packet, Welcome};
 
 use crate::address::Address;
@@ -109,6 +109,6 @@ impl Gate {
 /// The status that an ERROR packet carries.
 pub(crate) fn status(code: u8, reason: u32, message: String, effect: u8) -> Status {
     Status::new(Code::from_number(code), message)
-        .with_reason(reason)
+        .with_reason(Reason::new(reason))
         .with_effect(Effect::from_number(effect))
 }

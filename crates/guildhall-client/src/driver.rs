@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, Reason, Status};
 use guildhall_wire::Kick;
 
 use crate::commands::Commands;
@@ -83,7 +83,11 @@ impl End {
     }
 
     fn kicked(&self, kick: Kick) {
-        let why = format!("the gate ended the session: {} (reason {})", kick.message, kick.reason);
+        let why = format!(
+            "the gate ended the session: {} (reason {})",
+            kick.message,
+            Reason::new(kick.reason)
+        );
         self.commands.down(&Status::new(Code::Aborted, why).with_reason(reason::KICKED));
         self.events.put(Event::Kicked(kick));
     }

@@ -38,7 +38,7 @@ pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, KEY_LEN_MAX, Key, KeyKind, KeyText, NoKey, slot_of};
 pub use rpc::{KeyField, Method, MethodDesc, Model, Route, ServiceDesc};
 pub use start::StartError;
-pub use status::{Code, Effect, ErrorEnum, Status};
+pub use status::{Code, Effect, ErrorEnum, Reason, Status};
 pub use text::read_text;
 
 /// A boxed future that is `Send`: the return type of object-safe traits.

@@ -1,7 +1,11 @@
 //! [`Status`]: the error type of calls, one pointer wide, which always says whether the call ran.
 
+pub mod reason;
+
 use std::borrow::Cow;
 use std::fmt;
+
+pub use reason::Reason;
 
 /// The code of a failed call, in gRPC's numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,46 +86,10 @@ impl Effect {
     }
 }
 
-/// The framework's reasons, below 1000. A game's own begin at 1000 (`guildhall.errors`).
-#[allow(missing_docs, reason = "the names say it; docs/semantics lists them")]
-pub mod reason {
-    pub const NO_ROUTE: u32 = 1;
-    pub const LOST: u32 = 2;
-    pub const GOING_AWAY: u32 = 3;
-    pub const MOVED: u32 = 4;
-    pub const NOT_READY: u32 = 5;
-    pub const OVERLOADED: u32 = 6;
-    pub const LIMITED: u32 = 7;
-    pub const BREAKER_OPEN: u32 = 8;
-    pub const DEADLOCK: u32 = 9;
-    pub const EXPIRED: u32 = 10;
-    pub const CANCELLED: u32 = 11;
-    pub const PANICKED: u32 = 12;
-    pub const TURN_LIMIT: u32 = 13;
-    pub const NO_SUCH_METHOD: u32 = 14;
-    pub const BAD_REQUEST: u32 = 15;
-    pub const BAD_KEY: u32 = 16;
-    pub const TOO_LARGE: u32 = 17;
-    pub const NO_SUCH_ENTITY: u32 = 18;
-    pub const STORE: u32 = 19;
-    pub const NOT_THE_OWNER: u32 = 20;
-    pub const UNAUTHENTICATED: u32 = 21;
-    pub const NOT_FOR_CLIENTS: u32 = 22;
-    pub const KICKED: u32 = 23;
-    pub const BAD_REPLY: u32 = 24;
-    pub const REPLY_GONE: u32 = 25;
-    /// The row belongs to an actor type of another NAME, or with another number of slots.
-    pub const OTHER_LEASE: u32 = 26;
-    /// The row was changed since it was read.
-    pub const CONFLICT: u32 = 40;
-    /// The row exists, or another row has the same value in a unique column.
-    pub const EXISTS: u32 = 41;
-}
-
 /// An error enum of a game's protos (`option (guildhall.errors)`). Implementations are generated.
 pub trait ErrorEnum: Copy {
     /// The reason on the wire: the enum's base plus the value.
-    fn reason(self) -> u32;
+    fn reason(self) -> Reason;
 }
 
 /// Longest message of a [`Status`], in bytes.
@@ -157,7 +125,7 @@ pub struct Status(Box<Inner>);
 struct Inner {
     code: Code,
     effect: Effect,
-    reason: u32,
+    reason: Reason,
     message: Cow<'static, str>,
     details: Vec<Detail>,
 }
@@ -179,20 +147,20 @@ impl Status {
         Self(Box::new(Inner {
             code,
             effect: Effect::MayHaveRun,
-            reason: 0,
+            reason: reason::NONE,
             message: short(message.into()),
             details: Vec::new(),
         }))
     }
 
     /// Makes the status of a call that was refused before it ran.
-    pub fn not_run(code: Code, reason: u32, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn not_run(code: Code, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(code, message).with_reason(reason).with_effect(Effect::NotRun)
     }
 
     /// Sets the reason.
     #[must_use]
-    pub fn with_reason(mut self, reason: u32) -> Self {
+    pub fn with_reason(mut self, reason: Reason) -> Self {
         self.0.reason = reason;
         self
     }
@@ -216,8 +184,8 @@ impl Status {
         self.0.code
     }
 
-    /// The reason; 0 if there is none.
-    pub fn reason(&self) -> u32 {
+    /// The reason; [`reason::NONE`] if there is none.
+    pub fn reason(&self) -> Reason {
         self.0.reason
     }
 
@@ -245,7 +213,7 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0.code)?;
-        if self.0.reason != 0 {
+        if self.0.reason != reason::NONE {
             write!(f, "({})", self.0.reason)?;
         }
         write!(f, " {:?}: {}", self.0.effect, self.0.message)

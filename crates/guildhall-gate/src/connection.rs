@@ -126,7 +126,7 @@ async fn opened(cx: &Cx, open: OpenReq) -> Result<OpenRsp, Status> {
         let is_open = opened.is_ok();
         let is_wanted = tell.send(opened).is_ok();
         if may_be_open && !(is_wanted && is_open) {
-            let reason = reason::LOST;
+            let reason = reason::LOST.number();
             let close = SessionReq { player, session, reason, ..SessionReq::default() };
             let _ends_by_its_time = SessionClient::new(&cx).close(close).await;
         }

@@ -1,8 +1,8 @@
 //! The encoding of a client's packets: binary or JSON.
 
 use bytes::{BufMut as _, BytesMut};
-use guildhall_core::Code;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, Reason};
 use guildhall_wire::{Body, Kick, Packet, PacketError};
 use tungstenite::Utf8Bytes;
 use tungstenite::protocol::CloseFrame;
@@ -66,9 +66,10 @@ impl Form {
         let (reason, packet) = match end {
             End::Gone => return,
             End::Error(code, reason, message) => (reason, error(0, code, reason, &message, 0)),
-            End::Kick(reason, message) => {
-                (reason, Packet::Kick(Kick { reason, message: message.into_owned() }))
-            }
+            End::Kick(reason, message) => (
+                reason,
+                Packet::Kick(Kick { reason: reason.number(), message: message.into_owned() }),
+            ),
         };
         self.put_small(out, &packet);
         if self != Self::Stream {
@@ -96,11 +97,12 @@ impl Form {
 }
 
 /// How a WebSocket closes: 4000 and the reason of the last packet; 4999 where that is the game's own.
-fn close_code(reason: u32) -> u16 {
-    u16::try_from(reason).map_or(4999, |reason| 4000 + reason.min(999))
+fn close_code(reason: Reason) -> u16 {
+    u16::try_from(reason.number()).map_or(4999, |reason| 4000 + reason.min(999))
 }
 
 /// An ERROR packet.
-pub(crate) fn error(id: u64, code: Code, reason: u32, message: &str, effect: u8) -> Packet {
-    Packet::Error { id, code: code as u8, reason, message: message.to_owned(), effect }
+pub(crate) fn error(id: u64, code: Code, reason: Reason, message: &str, effect: u8) -> Packet {
+    let (code, reason) = (code as u8, reason.number());
+    Packet::Error { id, code, reason, message: message.to_owned(), effect }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::BytesMut;
-use guildhall_core::Code;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, Reason};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -19,9 +19,9 @@ pub(crate) enum End {
     /// The client has closed it, or the network has.
     Gone,
     /// The client gets an ERROR with id 0: it may connect again.
-    Error(Code, u32, Cow<'static, str>),
+    Error(Code, Reason, Cow<'static, str>),
     /// The client gets a KICK.
-    Kick(u32, Cow<'static, str>),
+    Kick(Reason, Cow<'static, str>),
 }
 
 impl End {

@@ -172,7 +172,7 @@ impl Session for SessionActor {
                 session: before.session,
                 generation: earlier.number,
                 epoch: earlier.epoch,
-                reason: reason::KICKED,
+                reason: reason::KICKED.number(),
                 ..SessionReq::default()
             };
             // A gate that cannot be reached has no clients to kick, or will not keep them for long.
@@ -187,7 +187,7 @@ impl Session for SessionActor {
         let gate = gate_of(&req.gate)?;
         let login = login_of(&req);
         if login < self.generation {
-            let kick = SessionReq { reason: reason::KICKED, ..req };
+            let kick = SessionReq { reason: reason::KICKED.number(), ..req };
             return GateClient::new(cx).at(&gate).kick(kick).await;
         }
         let heard = Some(cx.env().now());

@@ -1,7 +1,7 @@
 //! How a status travels: the body of an ERROR frame, and its numbers.
 
 use guildhall_core::status::Detail;
-use guildhall_core::{Code, Effect, Status};
+use guildhall_core::{Code, Effect, Reason, Status};
 use guildhall_wire::StatusBody;
 use guildhall_wire::frame::error_from_aux;
 use prost::Message as _;
@@ -12,7 +12,7 @@ pub fn status_body(status: &Status) -> StatusBody {
         |d: &Detail| guildhall_wire::Detail { r#type: d.kind.clone(), value: d.value.clone() };
     StatusBody {
         message: status.message().to_owned(),
-        reason: status.reason(),
+        reason: status.reason().number(),
         details: status.details().iter().map(detail).collect(),
     }
 }
@@ -22,7 +22,7 @@ pub fn status_from_frame(aux: u16, body: &[u8]) -> Status {
     let (code, effect) = error_from_aux(aux);
     let body = StatusBody::decode(body).unwrap_or_default();
     let status = Status::new(Code::from_number(code), body.message)
-        .with_reason(body.reason)
+        .with_reason(Reason::new(body.reason))
         .with_effect(Effect::from_number(effect));
     let details = body.details.into_iter();
     details.fold(status, |status, d| status.with_detail(Detail { kind: d.r#type, value: d.value }))

@@ -3,7 +3,7 @@
 use prost::Message;
 
 pub use guildhall_core::store::{Column, Kind, Table, Value, WAKE};
-pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Status};
+pub use guildhall_core::{Address, AppId, Code, Key, KeyText, Method, Reason, Status};
 pub use guildhall_core::{ErrorEnum, KeyField, KeyKind, MethodDesc, Model, Route, ServiceDesc};
 pub use guildhall_entity::{
     ActorState, Delta, Entity, EntityMeta, Index, Known, LoadError, Row, RowChange, RowId, Scalar,

@@ -57,7 +57,7 @@
 //! |---|---|
 //! | Building and running an app | [`App`], [`RunningApp`], [`Component`], [`Parts`], [`StartError`], [`HookError`], [`Result`] |
 //! | Configuration | [`Config`], [`config`] |
-//! | Calls | [`Cx`], [`Status`], [`Code`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
+//! | Calls | [`Cx`], [`Status`], [`Code`], [`Reason`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
 //! | Actors | [`Actor`], [`ActorCx`], [`ActorServices`], [`Actors`], [`DeactivateReason`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
 //! | INTERLEAVED services | [`Interleaved`] |
 //! | Entities and rows without an actor | [`entity`], [`Rows`], [`RowsQuery`], [`RowsPage`] |
@@ -88,7 +88,8 @@ pub mod config;
 
 pub use config::Config;
 pub use guildhall_core::{
-    Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin, Status,
+    Address, AppId, BoxFuture, Code, Effect, Env, ErrorEnum, Key, LogicAddr, Method, Plugin,
+    Reason, Status,
 };
 pub use guildhall_core::{broker, discovery, env, leases, queue, rate, status, store};
 /// Entities: persistent state with change tracking, generated from messages with `option (guildhall.entity)`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use guildhall::env::Instant;
 use guildhall::status::reason;
-use guildhall::{Code, Effect, Method, Status};
+use guildhall::{Code, Effect, Method, Reason, Status};
 use guildhall_client::{Client, Event, Events, Options};
 use prost::Message;
 use rand::SeedableRng as _;
@@ -108,7 +108,7 @@ impl Bot {
                 Some(Event::Reset) => "the session was lost".into(),
                 Some(Event::Lost(lost)) => lost.to_string(),
                 Some(Event::Kicked(kick)) => {
-                    format!("kicked, reason {}: {}", kick.reason, kick.message)
+                    format!("kicked, reason {}: {}", Reason::new(kick.reason), kick.message)
                 }
                 Some(Event::GaveUp(error)) => error.to_string(),
                 None => "the client ended".into(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use guildhall::http::header::RETRY_AFTER;
 use guildhall::http::{Answer, StatusCode};
 use guildhall::status::reason;
-use guildhall::{Code, Status};
+use guildhall::{Code, Reason, Status};
 use serde_json::{Value, json};
 
 use super::tries::Wait;
@@ -24,7 +24,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// One that HTTP has a code of its own for.
-    pub(super) fn http(http: StatusCode, code: Code, reason: u32, message: String) -> Self {
+    pub(super) fn http(http: StatusCode, code: Code, reason: Reason, message: String) -> Self {
         Self { http, status: Status::not_run(code, reason, message), retry_s: None }
     }
 
@@ -33,7 +33,7 @@ impl Refusal {
         let Self { http, status, retry_s } = self;
         let code = status.code().name();
         let (reason, message) = (status.reason(), status.message());
-        let body = json!({ "code": code, "reason": reason, "message": message });
+        let body = json!({ "code": code, "reason": reason.number(), "message": message });
         let mut answer = json_answer(*http, &body);
         if let Some(seconds) = retry_s {
             answer = answer.with(RETRY_AFTER, *seconds);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-const CODE: &str = "crates/guildhall-core/src/status.rs";
+const CODE: &str = "crates/guildhall-core/src/status/reason.rs";
 const PAGE: &str = "docs/semantics.md";
 
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
@@ -14,9 +14,11 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
 
 fn missing(code: &str, page: &str) -> Vec<String> {
     let constants = code.lines().filter_map(|line| {
-        line.trim().strip_prefix("pub const ")?.strip_suffix(';')?.split_once(": u32 = ")
+        let (name, number) = line.trim().strip_suffix(';')?.split_once(" = ")?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some((name, number))
     });
     constants
+        .filter(|(_, number)| *number != "0")
         .filter(|(name, number)| !page.contains(&format!("| {number} | {name} | ")))
         .map(|(name, number)| format!("{PAGE}: the reason {name} ({number}) is not listed"))
         .collect()
@@ -26,7 +28,7 @@ fn missing(code: &str, page: &str) -> Vec<String> {
 mod tests {
     #[test]
     fn a_reason_that_the_page_does_not_list_is_named() {
-        let code = "    pub const LOST: u32 = 2;\n    pub const MOVED: u32 = 4;\n";
+        let code = "    NONE = 0;\n    LOST = 2;\n    /// Another.\n    MOVED = 4;\n";
         let wrong = super::missing(code, "| 2 | LOST | the connection was lost |\n");
         assert_eq!(wrong, ["docs/semantics.md: the reason MOVED (4) is not listed"]);
     }

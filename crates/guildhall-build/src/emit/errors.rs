@@ -26,8 +26,8 @@ pub(crate) fn conversions(error: &ErrorEnum) -> String {
     let docs = docs(&[], "Makes the status of a handler that fails for this reason.");
     format!(
         "impl ::guildhall::codegen::ErrorEnum for {rust} {{
-            fn reason(self) -> u32 {{
-                {base} + self as u32
+            fn reason(self) -> ::guildhall::codegen::Reason {{
+                ::guildhall::codegen::Reason::new({base} + self as u32)
             }}
         }}
 

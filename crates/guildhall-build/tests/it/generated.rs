@@ -152,7 +152,7 @@ fn errors_have_reasons_and_texts() {
         &sample(),
         &[
             "impl ::guildhall::codegen::ErrorEnum for RoleError",
-            "1200 + self as u32",
+            "::guildhall::codegen::Reason::new(1200 + self as u32)",
             "0 => \"unknown\", 1 => \"somebody has that name\",",
             "impl ::core::convert::From<RoleError> for ::guildhall::codegen::Status {",
         ],

@@ -2,7 +2,7 @@
 
 use guildhall_client::Options;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Effect, Env};
+use guildhall_core::{Code, Effect, Env, Reason};
 use guildhall_wire::packet::Method as PacketMethod;
 use guildhall_wire::{Body, Packet};
 use prost::Message as _;
@@ -76,11 +76,11 @@ async fn a_gates_error_is_the_callers_status() {
         let mut pair = pair(transport).await;
         let gate = async {
             pair.peer.call().await;
-            let no = error(1, Code::InvalidArgument, 1203, "too much", Effect::Ran);
+            let no = error(1, Code::InvalidArgument, Reason::new(1203), "too much", Effect::Ran);
             pair.peer.send(&[no]).await;
         };
         let (said, ()) = tokio::join!(say(&pair.client, "Ada"), gate);
-        assert_eq!(parts(&said), (Code::InvalidArgument, 1203, Effect::Ran));
+        assert_eq!(parts(&said), (Code::InvalidArgument, Reason::new(1203), Effect::Ran));
         assert_eq!(said.unwrap_err().message(), "too much");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use guildhall_client::{Client, ConnectError, Event, Events, Options};
 use guildhall_core::env::{Conn, Listener, Pipe};
-use guildhall_core::{Code, Effect, Env, Method, MethodDesc, Model, Route, Status};
+use guildhall_core::{Code, Effect, Env, Method, MethodDesc, Model, Reason, Route, Status};
 use guildhall_wire::packet::Method as PacketMethod;
 use guildhall_wire::{Body, ClientHello, Packet, Welcome};
 use prost::Message;
@@ -333,8 +333,9 @@ pub(crate) fn push(seq: u64, text: &str) -> Packet {
     Packet::Push { seq, method: PacketMethod::Id(SHOUT.desc.id), body }
 }
 
-pub(crate) fn error(id: u64, code: Code, reason: u32, message: &str, effect: Effect) -> Packet {
-    Packet::Error { id, code: code as u8, reason, message: message.into(), effect: effect as u8 }
+pub(crate) fn error(id: u64, code: Code, reason: Reason, message: &str, effect: Effect) -> Packet {
+    let (code, reason, effect) = (code as u8, reason.number(), effect as u8);
+    Packet::Error { id, code, reason, message: message.into(), effect }
 }
 
 pub(crate) async fn say(client: &Client, name: &str) -> Result<String, Status> {
@@ -354,7 +355,7 @@ pub(crate) async fn shout(events: &mut Events) -> (u64, String) {
 }
 
 /// Code, reason and effect.
-pub(crate) fn parts<T: std::fmt::Debug>(result: &Result<T, Status>) -> (Code, u32, Effect) {
+pub(crate) fn parts<T: std::fmt::Debug>(result: &Result<T, Status>) -> (Code, Reason, Effect) {
     let status = result.as_ref().unwrap_err();
     (status.code(), status.reason(), status.effect())
 }

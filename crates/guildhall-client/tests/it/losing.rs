@@ -103,7 +103,7 @@ async fn what_a_gate_must_not_send_ends_the_connection() {
         // Nothing was called.
         reply(1, "what?"),
         reply(0, "what?"),
-        error(9, Code::Internal, 0, "what?", Effect::Ran),
+        error(9, Code::Internal, reason::NONE, "what?", Effect::Ran),
     ];
     for (packet, transport) in faulty.into_iter().zip(BOTH.into_iter().cycle()) {
         let mut pair = pair(transport).await;
@@ -151,7 +151,7 @@ async fn a_kicked_client_does_not_come_back() {
         let client = pair.client.clone();
         let waiting = spawn(async move { say(&client, "Ada").await });
         pair.peer.call().await;
-        let kick = Kick { reason: reason::KICKED, message: "logged in elsewhere".into() };
+        let kick = Kick { reason: reason::KICKED.number(), message: "logged in elsewhere".into() };
         pair.peer.send(&[Packet::Kick(kick.clone())]).await;
         match event(&mut pair.events).await {
             Event::Kicked(got) => assert_eq!(got, kick),

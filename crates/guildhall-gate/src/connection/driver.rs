@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::Code;
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
+use guildhall_core::{Code, Reason};
 use guildhall_runtime::MeshChanges;
 use guildhall_runtime::proto::{SessionClient, SessionReq};
 use guildhall_wire::{Generation, Packet};
@@ -177,7 +177,7 @@ impl<'a> Driver<'a> {
         if now >= self.touch_at {
             (self.touched, self.touch_at) = (now, now + TOUCH);
             // One that is lost is made up for by the next: a session waits for three.
-            let session = self.session(0);
+            let session = self.session(reason::NONE);
             let _lost = Box::pin(SessionClient::new(&self.edge.cx).touch(session)).await;
         }
         let next = (now + config.heartbeat()).min(self.heard + config.idle());
@@ -257,7 +257,7 @@ impl<'a> Driver<'a> {
         client.out.put(|out| client.form.put_small(out, packet));
     }
 
-    fn session(&self, reason: u32) -> SessionReq {
+    fn session(&self, reason: Reason) -> SessionReq {
         let client = &self.registered.client;
         let Generation { epoch, number } = client.generation().unwrap_or_default();
         SessionReq {
@@ -265,7 +265,7 @@ impl<'a> Driver<'a> {
             session: client.session.clone(),
             generation: number,
             epoch,
-            reason,
+            reason: reason.number(),
             gate: self.edge.cx.app_id().to_string(),
             gate_life: self.edge.cx.life().0,
             since_ms: client.since_ms,

@@ -1,7 +1,7 @@
 //! What becomes of a client's call.
 
 use guildhall::status::reason;
-use guildhall::{Code, Effect};
+use guildhall::{Code, Effect, Reason};
 use guildhall_wire::{Body, Method, Packet, method_id};
 use prost::Message as _;
 use proto::room::{FindRsp, InfoReq, JoinReq, MemberRsp, SayReq, SayRsp};
@@ -32,7 +32,7 @@ async fn an_error_keeps_code_reason_text_and_effect() {
     let refused = found(&mut client, 1, "missing").await.unwrap_err();
     let want = Refused {
         code: Code::NotFound as u8,
-        reason: 1234,
+        reason: Reason::new(1234),
         message: "nobody".into(),
         effect: Effect::Ran as u8,
     };
@@ -125,10 +125,10 @@ fn command(
 }
 
 /// Reason and effect of the error that this ends with.
-async fn refused(client: &mut Tcp, packet: &Packet) -> (u32, u8) {
+async fn refused(client: &mut Tcp, packet: &Packet) -> (Reason, u8) {
     client.send(packet).await;
     match client.answer().await {
-        Packet::Error { reason, effect, .. } => (reason, effect),
+        Packet::Error { reason, effect, .. } => (Reason::new(reason), effect),
         other => panic!("no ERROR but {other:?}"),
     }
 }
@@ -286,7 +286,7 @@ async fn a_missing_or_broken_key_is_refused() {
         })
         .await;
     match client.answer().await {
-        Packet::Error { id: 2, reason: reason::BAD_REQUEST, .. } => {}
+        Packet::Error { id: 2, reason, .. } if reason == reason::BAD_REQUEST.number() => {}
         other => panic!("{other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! The Rust client against a real gate, over TCP and WebSocket.
 
 use guildhall::status::reason;
-use guildhall::{Effect, Env};
+use guildhall::{Effect, Env, Reason};
 use guildhall_client::{Client, ConnectError, Event, Options};
 use proto::room::{DirectoryClient, JoinReq, MemberClient, RoomClient, RoomEvents, SayReq};
 
@@ -28,7 +28,7 @@ async fn it_calls_casts_and_hears_pushes() {
         client.cast(DirectoryClient::NOTE, find("noted")).unwrap();
         assert_eq!(world.events.recv().await.unwrap(), "noted");
         let status = client.call(DirectoryClient::FIND, find("missing")).await.unwrap_err();
-        assert_eq!((status.reason(), status.effect()), (1234, Effect::Ran));
+        assert_eq!((status.reason(), status.effect()), (Reason::new(1234), Effect::Ran));
         let status = client.call(DirectoryClient::COUNT, ()).await.unwrap_err();
         assert_eq!((status.reason(), status.effect()), (reason::NO_SUCH_METHOD, Effect::NotRun));
 
@@ -68,7 +68,7 @@ async fn it_is_told_of_a_kick() {
         let (_first, mut events) = connect().await.unwrap();
         let (second, _events) = connect().await.unwrap();
         match soon("a kick", events.next()).await {
-            Some(Event::Kicked(kick)) => assert_eq!(kick.reason, reason::KICKED),
+            Some(Event::Kicked(kick)) => assert_eq!(kick.reason, reason::KICKED.number()),
             other => panic!("{other:?}"),
         }
         assert!(soon("the end", events.next()).await.is_none());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use guildhall::{Env, env};
+use guildhall::{Env, Reason, env};
 use guildhall_wire::{Body, ClientHello, Kick, Method, Packet, Welcome, method_id};
 use prost::Message;
 use serde_json::Value;
@@ -146,14 +146,14 @@ impl Tcp {
                 Ok(Rsp::decode(body).unwrap())
             }
             Packet::Error { id: of, code, reason, message, effect } if of == id => {
-                Err(Refused { code, reason, message, effect })
+                Err(Refused { code, reason: Reason::new(reason), message, effect })
             }
             other => panic!("no answer to {id} but {other:?}"),
         }
     }
 
     /// The reason of the ERROR with id 0 or the KICK that comes last, after whatever comes before.
-    pub(crate) async fn end(&mut self) -> u32 {
+    pub(crate) async fn end(&mut self) -> Reason {
         let mut last = None;
         while let Some(packet) = self.recv().await {
             last = Some(packet);
@@ -162,7 +162,9 @@ impl Tcp {
             }
         }
         match last {
-            Some(Packet::Error { id: 0, reason, .. } | Packet::Kick(Kick { reason, .. })) => reason,
+            Some(Packet::Error { id: 0, reason, .. } | Packet::Kick(Kick { reason, .. })) => {
+                Reason::new(reason)
+            }
             other => panic!("closed without a reason, after {other:?}"),
         }
     }
@@ -172,7 +174,7 @@ impl Tcp {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Refused {
     pub(crate) code: u8,
-    pub(crate) reason: u32,
+    pub(crate) reason: Reason,
     pub(crate) message: String,
     pub(crate) effect: u8,
 }

@@ -65,7 +65,8 @@ fn refused(id: u64, what: &str, answer: &Packet) {
     let Packet::Error { id: of, code, reason, effect, .. } = answer else {
         panic!("{what}: no refusal but {answer:?}");
     };
-    let want = (id, Code::InvalidArgument as u8, reason::BAD_REQUEST, Effect::NotRun as u8);
+    let want =
+        (id, Code::InvalidArgument as u8, reason::BAD_REQUEST.number(), Effect::NotRun as u8);
     assert_eq!((*of, *code, *reason, *effect), want, "{what}: {answer:?}");
 }
 

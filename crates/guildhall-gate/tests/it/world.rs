@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::discovery::memory::MemoryDiscovery;
-use guildhall::{App, Code, Config, Cx, Env, RunningApp, Status};
+use guildhall::{App, Code, Config, Cx, Env, Reason, RunningApp, Status};
 use guildhall_core::config::ConfigBuilder;
 use guildhall_gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
 use proto::room::{
@@ -46,7 +46,9 @@ impl Directory for Tricky {
         let app = match req.name.as_str() {
             "panic" => panic!("asked to"),
             "internal" => return Err(Status::new(Code::Internal, "the secret of the house")),
-            "missing" => return Err(Status::new(Code::NotFound, "nobody").with_reason(1234)),
+            "missing" => {
+                return Err(Status::new(Code::NotFound, "nobody").with_reason(Reason::new(1234)));
+            }
             "big" => "x".repeat(300_000),
             "session" => {
                 let s = cx.session().unwrap();

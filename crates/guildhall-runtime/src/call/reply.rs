@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, Status};
+use guildhall_core::{Code, Reason, Status};
 use prost::Message;
 
 use super::request::place;
@@ -102,7 +102,7 @@ impl ReplyPort {
     }
 
     /// Refuses the call: it has not run.
-    pub(crate) fn refuse(self, code: Code, reason: u32, why: impl Into<Cow<'static, str>>) {
+    pub(crate) fn refuse(self, code: Code, reason: Reason, why: impl Into<Cow<'static, str>>) {
         self.send::<()>(Err(Status::not_run(code, reason, why)));
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall::status::reason;
-use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
+use guildhall::{App, Code, Config, Cx, Effect, Reason, RunningApp, Status};
 use parking_lot::Mutex;
 use proto::hello::{Greeter, GreeterClient, GreeterServer, HelloReq, HelloRsp};
 use proto::models::{AddReq, Ledger, LedgerClient, LedgerServer, SumRsp};
@@ -97,8 +97,8 @@ impl Limited {
         passed.into_iter().filter(|passed| *passed).count()
     }
 
-    async fn reason(&self, name: &str) -> u32 {
-        say(&self.cx, name).await.map_or_else(|status| status.reason(), |_| 0)
+    async fn reason(&self, name: &str) -> Reason {
+        say(&self.cx, name).await.map_or_else(|status| status.reason(), |_| reason::NONE)
     }
 }
 
@@ -139,14 +139,14 @@ async fn calls_that_may_wait_pass_as_the_rate_says() {
 async fn a_call_over_the_rate_is_refused_at_once_and_did_not_run() {
     let app = limited("[[limits.\"hello.Greeter/Say\".rates]]\ncalls = 2\n").await;
     let began = app.cx.env().now();
-    assert_eq!((app.reason("a").await, app.reason("b").await), (0, 0));
+    assert_eq!((app.reason("a").await, app.reason("b").await), (reason::NONE, reason::NONE));
     let refused = say(&app.cx, "c").await.unwrap_err();
     assert_eq!((refused.code(), refused.reason()), (Code::ResourceExhausted, reason::LIMITED));
     assert_eq!(refused.effect(), Effect::NotRun);
     assert!(refused.message().contains("limits.hello.Greeter/Say.rates[0]"), "{refused}");
     assert_eq!((app.cx.env().now() - began).as_millis(), 0);
     app.sleep(1000).await;
-    assert_eq!(app.reason("d").await, 0, "a second later there is room again");
+    assert_eq!(app.reason("d").await, reason::NONE, "a second later there is room again");
     assert!(
         app.cx
             .metrics()
@@ -208,7 +208,7 @@ async fn concurrency_is_counted_from_begin_to_end() {
     assert_eq!((refused.reason(), refused.effect()), (reason::LIMITED, Effect::NotRun));
     assert!(refused.message().contains("hello.Greeter/Say.concurrency"), "{refused}");
     app.sleep(150).await;
-    assert_eq!(app.reason("again").await, 0);
+    assert_eq!(app.reason("again").await, reason::NONE);
     for call in calls {
         call.await.unwrap().unwrap();
     }
@@ -260,7 +260,7 @@ async fn a_limited_call_does_not_get_into_the_mailbox_of_an_actor() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_the_app_counts_all_methods_together_and_not_the_frameworks() {
     let app = limited("[[limits.rates]]\ncalls = 2\n").await;
-    assert_eq!(app.reason("one").await, 0);
+    assert_eq!(app.reason("one").await, reason::NONE);
     let add = || LedgerClient::new(&app.cx).add(AddReq::default());
     add().await.unwrap();
     assert_eq!(add().await.unwrap_err().reason(), reason::LIMITED);
@@ -273,12 +273,12 @@ async fn the_limit_of_the_app_counts_all_methods_together_and_not_the_frameworks
 async fn a_call_that_one_rate_refuses_costs_the_others_nothing() {
     let config = "[[limits.rates]]\ncalls = 1\n[[limits.\"hello.Greeter\".rates]]\ncalls = 2\nper_ms = 60000\n";
     let app = limited(config).await;
-    assert_eq!(app.reason("one").await, 0);
+    assert_eq!(app.reason("one").await, reason::NONE);
     for _ in 0..5 {
         assert_eq!(app.reason("over the limit of the app").await, reason::LIMITED);
     }
     app.sleep(1000).await;
-    assert_eq!(app.reason("two of the service").await, 0);
+    assert_eq!(app.reason("two of the service").await, reason::NONE);
     app.sleep(1000).await;
     assert_eq!(app.reason("three of the service").await, reason::LIMITED);
 }
@@ -303,7 +303,7 @@ async fn a_breaker_opens_tries_and_closes() {
     for probe in probes {
         probe.await.unwrap().unwrap();
     }
-    assert_eq!(app.reason("closed").await, 0);
+    assert_eq!(app.reason("closed").await, reason::NONE);
     // What failed before counts no more.
     assert_eq!(app.hammer(10, 100).await, 10);
     let metrics = app.cx.metrics().text();
@@ -339,7 +339,7 @@ async fn a_probe_that_is_dropped_gives_its_place_to_another() {
     assert_eq!(app.reason("you").await, reason::BREAKER_OPEN);
     probe.abort();
     settle().await;
-    assert_eq!(app.reason("you").await, 0);
+    assert_eq!(app.reason("you").await, reason::NONE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -355,7 +355,7 @@ async fn what_began_before_a_breaker_opened_does_not_close_it() {
     long.await.unwrap().unwrap();
     assert_eq!(app.reason("you").await, reason::BREAKER_OPEN);
     probe.await.unwrap().unwrap();
-    assert_eq!(app.reason("you").await, 0);
+    assert_eq!(app.reason("you").await, reason::NONE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -436,14 +436,24 @@ async fn break_hello() {
     for _ in 0..5 {
         reasons.push(app.reason("Hello").await);
     }
-    assert_eq!(reasons, [0, 0, reason::LIMITED, reason::LIMITED, reason::LIMITED]);
+    assert_eq!(
+        reasons,
+        [reason::NONE, reason::NONE, reason::LIMITED, reason::LIMITED, reason::LIMITED]
+    );
     app.sleep(1000).await;
-    assert_eq!((app.reason("Hello").await, app.ran()), (0, 3), "what was limited is no error");
+    assert_eq!(
+        (app.reason("Hello").await, app.ran()),
+        (reason::NONE, 3),
+        "what was limited is no error"
+    );
     let _second_with_an_error = say(&app.cx, "fail internal").await;
     app.sleep(1999).await;
     assert_eq!(app.reason("Hello").await, reason::BREAKER_OPEN);
     app.sleep(1).await;
-    assert_eq!((app.reason("Hello").await, app.reason("Hello").await), (0, 0));
+    assert_eq!(
+        (app.reason("Hello").await, app.reason("Hello").await),
+        (reason::NONE, reason::NONE)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -456,7 +466,7 @@ async fn limits_change_at_a_reload_and_what_runs_counts_on() {
     assert_eq!(reloaded.changed, ["limits.concurrency"]);
     assert_eq!(app.reason("third").await, reason::LIMITED);
     app.sleep(110).await;
-    assert_eq!(app.reason("second").await, 0);
+    assert_eq!(app.reason("second").await, reason::NONE);
     std::fs::write(app.dir.path().join("app.toml"), "").unwrap();
     app.app.reload().await.unwrap();
     let unlimited: Vec<_> = (0..10).map(|_| app.spawned("wait 50")).collect();

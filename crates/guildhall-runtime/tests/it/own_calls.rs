@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use guildhall::status::reason;
-use guildhall::{App, Code, Cx, Effect, RunningApp, Status};
+use guildhall::{App, Code, Cx, Effect, Reason, RunningApp, Status};
 use proto::bench::{Echo, EchoClient, EchoMsg, EchoServer, ScalarMsg};
 use tokio::sync::mpsc;
 
@@ -69,7 +69,7 @@ fn bytes(count: usize) -> EchoMsg {
     EchoMsg { payload: vec![7; count].into() }
 }
 
-fn is(status: &Status) -> (Code, u32, Effect) {
+fn is(status: &Status) -> (Code, Reason, Effect) {
     (status.code(), status.reason(), status.effect())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use guildhall::status::reason;
 use guildhall::store::memory::MemoryStore;
-use guildhall::{App, Code, Config, Cx, Effect, RunningApp, Status};
+use guildhall::{App, Code, Config, Cx, Effect, Reason, RunningApp, Status};
 use guildhall_core::KEY_LEN_MAX;
 use proto::guild::{GuildStateEntity, SeatStateEntity};
 use proto::room::{MemberServer, MemberStateEntity};
@@ -38,7 +38,12 @@ async fn guild_of(cx: &Cx, player: &str) -> Option<i64> {
 }
 
 #[track_caller]
-fn fails<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, reason: u32, effect: Effect) {
+fn fails<T: std::fmt::Debug>(
+    result: Result<T, Status>,
+    code: Code,
+    reason: Reason,
+    effect: Effect,
+) {
     let status = result.unwrap_err();
     let found = (status.code(), status.reason(), status.effect());
     assert_eq!(found, (code, reason, effect), "{status}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use guildhall::{Actor, ActorCx, App, Code, Cx, Effect, Mutation, Status};
+use guildhall::{Actor, ActorCx, App, Code, Cx, Effect, Mutation, Reason, Status};
 use guildhall_testkit::sim::{self, Chaos, Fault, Logger, Sim};
 use guildhall_testkit::{Seam, SeamFaults};
 use proto::ledger::{
@@ -33,7 +33,7 @@ const KEYS: u64 = 8;
 
 /// How many turns there are for one that fails, and the reason of it.
 const FAILS_ONE_OF: u64 = 20;
-const FAILED: u32 = 1_000;
+const FAILED: Reason = Reason::new(1_000);
 const CLIENTS_PER_APP: u64 = 3;
 
 /// How long a client waits at most before its next call.

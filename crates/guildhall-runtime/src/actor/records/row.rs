@@ -146,7 +146,7 @@ fn encoded(path: &[u64], record: &Record) -> CommandRecord {
 
 #[cfg(test)]
 mod tests {
-    use guildhall_core::{Code, Effect, Status};
+    use guildhall_core::{Code, Effect, Reason, Status};
 
     use super::super::answer::Answer;
     use super::*;
@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn what_moves_is_all_that_was_known_and_a_row_has_the_durable_part() {
         let now = Env::real().now();
-        let status = Status::new(Code::NotFound, "no").with_reason(1203).with_effect(Effect::Ran);
+        let status = Status::new(Code::NotFound, "no")
+            .with_reason(Reason::new(1203))
+            .with_effect(Effect::Ran);
         let record = |path: &[u64], answer: Answer, durable| {
             encoded(path, &Record { method: 7, answer, durable, at: now })
         };
