@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Id};
 use tokio_util::sync::CancellationToken;
 
 /// The workers of an app that runs.
@@ -32,10 +32,30 @@ impl Workers {
         &self.handles[worker]
     }
 
+    /// What tells one of them from the others.
+    ///
+    /// # Panics
+    /// As [`Workers::get`].
+    pub fn id(&self, worker: usize) -> WorkerId {
+        WorkerId(self.get(worker).id())
+    }
+
     /// One after the other, so that each gets as many connections as the others.
     pub fn next(&self) -> Handle {
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
         self.handles[at].clone()
+    }
+}
+
+/// A worker, by its runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerId(Id);
+
+impl WorkerId {
+    /// Whether it is the worker on which this is asked.
+    #[inline]
+    pub fn is_here(self) -> bool {
+        Handle::try_current().is_ok_and(|here| here.id() == self.0)
     }
 }
 

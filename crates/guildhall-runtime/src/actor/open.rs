@@ -83,7 +83,7 @@ fn open<A: Actor, S: ActorServices<A>>(
         workers: u32::try_from(world.workers).unwrap_or(u32::MAX),
         count,
         seed: world.env.random(),
-        begin: turns::begin::<A, S>,
+        turn_loop: turns::turn_loop::<A, S>,
     }));
     let endpoint = |(service, desc)| {
         let host = Arc::clone(&host);

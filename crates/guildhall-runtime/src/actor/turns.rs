@@ -6,7 +6,7 @@
 //! | `end` | the end of a turn, and of an activation |
 //! | `own` | turns that no call has begun |
 //! | `call` | the turn of a call |
-//! | `work` | the one future of an actor type: one job after the other |
+//! | `work` | the loop of an actor type: one job after the other |
 
 mod guarded;
 mod end;
@@ -14,4 +14,4 @@ mod own;
 mod call;
 mod work;
 
-pub(super) use work::begin;
+pub(super) use work::turn_loop;

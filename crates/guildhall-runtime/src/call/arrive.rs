@@ -36,7 +36,7 @@ pub(crate) fn begin(
     let (deadline, caller) = (at.checked_add(left), caller.cloned());
     let body = Body::Read(body);
     let arrived =
-        Arrived { method, head, left, deadline, caller, is_over_limit, resources: 0, body };
+        Arrived { method, head, left, deadline, caller, is_over_limit, resources: 0, body, in_place: None };
     serve(core, served, arrived, ReplyPort::new(reply, span))
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Arrived<'a> {
     /// The version of the resources that the caller sees, where that is this app; 0 outside of calls.
     pub(crate) resources: u64,
     pub(crate) body: Body<'a>,
+    /// The time, where the caller is polled now and waits for nothing but the reply.
+    pub(crate) in_place: Option<Instant>,
 }
 
 /// Begins the handler of a call that this app serves, or refuses it.
@@ -62,7 +64,17 @@ pub(crate) fn serve(
     arrived: Arrived<'_>,
     reply: ReplyPort,
 ) -> Option<HandlerFuture> {
-    let Arrived { method, head, left, deadline, caller, is_over_limit, resources, body } = arrived;
+    let Arrived {
+        method,
+        head,
+        left,
+        deadline,
+        caller,
+        is_over_limit,
+        resources,
+        body,
+        in_place,
+    } = arrived;
     if left.is_zero() {
         let why = "the deadline was over when the request arrived";
         reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
@@ -99,5 +111,5 @@ pub(crate) fn serve(
         resources,
         ..Cx::outside(core)
     };
-    served.dispatch(cx, body, reply)
+    served.dispatch(cx, body, reply, in_place)
 }

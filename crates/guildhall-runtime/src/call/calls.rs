@@ -1,5 +1,6 @@
 //! A call: route, send, wait; and once more on a fresh route when it certainly did not run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use guildhall_core::env::Instant;
 use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
+use guildhall_link::Link;
 use guildhall_wire::Head;
 use prost::Message;
 
@@ -14,7 +16,7 @@ use super::carried::{Carried, Raw, Typed};
 use super::chain::{Awaiting, actor_id, serial_id};
 use super::cx::Cx;
 use super::cx::core::Core;
-use super::mesh::Way;
+use super::mesh::{Route, Way};
 use super::moved::moved_to;
 use super::own::{self, Times};
 use super::slot::Came;
@@ -61,14 +63,16 @@ async fn carry<C: Carried>(
         let why = format!("nobody waits for the turn that calls {}", method.path);
         return Err(Status::not_run(Code::Cancelled, reason::CANCELLED, why));
     }
-    let deadline = deadline(cx, method);
+    let mut now = core.env.now();
+    let deadline = deadline(cx, method, now);
     let head = cx.outgoing(true, counted.span.as_ref());
     core.retries.earn();
     let mut retries = 0;
     let mut moves = Moves::default();
     loop {
         let to = moves.next.take();
-        let once = once(cx, method, target, to.as_ref(), deadline, head.as_ref(), &mut carried);
+        let times = Times { now, deadline };
+        let once = once(cx, method, target, to.as_ref(), times, head.as_ref(), &mut carried);
         let status = match once.await {
             Ok(came) => return C::reply(method, counted.end(Ok(came))?),
             Err(status) => status,
@@ -78,6 +82,7 @@ async fn carry<C: Carried>(
             return counted.end(Err(status));
         }
         if moves.follow(core, target, &status, deadline).await {
+            now = core.env.now();
             continue;
         }
         // P2P names an app: another one will not do.
@@ -89,7 +94,8 @@ async fn carry<C: Carried>(
         }
         retries += 1;
         core.env.sleep(pause).await;
-        if core.env.now() >= deadline {
+        now = core.env.now();
+        if now >= deadline {
             // It slept for longer than it wanted. Why the call did not run says more than that it is late now.
             return counted.end(Err(status));
         }
@@ -230,7 +236,7 @@ pub(crate) fn cast_all<Req: Message>(
 pub(crate) async fn cast_by<F: Future<Output = Result<(), Status>>>(
     cx: &Cx,
     method: &'static MethodDesc,
-    send: impl FnOnce(Option<Head>) -> F,
+    send: impl FnOnce(Option<Arc<Head>>) -> F,
 ) -> Result<(), Status> {
     let span = spans::of_call(cx, method);
     let counted = Counted { core: &cx.core, method, span, code: Code::Cancelled };
@@ -243,12 +249,12 @@ fn send<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     target: &Target,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<(), Status> {
-    let times = Times { now: cx.core.env.now(), deadline: deadline(cx, method) };
+    let times = times(cx, method);
     let route = cx.core.mesh.route(method, target, carried.key(), head)?;
-    send_by(&route.way, cx, method, times, head, carried)
+    send_by(route.as_deref(), cx, method, times, head, carried)
 }
 
 /// Queues a request that wants no reply for the app that has the actor of this key, as another app has said.
@@ -257,24 +263,27 @@ pub(crate) fn cast_to(
     to: &AppId,
     method: &'static MethodDesc,
     key: KeyText<'_>,
-    head: &Head,
+    head: &Arc<Head>,
     body: &RawBody<'_>,
 ) -> Result<(), Status> {
-    let times = Times { now: cx.core.env.now(), deadline: default_deadline(cx) };
+    let now = cx.core.env.now();
+    let times = Times { now, deadline: default_deadline(cx, now) };
     let route = cx.core.mesh.route_to(to, method, key)?;
-    send_by(&route.way, cx, method, times, Some(head), &mut Raw { key, body: *body })
+    send_by(route.as_deref(), cx, method, times, Some(head), &mut Raw { key, body: *body })
 }
 
 fn send_by<C: Carried>(
-    way: &Way,
+    link: Option<&Link>,
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<(), Status> {
-    match (way, carried.message()) {
-        (Way::Link(link), Some(message)) => link.cast(method, times.left(), head, message),
+    match (link, carried.message()) {
+        (Some(link), Some(message)) => {
+            link.cast(method, times.left(), head.map(|head| &**head), message)
+        }
         _ => own::cast(cx, method, times, head, carried),
     }
 }
@@ -283,15 +292,15 @@ fn send_by<C: Carried>(
 fn send_all<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     req: &Req,
 ) -> Result<(), Status> {
-    let times = Times { now: cx.core.env.now(), deadline: deadline(cx, method) };
+    let times = times(cx, method);
     let mut sent = Ok(());
     for way in cx.core.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
         sent = sent.and(match way {
-            Way::Link(link) => link.cast(method, times.left(), head, req),
+            Way::Link(link) => link.cast(method, times.left(), head.map(|head| &**head), req),
             Way::Own(_) => {
                 let body = req.encode_to_vec();
                 let mut raw = Raw { key: KeyText::None, body: RawBody::new(&body) };
@@ -307,12 +316,12 @@ async fn once<C: Carried>(
     method: &'static MethodDesc,
     target: &Target,
     moved_to: Option<&AppId>,
-    deadline: Instant,
-    head: Option<&Head>,
+    times: Times,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<Came<C::Rsp>, Status> {
-    let times = Times { now: cx.core.env.now(), deadline };
-    if times.left().is_zero() {
+    let left = times.left();
+    if left.is_zero() {
         let why = format!("the deadline was over before {} was sent", method.path);
         return Err(Status::not_run(Code::DeadlineExceeded, reason::EXPIRED, why));
     }
@@ -322,36 +331,63 @@ async fn once<C: Carried>(
         Some(app) => cx.core.mesh.route_to(app, method, key)?,
     };
     // What this turn waits for, so that a call which waits for this turn can be refused.
-    let _awaiting = match (&cx.turn, &route.actor, method.model) {
-        (Some(turn), Some(name), _) => Some(Awaiting::new(turn, actor_id(name, key))),
-        (Some(turn), None, Model::Serial) => {
-            Some(Awaiting::new(turn, serial_id(method.service, route.way.peer())))
-        }
-        _ => None,
+    let _awaiting = match &cx.turn {
+        Some(turn) => awaited(cx, method, key, target, &route).map(|it| Awaiting::new(turn, it)),
+        None => None,
     };
-    match (&route.way, carried.message()) {
-        (Way::Link(link), Some(message)) => {
-            link.call(method, deadline, times.left(), head, message).await.map(Came::Encoded)
+    match (&route, carried.message()) {
+        (Some(link), Some(message)) => {
+            let head = head.map(|head| &**head);
+            link.call(method, times.deadline, left, head, message).await.map(Came::Encoded)
         }
         _ => own::call(cx, method, times, head, carried).await,
     }
 }
 
+/// The id of the callee whose turn a call waits for, if it is one that runs one turn at a time.
+fn awaited(
+    cx: &Cx,
+    method: &MethodDesc,
+    key: KeyText<'_>,
+    target: &Target,
+    route: &Route,
+) -> Option<String> {
+    // P2P names no actor.
+    let actor = match target {
+        Target::At(_) => None,
+        _ => cx.core.mesh.actor_of(method.service),
+    };
+    match (actor, method.model) {
+        (Some(name), _) => Some(actor_id(&name, key)),
+        (None, Model::Serial) => {
+            let app = route.as_ref().map_or(cx.core.id.as_str(), |link| link.peer());
+            Some(serial_id(method.service, app))
+        }
+        _ => None,
+    }
+}
+
+/// The times of a call or cast that is made now.
+fn times(cx: &Cx, method: &MethodDesc) -> Times {
+    let now = cx.core.env.now();
+    Times { now, deadline: deadline(cx, method, now) }
+}
+
 /// The earliest of what the caller, the method and the app allow.
-pub(crate) fn deadline(cx: &Cx, method: &MethodDesc) -> Instant {
+pub(crate) fn deadline(cx: &Cx, method: &MethodDesc, now: Instant) -> Instant {
     match method.timeout_ms {
-        0 => default_deadline(cx),
-        ms => earliest(cx, u64::from(ms)),
+        0 => default_deadline(cx, now),
+        ms => earliest(cx, u64::from(ms), now),
     }
 }
 
 /// The earliest of what the caller and the app allow.
-pub(crate) fn default_deadline(cx: &Cx) -> Instant {
-    earliest(cx, cx.core.calls.timeout_ms)
+pub(crate) fn default_deadline(cx: &Cx, now: Instant) -> Instant {
+    earliest(cx, cx.core.calls.timeout_ms, now)
 }
 
-fn earliest(cx: &Cx, ms: u64) -> Instant {
-    let own = cx.core.env.now() + Duration::from_millis(ms);
+fn earliest(cx: &Cx, ms: u64, now: Instant) -> Instant {
+    let own = now + Duration::from_millis(ms);
     cx.deadline.map_or(own, |deadline| deadline.min(own))
 }
 

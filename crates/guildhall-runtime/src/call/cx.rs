@@ -237,16 +237,12 @@ impl Cx {
         trace::sampled(self.head.as_deref())
     }
 
-    /// Begins a step of the trace that this is in, if it is sampled; and the context of what happens within it.
+    /// Begins a step of the trace that this is in, if it is sampled: this is the context of what happens within it from now on.
     #[inline]
-    pub(crate) fn span(self, kind: SpanKind, name: &'static str) -> (Self, Option<OpenSpan>) {
-        match (&self.core.tracer, self.trace()) {
-            (Some(tracer), Some(trace)) => {
-                let span = tracer.open(Some(trace), kind, name);
-                (self.at(span.position()), Some(span))
-            }
-            _ => (self, None),
-        }
+    pub(crate) fn enter_span(&mut self, kind: SpanKind, name: &'static str) -> Option<OpenSpan> {
+        let span = self.core.tracer.as_ref()?.open(Some(self.trace()?), kind, name);
+        *self = self.at(span.position());
+        Some(span)
     }
 
     /// The slots that are not at their target, as this app sees it, one line each and at most a few. Empty when this app serves
@@ -256,11 +252,21 @@ impl Cx {
     }
 
     /// The head that a call from here carries; `None` for a plain one. Casts wait for nothing, so they carry no chain.
-    pub(crate) fn outgoing(&self, waits: bool, span: Option<&OpenSpan>) -> Option<Head> {
+    #[inline]
+    pub(crate) fn outgoing(&self, waits: bool, span: Option<&OpenSpan>) -> Option<Arc<Head>> {
         let turn = self.turn.as_ref().filter(|_| waits);
         if self.head.is_none() && turn.is_none() && span.is_none() {
             return None;
         }
+        Some(Arc::new(self.outgoing_head(turn, waits, span)))
+    }
+
+    fn outgoing_head(
+        &self,
+        turn: Option<&Arc<dyn Callee>>,
+        waits: bool,
+        span: Option<&OpenSpan>,
+    ) -> Head {
         let mut head = self.head.as_deref().cloned().unwrap_or_default();
         if let Some(span) = span {
             head.trace = Some(span.position());
@@ -276,7 +282,7 @@ impl Cx {
         if let Some(session) = head.session.as_mut().filter(|_| !self.is_command) {
             command::make_nested(session, self.cause.as_deref().filter(|_| waits));
         }
-        Some(head)
+        head
     }
 }
 

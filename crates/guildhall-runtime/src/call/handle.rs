@@ -30,7 +30,7 @@ where
     F: FnOnce(Cx, Req) -> Fut + Send + 'static,
     Fut: Future<Output = Result<Rsp, Status>> + Send + 'static,
 {
-    let Incoming { cx, method, body, reply } = call;
+    let Incoming { cx, method, body, reply, .. } = call;
     let taken = body.take::<Req>().map_err(|error| no_message(&error));
     let req = match taken.and_then(|req| forged::check(&cx, method, key(&req)).map(|()| req)) {
         Ok(req) => req,

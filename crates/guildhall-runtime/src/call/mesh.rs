@@ -58,12 +58,8 @@ pub(crate) struct Mesh {
     draining: AtomicBool,
 }
 
-/// Where a call goes.
-pub(crate) struct Route {
-    pub(crate) way: Way,
-    /// The type of the actor there, where the service is served by actors.
-    pub(crate) actor: Option<Arc<str>>,
-}
+/// Where a call goes: over a link, or, without one, to this app itself.
+pub(crate) type Route = Option<Arc<Link>>;
 
 /// Names of services come from apps that have proven themselves, and are few: no seed is needed.
 type ByName = BuildHasherDefault<IdHasher>;
@@ -342,13 +338,13 @@ impl Mesh {
         method: &MethodDesc,
         target: &Target,
         key: KeyText<'_>,
-        head: Option<&Head>,
+        head: Option<&Arc<Head>>,
     ) -> Result<Route, Status> {
         let view = self.view.load();
         if let Target::At(app) = target {
-            let way = view.id_of(app).and_then(|id| view.nodes.get(id)).cloned();
+            let way = view.id_of(app).and_then(|id| view.nodes.get(id));
             let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
-            return Ok(Route { way, actor: None });
+            return Ok(way.link());
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
@@ -358,7 +354,7 @@ impl Mesh {
         if let Some(versions) = versions {
             let key =
                 if let Target::Hash(key) = target { KeyText::Text(key.as_str()) } else { key };
-            instances = versions.of(&self.env, head, key).unwrap_or(instances);
+            instances = versions.of(&self.env, head.map(|head| &**head), key).unwrap_or(instances);
         }
         let slot = match (target, key) {
             (Target::Hash(key), _) => Some(instances.slot(method, KeyText::Text(key.as_str()))?),
@@ -377,8 +373,12 @@ impl Mesh {
             None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
-        let way = instances.links[at].1.pick(method.model, slot).clone();
-        Ok(Route { way, actor: instances.actor.clone() })
+        Ok(instances.links[at].1.pick(method.model, slot).link())
+    }
+
+    /// The actor type behind a service.
+    pub(crate) fn actor_of(&self, service: &str) -> Option<Arc<str>> {
+        self.view.load().services.get(service)?.actor.clone()
     }
 
     /// The way to the app that has the actor of this key, as another app has said.
@@ -390,7 +390,6 @@ impl Mesh {
     ) -> Result<Route, Status> {
         let view = self.view.load();
         let instances = view.services.get(method.service);
-        let actor = instances.and_then(|instances| instances.actor.clone());
         // Calls of one key stay on one of the links.
         let way = match instances {
             Some(instances) => instances
@@ -403,8 +402,8 @@ impl Mesh {
                 .transpose()?,
             None => None,
         };
-        let way = way.or_else(|| view.nodes.get(app)).cloned();
-        Ok(Route { way: way.ok_or_else(|| no_route(&format!("app {app}")))?, actor })
+        let way = way.or_else(|| view.nodes.get(app));
+        Ok(way.ok_or_else(|| no_route(&format!("app {app}")))?.link())
     }
 
     fn random(&self, instances: &Instances) -> usize {

@@ -18,7 +18,7 @@ use super::carried::Carried;
 use super::cx::Cx;
 use super::cx::service::{HandlerFuture, Served};
 use super::key::KeptKey;
-use super::own_calls::{self, OwnCalls};
+use super::own_calls::{self, Nested, OwnCalls};
 use super::reply::ReplyPort;
 use super::request::Request;
 use super::slot::{Came, Slot};
@@ -41,7 +41,7 @@ pub(crate) async fn call<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<Came<C::Rsp>, Status> {
     let own = &cx.core.own;
@@ -94,7 +94,7 @@ pub(crate) fn cast<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<(), Status> {
     let own = &cx.core.own;
@@ -114,7 +114,7 @@ fn begin<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
-    head: Option<&Head>,
+    head: Option<&Arc<Head>>,
     carried: &mut C,
     wants_reply: bool,
 ) -> Result<Begun<C>, Status> {
@@ -127,7 +127,7 @@ fn begin<C: Carried>(
         let why = format!("the request of {}: {too_large}", method.path);
         return Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why));
     }
-    let (served, mut head) = (cx.core.services.get(method.id), head.cloned().map(Arc::new));
+    let (served, mut head) = (cx.core.services.get(method.id), head.cloned());
     let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
     let key = KeptKey::of(method, carried.key())?;
     let given = if own.encodes { None } else { carried.give(method) };
@@ -144,6 +144,7 @@ fn begin<C: Carried>(
         own.count_cast(meter);
         ReplyPort::cast(span)
     };
+    let nested = if wants_reply { Nested::enter() } else { None };
     let mut chunk = BytesMut::new();
     let body = match &encoded {
         Some(bytes) => Body::Read(guildhall_link::Body { bytes, chunk: &mut chunk }),
@@ -158,6 +159,8 @@ fn begin<C: Carried>(
         is_over_limit: own.is_over_limit(),
         resources: cx.resources,
         body,
+        // An actor may run in place of a caller that waits.
+        in_place: nested.as_ref().map(|_| times.now),
     };
     Ok((slot, arrive::serve(&cx.core, served, arrived, reply)))
 }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::any_slot::AnySlot;
 use waits::Waits;
 
-pub(super) use run::{in_place, spawn};
+pub(super) use run::{Nested, in_place, spawn};
 
 /// The calls of an app to itself that wait for their reply, and how many handlers run for such calls and casts.
 pub(crate) struct OwnCalls {

@@ -33,7 +33,8 @@ pub(crate) async fn push<M: Message>(
     to: Players,
     message: M,
 ) -> Result<(), Status> {
-    let (cx, mut span) = cx.clone().span(SpanKind::Push, method.path);
+    let mut cx = cx.clone();
+    let mut span = cx.enter_span(SpanKind::Push, method.path);
     let sent = send(&cx, method.id, to, message.encode_to_vec().into()).await;
     if let Some(span) = &mut span {
         span.set(sent.as_ref().err().map_or(Code::Ok, Status::code));

@@ -77,6 +77,11 @@ impl ReplyPort {
         }
     }
 
+    /// Leaves one that replies to nobody.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::none())
+    }
+
     #[inline]
     fn ends(&mut self, status: Option<&Status>) {
         if let Some(span) = &mut self.span {

@@ -7,9 +7,15 @@ use prost::{DecodeError, Message};
 
 use crate::call::any_slot::AnySlot;
 
-/// The request of a call.
+/// The request of a call. The default is an empty message.
 #[derive(Clone)]
 pub struct Request(Form);
+
+impl Default for Request {
+    fn default() -> Self {
+        Self(Form::Encoded(Bytes::new()))
+    }
+}
 
 #[derive(Clone)]
 enum Form {

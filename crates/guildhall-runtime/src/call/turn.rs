@@ -33,18 +33,18 @@ impl Call {
         self.reply.refuse(Code::FailedPrecondition, reason::DEADLOCK, why);
     }
 
-    /// Its turn has come: the call, unless its caller has stopped waiting.
-    pub(crate) fn still_wanted(self) -> Option<Self> {
+    /// Its turn has come: whether its caller still waits. One that is late is refused.
+    pub(crate) fn is_wanted(&mut self) -> bool {
         if self.reply.is_cancelled() {
-            return None;
+            return false;
         }
-        if self.cx.deadline.is_some_and(|deadline| deadline <= self.cx.core.env.now()) {
+        let late = self.cx.deadline.is_some_and(|deadline| deadline <= self.cx.core.env.now());
+        if late {
             let path = self.method.path;
             let why = format!("the deadline was over before the turn of {path} came");
-            self.reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
-            return None;
+            self.reply.take().refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
         }
-        Some(self)
+        !late
     }
 }
 

@@ -1,5 +1,7 @@
 //! Calls whose slot is not here: those that wait for it end in time, and those whose slot is elsewhere are redirected.
 
+use std::sync::Arc;
+
 use guildhall_core::env::Instant;
 use guildhall_core::rpc::{RawBody, find_key};
 use guildhall_core::status::reason;
@@ -53,5 +55,5 @@ fn forward(call: &Call, to: &AppId) -> Result<(), Status> {
         Some(field) => find_key(body, field).unwrap_or(KeyText::None),
         None => KeyText::None,
     };
-    cast_to(cx, to, method, key, &head, &RawBody::new(body))
+    cast_to(cx, to, method, key, &Arc::new(head), &RawBody::new(body))
 }

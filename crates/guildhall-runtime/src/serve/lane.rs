@@ -88,7 +88,7 @@ impl Lane {
 
     /// Queues a call, or refuses it.
     pub fn dispatch(&self, call: Incoming<'_>) {
-        let Incoming { cx, method, body, reply } = call;
+        let Incoming { cx, method, body, reply, .. } = call;
         let inner = &self.0;
         let Some(opened) = inner.opened.get() else {
             let why = format!("{} is served by an app that has not started", inner.desc.name);
@@ -204,16 +204,16 @@ impl Inner {
     }
 
     /// Runs one call: a panic and the limit end this call alone.
-    async fn run(self: Arc<Self>, call: Call) {
-        let (Some(call), Some(opened)) = (call.still_wanted(), self.opened.get()) else { return };
-        let Call { method, cx, body, reply, .. } = call;
+    async fn run(self: Arc<Self>, mut call: Call) {
+        let Some(opened) = self.opened.get().filter(|_| call.is_wanted()) else { return };
+        let Call { method, mut cx, body, reply, .. } = call;
         let (core, path) = (Arc::clone(&cx.core), method.path);
-        let turn = match self.is_serial() {
+        cx.turn = match self.is_serial() {
             true => Some(Arc::clone(&self) as Arc<dyn Callee>),
             false => None,
         };
         core.counters.turns.add(1);
-        let (cx, mut span) = Cx { turn, ..cx }.span(SpanKind::Turn, path);
+        let mut span = cx.enter_span(SpanKind::Turn, path);
         let mut of = cx.context();
         let mut turn = (self.begin)(cx, method.index, body);
         let watched = future::poll_fn(|context| {

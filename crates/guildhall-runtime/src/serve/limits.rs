@@ -95,7 +95,7 @@ impl Guard for Limited {
             return None;
         }
         if rules.hold_back() {
-            let Incoming { cx, method, body, reply } = call;
+            let Incoming { cx, method, body, reply, .. } = call;
             let (service, body) = (Arc::clone(service), body.keep().bytes());
             return Some(Box::pin(hold(service, rules, cx, method, body, reply)));
         }
@@ -126,7 +126,7 @@ async fn hold(
             reply.carry(Box::new(ticket));
             let body = guildhall_link::Body { bytes: &body, chunk: &mut BytesMut::new() };
             let body = Body::Read(body);
-            service.dispatch(Incoming { cx, method, body, reply })
+            service.dispatch(Incoming { cx, method, body, reply, in_place: None })
         }
         Err(status) => return reply.send::<()>(Err(status)),
     };

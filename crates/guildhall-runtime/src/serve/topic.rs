@@ -74,13 +74,14 @@ async fn publish<Req: Message>(
     cx: &Cx,
     method: &'static MethodDesc,
     topic: &str,
-    head: Option<Head>,
+    head: Option<Arc<Head>>,
     req: &Req,
 ) -> Result<(), Status> {
     let name = full_name(&cx.core.id, method.service, topic);
     broker::check("publish", &name, &[]).map_err(|e| refused(&e))?;
-    let (deadline, now) = (call::deadline(cx, method), cx.core.env.now());
-    let head = head.map(|head| Head { session: None, ..head });
+    let now = cx.core.env.now();
+    let deadline = call::deadline(cx, method, now);
+    let head = head.map(|head| Head { session: None, ..Arc::unwrap_or_clone(head) });
     let (mut frame, header) = (BytesMut::new(), Header::new(LinkKind::Cast, 0));
     let header = Header { method: method.id, ..header };
     let left = deadline.saturating_duration_since(now);
@@ -121,7 +122,7 @@ pub async fn subscribe(
         return Ok(subscribed);
     }
     let follow = Follow::new(core, &topics, service, &name);
-    let deadline = call::default_deadline(cx);
+    let deadline = call::default_deadline(cx, core.env.now());
     let subscription = core.env.until(deadline, follow.subscribe()).await;
     let subscription = subscription.unwrap_or_else(|| Err(late("subscribe", &name)))?;
     let mut joined = topics.joined.lock();

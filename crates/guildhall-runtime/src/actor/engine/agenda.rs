@@ -183,15 +183,11 @@ impl Agenda {
         let idle =
             (stays && !never_idle && self.is_idle(later.quiet)).then(|| self.idle_at(config));
         let own = later.own.filter(|_| stays && self.active && !self.stopped);
-        let due = [
-            self.save_at,
-            self.tick_at,
-            self.limit_at(config),
-            idle.flatten(),
-            later.timer.filter(|_| stays),
-            own,
-        ];
-        let due = due.into_iter().flatten().min()?;
+        let due = earliest(self.save_at, self.tick_at);
+        let due = earliest(due, self.limit_at(config));
+        let due = earliest(due, idle.flatten());
+        let due = earliest(due, later.timer.filter(|_| stays));
+        let due = earliest(due, own)?;
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }
@@ -244,6 +240,14 @@ impl Agenda {
     fn limit_at(&self, config: &ActorConfig) -> Option<Instant> {
         let limit = Duration::from_millis(config.turn_limit_ms);
         self.suspended_since.map(|since| since + limit)
+    }
+}
+
+#[inline]
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

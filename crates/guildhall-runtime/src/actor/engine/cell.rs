@@ -31,6 +31,7 @@
 //! |---|---|---|
 //! | `WAITS` | work comes | `QUEUED`, pushed to the runner |
 //! | `QUEUED` | the runner pops it | `RUNS` |
+//! | `WAITS` | a caller on the worker waits for it alone | `RUNS`, in the poll of the caller |
 //! | `RUNS` | work comes | `RUNS_AGAIN` |
 //! | `RUNS` | its turns have ended, or wait | `WAITS` |
 //! | `RUNS_AGAIN` | its turns have ended, or wait | `QUEUED`, pushed to the runner |
@@ -46,7 +47,7 @@ use futures_util::task::{ArcWake, waker_ref};
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Key, outside};
-use host::{Host, TurnBox};
+use host::Host;
 use parking_lot::Mutex;
 
 use super::active::Active;
@@ -55,6 +56,7 @@ use super::mailbox::{Job, Letter, Mailbox};
 use super::part::ActorPart;
 use super::redirect::redirect_letters;
 use super::runner::{Runnable, Runner};
+use super::turn_loop::{Run, TurnLoop};
 use crate::actor::saver::SaveResult;
 use crate::actor::services::ActorServices;
 use crate::actor::waiting_replies::WaitingReplies;
@@ -86,12 +88,20 @@ pub(crate) struct Cell<A: Actor, S> {
     pub(crate) mailbox: Mutex<Mailbox>,
     pub(crate) awaits: Mutex<Awaits>,
     /// Used by the runner alone.
-    task: Mutex<Task<A>>,
+    task: Mutex<Task<A, S>>,
 }
 
-struct Task<A: Actor> {
+struct Task<A: Actor, S> {
     idle: Option<Box<Active<A>>>,
-    running: Option<TurnBox<A>>,
+    running: Option<TurnLoop<A, S>>,
+}
+
+/// What becomes of a call.
+pub(crate) enum Posted {
+    Refused,
+    Waits,
+    /// The cell is in the phase `RUNS`: it runs this call at once, or what waits.
+    Runs(Option<Call>),
 }
 
 // The phases of a cell in its worker's queue.
@@ -155,26 +165,52 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         Cx::outside(&self.core)
     }
 
-    /// Puts a call into the mailbox, or refuses it; whether to [`Cell::schedule`].
-    pub(crate) fn post(&self, call: Call) -> bool {
+    /// Accepts a call, or refuses it. `at_once` allows to run it before this returns to its caller, on the worker of the actor and
+    /// where that does nothing else.
+    pub(crate) fn post(&self, call: Call, at_once: bool) -> Posted {
         let cycle = call
             .cx
             .is_in_chain()
             .then(|| self.awaits.lock().problem(call.cx.head.as_deref(), &self.id));
         if let Some(cycle) = cycle.flatten() {
             call.deadlock(cycle);
-            return false;
+            return Posted::Refused;
         }
+        let claimed = at_once && self.claim();
         let mut mailbox = self.mailbox.lock();
         let max = self.host.config.mailbox;
         if mailbox.len() >= max {
             drop(mailbox);
             let why = format!("{max} calls wait for {} (actor.{}.mailbox)", self.id, A::NAME);
             call.overloaded(why);
-            return false;
+            return if claimed { Posted::Runs(None) } else { Posted::Refused };
+        }
+        if claimed && mailbox.begin_call(call.method) {
+            return Posted::Runs(Some(call));
         }
         mailbox.push(call, &self.runner().buffers);
-        true
+        if claimed { Posted::Runs(None) } else { Posted::Waits }
+    }
+
+    /// Takes the cell into the phase `RUNS` where it does nothing, and belongs to this worker.
+    fn claim(&self) -> bool {
+        !self.suspended.load(Ordering::Relaxed)
+            && self.runner().worker.is_here()
+            && self
+                .phase
+                .compare_exchange(WAITS, RUNS, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+    }
+
+    /// Goes on with a cell that has accepted a call.
+    pub(crate) fn posted(self: &Arc<Self>, posted: Posted, now: Option<Instant>) {
+        match (posted, now) {
+            (Posted::Refused, _) => {}
+            (Posted::Runs(call), Some(now)) => {
+                self.run_from(now, call);
+            }
+            (Posted::Waits | Posted::Runs(_), _) => self.schedule(),
+        }
     }
 
     /// Activates the actor, unless it is active.
@@ -330,25 +366,30 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         &self.part().runners[self.worker()]
     }
 
-    /// Runs what waits; whether the actor is still in memory afterwards.
-    fn poll_turns(self: &Arc<Self>, task: &mut Task<A>) -> bool {
+    /// Runs a call and what waits; whether the actor is still in memory afterwards.
+    fn poll_turns(self: &Arc<Self>, task: &mut Task<A, S>, mut first: Option<Call>) -> bool {
         let waker = waker_ref(self);
         let mut cx = Context::from_waker(&waker);
         loop {
-            let mut turn = match task.running.take() {
-                Some(turn) => turn,
-                None if self.has_work() => self.host.begin(self, task.idle.take()),
+            let mut turns = match task.running.take() {
+                Some(turns) => turns,
+                None if first.is_some() || self.has_work() => {
+                    let turns = self.host.turn_loop();
+                    let (cell, active, first) = (Arc::clone(self), task.idle.take(), first.take());
+                    turns.begin(Run { cell, active, first });
+                    turns
+                }
                 None => return task.idle.is_some(),
             };
-            match catch_unwind(AssertUnwindSafe(|| turn.poll(&mut cx))) {
+            match catch_unwind(AssertUnwindSafe(|| turns.poll(&mut cx))) {
                 Ok(Poll::Ready(active)) => {
-                    self.host.recycle(turn);
+                    self.host.recycle(turns);
                     task.idle = active;
                     // It has found nothing more to do; what came since has scheduled the cell again.
                     return task.idle.is_some();
                 }
                 Ok(Poll::Pending) => {
-                    task.running = Some(turn);
+                    task.running = Some(turns);
                     return true;
                 }
                 Err(_) => {
@@ -359,6 +400,44 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
                 }
             }
         }
+    }
+
+    /// Runs a call and what waits, in the phase `RUNS`; returns the time then.
+    fn run_from(self: &Arc<Self>, began: Instant, first: Option<Call>) -> Instant {
+        let mut task = self.task.lock();
+        let in_memory = self.poll_turns(&mut task, first);
+        let suspended = task.running.is_some();
+        drop(task);
+        let now = self.core().env.now();
+        let mut mailbox = self.mailbox.lock();
+        mailbox.agenda.ran(now, suspended);
+        if suspended {
+            self.suspended.store(true, Ordering::Relaxed);
+        }
+        let method = mailbox.method;
+        let (env, config) = (&self.core().env, &self.host.config);
+        let due = in_memory.then(|| mailbox.arm(env, config, self.never_idle)).flatten();
+        let more = !suspended && mailbox.has_work();
+        let unused = mailbox.take_buffer();
+        drop(mailbox);
+        if let Some(unused) = unused {
+            self.runner().buffers.give(unused);
+        }
+        watch_slow(&self.core().counters, &self.id, method, began, now);
+        if !in_memory && self.host.forget(self) {
+            return now;
+        }
+        if let Some(due) = due {
+            self.arm_at(due);
+        }
+        let again = |phase| Some(if phase == RUNS_AGAIN { QUEUED } else { WAITS });
+        let before = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, again);
+        if before == Ok(RUNS_AGAIN) {
+            self.push();
+        } else if more {
+            self.schedule();
+        }
+        now
     }
 
     /// Has the runner look at this cell when something is due.
@@ -389,40 +468,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
     fn run(self: Arc<Self>, began: Instant) -> Instant {
         self.phase.store(RUNS, Ordering::Release);
-        let mut task = self.task.lock();
-        let in_memory = self.poll_turns(&mut task);
-        let suspended = task.running.is_some();
-        drop(task);
-        let now = self.core().env.now();
-        let mut mailbox = self.mailbox.lock();
-        mailbox.agenda.ran(now, suspended);
-        if suspended {
-            self.suspended.store(true, Ordering::Relaxed);
-        }
-        let method = mailbox.method;
-        let (env, config) = (&self.core().env, &self.host.config);
-        let due = in_memory.then(|| mailbox.arm(env, config, self.never_idle)).flatten();
-        let more = !suspended && mailbox.has_work();
-        let unused = mailbox.take_buffer();
-        drop(mailbox);
-        if let Some(unused) = unused {
-            self.runner().buffers.give(unused);
-        }
-        watch_slow(&self.core().counters, &self.id, method, began, now);
-        if !in_memory && self.host.forget(&self) {
-            return now;
-        }
-        if let Some(due) = due {
-            self.arm_at(due);
-        }
-        let again = |phase| Some(if phase == RUNS_AGAIN { QUEUED } else { WAITS });
-        let before = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, again);
-        if before == Ok(RUNS_AGAIN) {
-            self.push();
-        } else if more {
-            self.schedule();
-        }
-        now
+        self.run_from(began, None)
     }
 
     fn on_time(self: Arc<Self>, now: Instant, armed: Instant) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use guildhall_core::env::Instant;
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Key, KeyText, MethodDesc, ServiceDesc};
@@ -39,7 +40,7 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
     }
 
     fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture> {
-        let Incoming { cx, method, body, reply } = call;
+        let Incoming { cx, method, body, reply, in_place } = call;
         if self.host.closed.load(Ordering::Acquire) {
             reply.refuse(Code::Unavailable, reason::GOING_AWAY, "this app drains");
             return None;
@@ -52,7 +53,7 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
             Ok(key) => key.with_text(|key| match key {
                 Ok(key) => {
                     let (service, body) = (self.service, body.keep());
-                    self.host.post(key, Call { service, method, cx, body, reply });
+                    self.host.post(key, Call { service, method, cx, body, reply }, in_place);
                 }
                 Err(why) => {
                     let why = format!("{}: {why}", method.path);
@@ -66,8 +67,9 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 }
 
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
-    /// Puts a call into the mailbox of its actor, or refuses it.
-    fn post(self: &Arc<Self>, key: &str, call: Call) {
+    /// Puts a call into the mailbox of its actor, or refuses it. An actor that does nothing else may run at once, in place of the
+    /// caller that has looked at the clock.
+    fn post(self: &Arc<Self>, key: &str, call: Call, in_place: Option<Instant>) {
         let slot = self.slot_of(key);
         let me = || actor_id(A::NAME, KeyText::Text(key));
         if let Some(cycle) = chain::problem(call.cx.head.as_deref(), me) {
@@ -82,24 +84,15 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             return;
         }
         // With the slot locked: the actor is not forgotten meanwhile.
-        if let Some(cell) = cells.find(key) {
-            if cell.post(call) {
-                cell.schedule();
-            }
+        let Some(cell) = cells.find_or_make(key, &call.cx.core) else {
+            drop(cells);
+            let max = self.config.actors_max;
+            call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
             return;
-        }
-        match cells.make(key, &call.cx.core) {
-            Some(cell) => {
-                if cell.post(call) {
-                    cell.schedule();
-                }
-            }
-            None => {
-                drop(cells);
-                let max = self.config.actors_max;
-                call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
-            }
-        }
+        };
+        let posted = cell.post(call, in_place.is_some());
+        drop(cells);
+        cell.posted(posted, in_place);
     }
 
     /// As `post`, for a call whose key is searched in its body again.
@@ -109,7 +102,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)).ok());
         // It had a key when it came.
         if let Some(key) = key {
-            self.post(key.as_str(), call);
+            self.post(key.as_str(), call, None);
         }
     }
 
@@ -141,9 +134,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     fn cast_to_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &Bytes) {
         for cell in self.cells() {
             let (cx, body, reply) = (cx.clone(), body.clone().into(), ReplyPort::none());
-            if cell.post(Call { service, method, cx, body, reply }) {
-                cell.schedule();
-            }
+            cell.posted(cell.post(Call { service, method, cx, body, reply }, false), None);
         }
     }
 }

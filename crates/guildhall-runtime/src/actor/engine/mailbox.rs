@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use guildhall_core::Env;
+use guildhall_core::{Env, MethodDesc};
 use guildhall_core::env::Instant;
 use guildhall_wire::Session;
 use parking_lot::Mutex;
@@ -135,6 +135,17 @@ impl Mailbox {
             self.letters = buffers.take();
         }
         self.letters.push_back(Letter::Call(call));
+    }
+
+    /// Begins the turn of a call that does not wait here, where nothing else is to be done; whether it does.
+    #[inline]
+    pub(crate) fn begin_call(&mut self, method: &'static MethodDesc) -> bool {
+        let free = !self.agenda.stopped && self.letters.is_empty() && !self.has_work();
+        if free {
+            self.method = method.path;
+            self.agenda.begin(Step::Letter);
+        }
+        free
     }
 
     pub(crate) fn push_session_over(&mut self, session: Arc<Session>) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guildhall_core::env::Workers;
 use guildhall_core::store::Store;
 
 use super::runner::Runner;
@@ -29,6 +30,11 @@ pub(crate) struct ActorPart {
 }
 
 impl ActorPart {
+    /// One runner for each worker.
+    pub(crate) fn runners(workers: &Workers) -> Vec<Arc<Runner>> {
+        (0..workers.len()).map(|worker| Runner::new(workers.id(worker))).collect()
+    }
+
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.get()
     }

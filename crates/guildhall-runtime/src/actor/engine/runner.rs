@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use guildhall_core::Env;
-use guildhall_core::env::Instant;
+use guildhall_core::env::{Instant, WorkerId};
 use parking_lot::Mutex;
 
 use super::mailbox::Buffers;
@@ -25,8 +25,8 @@ pub(crate) trait Runnable: Send + Sync {
 }
 
 /// The cells of one worker that have work, and the times at which the others have.
-#[derive(Default)]
 pub(crate) struct Runner {
+    pub(crate) worker: WorkerId,
     ready: Mutex<VecDeque<Arc<dyn Runnable>>>,
     waker: AtomicWaker,
     timers: Mutex<Timers>,
@@ -73,6 +73,12 @@ impl Eq for Armed {}
 const KEPT: usize = 1_024;
 
 impl Runner {
+    pub(crate) fn new(worker: WorkerId) -> Arc<Self> {
+        let (ready, waker) = (Mutex::default(), AtomicWaker::new());
+        let (timers, buffers) = (Mutex::default(), Buffers::default());
+        Arc::new(Self { worker, ready, waker, timers, buffers })
+    }
+
     /// Queues a cell. Each is queued at most once, so there are never more than actors.
     pub(crate) fn push(&self, cell: Arc<dyn Runnable>) {
         let mut ready = self.ready.lock();

@@ -27,11 +27,9 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     active: Option<Box<Active<A>>>,
     call: Call,
 ) -> Option<Box<Active<A>>> {
-    let Some(Call { service, method, cx, body, reply }) = call.still_wanted() else {
-        return active;
-    };
-    let cx = Cx { turn: Some(Arc::clone(cell) as Arc<dyn Callee>), ..cx };
-    let (cx, mut span) = cx.span(SpanKind::Turn, method.path);
+    let Call { service, method, mut cx, body, reply } = call;
+    cx.turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
+    let mut span = cx.enter_span(SpanKind::Turn, method.path);
     if let Some(span) = &mut span {
         span.field("actor", &*cell.id);
     }
@@ -63,7 +61,7 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     }
     if must_wait_for_outage(cell, &active, method) {
         let why = format!("{} cannot be saved now: its store takes no writes", cell.id);
-        reply.send::<()>(Err(Status::not_run(Code::Unavailable, reason::STORE, why)));
+        reply.refuse(Code::Unavailable, reason::STORE, why);
         return end(cell, active);
     }
     cell.core().counters.turns.add(1);
@@ -71,7 +69,8 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     let result = match guarded(cell, &cx, turn).await {
         Ok(result) => result,
         Err(ended) => {
-            reply.send::<()>(Err(ended.status(&cell.core().counters, &cell.id, method.path)));
+            let status = ended.status(&cell.core().counters, &cell.id, method.path);
+            reply.send::<()>(Err(status));
             Box::pin(drop_activation(cell, active)).await;
             return None;
         }

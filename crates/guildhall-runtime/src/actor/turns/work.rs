@@ -1,44 +1,47 @@
-//! The one future of an actor type: does the jobs of an actor one after the other, until it has none.
+//! Does the jobs of an actor one after the other, until it has none; then those of another actor of the type.
 
 use std::sync::Arc;
 use std::task::Poll;
-
-use tokio_util::sync::ReusableBoxFuture;
 
 use super::call::run_call;
 use super::end::{deactivate, end, leave};
 use super::own::{activate_uncalled, run_later, run_tick, run_timer};
 use crate::actor::Actor;
-use crate::actor::engine::{Active, Cell, Job, TurnBox};
+use crate::actor::engine::{Active, Cell, Job, Run, TurnLoop};
 use crate::actor::persistence::{Reclaimed, apply_saved, begin_save, drop_unsaved, reclaim};
 use crate::actor::services::ActorServices;
 
 /// Turns in a row before other actors of the worker get theirs.
 const TURNS_IN_A_ROW: usize = 64;
 
-/// Begins to do what waits for an actor, in a used box if there is one.
-pub(crate) fn begin<A: Actor, S: ActorServices<A>>(
-    cell: Arc<Cell<A, S>>,
-    active: Option<Box<Active<A>>>,
-    used: Option<TurnBox<A>>,
-) -> TurnBox<A> {
-    let work = work(cell, active);
-    match used {
-        Some(mut turn) => {
-            turn.set(work);
-            turn
+/// Makes what runs the turns of an actor, one actor after the other.
+pub(crate) fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<A, S> {
+    TurnLoop::new(|seat| async move {
+        loop {
+            let run = seat.next().await;
+            let active = work(run).await;
+            seat.over(active);
         }
-        None => ReusableBoxFuture::new(work),
-    }
+    })
 }
 
 /// Does all that waits. Returns the actor, or nothing when it has left memory.
-async fn work<A: Actor, S: ActorServices<A>>(
-    cell: Arc<Cell<A, S>>,
-    mut active: Option<Box<Active<A>>>,
-) -> Option<Box<Active<A>>> {
+async fn work<A: Actor, S: ActorServices<A>>(run: Run<A, S>) -> Option<Box<Active<A>>> {
+    let Run { cell, mut active, mut first } = run;
     let mut turns = 0;
-    while let Some(job) = cell.next_job() {
+    loop {
+        let job = match first.take() {
+            Some(call) => Job::Call(call),
+            None => {
+                let Some(mut job) = cell.next_job() else { return active };
+                if let Job::Call(call) = &mut job
+                    && !call.is_wanted()
+                {
+                    continue;
+                }
+                job
+            }
+        };
         if let Some(before) = &mut active
             && job.needs_rows()
             && !is_ready(&cell, before)
@@ -62,7 +65,6 @@ async fn work<A: Actor, S: ActorServices<A>>(
             give_way().await;
         }
     }
-    active
 }
 
 /// Any job but a call.
@@ -74,12 +76,12 @@ async fn do_job<A: Actor, S: ActorServices<A>>(
     let Some(mut active) = active else {
         return match job {
             Job::Activate => activate_uncalled(cell).await,
-            Job::Call(call) => run_call(cell, None, call).await,
             _ => None,
         };
     };
     match job {
-        Job::Call(call) => run_call(cell, Some(active), call).await,
+        // Calls have their own way.
+        Job::Call(_) => Some(active),
         Job::Timer(service, message) => run_timer(cell, active, service, message).await,
         Job::SessionOver(session) => {
             active.records.session_over(&session, cell.core().env.now());

@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{actor_label, slots_label};
+use guildhall_core::env::Instant;
 use guildhall_core::hash::IdHasher;
 use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError};
 use guildhall_link::ServedMeters;
@@ -30,6 +31,8 @@ pub struct Incoming<'a> {
     pub(crate) body: Body<'a>,
     /// Where the reply goes.
     pub reply: ReplyPort,
+    /// The time, where the caller can go on as soon as the reply is there: a turn may run at once, in its place.
+    pub(crate) in_place: Option<Instant>,
 }
 
 /// A service that an app serves: generated, `GreeterServer`.
@@ -204,12 +207,17 @@ impl Served {
         cx: Cx,
         body: Body<'_>,
         reply: ReplyPort,
+        in_place: Option<Instant>,
     ) -> Option<HandlerFuture> {
         // Made where it is needed, and so not moved there.
         let method = self.method;
         match self.guarded.get() {
-            None => self.service.dispatch(Incoming { cx, method, body, reply }),
-            Some(guard) => guard.dispatch(&self.service, Incoming { cx, method, body, reply }),
+            None => self.service.dispatch(Incoming { cx, method, body, reply, in_place }),
+            Some(guard) => {
+                // It may begin the call later, from elsewhere.
+                let call = Incoming { cx, method, body, reply, in_place: None };
+                guard.dispatch(&self.service, call)
+            }
         }
     }
 }

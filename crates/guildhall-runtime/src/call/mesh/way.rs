@@ -24,6 +24,15 @@ impl Way {
         }
     }
 
+    /// The connection; `None` where it is this app.
+    #[inline]
+    pub(super) fn link(&self) -> Option<Arc<Link>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Link(link) => Some(Arc::clone(link)),
+        }
+    }
+
     /// Calls that wait here for its replies.
     pub(super) fn waiting(&self) -> usize {
         match self {

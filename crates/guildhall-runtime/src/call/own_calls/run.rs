@@ -18,11 +18,12 @@ thread_local! {
     static NESTED: Cell<usize> = const { Cell::new(0) };
 }
 
-struct Nested;
+/// A handler that is polled inside of others.
+pub(crate) struct Nested;
 
 impl Nested {
     /// One more, if the stack has room.
-    fn enter() -> Option<Self> {
+    pub(crate) fn enter() -> Option<Self> {
         let nested = NESTED.get();
         (nested < NESTED_MAX).then(|| {
             NESTED.set(nested + 1);

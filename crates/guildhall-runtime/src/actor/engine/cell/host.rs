@@ -1,4 +1,4 @@
-//! The host of an actor type: its actors by key, how many there may be, and the boxes of their turns.
+//! The host of an actor type: its actors by key, how many there may be, and what runs their turns.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -13,18 +13,17 @@ use guildhall_core::store::Table;
 use guildhall_core::{Code, MethodDesc, ServiceDesc, Status, slot_of};
 use guildhall_ownership::{EarlyCalls, SlotTable};
 use parking_lot::{Mutex, MutexGuard};
-use tokio_util::sync::ReusableBoxFuture;
 
 use crate::actor::config::ActorConfig;
-use crate::actor::engine::active::Active;
 use crate::actor::engine::cell::Cell;
 use crate::actor::engine::payloads::Payloads;
+use crate::actor::engine::turn_loop::TurnLoop;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
 use crate::call::Core;
 use crate::call::turn::Call;
 
-/// Boxes of turns that are kept for the next ones.
+/// Loops that are kept for the next runs.
 const POOLED: usize = 64;
 
 /// The actors of one type in one app.
@@ -47,16 +46,10 @@ pub(crate) struct Host<A: Actor, S> {
     /// By slot, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
     numbers: AtomicU64,
-    begin: Begin<A, S>,
-    boxes: Mutex<Vec<TurnBox<A>>>,
+    turn_loop: fn() -> TurnLoop<A, S>,
+    /// Loops without a run.
+    loops: Mutex<Vec<TurnLoop<A, S>>>,
 }
-
-/// The one box of a turn, used again and again.
-pub(crate) type TurnBox<A> = ReusableBoxFuture<'static, Option<Box<Active<A>>>>;
-
-/// Begins to do what waits for a cell, in a used box if there is one.
-pub(crate) type Begin<A, S> =
-    fn(Arc<Cell<A, S>>, Option<Box<Active<A>>>, Option<TurnBox<A>>) -> TurnBox<A>;
 
 /// The cells of one slot.
 type Shard<A, S> = HashSet<ByKey<A, S>, Seeded>;
@@ -125,12 +118,13 @@ pub(crate) struct HostParts<A: Actor, S> {
     pub(crate) workers: u32,
     pub(crate) count: LiveCount,
     pub(crate) seed: u64,
-    pub(crate) begin: Begin<A, S>,
+    /// Makes what runs turns.
+    pub(crate) turn_loop: fn() -> TurnLoop<A, S>,
 }
 
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     pub(crate) fn new(parts: HostParts<A, S>) -> Self {
-        let HostParts { config, slots, tables, wakes, services, workers, count, seed, begin } =
+        let HostParts { config, slots, tables, wakes, services, workers, count, seed, turn_loop } =
             parts;
         let shard = |_| Mutex::new(HashSet::with_hasher(Seeded(seed)));
         Self {
@@ -139,7 +133,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             payloads: Payloads::default(),
             closed: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
-            boxes: Mutex::default(),
+            loops: Mutex::default(),
             config,
             slots,
             tables,
@@ -147,7 +141,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             services,
             workers,
             count,
-            begin,
+            turn_loop,
         }
     }
 
@@ -244,21 +238,17 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Begins to do what waits for an actor.
-    pub(crate) fn begin(
-        &self,
-        cell: &Arc<Cell<A, S>>,
-        active: Option<Box<Active<A>>>,
-    ) -> TurnBox<A> {
-        let used = self.boxes.lock().pop();
-        (self.begin)(Arc::clone(cell), active, used)
+    /// What runs the turns of an actor.
+    pub(crate) fn turn_loop(&self) -> TurnLoop<A, S> {
+        let kept = self.loops.lock().pop();
+        kept.unwrap_or_else(self.turn_loop)
     }
 
-    /// Keeps the box of a turn that has ended.
-    pub(crate) fn recycle(&self, turn: TurnBox<A>) {
-        let mut boxes = self.boxes.lock();
-        if boxes.len() < POOLED {
-            boxes.push(turn);
+    /// Keeps what has run the turns of an actor, for the next one.
+    pub(crate) fn recycle(&self, turns: TurnLoop<A, S>) {
+        let mut loops = self.loops.lock();
+        if loops.len() < POOLED {
+            loops.push(turns);
         }
     }
 }
