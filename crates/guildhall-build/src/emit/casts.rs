@@ -12,18 +12,18 @@ use crate::rust::{camel, shouty, snake};
 pub(crate) fn entries(service: &Service) -> String {
     let (name, table) = (camel(service.desc.name()), shouty(service.desc.name()));
     format!(
-        "/// Casts to every ready app that serves it, this one included.
+        "/// Casts to every ready app that serves the service, this app included.
         pub fn all(cx: &'a ::guildhall::codegen::Cx) -> {name}Casts<'a> {{
             {name}Casts {{ cx, to: ::guildhall::codegen::Many::All }}
         }}
 
-        /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+        /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
         pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> {name}Casts<'a> {{
             let topic = ::std::borrow::ToOwned::to_owned(topic);
             {name}Casts {{ cx, to: ::guildhall::codegen::Many::Topic(topic) }}
         }}
 
-        /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+        /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
         pub async fn subscribe(
             cx: &::guildhall::codegen::Cx,
             topic: &str,
@@ -56,7 +56,7 @@ pub(crate) fn casts(service: &Service) -> String {
         );
     }
     format!(
-        "/// Casts `{full_name}` to many: [`{name}Client::all`], [`{name}Client::topic`].
+        "/// Casts to many apps that serve `{full_name}`: [`{name}Client::all`], [`{name}Client::topic`].
         #[derive(Clone, Debug)]
         pub struct {name}Casts<'a> {{
             cx: &'a ::guildhall::codegen::Cx,

@@ -24,7 +24,7 @@ pub(crate) fn client(service: &Service) -> String {
     };
     let targets = if service.model == Model::Actor { "" } else { TARGETS };
     format!(
-        "/// Calls `{full_name}`, within the deadline of the `Cx` it is made from.
+        "/// A client of `{full_name}`. Its calls end by the deadline of its `Cx`.
         #[derive(Clone, Debug)]
         pub struct {name}Client<'a> {{
             cx: &'a ::guildhall::codegen::Cx,
@@ -33,7 +33,7 @@ pub(crate) fn client(service: &Service) -> String {
 
         impl<'a> {name}Client<'a> {{
             {consts}
-            /// Makes a client whose calls go where the service's options say.
+            /// Makes a client whose calls are routed by the service's options.
             pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {{
                 Self {{ cx, target: ::guildhall::codegen::Target::Default }}
             }}
@@ -47,20 +47,20 @@ pub(crate) fn client(service: &Service) -> String {
 
 /// How a client of a service without keys is aimed.
 const TARGETS: &str = "
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(self, app: impl ::core::convert::Into<::guildhall::codegen::Address>) -> Self {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
 
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self { cx: self.cx, target: ::guildhall::codegen::Target::Random }
     }
 
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&key));

@@ -39,7 +39,7 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
 
         impl {name}Entity {{
             {indexes}
-            /// Makes one that is in no store yet, for `Rows::create`.
+            /// Makes an entity that is not stored yet, for `Rows::create`.
             pub fn new({key}: {key_takes}) -> Self {{
                 let state = {name} {{ {key}: {key_value}, ..::core::default::Default::default() }};
                 let key = ::guildhall::codegen::Key::from(::std::string::ToString::to_string(&state.{key}));
@@ -48,17 +48,17 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> String {
             }}
 
             {setters}
-            /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
+            /// Whether the entity exists. One that does not exist has default values, and begins to exist with its first change.
             pub fn exists(&self) -> bool {{
                 self.meta_.exists()
             }}
 
-            /// Makes it exist; nothing happens if it does.
+            /// Makes the entity exist. Does nothing if it exists.
             pub fn create(&mut self) {{
                 self.meta_.create();
             }}
 
-            /// Makes it missing, with all fields at their defaults.
+            /// Deletes the entity and sets all fields to their defaults.
             pub fn delete(&mut self) {{
                 let key = ::core::mem::take(&mut self.state_.{key});
                 let missing = {name} {{ {key}: key, ..::core::default::Default::default() }};
@@ -125,7 +125,7 @@ fn index(entity: &Entity, field: &Field) -> String {
         return String::new();
     }
     format!(
-        "/// For queries by `{plain}`.
+        "/// The index for queries by `{plain}`.
         pub const BY_{shouty}: ::guildhall::codegen::Index<Self, {value}> =
             ::guildhall::codegen::Index::new({number});\n",
         plain = bare(field.desc.name()),
@@ -166,7 +166,7 @@ fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
     let (plain, leading) = (snake(field.desc.name()), leading(field.desc.name()));
     let bare = bare(field.desc.name());
     format!(
-        "/// Sets `{bare}`; it is saved even if it is equal.
+        "/// Sets `{bare}`. The field is saved even if the value is equal.
         pub fn set_{bare}(&mut self, value: {takes}) {{
             let before = ::core::mem::replace(&mut self.state_.{plain}, {converts});
             if self.meta_.mark({bit}) {{
@@ -174,7 +174,7 @@ fn setter(entity: &Entity, bit: usize, field: &Field) -> String {
             }}
         }}
 
-        /// Changes `{bare}` in place; it is saved even if it stays equal.
+        /// Changes `{bare}` in place. The field is saved even if the value stays equal.
         pub fn {leading}_mut(&mut self) -> &mut {keeps} {{
             if self.meta_.mark({bit}) {{
                 self.before_.get_or_insert_with(::core::default::Default::default).{plain} =

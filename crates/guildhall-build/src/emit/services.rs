@@ -276,7 +276,7 @@ pub(crate) fn lane(service: &Service) -> String {
         impl {name}Server {{
             /// Serves `service`, {what}.
             ///
-            /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; what it has changed stays.
+            /// A turn that panics, or takes longer than `turn_limit_ms`, fails its own call; its changes stay.
             pub fn new<T_: {name}>({params}) -> Self {{
                 let shared = ::std::sync::Arc::new({shared});
                 Self(::guildhall::codegen::Lane::new(&{table}, move |cx, method, mut body| {{
@@ -328,7 +328,7 @@ fn lane_handlers(service: &Service, serial: bool) -> String {
 
 /// The associated type of an INTERLEAVED trait.
 const INTERLEAVED_STATE: &str = "
-    /// What the calls share; each gets it lent between its awaits.
+    /// The state that all calls share. A call borrows it between its awaits.
     type State: ::core::marker::Send + 'static;
 ";
 

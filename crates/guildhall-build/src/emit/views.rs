@@ -93,8 +93,8 @@ pub(crate) fn entity(entity: &Entity, program: &Program) -> (String, String) {
             self.part(view, u128::MAX)
         }}
 
-        /// What has changed in a view since the last delta of this view: numbers of fields and their values, for
-        /// [`{name}::apply_delta`]. The first one of an activation is the whole view: what the one before had sent, or had not, is not known.
+        /// The changes of a view since its last delta: numbers of fields and their values, for
+        /// [`{name}::apply_delta`]. The first delta of an activation is the whole view, because earlier deltas are not known.
         pub fn delta(
             &mut self,
             view: {name}View,
@@ -133,8 +133,8 @@ fn apply(entity: &Entity) -> String {
     }
     format!(
         "impl {name} {{
-            /// Takes the fields with these numbers from `patch`: what `{name}Entity::delta` of the other end has given. Numbers
-            /// that this release does not know are left.
+            /// Copies the fields with these numbers from `patch`, both from `{name}Entity::delta` of the sender. Numbers
+            /// that this release does not know are ignored.
             pub fn apply_delta(&mut self, fields: &[u32], patch: Self) {{ {fields} }}
         }}\n",
         name = camel(entity.desc.name()),

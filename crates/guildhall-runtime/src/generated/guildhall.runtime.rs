@@ -933,7 +933,7 @@ impl<T_: Node> ::guildhall::codegen::Service for NodeServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.runtime.Node`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.runtime.Node`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct NodeClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -962,14 +962,14 @@ impl<'a> NodeClient<'a> {
     pub const SESSION_OVER: ::guildhall::codegen::Method<SessionOverMsg, ()> = ::guildhall::codegen::Method::new(
         &NODE.methods[4],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -978,7 +978,7 @@ impl<'a> NodeClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -986,7 +986,7 @@ impl<'a> NodeClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -997,14 +997,14 @@ impl<'a> NodeClient<'a> {
             target: ::guildhall::codegen::Target::Hash(key),
         }
     }
-    /// Casts to every ready app that serves it, this one included.
+    /// Casts to every ready app that serves the service, this app included.
     pub fn all(cx: &'a ::guildhall::codegen::Cx) -> NodeCasts<'a> {
         NodeCasts {
             cx,
             to: ::guildhall::codegen::Many::All,
         }
     }
-    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
     pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> NodeCasts<'a> {
         let topic = ::std::borrow::ToOwned::to_owned(topic);
         NodeCasts {
@@ -1012,7 +1012,7 @@ impl<'a> NodeClient<'a> {
             to: ::guildhall::codegen::Many::Topic(topic),
         }
     }
-    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
     pub async fn subscribe(
         cx: &::guildhall::codegen::Cx,
         topic: &str,
@@ -1100,7 +1100,7 @@ impl<'a> NodeClient<'a> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Casts `guildhall.runtime.Node` to many: [`NodeClient::all`], [`NodeClient::topic`].
+/// Casts to many apps that serve `guildhall.runtime.Node`: [`NodeClient::all`], [`NodeClient::topic`].
 #[derive(Clone, Debug)]
 pub struct NodeCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1275,7 +1275,7 @@ impl<T_: Ownership> ::guildhall::codegen::Service for OwnershipServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.runtime.Ownership`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.runtime.Ownership`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct OwnershipClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1296,14 +1296,14 @@ impl<'a> OwnershipClient<'a> {
     pub const DRAINING: ::guildhall::codegen::Method<DrainingMsg, ()> = ::guildhall::codegen::Method::new(
         &OWNERSHIP.methods[2],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1312,7 +1312,7 @@ impl<'a> OwnershipClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1320,7 +1320,7 @@ impl<'a> OwnershipClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -1331,14 +1331,14 @@ impl<'a> OwnershipClient<'a> {
             target: ::guildhall::codegen::Target::Hash(key),
         }
     }
-    /// Casts to every ready app that serves it, this one included.
+    /// Casts to every ready app that serves the service, this app included.
     pub fn all(cx: &'a ::guildhall::codegen::Cx) -> OwnershipCasts<'a> {
         OwnershipCasts {
             cx,
             to: ::guildhall::codegen::Many::All,
         }
     }
-    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
     pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> OwnershipCasts<'a> {
         let topic = ::std::borrow::ToOwned::to_owned(topic);
         OwnershipCasts {
@@ -1346,7 +1346,7 @@ impl<'a> OwnershipClient<'a> {
             to: ::guildhall::codegen::Many::Topic(topic),
         }
     }
-    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
     pub async fn subscribe(
         cx: &::guildhall::codegen::Cx,
         topic: &str,
@@ -1404,7 +1404,7 @@ impl<'a> OwnershipClient<'a> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Casts `guildhall.runtime.Ownership` to many: [`OwnershipClient::all`], [`OwnershipClient::topic`].
+/// Casts to many apps that serve `guildhall.runtime.Ownership`: [`OwnershipClient::all`], [`OwnershipClient::topic`].
 #[derive(Clone, Debug)]
 pub struct OwnershipCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1509,7 +1509,7 @@ impl<T_: Raw> ::guildhall::codegen::Service for RawServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.runtime.Raw`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.runtime.Raw`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct RawClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1522,14 +1522,14 @@ impl<'a> RawClient<'a> {
     pub const CAST: ::guildhall::codegen::Method<RawMsg, ()> = ::guildhall::codegen::Method::new(
         &RAW.methods[0],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1538,7 +1538,7 @@ impl<'a> RawClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1546,7 +1546,7 @@ impl<'a> RawClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -1557,14 +1557,14 @@ impl<'a> RawClient<'a> {
             target: ::guildhall::codegen::Target::Hash(key),
         }
     }
-    /// Casts to every ready app that serves it, this one included.
+    /// Casts to every ready app that serves the service, this app included.
     pub fn all(cx: &'a ::guildhall::codegen::Cx) -> RawCasts<'a> {
         RawCasts {
             cx,
             to: ::guildhall::codegen::Many::All,
         }
     }
-    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
     pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> RawCasts<'a> {
         let topic = ::std::borrow::ToOwned::to_owned(topic);
         RawCasts {
@@ -1572,7 +1572,7 @@ impl<'a> RawClient<'a> {
             to: ::guildhall::codegen::Many::Topic(topic),
         }
     }
-    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
     pub async fn subscribe(
         cx: &::guildhall::codegen::Cx,
         topic: &str,
@@ -1600,7 +1600,7 @@ impl<'a> RawClient<'a> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Casts `guildhall.runtime.Raw` to many: [`RawClient::all`], [`RawClient::topic`].
+/// Casts to many apps that serve `guildhall.runtime.Raw`: [`RawClient::all`], [`RawClient::topic`].
 #[derive(Clone, Debug)]
 pub struct RawCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1852,7 +1852,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.runtime.Session`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.runtime.Session`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct SessionClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1877,7 +1877,7 @@ impl<'a> SessionClient<'a> {
     pub const PUSH: ::guildhall::codegen::Method<PushReq, ()> = ::guildhall::codegen::Method::new(
         &SESSION.methods[3],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
@@ -2100,7 +2100,7 @@ impl<T_: Gate> ::guildhall::codegen::Service for GateServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.runtime.Gate`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.runtime.Gate`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct GateClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -2121,14 +2121,14 @@ impl<'a> GateClient<'a> {
     pub const KICK: ::guildhall::codegen::Method<SessionReq, ()> = ::guildhall::codegen::Method::new(
         &GATE.methods[2],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -2137,7 +2137,7 @@ impl<'a> GateClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -2145,7 +2145,7 @@ impl<'a> GateClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -2156,14 +2156,14 @@ impl<'a> GateClient<'a> {
             target: ::guildhall::codegen::Target::Hash(key),
         }
     }
-    /// Casts to every ready app that serves it, this one included.
+    /// Casts to every ready app that serves the service, this app included.
     pub fn all(cx: &'a ::guildhall::codegen::Cx) -> GateCasts<'a> {
         GateCasts {
             cx,
             to: ::guildhall::codegen::Many::All,
         }
     }
-    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
     pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> GateCasts<'a> {
         let topic = ::std::borrow::ToOwned::to_owned(topic);
         GateCasts {
@@ -2171,7 +2171,7 @@ impl<'a> GateClient<'a> {
             to: ::guildhall::codegen::Many::Topic(topic),
         }
     }
-    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
     pub async fn subscribe(
         cx: &::guildhall::codegen::Cx,
         topic: &str,
@@ -2229,7 +2229,7 @@ impl<'a> GateClient<'a> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Casts `guildhall.runtime.Gate` to many: [`GateClient::all`], [`GateClient::topic`].
+/// Casts to many apps that serve `guildhall.runtime.Gate`: [`GateClient::all`], [`GateClient::topic`].
 #[derive(Clone, Debug)]
 pub struct GateCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -2303,7 +2303,7 @@ pub struct IdStateEntity {
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 impl IdStateEntity {
-    /// Makes one that is in no store yet, for `Rows::create`.
+    /// Makes an entity that is not stored yet, for `Rows::create`.
     pub fn new(
         name: impl ::core::convert::Into<::guildhall::prost::alloc::string::String>,
     ) -> Self {
@@ -2321,14 +2321,14 @@ impl IdStateEntity {
             before_: ::core::option::Option::None,
         }
     }
-    /// Sets `taken`; it is saved even if it is equal.
+    /// Sets `taken`. The field is saved even if the value is equal.
     pub fn set_taken(&mut self, value: u64) {
         let before = ::core::mem::replace(&mut self.state_.taken, value);
         if self.meta_.mark(0) {
             self.before_.get_or_insert_with(::core::default::Default::default).taken = before;
         }
     }
-    /// Changes `taken` in place; it is saved even if it stays equal.
+    /// Changes `taken` in place. The field is saved even if the value stays equal.
     pub fn taken_mut(&mut self) -> &mut u64 {
         if self.meta_.mark(0) {
             self.before_.get_or_insert_with(::core::default::Default::default).taken = ::core::clone::Clone::clone(
@@ -2337,15 +2337,15 @@ impl IdStateEntity {
         }
         &mut self.state_.taken
     }
-    /// Whether it exists; one that does not reads as defaults and begins to exist with the first change.
+    /// Whether the entity exists. One that does not exist has default values, and begins to exist with its first change.
     pub fn exists(&self) -> bool {
         self.meta_.exists()
     }
-    /// Makes it exist; nothing happens if it does.
+    /// Makes the entity exist. Does nothing if it exists.
     pub fn create(&mut self) {
         self.meta_.create();
     }
-    /// Makes it missing, with all fields at their defaults.
+    /// Deletes the entity and sets all fields to their defaults.
     pub fn delete(&mut self) {
         let key = ::core::mem::take(&mut self.state_.name);
         let missing = IdState {

@@ -1135,7 +1135,7 @@ impl<T_: Streams> ::guildhall::codegen::Service for StreamsServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Streams`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Streams`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct StreamsClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1152,14 +1152,14 @@ impl<'a> StreamsClient<'a> {
     pub const CLOSE: ::guildhall::codegen::Method<StreamRsp, ()> = ::guildhall::codegen::Method::new(
         &STREAMS.methods[1],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1168,7 +1168,7 @@ impl<'a> StreamsClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1176,7 +1176,7 @@ impl<'a> StreamsClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -1187,14 +1187,14 @@ impl<'a> StreamsClient<'a> {
             target: ::guildhall::codegen::Target::Hash(key),
         }
     }
-    /// Casts to every ready app that serves it, this one included.
+    /// Casts to every ready app that serves the service, this app included.
     pub fn all(cx: &'a ::guildhall::codegen::Cx) -> StreamsCasts<'a> {
         StreamsCasts {
             cx,
             to: ::guildhall::codegen::Many::All,
         }
     }
-    /// Casts by the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
+    /// Casts through the broker to the apps of this world that have subscribed to `topic`; each calls its own service.
     pub fn topic(cx: &'a ::guildhall::codegen::Cx, topic: &str) -> StreamsCasts<'a> {
         let topic = ::std::borrow::ToOwned::to_owned(topic);
         StreamsCasts {
@@ -1202,7 +1202,7 @@ impl<'a> StreamsClient<'a> {
             to: ::guildhall::codegen::Many::Topic(topic),
         }
     }
-    /// Has this app's own service called with what is cast to `topic`, until what this returns is dropped.
+    /// Subscribes this app: casts to `topic` call its own service, until the returned value is dropped.
     pub async fn subscribe(
         cx: &::guildhall::codegen::Cx,
         topic: &str,
@@ -1246,7 +1246,7 @@ impl<'a> StreamsClient<'a> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Casts `guildhall.hub.Streams` to many: [`StreamsClient::all`], [`StreamsClient::topic`].
+/// Casts to many apps that serve `guildhall.hub.Streams`: [`StreamsClient::all`], [`StreamsClient::topic`].
 #[derive(Clone, Debug)]
 pub struct StreamsCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1421,7 +1421,7 @@ impl<T_: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Discovery`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Discovery`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct DiscoveryClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1442,14 +1442,14 @@ impl<'a> DiscoveryClient<'a> {
     pub const WATCH: ::guildhall::codegen::Method<(), StreamRsp> = ::guildhall::codegen::Method::new(
         &DISCOVERY.methods[2],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1458,7 +1458,7 @@ impl<'a> DiscoveryClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1466,7 +1466,7 @@ impl<'a> DiscoveryClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -1643,7 +1643,7 @@ impl<T_: Broker> ::guildhall::codegen::Service for BrokerServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Broker`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Broker`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct BrokerClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1660,14 +1660,14 @@ impl<'a> BrokerClient<'a> {
     pub const FOLLOW: ::guildhall::codegen::Method<SubscribeReq, StreamRsp> = ::guildhall::codegen::Method::new(
         &BROKER.methods[1],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1676,7 +1676,7 @@ impl<'a> BrokerClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1684,7 +1684,7 @@ impl<'a> BrokerClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -1916,7 +1916,7 @@ impl<T_: Queue> ::guildhall::codegen::Service for QueueServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Queue`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Queue`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct QueueClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -1941,14 +1941,14 @@ impl<'a> QueueClient<'a> {
     pub const ACK: ::guildhall::codegen::Method<AckReq, ()> = ::guildhall::codegen::Method::new(
         &QUEUE.methods[3],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -1957,7 +1957,7 @@ impl<'a> QueueClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -1965,7 +1965,7 @@ impl<'a> QueueClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -2367,7 +2367,7 @@ impl<T_: Leases> ::guildhall::codegen::Service for LeasesServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Leases`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Leases`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct LeasesClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -2408,14 +2408,14 @@ impl<'a> LeasesClient<'a> {
     pub const WATCH: ::guildhall::codegen::Method<WatchLeasesReq, StreamRsp> = ::guildhall::codegen::Method::new(
         &LEASES.methods[7],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -2424,7 +2424,7 @@ impl<'a> LeasesClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -2432,7 +2432,7 @@ impl<'a> LeasesClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
@@ -2860,7 +2860,7 @@ impl<T_: Store> ::guildhall::codegen::Service for StoreServer<T_> {
 }
 
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
-/// Calls `guildhall.hub.Store`, within the deadline of the `Cx` it is made from.
+/// A client of `guildhall.hub.Store`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
 pub struct StoreClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
@@ -2897,14 +2897,14 @@ impl<'a> StoreClient<'a> {
     pub const PROBE: ::guildhall::codegen::Method<(), StoreRsp> = ::guildhall::codegen::Method::new(
         &STORE.methods[6],
     );
-    /// Makes a client whose calls go where the service's options say.
+    /// Makes a client whose calls are routed by the service's options.
     pub fn new(cx: &'a ::guildhall::codegen::Cx) -> Self {
         Self {
             cx,
             target: ::guildhall::codegen::Target::Default,
         }
     }
-    /// Calls exactly that app: an `AppId` or a `LogicAddr`.
+    /// Routes calls to one app: an `AppId` or a `LogicAddr`.
     #[must_use]
     pub fn at(
         self,
@@ -2913,7 +2913,7 @@ impl<'a> StoreClient<'a> {
         let target = ::guildhall::codegen::Target::At(::core::convert::Into::into(app));
         Self { cx: self.cx, target }
     }
-    /// Calls any app that serves it, each call another.
+    /// Routes each call to a random app that serves the service.
     #[must_use]
     pub fn random(self) -> Self {
         Self {
@@ -2921,7 +2921,7 @@ impl<'a> StoreClient<'a> {
             target: ::guildhall::codegen::Target::Random,
         }
     }
-    /// Calls the app that `key` falls to, the same one for one key.
+    /// Routes calls by `key`: calls with one key go to one app.
     #[must_use]
     pub fn hash(self, key: impl ::core::fmt::Display) -> Self {
         let key = ::guildhall::codegen::Key::from(
