@@ -12,6 +12,7 @@
 mod clock;
 mod rules;
 mod scenario;
+mod script;
 mod world;
 mod scenarios;
 mod mutations;

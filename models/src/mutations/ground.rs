@@ -2,7 +2,7 @@
 
 use crate::rules::Rules;
 use crate::scenario::{Faults, Scenario, add, protocol};
-use crate::scenarios::none;
+use crate::script::none;
 
 /// One app that keeps its slot.
 pub(super) fn alone() -> Scenario {

@@ -3,7 +3,7 @@
 use super::ground::{alone, carried, lapse, rules, three};
 use crate::rules::{Claim, Handover, ReadCheck, Resume, Rules, TakeBack};
 use crate::scenario::{Faults, Scenario, add, protocol};
-use crate::scenarios::{calls, nested, none};
+use crate::script::{calls, nested, none};
 use crate::world::{LOST, MOVES, ONCE, READ, SOFT, STALE, STUCK};
 
 pub(super) fn leases() -> Vec<Scenario> {

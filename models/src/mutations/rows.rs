@@ -3,7 +3,7 @@
 use super::ground::{alone, carried, lapse, rules};
 use crate::rules::{Batch, Claim, ReadCheck, Records, Rules};
 use crate::scenario::{Command, Does, Faults, Scenario, add, protocol};
-use crate::scenarios::{calls, created_and_deleted, nested, none, posts};
+use crate::script::{calls, created_and_deleted, nested, none, posts};
 use crate::world::{BACK, EFFECT, LOST, READ, SEQUENCE, SOFT, STUCK, TWICE};
 
 #[allow(clippy::too_many_lines, reason = "a table")]

@@ -11,14 +11,19 @@ pub(super) const LIST: &str = "xtask/layers.txt";
 
 const HEAD: &str = "\
 # What crates may still have of what `cargo xtask tidy` refuses. The numbers can only fall; `cargo xtask tidy --fix` lowers them.
-# crate | upward imports | files in circles | files too long | files beside the folders
+# crate | upward imports | files in circles | files too long | files beside the folders | lines of the median over 149
 ";
 
-pub(super) type Counts = [usize; 4];
+pub(super) type Counts = [usize; 5];
 
 /// What each kind of finding is called.
-pub(super) const KINDS: [&str; 4] =
-    ["upward imports", "files in large circles", "long files", "files beside the folders"];
+pub(super) const KINDS: [&str; 5] = [
+    "upward imports",
+    "files in large circles",
+    "long files",
+    "files beside the folders",
+    "lines of the median over 149",
+];
 
 pub(super) fn read(root: &Path) -> Result<BTreeMap<String, Counts>> {
     parse(&std::fs::read_to_string(root.join(LIST)).with_context(|| LIST.to_owned())?)
@@ -33,7 +38,7 @@ fn parse(list: &str) -> Result<BTreeMap<String, Counts>> {
     };
     lines
         .map(|line| {
-            entry(line).with_context(|| format!("{LIST}: not a crate with 4 numbers: {line:?}"))
+            entry(line).with_context(|| format!("{LIST}: not a crate with 5 numbers: {line:?}"))
         })
         .collect()
 }
@@ -64,18 +69,18 @@ mod tests {
 
     #[test]
     fn the_list_is_lowered_and_never_raised() {
-        let allowed = parse("# crate\na 5 0 1 0\nb 1 0 0 0\n").expect("it parses");
+        let allowed = parse("# crate\na 5 0 1 0 9\nb 1 0 0 0 0\n").expect("it parses");
         let present = BTreeMap::from([
-            ("a".to_owned(), [3, 0, 2, 0]),
-            ("b".to_owned(), [0; 4]),
-            ("c".to_owned(), [1; 4]),
+            ("a".to_owned(), [3, 0, 2, 0, 4]),
+            ("b".to_owned(), [0; 5]),
+            ("c".to_owned(), [1; 5]),
         ]);
         let list = lowered(&allowed, &present);
-        assert!(list.ends_with("beside the folders\na 3 0 1 0\n"), "{list}");
+        assert!(list.ends_with("over 149\na 3 0 1 0 4\n"), "{list}");
     }
 
     #[test]
     fn a_line_without_its_numbers_is_an_error() {
-        assert!(parse("a 5 0 1\n").is_err());
+        assert!(parse("a 5 0 1 0\n").is_err());
     }
 }

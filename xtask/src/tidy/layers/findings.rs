@@ -13,6 +13,9 @@ use super::tree::Tree;
 /// Longest file that is neither a test nor generated.
 pub(super) const LINES_MAX: usize = 450;
 
+/// The median length of a crate's files is below this.
+pub(super) const MEDIAN_END: usize = 150;
+
 /// Most files that may need each other in a circle.
 pub(super) const CIRCLE_MAX: usize = 3;
 
@@ -31,6 +34,7 @@ pub(super) struct Findings {
     pub(super) circles: Vec<String>,
     pub(super) long: Vec<String>,
     pub(super) loose: Vec<String>,
+    pub(super) median: Vec<String>,
     pub(super) small_circles: usize,
     /// Orders of `mod` lines that would be better.
     pub(super) orders: Vec<String>,
@@ -61,6 +65,13 @@ impl Findings {
             found.loose = beyond.map(line).collect();
         }
         found.lengths.sort_unstable();
+        let median = found.median_length();
+        if median >= MEDIAN_END {
+            let split = "split files with two ideas";
+            found
+                .median
+                .push(format!("{krate}: the median of its files is {median} lines; {split}"));
+        }
         Ok(found)
     }
 
@@ -110,20 +121,25 @@ impl Findings {
         Ok(())
     }
 
+    fn median_length(&self) -> usize {
+        self.lengths.get(self.lengths.len() / 2).copied().unwrap_or_default()
+    }
+
     /// How many there are of each kind, in the order of the list's columns.
-    pub(super) fn counts(&self) -> [usize; 4] {
-        [self.upward.len(), self.circled, self.long.len(), self.loose.len()]
+    pub(super) fn counts(&self) -> [usize; 5] {
+        let median = (self.median_length() + 1).saturating_sub(MEDIAN_END);
+        [self.upward.len(), self.circled, self.long.len(), self.loose.len(), median]
     }
 
     /// What is wrong of a kind.
     pub(super) fn lines(&self, kind: usize) -> &[String] {
-        [&self.upward, &self.circles, &self.long, &self.loose][kind]
+        [&self.upward, &self.circles, &self.long, &self.loose, &self.median][kind]
     }
 
     /// One line with the figures of the crate.
     pub(super) fn summary(&self, krate: &str) -> String {
-        let median = self.lengths.get(self.lengths.len() / 2).copied().unwrap_or_default();
-        let [upward, circled, long, _] = self.counts();
+        let median = self.median_length();
+        let [upward, circled, long, ..] = self.counts();
         let (large, small) = (self.circles.len(), self.small_circles);
         format!(
             "{krate}: layers: {upward} upward imports; circles: {large} of more than {CIRCLE_MAX} files \

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::findings::{Findings, IN_FOLDERS, LINES_MAX, LOOSE_MAX};
+use super::findings::{Findings, IN_FOLDERS, LINES_MAX, LOOSE_MAX, MEDIAN_END};
 
 /// The findings in a crate of these files.
 fn planted(krate: &str, sources: &[(&str, &str)]) -> Findings {
@@ -124,6 +124,18 @@ fn a_long_file_is_wrong_unless_it_is_a_test_or_generated() {
 }
 
 #[test]
+fn a_crate_whose_files_are_long_in_the_median_is_wrong() {
+    let of = |lines: usize| {
+        let text = "\n".repeat(lines);
+        let files = [("lib.rs", ""), ("a.rs", &*text), ("b.rs", &*text), ("c/tests.rs", "")];
+        planted("a", &files)
+    };
+    assert_eq!(of(MEDIAN_END - 1).counts()[4], 0);
+    let found = of(MEDIAN_END + 1);
+    assert_eq!((found.counts()[4], found.lines(4).len()), (2, 1));
+}
+
+#[test]
 fn files_beside_the_folders_of_the_largest_crate_are_bounded() {
     let names: Vec<String> = (0..=LOOSE_MAX).map(|at| format!("f{at}.rs")).collect();
     let mut sources: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
@@ -136,7 +148,7 @@ fn files_beside_the_folders_of_the_largest_crate_are_bounded() {
 fn more_than_the_list_allows_is_wrong_and_so_is_less() {
     let high = ("high.rs", "pub struct High;");
     let found = planted("a", &[("lib.rs", TWO), ("low.rs", "use crate::high::High;"), high]);
-    assert!(super::beyond("a", &found, [1, 0, 0, 0]).is_empty());
-    assert_eq!(super::beyond("a", &found, [0; 4]).len(), 2);
-    assert_eq!(super::beyond("a", &found, [2, 0, 0, 0]).len(), 1);
+    assert!(super::beyond("a", &found, [1, 0, 0, 0, 0]).is_empty());
+    assert_eq!(super::beyond("a", &found, [0; 5]).len(), 2);
+    assert_eq!(super::beyond("a", &found, [2, 0, 0, 0, 0]).len(), 1);
 }
