@@ -1,4 +1,4 @@
-//! Backends are URLs: a plugin names its schemes and opens them.
+//! Backends by URL: a plugin declares its schemes and opens their URLs.
 
 mod opener;
 mod lazy;

@@ -1,4 +1,4 @@
-//! The write of one entity: what of it the store does not have yet.
+//! The write of one entity: its changes that are not stored yet.
 
 use guildhall_core::store::{RowId, Table, Value, Write};
 

@@ -1,4 +1,4 @@
-//! [`Turned`]: what the end of a turn wants to know of its changes.
+//! [`Turned`]: what a turn has changed in a state, for the checks at its end.
 
 use crate::column::size_of;
 use crate::entity::Entity;

@@ -1,4 +1,4 @@
-//! Whether the peer of a link still lives: it is asked when it is silent, and lost when it stays so.
+//! Detects dead peers: pings a silent peer, and ends the link if the peer stays silent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keeps the links to one address: dials, proves itself, drives, and dials again.
+//! Keeps links to one address open: dials, authenticates, drives the connection, and dials again.
 
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -65,7 +65,9 @@ pub async fn connect<P: Peers>(endpoint: Arc<Endpoint>, peers: Arc<P>, line: Lin
         match link(&endpoint, &*peers, &line, opened).await {
             Ok(Ended::Myself) => return,
             Ok(Ended::Lost) => pause = endpoint.config.redial_ms,
-            Err(error) => tracing::debug!(address = line.address, %error, "no link yet"),
+            Err(error) => {
+                tracing::debug!(address = line.address, %error, "link attempt failed; retrying")
+            }
         }
         // Half of the pause is random, so that a restarted app is not dialled by all at once.
         let ms = pause / 2 + endpoint.env.random_below(pause / 2 + 1);

@@ -1,4 +1,4 @@
-//! Opening a link: the handshake over a socket, within its time.
+//! Opens a link: the handshake over a socket, with a deadline.
 
 use std::io::{Error, ErrorKind, Result};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Handlers of one link that wait for something, so that a CANCEL and the end of the link can drop them.
+//! The handlers of one link that are waiting; a CANCEL or the end of the link drops them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How a status travels: the body of an ERROR frame, and its numbers.
+//! A status on the wire: the body of an ERROR frame, and its numbers.
 
 use guildhall_core::status::Detail;
 use guildhall_core::{Code, Effect, Reason, Status};

@@ -1,4 +1,4 @@
-//! Slots are acquired from the lease backend, and what it answers becomes true here.
+//! Acquires slots from the lease backend, and applies its answers to the slot table.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`EarlyCalls`]: calls that came for a slot before the slot came. They wait a bounded time, in their order.
+//! [`EarlyCalls`]: calls for slots that have not arrived yet. They wait for a bounded time, in their order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Answers what other apps ask of this one: a slot is handed over, and what they offer is parked (rules 17 to 20).
+//! Answers requests of other apps: hands over slots, and parks the payloads that they offer (rules 17 to 20).
 
 use std::sync::Arc;
 

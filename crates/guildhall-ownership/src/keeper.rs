@@ -1,4 +1,4 @@
-//! The keeper: acquires the slots that belong here, and asks their present holders for them.
+//! The keeper: acquires the slots whose target is this app, and requests them from their present owners.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! [`Mesh`]: what ownership sees of the mesh, and the two requests that apps send each other about leases.
+//! [`Mesh`]: the mesh as ownership uses it, and the two requests about leases that apps send each other.
 
 use guildhall_core::env::Instant;
 use guildhall_core::leases::Origin;

@@ -1,4 +1,4 @@
-//! [`Ownership`]: what one app owns, and what it needs of the app around it.
+//! [`Ownership`]: the slots and leases of one app, and the parts of the app that it uses.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! [`Payload`]: what an actor gives to the next owner of its slot beside its rows.
+//! [`Payload`]: memory of an actor that no row contains, for the next owner of its slot.
 
 use std::time::Duration;
 

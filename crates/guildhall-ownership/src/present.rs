@@ -1,4 +1,4 @@
-//! [`PresentSession`]: the lease session that the app has now, and until when it counts by the app's own clock.
+//! [`PresentSession`]: the present lease session of the app, and its deadline by the app's own clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

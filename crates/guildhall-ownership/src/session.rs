@@ -1,4 +1,4 @@
-//! The app's session with the lease backend: opened, kept alive, and opened again when it is over.
+//! The app's lease session: opens it, keeps it alive, and opens a new one when it has expired.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is served stops when the lease session runs out, and resumes when the backend has kept it (rule 6).
+//! Suspends all slots when the lease session runs out, and resumes them when the backend has kept it (rule 6).
 
 use guildhall_core::leases::LeaseSession;
 

@@ -1,4 +1,4 @@
-//! [`App`]: from services and configuration to something that runs.
+//! [`App`]: collects services and configuration, and starts them as a running app.
 
 mod logic_addr;
 mod signals;

@@ -1,4 +1,4 @@
-//! [`Program`]: a program as a process, with what it prints; and ports that it can listen on.
+//! [`Program`]: a program as a process, with its output; and free ports for it.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Tests that cannot run where they are started.
+//! Skips tests that cannot run on this machine, and counts them.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

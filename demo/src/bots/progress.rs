@@ -1,4 +1,4 @@
-//! How far the bots are, on stderr: a bar for people, two lines for files.
+//! Progress of the bots on stderr: a bar for people, two lines for files.
 
 #![allow(clippy::print_stderr, reason = "a command that reports")]
 

@@ -1,4 +1,4 @@
-//! Rows and schemas as they lie in the file.
+//! The encoding of rows and schemas in the file.
 
 use std::collections::BTreeMap;
 

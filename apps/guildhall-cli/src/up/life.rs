@@ -1,4 +1,4 @@
-//! One instance: its process started, heard, and started again when it ends.
+//! One instance: starts its process, reads its output, and restarts it when it ends.
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};

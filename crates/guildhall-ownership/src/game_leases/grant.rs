@@ -100,7 +100,7 @@ impl Grant {
             }
         };
         if let Err(why) = &answer {
-            tracing::info!(lease = %self.id, %to, why, "lease kept; an app had asked for it");
+            tracing::info!(lease = %self.id, %to, why, "lease not released to the app that requested it");
         }
         self.settle(answer.ok())
     }

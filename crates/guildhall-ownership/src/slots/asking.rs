@@ -1,4 +1,4 @@
-//! Slots whose holders are asked for them.
+//! The slots that this app has requested from their owners.
 
 use std::sync::atomic::Ordering;
 

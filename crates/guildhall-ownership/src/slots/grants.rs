@@ -1,4 +1,4 @@
-//! What this app asks the lease backend about slots, and what the answers change.
+//! The requests for slots to the lease backend, and the changes that its answers cause.
 
 use std::sync::atomic::Ordering;
 

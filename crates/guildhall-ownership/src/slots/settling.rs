@@ -1,4 +1,4 @@
-//! Whether all slots are where they belong.
+//! Whether all slots are at their targets.
 
 use super::SlotTable;
 use super::slot::{Slot, SlotState};

@@ -1,4 +1,4 @@
-//! [`Slot`]: what this app knows of one slot.
+//! [`Slot`]: one slot in the table of this app: its owner, its epoch, and its move.
 
 use guildhall_core::AppId;
 use guildhall_core::leases::Origin;

@@ -1,4 +1,4 @@
-//! Slots when the session with the lease backend runs out, is kept after all, or is over (rule 6).
+//! Slots when the lease session runs out, is renewed after all, or has expired (rule 6).
 
 use super::SlotTable;
 use super::slot::SlotState;

@@ -1,4 +1,4 @@
-//! What an actor does later in any case: messages of its outbox, and reminders. Both are in its row (rule 27).
+//! Durable later work of an actor: outbox messages and reminders. Both are in its row (rule 27).
 //!
 //! | module | what |
 //! |---|---|

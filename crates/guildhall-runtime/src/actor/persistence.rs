@@ -1,4 +1,4 @@
-//! What an actor has in the store: claimed and read when it begins, saved after its turns, claimed again after a suspension.
+//! The rows of an actor: claimed and read at its activation, saved after its turns, claimed again after a suspension.
 //!
 //! | module | what |
 //! |---|---|

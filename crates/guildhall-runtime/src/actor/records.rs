@@ -1,4 +1,4 @@
-//! Records of what has run, so that a command or a message that is sent again is answered and not run again (rules 29 to 31).
+//! Records of commands and messages that have run, so that a repetition is answered and not run again (rules 29 to 31).
 //!
 //! | module | what |
 //! |---|---|

@@ -95,7 +95,7 @@ impl Saver {
                 tracing::warn!(%error, saves = again.len(), "save failed; retrying");
             }
             if outage.lasts(&env) {
-                let why = "it has run, and its changes are not saved: the store takes no writes; they are saved when it does, or lost with their app";
+                let why = "the call has run, and its changes are not saved yet: the store takes no writes; they are saved when it does, or lost when the app ends";
                 let status = Status::new(Code::Unavailable, why).with_reason(reason::STORE);
                 again.iter().for_each(|save| save.replies.0.give_up(save.replies.1, &status));
             }

@@ -1,4 +1,4 @@
-//! What the turns of an actor are: calls, timers, reminders, ticks, and the end of an activation.
+//! The turns of an actor: calls, timers, reminders, ticks, and the end of an activation.
 //!
 //! | module | what |
 //! |---|---|

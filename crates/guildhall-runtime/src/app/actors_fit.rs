@@ -1,4 +1,4 @@
-//! Whether actor types fit each other, and the rows that earlier releases have written.
+//! Checks that actor types fit each other and the rows of earlier releases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

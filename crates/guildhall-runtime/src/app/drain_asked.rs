@@ -1,4 +1,4 @@
-//! Draining because a peer asks for it: `Node.Drain`, `guildhall drain`.
+//! Drains the app at the request of a peer: `Node.Drain`, `guildhall drain`.
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,4 +1,4 @@
-//! [`Presence`]: the record that tells the others of this app, and its load: calls in flight for each 100 of its weight.
+//! [`Presence`]: the registration of this app, and its load: calls in flight for each 100 of its weight.
 
 use std::sync::Arc;
 use std::time::Duration;

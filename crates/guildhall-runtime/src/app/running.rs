@@ -1,4 +1,4 @@
-//! [`RunningApp`]: an app that runs, and how it ends without losing a call.
+//! [`RunningApp`]: a running app, and its shutdown, which loses no call.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,11 +95,14 @@ impl RunningApp {
         let deregistered = self.discovery.deregister(&core.id, core.incarnation);
         let cut_off = began + self.drain * 3 / 4;
         if let Some(Err(error)) = core.env.until(cut_off, deregistered).await {
-            tracing::warn!(%error, "not deregistered; the record goes with its TTL");
+            tracing::warn!(%error, "deregistration failed; the registration expires with its TTL");
         }
         if core.env.until(cut_off, self.drained(halfway)).await.is_none() {
             let calls = core.endpoint.meters.in_flight.get();
-            tracing::warn!(calls, "cut off after three quarters of app.drain_ms; actors are saved");
+            tracing::warn!(
+                calls,
+                "calls cut off after three quarters of app.drain_ms; saving actors"
+            );
             core.ending.cancel();
             if core.env.until(deadline, self.saved()).await.is_none() {
                 tracing::error!("drain timed out: some actors were not saved within app.drain_ms");
@@ -122,14 +125,14 @@ impl RunningApp {
         core.part::<LazyBackends>().opener.close();
     }
 
-    /// Tells the others that nothing belongs here any more, and waits until they have it.
+    /// Notifies the other apps that this app gives all slots away, and waits until the slots are handed over.
     async fn handed_over(&self) {
         let core = &self.core;
         let cx = Cx::outside(core);
         let draining = DrainingMsg { incarnation: core.incarnation.0 };
         let told = OwnershipClient::all(&cx).draining(draining).await;
         told.unwrap_or_else(
-            |status| tracing::warn!(%status, "not all apps were told of the drain"),
+            |status| tracing::warn!(%status, "drain notice not delivered to all apps"),
         );
         let _or_they_heard_it = self.discovery.register(&self.presence.record(), self.ttl).await;
         core.ownership().handed_over().await;

@@ -1,4 +1,4 @@
-//! The request of a call that has arrived, before it is known how long it will be kept.
+//! The request of a received call: borrowed from the read buffer until its service has to keep it.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The budget of retries: a share of all calls, so that a sick cluster is not retried to death.
+//! The retry budget: a share of all calls, so that retries do not overload a failing cluster.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,4 @@
-//! Chains of calls: which turn waits for which, so that a call that could never be answered is refused at once.
+//! Call chains: record which turn waits for which, so that a call that would wait for itself is refused at once.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;

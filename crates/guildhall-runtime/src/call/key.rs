@@ -1,4 +1,4 @@
-//! A key that outlives the request which it is of: a copy on the stack.
+//! A copy of a request's key on the stack, which outlives the request.
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KEY_LEN_MAX, KeyText, MethodDesc, Model, Status};

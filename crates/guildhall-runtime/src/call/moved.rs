@@ -1,4 +1,4 @@
-//! The status that says which app owns an actor now: the refusing app writes it, the caller follows it.
+//! The status that names the present owner of an actor: the refusing app writes it, the caller follows it.
 
 use guildhall_core::status::{Detail, reason};
 use guildhall_core::{AppId, Code, Status};

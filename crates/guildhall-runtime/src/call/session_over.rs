@@ -1,4 +1,4 @@
-//! The word that a session has ended, to those that keep what its commands have come to.
+//! Notifies actors that a session has ended, so that they delete its records.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The spans of calls: of one that is made, and of one that has arrived.
+//! The spans of calls: of outgoing and of received calls.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Where a call or a cast goes, as the caller says.
+//! The target of a call or a cast, as its caller sets it.
 
 use guildhall_core::{Address, Key};
 

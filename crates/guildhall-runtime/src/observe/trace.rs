@@ -1,4 +1,4 @@
-//! Traces: a call is followed through all apps, and each step says in a span how long it took. What is not sampled costs nothing.
+//! Traces: follow a call through all apps, with a span for the duration of each step. Calls that are not sampled cost nothing.
 //!
 //! A trace begins where a call comes from outside: at a gate, or where an app calls by itself. From there on it travels in the
 //! head of calls. Spans go to a [`SpanExporter`]; without one (`[trace] export`, `App::spans`) nothing is traced.

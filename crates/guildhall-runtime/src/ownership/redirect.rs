@@ -1,4 +1,4 @@
-//! Calls whose slot is not here: those that wait for it end in time, and those whose slot is elsewhere are redirected.
+//! Calls for slots that this app does not serve: a call whose slot is on its way waits with a deadline, others are redirected.
 
 use std::sync::Arc;
 

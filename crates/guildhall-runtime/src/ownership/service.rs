@@ -1,4 +1,4 @@
-//! What other apps ask of this one about slots and leases: a framework service of every app.
+//! The framework service `Ownership`: requests of other apps about slots and leases.
 
 use std::time::Duration;
 

@@ -174,7 +174,9 @@ impl Reloads {
                 self.announce(core, &Reloaded { changed, needs_restart: Vec::new() });
             }
             Ok(None) => {}
-            Err(error) => tracing::error!(%error, "resources changed; the ones before stay"),
+            Err(error) => {
+                tracing::error!(%error, "resource reload failed; the previous version stays")
+            }
         }
     }
 
@@ -182,7 +184,7 @@ impl Reloads {
         let Reloaded { changed, needs_restart } = reloaded;
         tracing::info!(?changed, "reloaded");
         if !needs_restart.is_empty() {
-            tracing::warn!(?needs_restart, "changed in the configuration; needs a restart");
+            tracing::warn!(?needs_restart, "configuration changed; restart needed");
         }
         let cx = Cx::outside(core);
         self.hooks.iter().for_each(|hook| hook(&cx, reloaded));

@@ -1,4 +1,4 @@
-//! What the rules stand on: holders, ids, and short ways to ask for them.
+//! The fixture of the rules: holders, ids, and short forms of requests.
 
 use std::time::Duration;
 

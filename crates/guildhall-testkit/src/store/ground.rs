@@ -1,4 +1,4 @@
-//! What the rules stand on: a table, rows, tokens, and short ways to ask a store.
+//! The fixture of the rules: a table, rows, tokens, and short forms of requests to a store.
 
 use guildhall_core::store::{
     Batch, Column, Committed, Guard, Holder, Kind, Migrate, Op, Row, RowId, Store, StoreError,

@@ -1,4 +1,4 @@
-//! The host for code that does not name its actor type.
+//! [`AnyHost`] for a host: access without the actor type.
 
 use std::any::TypeId;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! What turns and other parts of the app ask of a cell: timers, generations, its end; the end of a session.
+//! Requests to a cell from turns and other parts of the app: timers, generations, its end; the end of a session.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;

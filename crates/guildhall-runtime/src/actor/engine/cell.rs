@@ -1,4 +1,4 @@
-//! One actor: its mailbox, its place in the worker's queue, and how its life goes on.
+//! One actor: its mailbox, its place in the worker's queue, and the states of its life.
 //!
 //! **Life.** A cell is made by the first call of its key and removed when its actor has left memory and no call waits.
 //!

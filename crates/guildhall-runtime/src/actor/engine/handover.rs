@@ -1,4 +1,4 @@
-//! The actors of a slot when it arrives, leaves, or is lost: what ownership asks of a host.
+//! [`SlotHost`] for a host: the actors of a slot when it arrives, leaves, or is lost.
 
 use std::sync::{Arc, Weak};
 

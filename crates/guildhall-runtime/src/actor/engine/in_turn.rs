@@ -1,4 +1,4 @@
-//! [`InTurn`]: what a turn may ask of its actor.
+//! [`InTurn`]: the requests of a turn to its actor.
 
 use std::sync::Arc;
 use std::time::Duration;

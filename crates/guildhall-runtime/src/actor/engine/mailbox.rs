@@ -1,4 +1,4 @@
-//! The mailbox of one actor: what waits, and the data of the next step. The order is the [`Agenda`]'s.
+//! The mailbox of one actor: its waiting calls, and the data of its next step. [`Agenda`] decides the order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! [`ActorPart`]: what actors need of their app.
+//! [`ActorPart`]: the parts of the app that actors use.
 
 use std::sync::Arc;
 

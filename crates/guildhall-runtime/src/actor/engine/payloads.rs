@@ -1,4 +1,4 @@
-//! What earlier owners gave for actors that are not active yet.
+//! Payloads of earlier owners for actors that are not active yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

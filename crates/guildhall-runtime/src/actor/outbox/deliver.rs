@@ -79,7 +79,7 @@ pub(crate) async fn tell(outbox: Arc<OutboxPart>, outside: Cx, sender: String, d
     }
     let max = outbox.config.tells_max;
     if outbox.tells.get() >= max {
-        tracing::debug!(max, sender, "outbox: drained notice not delivered to a receiver");
+        tracing::debug!(max, sender, "drained notice of an outbox not delivered");
         return;
     }
     outbox.tells.begin();

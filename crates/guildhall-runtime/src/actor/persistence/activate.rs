@@ -1,4 +1,4 @@
-//! Activation: one atomic statement claims and reads the rows. Nothing else begins an actor.
+//! Activation: one atomic statement claims and reads the rows. There is no other way into memory.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;

@@ -170,7 +170,7 @@ async fn settled<A: Actor, S: ActorServices<A>>(
             let (activation, result) = poll_fn(|_| cell.poll_saved()).await;
             match &result {
                 Err(error) if ours && activation == active.activation && is_final(error) => {
-                    tracing::warn!(actor = %outside(&cell.id), %error, "the store has refused a turn; it is taken back");
+                    tracing::warn!(actor = %outside(&cell.id), %error, "turn refused by the store and rolled back");
                     let status = rows::status(error).with_effect(Effect::Ran);
                     active.actor.state().not_saved();
                     active.records.not_saved();

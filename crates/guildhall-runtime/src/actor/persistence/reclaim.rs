@@ -1,4 +1,4 @@
-//! After a suspension: an actor goes on with its memory only if its rows had no other owner meanwhile (rule 6).
+//! After a suspension, an actor continues from memory only if its rows had no other owner meanwhile (rule 6).
 
 use std::future::poll_fn;
 use std::sync::Arc;

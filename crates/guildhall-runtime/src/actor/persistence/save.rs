@@ -255,7 +255,7 @@ pub(crate) fn apply_saved<A: Actor, S: ActorServices<A>>(
         Err(error) => {
             tracing::error!(
                 actor = %outside(&cell.id), %error,
-                "the store has refused a save for good; the changes of its turns are lost"
+                "save refused by the store for good; the changes of its turns are lost"
             );
             cell.core().counters.dropped.add(1);
             cell.deactivated();

@@ -1,4 +1,4 @@
-//! What a call comes to, as a record of it has it in a row.
+//! The outcome of a call, and its form in a row.
 
 use bytes::{Bytes, BytesMut};
 use guildhall_core::status::reason;

@@ -1,4 +1,4 @@
-//! What guards a turn: a panic, or a turn that takes too long, ends its own activation and nothing else.
+//! Guards a turn: a panic, or a turn that takes too long, ends its own activation and nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Turns that no call has begun: of timers, reminders, refused messages, ticks; and activations without a call.
+//! Turns without a call: of timers, reminders, refused messages, ticks; and activations without a call.
 
 use std::sync::Arc;
 

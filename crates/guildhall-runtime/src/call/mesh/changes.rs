@@ -1,4 +1,4 @@
-//! Tells tasks that the mesh has changed, in the order in which they began to wait.
+//! Wakes tasks that wait for a change of the mesh, in the order in which they began to wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

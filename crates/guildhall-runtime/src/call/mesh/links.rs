@@ -1,4 +1,4 @@
-//! The connections to one app, and which of them a call takes.
+//! The links to one app, and the selection of one for each call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

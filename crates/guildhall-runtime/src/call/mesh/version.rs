@@ -1,4 +1,4 @@
-//! Rules of routing by version: which calls of a service go to the apps of one version, before its route is looked at.
+//! Routing by version: selects the calls of a service that go to the apps of one version, before its route applies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Whose turn the present thread runs: for lines of the log and trips to the store, which no one gives a [`Cx`].
+//! The turn that the current thread runs, for log lines and store round trips, which have no [`Cx`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
