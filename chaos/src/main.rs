@@ -39,6 +39,7 @@ mod process;
 mod programs;
 mod used;
 mod wires;
+mod bots_log;
 mod cluster;
 mod faults;
 mod game;

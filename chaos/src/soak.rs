@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::process::Command;
 use tokio::time::{Instant, interval, sleep};
 
+use crate::bots_log::BotsLog;
 use crate::cluster::{Cluster, Shape};
 use crate::game::{in_folder, mint};
 use crate::growth::{File, Growth, Sample, Series};
@@ -74,7 +75,8 @@ async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
     bots.args(["--seconds", &(minutes * 60).to_string(), "--login", &format!("http://{login}")]);
     bots.args(cluster.gates.iter().flat_map(|gate| ["--address", gate.as_str()]));
     bots.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let bots = bots.stderr(Stdio::null()).spawn().context("start the bots")?;
+    let mut bots = bots.stderr(Stdio::piped()).spawn().context("start the bots")?;
+    let log = BotsLog::begin(folder, bots.stderr.take().context("no stderr")?)?;
     let ended = tokio::spawn(bots.wait_with_output());
     let all = Duration::from_secs(minutes * 60);
     let (begun, warm) = (Instant::now(), Duration::from_secs(warm_up * 60));
@@ -102,6 +104,7 @@ async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
         }
     }
     let output = tokio::time::timeout(BESIDE, ended).await.context("the bots do not end")???;
+    log.end().await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let result = said.lines().last().unwrap_or("the bots have said nothing").to_owned();
     // What is over is removed within a sweep or two; then nothing but what lives is left.

@@ -35,8 +35,17 @@ pub(crate) fn begin(
     // A deadline past the end of time is no deadline.
     let (deadline, caller) = (at.checked_add(left), caller.cloned());
     let body = Body::Read(body);
-    let arrived =
-        Arrived { method, head, left, deadline, caller, is_over_limit, resources: 0, body, in_place: None };
+    let arrived = Arrived {
+        method,
+        head,
+        left,
+        deadline,
+        caller,
+        is_over_limit,
+        resources: 0,
+        body,
+        in_place: None,
+    };
     serve(core, served, arrived, ReplyPort::new(reply, span))
 }
 
@@ -64,17 +73,8 @@ pub(crate) fn serve(
     arrived: Arrived<'_>,
     reply: ReplyPort,
 ) -> Option<HandlerFuture> {
-    let Arrived {
-        method,
-        head,
-        left,
-        deadline,
-        caller,
-        is_over_limit,
-        resources,
-        body,
-        in_place,
-    } = arrived;
+    let Arrived { method, head, left, deadline, caller, is_over_limit, resources, body, in_place } =
+        arrived;
     if left.is_zero() {
         let why = "the deadline was over when the request arrived";
         reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);

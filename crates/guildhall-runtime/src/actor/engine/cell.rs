@@ -196,10 +196,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     fn claim(&self) -> bool {
         !self.suspended.load(Ordering::Relaxed)
             && self.runner().worker.is_here()
-            && self
-                .phase
-                .compare_exchange(WAITS, RUNS, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
+            && self.phase.compare_exchange(WAITS, RUNS, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Goes on with a cell that has accepted a call.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use guildhall_core::{Env, MethodDesc};
 use guildhall_core::env::Instant;
+use guildhall_core::{Env, MethodDesc};
 use guildhall_wire::Session;
 use parking_lot::Mutex;
 
