@@ -30,7 +30,7 @@ use pause::Pause;
 pub use pipe::Pipe;
 pub use tokio::time::Instant;
 pub use tokio_net::TokioNet;
-pub use workers::{Threads, WorkerId, Workers};
+pub use workers::{Threads, Workers, this_thread};
 
 /// An app's access to the outside world: clock, random numbers, tasks and network.
 ///

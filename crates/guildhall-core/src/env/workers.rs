@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::runtime::{Builder, Handle, Id};
+use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
 /// The workers of an app that runs.
@@ -32,14 +32,6 @@ impl Workers {
         &self.handles[worker]
     }
 
-    /// What tells one of them from the others.
-    ///
-    /// # Panics
-    /// As [`Workers::get`].
-    pub fn id(&self, worker: usize) -> WorkerId {
-        WorkerId(self.get(worker).id())
-    }
-
     /// One after the other, so that each gets as many connections as the others.
     pub fn next(&self) -> Handle {
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();
@@ -47,16 +39,15 @@ impl Workers {
     }
 }
 
-/// A worker, by its runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WorkerId(Id);
+thread_local! {
+    /// Its address tells the threads that live from each other.
+    static MARK: u8 = const { 0 };
+}
 
-impl WorkerId {
-    /// Whether it is the worker on which this is asked.
-    #[inline]
-    pub fn is_here(self) -> bool {
-        Handle::try_current().is_ok_and(|here| here.id() == self.0)
-    }
+/// A number of the thread that asks, which no other thread has meanwhile. It costs a few instructions.
+#[inline]
+pub fn this_thread() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
 
 /// Threads that run workers until this is dropped.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::store::{StoreError, StoreErrorKind};
 use guildhall_core::{Code, Effect, Status};
@@ -80,14 +81,16 @@ impl Commits {
         self.wanted > self.done
     }
 
-    /// Sends the reply of a turn when all changes of durable turns that the turn could read are committed (rule 24).
+    /// Sends the reply of a turn when all changes of durable turns that the turn could read are committed (rule 24). The time, where
+    /// the clock was looked at.
     #[inline]
-    pub(super) fn answer(&mut self, reply: ReplyPort, answer: Answer) {
+    pub(super) fn answer(&mut self, reply: ReplyPort, answer: Answer) -> Option<Instant> {
         if self.holds() {
             let wanted = self.wanted;
             self.waiting().push(wanted, reply, answer);
+            None
         } else {
-            reply.send_encoded(answer);
+            reply.send_encoded(answer)
         }
     }
 }

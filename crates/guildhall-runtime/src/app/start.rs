@@ -183,7 +183,7 @@ impl App {
             saver: Saver::default(),
             store: Arc::clone(&store),
             outage,
-            runners: ActorPart::runners(&workers),
+            runners: (0..workers.len()).map(|_| Arc::default()).collect(),
         }))?;
         parts.add(Arc::new(Callbacks(LiveCount::new(counters.callbacks.clone()))))?;
         parts.add(Arc::new(Pushed::new(calls.pushed_max)))?;

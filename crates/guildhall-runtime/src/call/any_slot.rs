@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use bytes::Bytes;
+use guildhall_core::env::Instant;
 use guildhall_core::{Code, Status};
 use tokio::task::AbortHandle;
 
@@ -18,8 +19,8 @@ pub(crate) trait AnySlot: Send + Sync {
     fn has_reply(&self) -> bool;
     /// Whether replies are to be encoded in any case.
     fn encodes(&self) -> bool;
-    /// The handler's end of the call: counts it.
-    fn answer(&self, end: End);
+    /// The handler's end of the call: counts it; returns the time.
+    fn answer(&self, end: End) -> Instant;
     /// The caller's end of the call, unless it has ended.
     fn fail(&self, status: Status);
     /// The caller waits no more: a handler with a task is dropped.

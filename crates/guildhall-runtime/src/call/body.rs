@@ -6,6 +6,7 @@ use guildhall_core::rpc::find_key;
 use guildhall_core::{KeyField, KeyText};
 use prost::{DecodeError, Message};
 
+use super::key::KeySlot;
 use super::request::Request;
 
 /// The request of a call that has arrived.
@@ -13,8 +14,8 @@ use super::request::Request;
 pub(crate) enum Body<'a> {
     /// Encoded, among bytes that were read.
     Read(guildhall_link::Body<'a>),
-    /// In the slot of a call from this app itself, with its key.
-    Own(Request, KeyText<'a>),
+    /// In the slot of a call from this app itself, with its key, and with the slot of the actor where that is known.
+    Own(Request, KeyText<'a>, Option<KeySlot>),
 }
 
 impl<'a> Body<'a> {
@@ -25,7 +26,15 @@ impl<'a> Body<'a> {
     pub(crate) fn key(&self, field: KeyField) -> Result<KeyText<'a>, Cow<'static, str>> {
         match self {
             Self::Read(body) => find_key(body.bytes, field),
-            Self::Own(_, key) => Ok(*key),
+            Self::Own(_, key, _) => Ok(*key),
+        }
+    }
+
+    /// The slot of the actor, where it is known.
+    pub(crate) fn slot(&self) -> Option<KeySlot> {
+        match self {
+            Self::Read(_) => None,
+            Self::Own(_, _, slot) => *slot,
         }
     }
 
@@ -33,7 +42,7 @@ impl<'a> Body<'a> {
     pub(crate) fn keep(self) -> Request {
         match self {
             Self::Read(body) => body.into_bytes().into(),
-            Self::Own(request, _) => request,
+            Self::Own(request, ..) => request,
         }
     }
 
@@ -44,7 +53,7 @@ impl<'a> Body<'a> {
     pub(crate) fn take<Req: Message + Default + 'static>(self) -> Result<Req, DecodeError> {
         match self {
             Self::Read(body) => Req::decode(body.bytes),
-            Self::Own(mut request, _) => request.take(),
+            Self::Own(mut request, ..) => request.take(),
         }
     }
 }

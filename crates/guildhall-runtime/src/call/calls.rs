@@ -8,7 +8,6 @@ use guildhall_core::env::Instant;
 use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, Code, Effect, KeyText, MethodDesc, Model, Status};
-use guildhall_link::Link;
 use guildhall_wire::Head;
 use prost::Message;
 
@@ -81,7 +80,8 @@ async fn carry<C: Carried>(
         if carried.message().is_none() {
             return counted.end(Err(status));
         }
-        if moves.follow(core, target, &status, deadline).await {
+        // Boxed, as what is rare: every call is as large as the largest that it may wait for.
+        if Box::pin(moves.follow(core, target, &status, deadline)).await {
             now = core.env.now();
             continue;
         }
@@ -93,7 +93,7 @@ async fn carry<C: Carried>(
             return counted.end(Err(status));
         }
         retries += 1;
-        core.env.sleep(pause).await;
+        Box::pin(core.env.sleep(pause)).await;
         now = core.env.now();
         if now >= deadline {
             // It slept for longer than it wanted. Why the call did not run says more than that it is late now.
@@ -254,7 +254,7 @@ fn send<C: Carried>(
 ) -> Result<(), Status> {
     let times = times(cx, method);
     let route = cx.core.mesh.route(method, target, carried.key(), head)?;
-    send_by(route.as_deref(), cx, method, times, head, carried)
+    send_by(&route, cx, method, times, head, carried)
 }
 
 /// Queues a request that wants no reply for the app that has the actor of this key, as another app has said.
@@ -269,22 +269,22 @@ pub(crate) fn cast_to(
     let now = cx.core.env.now();
     let times = Times { now, deadline: default_deadline(cx, now) };
     let route = cx.core.mesh.route_to(to, method, key)?;
-    send_by(route.as_deref(), cx, method, times, Some(head), &mut Raw { key, body: *body })
+    send_by(&route, cx, method, times, Some(head), &mut Raw { key, body: *body })
 }
 
 fn send_by<C: Carried>(
-    link: Option<&Link>,
+    route: &Route,
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
     head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<(), Status> {
-    match (link, carried.message()) {
+    match (&route.link, carried.message()) {
         (Some(link), Some(message)) => {
             link.cast(method, times.left(), head.map(|head| &**head), message)
         }
-        _ => own::cast(cx, method, times, head, carried),
+        _ => own::cast(cx, method, times, head, carried, route.slot),
     }
 }
 
@@ -304,7 +304,7 @@ fn send_all<Req: Message>(
             Way::Own(_) => {
                 let body = req.encode_to_vec();
                 let mut raw = Raw { key: KeyText::None, body: RawBody::new(&body) };
-                own::cast(cx, method, times, head, &mut raw)
+                own::cast(cx, method, times, head, &mut raw, None)
             }
         });
     }
@@ -335,12 +335,12 @@ async fn once<C: Carried>(
         Some(turn) => awaited(cx, method, key, target, &route).map(|it| Awaiting::new(turn, it)),
         None => None,
     };
-    match (&route, carried.message()) {
+    match (&route.link, carried.message()) {
         (Some(link), Some(message)) => {
             let head = head.map(|head| &**head);
             link.call(method, times.deadline, left, head, message).await.map(Came::Encoded)
         }
-        _ => own::call(cx, method, times, head, carried).await,
+        _ => own::call(cx, method, times, head, carried, route.slot).await,
     }
 }
 
@@ -360,7 +360,8 @@ fn awaited(
     match (actor, method.model) {
         (Some(name), _) => Some(actor_id(&name, key)),
         (None, Model::Serial) => {
-            let app = route.as_ref().map_or(cx.core.id.as_str(), |link| link.peer());
+            let link = route.link.as_ref();
+            let app = link.map_or(cx.core.id.as_str(), |link| link.peer());
             Some(serial_id(method.service, app))
         }
         _ => None,

@@ -1,7 +1,15 @@
-//! A copy of a request's key on the stack, which outlives the request.
+//! A copy of a request's key on the stack, which outlives the request; and the slot of a key, which is computed once.
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, KEY_LEN_MAX, KeyText, MethodDesc, Model, Status};
+
+/// The slot of a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySlot {
+    pub(crate) at: u32,
+    /// The number of slots.
+    pub(crate) of: u32,
+}
 
 /// The key of a call to an actor.
 pub(super) enum KeptKey {

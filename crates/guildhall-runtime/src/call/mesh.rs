@@ -27,6 +27,7 @@ use guildhall_wire::Head;
 use parking_lot::Mutex;
 
 use crate::call::Target;
+use crate::call::key::KeySlot;
 use crate::call::own_calls::OwnCalls;
 use links::{Links, Open};
 use rendezvous::Slots;
@@ -40,7 +41,7 @@ pub(crate) use version::RouteRules;
 
 use version::Versions;
 pub use version::{RouteConfig, RouteRuleConfig};
-pub(crate) use way::Way;
+pub(crate) use way::{Route, Way};
 
 /// Which app serves what, among the apps that this one has a link to.
 #[derive(Debug)]
@@ -57,9 +58,6 @@ pub(crate) struct Mesh {
     changes: Arc<Revision>,
     draining: AtomicBool,
 }
-
-/// Where a call goes: over a link, or, without one, to this app itself.
-pub(crate) type Route = Option<Arc<Link>>;
 
 /// Names of services come from apps that have proven themselves, and are few: no seed is needed.
 type ByName = BuildHasherDefault<IdHasher>;
@@ -344,7 +342,7 @@ impl Mesh {
         if let Target::At(app) = target {
             let way = view.id_of(app).and_then(|id| view.nodes.get(id));
             let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
-            return Ok(way.link());
+            return Ok(Route { link: way.link(), slot: None });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
@@ -373,7 +371,11 @@ impl Mesh {
             None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
         };
-        Ok(instances.links[at].1.pick(method.model, slot).link())
+        let link = instances.links[at].1.pick(method.model, slot).link();
+        let of = instances.slots.count();
+        // The key of `Hash` is not that of the actor.
+        let slot = slot.filter(|_| matches!(target, Target::Default));
+        Ok(Route { link, slot: slot.map(|at| KeySlot { at, of }) })
     }
 
     /// The actor type behind a service.
@@ -403,7 +405,8 @@ impl Mesh {
             None => None,
         };
         let way = way.or_else(|| view.nodes.get(app));
-        Ok(way.ok_or_else(|| no_route(&format!("app {app}")))?.link())
+        let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
+        Ok(Route { link: way.link(), slot: None })
     }
 
     fn random(&self, instances: &Instances) -> usize {

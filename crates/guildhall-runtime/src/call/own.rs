@@ -17,7 +17,7 @@ use super::body::Body;
 use super::carried::Carried;
 use super::cx::Cx;
 use super::cx::service::{HandlerFuture, Served};
-use super::key::KeptKey;
+use super::key::{KeptKey, KeySlot};
 use super::own_calls::{self, Nested, OwnCalls};
 use super::reply::ReplyPort;
 use super::request::Request;
@@ -36,17 +36,18 @@ impl Times {
     }
 }
 
-/// Calls this app itself and waits for the reply.
+/// Calls this app itself and waits for the reply. `home` is the slot of the actor, where that is known.
 pub(crate) async fn call<C: Carried>(
     cx: &Cx,
     method: &'static MethodDesc,
     times: Times,
     head: Option<&Arc<Head>>,
     carried: &mut C,
+    home: Option<KeySlot>,
 ) -> Result<Came<C::Rsp>, Status> {
     let own = &cx.core.own;
     own.admit()?;
-    let (slot, begun) = begin(cx, method, times, head, carried, true)?;
+    let (slot, begun) = begin(cx, method, times, head, carried, (home, true))?;
     let mut waiting = Waiting { own, slot: &*slot, at: None, answered: false };
     if let Some(handler) = begun {
         own_calls::in_place(own, handler, Some(&*slot)).await;
@@ -96,10 +97,11 @@ pub(crate) fn cast<C: Carried>(
     times: Times,
     head: Option<&Arc<Head>>,
     carried: &mut C,
+    home: Option<KeySlot>,
 ) -> Result<(), Status> {
     let own = &cx.core.own;
     own.admit_cast()?;
-    let (_, begun) = begin(cx, method, times, head, carried, false)?;
+    let (_, begun) = begin(cx, method, times, head, carried, (home, false))?;
     if let Some(handler) = begun {
         // Not in place: who casts may be in the middle of something.
         own_calls::spawn(own, handler, None);
@@ -116,7 +118,7 @@ fn begin<C: Carried>(
     times: Times,
     head: Option<&Arc<Head>>,
     carried: &mut C,
-    wants_reply: bool,
+    (home, wants_reply): (Option<KeySlot>, bool),
 ) -> Result<Begun<C>, Status> {
     let own = &cx.core.own;
     let Some(message) = carried.message() else {
@@ -148,7 +150,7 @@ fn begin<C: Carried>(
     let mut chunk = BytesMut::new();
     let body = match &encoded {
         Some(bytes) => Body::Read(guildhall_link::Body { bytes, chunk: &mut chunk }),
-        None => Body::Own(Request::placed(any()), key.text()),
+        None => Body::Own(Request::placed(any()), key.text(), home),
     };
     let arrived = Arrived {
         method: method.id,

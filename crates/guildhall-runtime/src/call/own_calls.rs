@@ -5,7 +5,7 @@ mod waits;
 mod run;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
@@ -24,6 +24,10 @@ pub(super) use run::{Nested, in_place, spawn};
 pub(crate) struct OwnCalls {
     endpoint: Arc<Endpoint>,
     waits: Mutex<Waits>,
+    /// How many there are in `waits`.
+    live: AtomicUsize,
+    /// The app has ended.
+    closed: AtomicBool,
     /// Woken when a deadline is earlier than the one that is waited for.
     earlier: Notify,
     /// Handlers that have a task.
@@ -34,9 +38,15 @@ pub(crate) struct OwnCalls {
 
 impl OwnCalls {
     pub(crate) fn new(endpoint: &Arc<Endpoint>, encodes: bool) -> Arc<Self> {
-        let (waits, earlier) = (Mutex::default(), Notify::new());
-        let (endpoint, running) = (Arc::clone(endpoint), AtomicUsize::new(0));
-        Arc::new(Self { endpoint, waits, earlier, running, encodes })
+        Arc::new(Self {
+            endpoint: Arc::clone(endpoint),
+            waits: Mutex::default(),
+            live: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            earlier: Notify::new(),
+            running: AtomicUsize::new(0),
+            encodes,
+        })
     }
 
     /// The id of the app.
@@ -46,7 +56,7 @@ impl OwnCalls {
 
     /// Calls that wait for their reply.
     pub(crate) fn waiting(&self) -> usize {
-        self.waits.lock().live()
+        self.live.load(Ordering::Relaxed)
     }
 
     /// Whether a body is small enough for a link.
@@ -60,11 +70,13 @@ impl OwnCalls {
         self.endpoint.meters.in_flight.begin();
     }
 
-    /// A call that has arrived has its answer: counts it.
-    pub(super) fn answered(&self, meter: usize, code: Code, arrived: Instant) {
+    /// A call that has arrived has its answer: counts it; returns the time.
+    pub(super) fn answered(&self, meter: usize, code: Code, arrived: Instant) -> Instant {
         let Endpoint { env, meters, .. } = &*self.endpoint;
-        meters.served.answered_one(meter, code, arrived, env.now());
+        let now = env.now();
+        meters.served.answered_one(meter, code, arrived, now);
         meters.in_flight.end();
+        now
     }
 
     /// Fails calls at their deadlines until the app ends, and then all that wait.
@@ -94,6 +106,7 @@ impl OwnCalls {
     }
 
     fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         let waiting = self.waits.lock().close();
         waiting.into_iter().for_each(|slot| slot.fail(self.ended()));
     }
@@ -105,12 +118,11 @@ impl OwnCalls {
 
     /// Whether one more call may wait.
     pub(super) fn admit(&self) -> Result<(), Status> {
-        let waits = self.waits.lock();
-        if waits.is_closed() {
+        if self.closed.load(Ordering::Acquire) {
             return Err(self.ended().with_effect(Effect::NotRun));
         }
         let max = self.endpoint.config.pending_max;
-        if waits.live() >= max {
+        if self.waiting() >= max {
             let why =
                 format!("{max} calls of this app to itself wait for replies (link.pending_max)");
             return Err(Status::not_run(Code::ResourceExhausted, reason::OVERLOADED, why));
@@ -120,7 +132,7 @@ impl OwnCalls {
 
     /// Whether casts are still taken.
     pub(super) fn admit_cast(&self) -> Result<(), Status> {
-        match self.waits.lock().is_closed() {
+        match self.closed.load(Ordering::Acquire) {
             true => Err(self.ended().with_effect(Effect::NotRun)),
             false => Ok(()),
         }
@@ -133,7 +145,9 @@ impl OwnCalls {
 
     /// The caller at this place waits no more.
     pub(super) fn forget(&self, at: u32) {
-        self.waits.lock().close_at(at);
+        if self.waits.lock().close_at(at) {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// The caller waits; its place among those that do.
@@ -146,6 +160,7 @@ impl OwnCalls {
         }
         let (at, is_earliest) = waits.open(deadline, slot);
         drop(waits);
+        self.live.fetch_add(1, Ordering::Relaxed);
         if is_earliest {
             self.earlier.notify_one();
         }

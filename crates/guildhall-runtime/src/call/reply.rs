@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use guildhall_core::env::Instant;
 use guildhall_core::rpc::RawBody;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Reason, Status};
@@ -67,14 +68,15 @@ impl ReplyPort {
         }
     }
 
-    /// Sends a reply that is encoded, or placed, already.
-    pub(crate) fn send_encoded(mut self, result: Result<Bytes, Status>) {
+    /// Sends a reply that is encoded, or placed, already; the time, where it was looked at.
+    pub(crate) fn send_encoded(mut self, result: Result<Bytes, Status>) -> Option<Instant> {
         self.ends(result.as_ref().err());
         match (self.port, result) {
             (Port::Link(port), Ok(body)) => port.send(Ok(RawBody::new(&body))),
             (Port::Link(port), Err(status)) => port.send::<()>(Err(status)),
-            (Port::Own(own), result) => own.send_encoded(result),
+            (Port::Own(own), result) => return own.send_encoded(result),
         }
+        None
     }
 
     /// Leaves one that replies to nobody.
@@ -159,13 +161,13 @@ impl OwnReply {
         });
     }
 
-    fn send_encoded(mut self, result: Result<Bytes, Status>) {
-        let Some(slot) = self.0.take() else { return };
-        slot.answer(match result {
+    fn send_encoded(mut self, result: Result<Bytes, Status>) -> Option<Instant> {
+        let slot = self.0.take()?;
+        Some(slot.answer(match result {
             Ok(_) if slot.has_reply() => End::Placed,
             Ok(body) => End::Encoded(body),
             Err(status) => End::Failed(status),
-        });
+        }))
     }
 }
 

@@ -20,7 +20,7 @@ pub async fn session_over<'a>(
     for (method, key) in actors {
         let mesh = &cx.core.mesh;
         let Ok(route) = mesh.route(method, &Target::Default, key, None) else { continue };
-        let app = route.map_or_else(|| Ok(cx.core.id.clone()), |link| link.peer().parse());
+        let app = route.link.map_or_else(|| Ok(cx.core.id.clone()), |link| link.peer().parse());
         let (Some(name), Ok(app)) = (mesh.actor_of(method.service), app) else { continue };
         if let Ok(key) = key.with_text(|key| key.map(str::to_owned)) {
             by_app.entry(app).or_default().push(ActorName { r#type: name.to_string(), key });

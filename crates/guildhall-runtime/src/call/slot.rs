@@ -113,7 +113,7 @@ where
         self.own.encodes
     }
 
-    fn answer(&self, end: End) {
+    fn answer(&self, end: End) -> Instant {
         let mut inner = self.inner.lock();
         let size = match &end {
             End::Placed => inner.reply.as_ref().map_or(0, Message::encoded_len),
@@ -124,15 +124,16 @@ where
             Ok(()) => end,
             Err(too_large) => End::Failed(reply_is(too_large)),
         };
-        self.own.answered(self.meter, end.code(), self.arrived);
+        let now = self.own.answered(self.meter, end.code(), self.arrived);
         inner.handler = None;
         if inner.end.is_some() || self.is_left() {
-            return;
+            return now;
         }
         inner.end = Some(end);
         let waker = inner.waker.take();
         drop(inner);
         waker.into_iter().for_each(Waker::wake);
+        now
     }
 
     fn fail(&self, status: Status) {

@@ -228,7 +228,8 @@ impl Inner {
                 if let Some(span) = &mut span {
                     span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
                 }
-                return reply.send_encoded(result);
+                reply.send_encoded(result);
+                return;
             }
             Some(Err(_)) => Ended::Panicked,
             None => Ended::OverLimit,

@@ -49,11 +49,17 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
             self.host.cast_to_all(self.service, &cx, method, &body.keep().bytes());
             return None;
         };
+        let slot = body.slot().filter(|slot| slot.of == self.host.slots.count());
         match body.key(field) {
             Ok(key) => key.with_text(|key| match key {
                 Ok(key) => {
                     let (service, body) = (self.service, body.keep());
-                    self.host.post(key, Call { service, method, cx, body, reply }, in_place);
+                    let slot = slot.map_or_else(|| self.host.slot_of(key), |slot| slot.at);
+                    self.host.post(
+                        (slot, key),
+                        Call { service, method, cx, body, reply },
+                        in_place,
+                    );
                 }
                 Err(why) => {
                     let why = format!("{}: {why}", method.path);
@@ -69,8 +75,7 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     /// Puts a call into the mailbox of its actor, or refuses it. An actor that does nothing else may run at once, in place of the
     /// caller that has looked at the clock.
-    fn post(self: &Arc<Self>, key: &str, call: Call, in_place: Option<Instant>) {
-        let slot = self.slot_of(key);
+    fn post(self: &Arc<Self>, (slot, key): (u32, &str), call: Call, in_place: Option<Instant>) {
         let me = || actor_id(A::NAME, KeyText::Text(key));
         if let Some(cycle) = chain::problem(call.cx.head.as_deref(), me) {
             call.deadlock(cycle);
@@ -102,7 +107,8 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         let key = found.and_then(|key| key.with_text(|key| key.map(Key::from)).ok());
         // It had a key when it came.
         if let Some(key) = key {
-            self.post(key.as_str(), call, None);
+            let key = key.as_str();
+            self.post((self.slot_of(key), key), call, None);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use guildhall_core::env::Workers;
 use guildhall_core::store::Store;
 
 use super::runner::Runner;
@@ -30,11 +29,6 @@ pub(crate) struct ActorPart {
 }
 
 impl ActorPart {
-    /// One runner for each worker.
-    pub(crate) fn runners(workers: &Workers) -> Vec<Arc<Runner>> {
-        (0..workers.len()).map(|worker| Runner::new(workers.id(worker))).collect()
-    }
-
     pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
         self.store.get()
     }

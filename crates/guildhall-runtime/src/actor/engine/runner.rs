@@ -3,12 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use guildhall_core::Env;
-use guildhall_core::env::{Instant, WorkerId};
+use guildhall_core::env::{Instant, this_thread};
 use parking_lot::Mutex;
 
 use super::mailbox::Buffers;
@@ -25,8 +27,10 @@ pub(crate) trait Runnable: Send + Sync {
 }
 
 /// The cells of one worker that have work, and the times at which the others have.
+#[derive(Default)]
 pub(crate) struct Runner {
-    pub(crate) worker: WorkerId,
+    /// The thread that has polled it last: that of its worker.
+    thread: AtomicUsize,
     ready: Mutex<VecDeque<Arc<dyn Runnable>>>,
     waker: AtomicWaker,
     timers: Mutex<Timers>,
@@ -73,10 +77,10 @@ impl Eq for Armed {}
 const KEPT: usize = 1_024;
 
 impl Runner {
-    pub(crate) fn new(worker: WorkerId) -> Arc<Self> {
-        let (ready, waker) = (Mutex::default(), AtomicWaker::new());
-        let (timers, buffers) = (Mutex::default(), Buffers::default());
-        Arc::new(Self { worker, ready, waker, timers, buffers })
+    /// Whether this is asked on the thread of the worker.
+    #[inline]
+    pub(crate) fn is_here(&self) -> bool {
+        self.thread.load(Relaxed) == this_thread()
     }
 
     /// Queues a cell. Each is queued at most once, so there are never more than actors.
@@ -124,6 +128,7 @@ impl Runner {
     /// Runs the cells that have work; is ready only when there is an earlier timer than `next`.
     fn poll_ready(&self, cx: &Context<'_>, env: &Env, next: Option<Instant>) -> Poll<()> {
         self.waker.register(cx.waker());
+        self.thread.store(this_thread(), Relaxed);
         let mut now = None;
         for _ in 0..BATCH {
             let Some(cell) = self.ready.lock().pop_front() else { return self.poll_time(next) };

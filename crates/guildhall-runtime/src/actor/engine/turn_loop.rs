@@ -1,91 +1,105 @@
 //! [`TurnLoop`]: the future that runs the turns of an actor, one actor after the other. Its memory is used again, so that a turn
-//! allocates nothing and an idle actor has none.
+//! allocates nothing and an idle actor has none. `C` is the cell of the actor.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use parking_lot::Mutex;
+use crossbeam_utils::atomic::AtomicCell;
+use guildhall_core::env::Instant;
 
 use super::active::Active;
-use super::cell::Cell;
-use crate::actor::Actor;
 use crate::call::turn::Call;
 
-/// What a run of turns begins with.
-pub(crate) struct Run<A: Actor, S> {
-    pub(crate) cell: Arc<Cell<A, S>>,
+/// What turns are run of.
+pub(crate) struct Run<C, A> {
+    /// `None` where nothing runs.
+    pub(crate) cell: Option<Arc<C>>,
     /// `None` when the actor is not in memory.
     pub(crate) active: Option<Box<Active<A>>>,
-    /// The call that runs at once; the others are in the mailbox.
-    pub(crate) first: Option<Call>,
+    /// The call whose turn is next.
+    pub(crate) call: Option<Call>,
+    /// Only that call runs, as its caller is polled meanwhile.
+    pub(crate) once: bool,
+    /// The time of the last reply, where the clock was looked at.
+    pub(crate) replied: Option<Instant>,
+}
+
+impl<C, A> Default for Run<C, A> {
+    fn default() -> Self {
+        Self { cell: None, active: None, call: None, once: false, replied: None }
+    }
 }
 
 /// Runs the turns of one actor at a time.
-pub(crate) struct TurnLoop<A: Actor, S> {
-    seat: Arc<Seat<A, S>>,
+pub(crate) struct TurnLoop<C, A> {
+    /// Here between two runs.
+    run: Option<Box<Run<C, A>>>,
+    seat: Arc<Seat<C, A>>,
     turns: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl<A: Actor, S> TurnLoop<A, S> {
-    /// `turns` makes what takes its runs from the seat, without end.
-    pub(crate) fn new<F>(turns: impl FnOnce(Arc<Seat<A, S>>) -> F) -> Self
+impl<C, A> TurnLoop<C, A> {
+    /// `turns` takes runs from the seat and puts them back, without end.
+    pub(crate) fn new<F>(turns: impl FnOnce(Arc<Seat<C, A>>) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let seat = Arc::new(Seat(Mutex::new(Stage::Free)));
-        Self { turns: Box::pin(turns(Arc::clone(&seat))), seat }
+        let seat = Arc::new(Seat(AtomicCell::new(None)));
+        let turns = Box::pin(turns(Arc::clone(&seat)));
+        Self { run: Some(Box::default()), seat, turns }
     }
 
     /// Begins a run, after the one before.
-    pub(crate) fn begin(&self, run: Run<A, S>) {
-        *self.seat.0.lock() = Stage::Begins(run);
+    pub(crate) fn begin(
+        &mut self,
+        cell: &Arc<C>,
+        active: Option<Box<Active<A>>>,
+        call: Option<Call>,
+    ) {
+        let mut run = self.run.take().unwrap_or_default();
+        run.cell = Some(Arc::clone(cell));
+        run.active = active;
+        run.once = call.is_some();
+        run.call = call;
+        run.replied = None;
+        self.seat.0.store(Some(run));
     }
 
-    /// Goes on with the run. At its end: the actor, or `None` when it has left memory.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Active<A>>>> {
+    /// Goes on with the run. At its end: the actor, or `None` when it has left memory, and the time if the run has just looked.
+    #[allow(clippy::type_complexity, reason = "two things that a run ends with")]
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Option<Box<Active<A>>>, Option<Instant>)> {
         let _endless = self.turns.as_mut().poll(cx);
-        let mut stage = self.seat.0.lock();
-        match &mut *stage {
-            Stage::Over(active) => {
-                let active = active.take();
-                *stage = Stage::Free;
-                Poll::Ready(active)
-            }
-            _ => Poll::Pending,
-        }
+        let Some(mut run) = self.seat.0.take() else { return Poll::Pending };
+        let ended = (run.active.take(), run.replied);
+        self.run = Some(run);
+        Poll::Ready(ended)
     }
 }
 
-/// Where the runs of a [`TurnLoop`] begin and end.
-pub(crate) struct Seat<A: Actor, S>(Mutex<Stage<A, S>>);
+/// Where a run is at its beginning and at its end. A swap costs half of what a lock does.
+pub(crate) struct Seat<C, A>(AtomicCell<Option<Box<Run<C, A>>>>);
 
-#[allow(clippy::large_enum_variant, reason = "there is one for each loop, and it is reused")]
-enum Stage<A: Actor, S> {
-    Free,
-    Begins(Run<A, S>),
-    Over(Option<Box<Active<A>>>),
-}
-
-impl<A: Actor, S> Seat<A, S> {
+impl<C, A> Seat<C, A> {
     /// The next run.
-    pub(crate) async fn next(&self) -> Run<A, S> {
-        std::future::poll_fn(|_| {
-            let mut stage = self.0.lock();
-            match &*stage {
-                Stage::Begins(_) => match std::mem::replace(&mut *stage, Stage::Free) {
-                    Stage::Begins(run) => Poll::Ready(run),
-                    _ => Poll::Pending,
-                },
-                // The cell polls again when it begins one.
-                _ => Poll::Pending,
-            }
-        })
-        .await
+    pub(crate) async fn next(&self) -> Box<Run<C, A>> {
+        // It is polled again when there is one.
+        std::future::poll_fn(|_| self.0.take().map_or(Poll::Pending, Poll::Ready)).await
     }
 
-    /// The run has ended.
-    pub(crate) fn over(&self, active: Option<Box<Active<A>>>) {
-        *self.0.lock() = Stage::Over(active);
+    /// The run has ended. Returns when the next one has begun.
+    pub(crate) async fn ends(&self, run: Box<Run<C, A>>) {
+        let mut ended = Some(run);
+        std::future::poll_fn(|_| match ended.take() {
+            Some(run) => {
+                self.0.store(Some(run));
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        })
+        .await;
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, MethodDesc, Status};
 use guildhall_entity::ActorState as _;
 
-use super::end::end;
+use super::end::after_turn;
 use super::guarded::{drop_activation, guarded};
-use crate::actor::engine::{Active, Cell};
+use crate::actor::engine::{Active, Cell, Run};
 use crate::actor::persistence::{Next, Settled, activate, end_turn, no_such, settle, want_commit};
 use crate::actor::records::{ActorCall, Answer, Records, is_drained};
 use crate::actor::services::ActorServices;
@@ -21,13 +22,12 @@ use crate::call::turn::Call;
 use crate::mutation::Mutation;
 use crate::observe::trace::SpanKind;
 
-/// Runs one call.
+/// Runs the call whose turn it is.
 pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
-    active: Option<Box<Active<A>>>,
-    call: Call,
-) -> Option<Box<Active<A>>> {
-    let Call { service, method, mut cx, body, reply } = call;
+    run: &mut Run<Cell<A, S>, A>,
+) {
+    let Some(Call { service, method, mut cx, body, reply }) = run.call.take() else { return };
     cx.turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
     let mut span = cx.enter_span(SpanKind::Turn, method.path);
     if let Some(span) = &mut span {
@@ -36,17 +36,17 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     let cx = ActorCx::new(cx);
     // Not a message, but the notice that its sender has no message under way.
     let drained = cx.sender().is_some_and(is_drained);
-    let mut active = match active {
+    let active = match &mut run.active {
         Some(active) => active,
-        None => {
+        none => {
             let create = (method.create && !drained) || cell.resident;
             match Box::pin(activate(cell, &cx, Some(method), create)).await {
-                Ok(active) => active,
+                Ok(active) => none.insert(active),
                 Err(answer) => {
                     // The timers that `activate` has set end too.
                     cell.deactivated();
                     reply.send_encoded(answer);
-                    return None;
+                    return;
                 }
             }
         }
@@ -54,15 +54,16 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     if drained {
         active.records.drained(&cx);
         reply.send_encoded(Ok(Bytes::new()));
-        return end(cell, active);
+        return after_turn(cell, active);
     }
-    if let Some(answer) = refusal(cell, &mut active, &cx, method) {
-        return finish(cell, active, method, reply, answer);
+    if let Some(answer) = refusal(cell, active, &cx, method) {
+        run.replied = finish(cell, active, method, reply, answer);
+        return;
     }
-    if must_wait_for_outage(cell, &active, method) {
+    if must_wait_for_outage(cell, active, method) {
         let why = format!("{} cannot be saved now: its store takes no writes", cell.id);
         reply.refuse(Code::Unavailable, reason::STORE, why);
-        return end(cell, active);
+        return after_turn(cell, active);
     }
     cell.core().counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
@@ -71,12 +72,14 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
         Err(ended) => {
             let status = ended.status(&cell.core().counters, &cell.id, method.path);
             reply.send::<()>(Err(status));
-            Box::pin(drop_activation(cell, active)).await;
-            return None;
+            if let Some(active) = run.active.take() {
+                Box::pin(drop_activation(cell, active)).await;
+            }
+            return;
         }
     };
     let recorded = Records::bytes_of(&cx, method, &result);
-    let (mut result, next) = end_turn(cell, &mut active, method.keep_on_error, recorded, result);
+    let (mut result, next) = end_turn(cell, active, method.keep_on_error, recorded, result);
     if let Some(span) = &mut span {
         span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
         // The save of its changes is a part of its trace, now or later.
@@ -84,15 +87,16 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     }
     active.records.record(for_records(cell, &cx, method), &result);
     if next == Next::Settle {
-        result = match Box::pin(settled(cell, &mut active, &cx, method, result)).await {
+        result = match Box::pin(settled(cell, active, &cx, method, result)).await {
             Ok(result) => result,
             Err(over) => {
                 reply.send::<()>(Err(over));
-                return None;
+                run.active = None;
+                return;
             }
         };
     }
-    finish(cell, active, method, reply, result)
+    run.replied = finish(cell, active, method, reply, result);
 }
 
 /// The call as the records of the actor see it.
@@ -162,16 +166,16 @@ async fn settled<A: Actor, S: ActorServices<A>>(
     }
 }
 
-/// The reply of a turn, or of one that was run before, and the end of it.
+/// The reply of a turn, or of one that was run before, and the end of it. The time, where the clock was looked at.
 fn finish<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
-    mut active: Box<Active<A>>,
+    active: &mut Active<A>,
     method: &'static MethodDesc,
     reply: ReplyPort,
     answer: Answer,
-) -> Option<Box<Active<A>>> {
+) -> Option<Instant> {
     if method.durable && !cell.core().lacks(Mutation::CommitBeforeReply) {
-        want_commit(cell, &mut active);
+        want_commit(cell, active);
     }
     // Rule 25: after the state was read, just before it is sent. A reply that waits for the store needs no clock (rule 14).
     let waits = method.durable && active.commits.holds();
@@ -179,11 +183,13 @@ fn finish<A: Actor, S: ActorServices<A>>(
         let why = format!("{}: the lease ran out during the turn", method.path);
         let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
         reply.send::<()>(Err(status));
-        return end(cell, active);
+        after_turn(cell, active);
+        return None;
     }
-    match cell.core().lacks(Mutation::ReadsWaitForCommits) && !method.durable {
+    let replied = match cell.core().lacks(Mutation::ReadsWaitForCommits) && !method.durable {
         true => reply.send_encoded(answer),
         false => active.commits.answer(reply, answer),
-    }
-    end(cell, active)
+    };
+    after_turn(cell, active);
+    replied
 }

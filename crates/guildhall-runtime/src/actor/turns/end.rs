@@ -18,18 +18,26 @@ use crate::actor::{Actor, DeactivateReason};
 use crate::call::turn::Ended;
 use crate::mutation::Mutation;
 
-/// The end of a turn: changes are saved in time, and an actor without entity leaves.
-#[inline]
+/// As [`after_turn`]; the actor.
 pub(crate) fn end<A: Actor, S: ActorServices<A>>(
     cell: &Arc<Cell<A, S>>,
     mut active: Box<Active<A>>,
 ) -> Option<Box<Active<A>>> {
-    if is_dirty(cell, &mut active) {
+    after_turn(cell, &mut active);
+    Some(active)
+}
+
+/// The end of a turn: changes are saved in time, and an actor without entity leaves.
+#[inline]
+pub(crate) fn after_turn<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    active: &mut Active<A>,
+) {
+    if is_dirty(cell, active) {
         cell.save_later();
     } else if !active.actor.state().exists() {
-        end_without_entity(cell, &mut active);
+        end_without_entity(cell, active);
     }
-    Some(active)
 }
 
 fn end_without_entity<A: Actor, S: ActorServices<A>>(

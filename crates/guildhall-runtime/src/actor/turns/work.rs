@@ -15,51 +15,59 @@ use crate::actor::services::ActorServices;
 const TURNS_IN_A_ROW: usize = 64;
 
 /// Makes what runs the turns of an actor, one actor after the other.
-pub(crate) fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<A, S> {
+pub(crate) fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<Cell<A, S>, A> {
     TurnLoop::new(|seat| async move {
         loop {
-            let run = seat.next().await;
-            let active = work(run).await;
-            seat.over(active);
+            let mut run = seat.next().await;
+            if let Some(cell) = run.cell.take() {
+                work(&cell, &mut run).await;
+            }
+            seat.ends(run).await;
         }
     })
 }
 
-/// Does all that waits. Returns the actor, or nothing when it has left memory.
-async fn work<A: Actor, S: ActorServices<A>>(run: Run<A, S>) -> Option<Box<Active<A>>> {
-    let Run { cell, mut active, mut first } = run;
+/// Does all that waits, or one call alone.
+async fn work<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, run: &mut Run<Cell<A, S>, A>) {
     let mut turns = 0;
     loop {
-        let job = match first.take() {
-            Some(call) => Job::Call(call),
-            None => {
-                let Some(mut job) = cell.next_job() else { return active };
-                if let Job::Call(call) = &mut job
-                    && !call.is_wanted()
-                {
-                    continue;
+        let job = match &run.call {
+            Some(_) => None,
+            None => match cell.next_job() {
+                None => return,
+                Some(Job::Call(call)) => {
+                    if !run.call.insert(call).is_wanted() {
+                        run.call = None;
+                        continue;
+                    }
+                    None
                 }
-                job
-            }
+                job => job,
+            },
         };
-        if let Some(before) = &mut active
-            && job.needs_rows()
-            && !is_ready(&cell, before)
+        if let Some(before) = &mut run.active
+            && job.as_ref().is_none_or(Job::needs_rows)
+            && !is_ready(cell, before)
         {
-            match Box::pin(get_ready(&cell, before)).await {
+            match Box::pin(get_ready(cell, before)).await {
                 Reclaimed::Yes => {}
-                Reclaimed::No => active = None,
+                Reclaimed::No => run.active = None,
                 Reclaimed::NotNow => {
-                    cell.mailbox.lock().put_off(job);
+                    let job = job.or_else(|| run.call.take().map(Job::Call));
+                    job.into_iter().for_each(|job| cell.mailbox.lock().put_off(job));
                     Box::pin(cell.core().env.sleep(cell.part().save.retry())).await;
+                    run.once = false;
                     continue;
                 }
             }
         }
-        active = match job {
-            Job::Call(call) => run_call(&cell, active, call).await,
-            job => Box::pin(do_job(&cell, active, job)).await,
-        };
+        match job {
+            None => run_call(cell, run).await,
+            Some(job) => run.active = Box::pin(do_job(cell, run.active.take(), job)).await,
+        }
+        if run.once {
+            return;
+        }
         turns += 1;
         if turns % TURNS_IN_A_ROW == 0 {
             give_way().await;

@@ -4,7 +4,16 @@ use std::sync::Arc;
 
 use guildhall_link::Link;
 
+use crate::call::key::KeySlot;
 use crate::call::own_calls::OwnCalls;
+
+/// Where a call goes.
+pub(crate) struct Route {
+    /// `None`: to this app itself.
+    pub(crate) link: Option<Arc<Link>>,
+    /// The slot of the key, where that is known.
+    pub(crate) slot: Option<KeySlot>,
+}
 
 /// How a call gets to an app.
 #[derive(Clone, Debug)]

@@ -15,17 +15,12 @@ const TOGETHER: Duration = Duration::from_millis(5);
 pub(super) struct Waits {
     calls: Vec<Option<(Instant, Arc<dyn AnySlot>)>>,
     free: Vec<u32>,
-    live: usize,
     /// No call's deadline is before this.
     earliest: Option<Instant>,
     closed: bool,
 }
 
 impl Waits {
-    pub(super) fn live(&self) -> usize {
-        self.live
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -41,7 +36,6 @@ impl Waits {
             u32::try_from(self.calls.len() - 1).expect("bounded by link.pending_max")
         });
         self.calls[at as usize] = Some((deadline, slot));
-        self.live += 1;
         let is_earliest = self.earliest.is_none_or(|earliest| deadline < earliest);
         if is_earliest {
             self.earliest = Some(deadline);
@@ -49,14 +43,13 @@ impl Waits {
         (at, is_earliest)
     }
 
-    /// The call waits no more.
-    pub(super) fn close_at(&mut self, at: u32) {
-        if let Some(call) = self.calls.get_mut(at as usize)
-            && call.take().is_some()
-        {
-            self.live -= 1;
+    /// The call waits no more; whether it did.
+    pub(super) fn close_at(&mut self, at: u32) -> bool {
+        let waited = self.calls.get_mut(at as usize).is_some_and(|call| call.take().is_some());
+        if waited {
             self.free.push(at);
         }
+        waited
     }
 
     /// Those whose deadline is over. They leave when their callers have seen it.

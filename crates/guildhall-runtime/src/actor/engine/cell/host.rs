@@ -46,9 +46,9 @@ pub(crate) struct Host<A: Actor, S> {
     /// By slot, then by key.
     shards: Vec<Mutex<Shard<A, S>>>,
     numbers: AtomicU64,
-    turn_loop: fn() -> TurnLoop<A, S>,
+    turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
     /// Loops without a run.
-    loops: Mutex<Vec<TurnLoop<A, S>>>,
+    loops: Mutex<Vec<TurnLoop<Cell<A, S>, A>>>,
 }
 
 /// The cells of one slot.
@@ -119,7 +119,7 @@ pub(crate) struct HostParts<A: Actor, S> {
     pub(crate) count: LiveCount,
     pub(crate) seed: u64,
     /// Makes what runs turns.
-    pub(crate) turn_loop: fn() -> TurnLoop<A, S>,
+    pub(crate) turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
 }
 
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
@@ -239,13 +239,13 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     }
 
     /// What runs the turns of an actor.
-    pub(crate) fn turn_loop(&self) -> TurnLoop<A, S> {
+    pub(crate) fn turn_loop(&self) -> TurnLoop<Cell<A, S>, A> {
         let kept = self.loops.lock().pop();
         kept.unwrap_or_else(self.turn_loop)
     }
 
     /// Keeps what has run the turns of an actor, for the next one.
-    pub(crate) fn recycle(&self, turns: TurnLoop<A, S>) {
+    pub(crate) fn recycle(&self, turns: TurnLoop<Cell<A, S>, A>) {
         let mut loops = self.loops.lock();
         if loops.len() < POOLED {
             loops.push(turns);
