@@ -15,12 +15,17 @@ type Step<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 pub(crate) fn run(root: &Path) -> Result<()> {
     let step = |args: &[&str]| run_command(&mut cargo(root, args));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    let steps: [Step<'_>; 8] = [
+    let docs = || {
+        let mut doc = cargo(root, &["doc", "--workspace", "--no-deps", "--quiet"]);
+        run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    let steps: [Step<'_>; 9] = [
         ("format", &|| step(&["fmt", "--all", "--check"])),
         ("tidy", &|| tidy::run(root, false)),
         ("codegen", &|| codegen::run(root, true)),
         ("deps", &|| deps::run(root)),
         ("clippy", &|| step(&clippy)),
+        ("docs", &docs),
         ("fuzz", &|| fuzz::run(root)),
         ("test", &|| suite::run(root, Reach::Default)),
         ("smoke", &|| smoke::run(root)),

@@ -22,7 +22,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--slow]      build, all tests, doc tests, and the examples with their expected output;
                      --slow: the whole workspace, more cases of each property, and the tests
                      that are ignored because they take long, in release
-  ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy,
+  ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy, docs,
                      the fuzz targets and their seeds, test, and a run of the demo
   fuzz               the fuzz targets compile, and take the seeds that are kept
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;

@@ -1,4 +1,4 @@
-//! The contract suite of the [`Leases`] seam: one function per rule, and a macro that makes a test of each.
+//! The contract suite of the [`Leases`](guildhall_core::leases::Leases) seam: one function per rule, and a macro that makes a test of each.
 
 mod ground;
 mod grants;

@@ -1,4 +1,4 @@
-//! The contract suite of the [`Store`] seam: one function per rule, and a macro that makes a test of each.
+//! The contract suite of the [`Store`](guildhall_core::store::Store) seam: one function per rule, and a macro that makes a test of each.
 
 mod ground;
 mod claims;
