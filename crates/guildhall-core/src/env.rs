@@ -3,6 +3,7 @@
 mod net;
 mod dial;
 mod pause;
+pub(crate) mod deadlines;
 mod conn_io;
 mod pipe;
 mod tokio_net;

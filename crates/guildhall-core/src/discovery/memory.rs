@@ -1,7 +1,7 @@
 //! [`MemoryDiscovery`]: the in-memory implementation, for apps that share one process.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{Change, Discovery, DiscoveryError, NodeRecord, WATCH_BUFFER};
 use crate::env::Instant;
+use crate::env::deadlines::{Expires, expire};
 use crate::{AppId, BoxFuture, Env, Incarnation};
 
 /// How many apps may be registered: a snapshot and as many changes fit the buffer of a watcher.
@@ -91,7 +92,7 @@ impl Discovery for MemoryDiscovery {
             board.watchers.push(changes);
             if !std::mem::replace(&mut board.tended, true) {
                 let changed = Arc::clone(&self.0.changed);
-                self.0.env.spawn("discovery.expire", tend(Arc::downgrade(&self.0), changed));
+                self.0.env.spawn("discovery.expire", expire(Arc::downgrade(&self.0), changed));
             }
             Ok(watch)
         })
@@ -104,26 +105,14 @@ impl Drop for Shared {
     }
 }
 
-/// Removes records at their deadlines, as long as somebody watches.
-async fn tend(shared: Weak<Shared>, changed: Arc<Notify>) {
-    loop {
-        let (env, next) = {
-            let Some(shared) = shared.upgrade() else {
-                return;
-            };
-            let mut board = shared.board.lock();
-            board.expire(shared.env.now());
-            board.watchers.retain(|watcher| !watcher.is_closed());
-            if board.watchers.is_empty() {
-                board.tended = false;
-                return;
-            }
-            (shared.env.clone(), board.nodes.values().map(|(_, deadline)| *deadline).min())
-        };
-        match next {
-            Some(deadline) => drop(env.until(deadline, changed.notified()).await),
-            None => changed.notified().await,
-        }
+impl Expires for Shared {
+    fn expire(&self) -> Option<(Env, Option<Instant>)> {
+        let mut board = self.board.lock();
+        board.expire(self.env.now());
+        board.watchers.retain(|watcher| !watcher.is_closed());
+        board.tended = !board.watchers.is_empty();
+        let next = board.nodes.values().map(|(_, deadline)| *deadline).min();
+        board.tended.then(|| (self.env.clone(), next))
     }
 }
 

@@ -3,7 +3,7 @@
 mod file;
 mod board;
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,6 +13,8 @@ use super::{
     Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
     Transferred, Wanted,
 };
+use crate::env::Instant;
+use crate::env::deadlines::{Expires, expire};
 use crate::store::{Holder, LeaseId};
 use crate::{BoxFuture, Env};
 use board::Board;
@@ -187,7 +189,7 @@ impl Leases for MemoryLeases {
             let (watch, tended) = self.on_board(|board| board.watch(prefix));
             if !tended {
                 let changed = Arc::clone(&self.0.changed);
-                self.0.env.spawn("leases.expire", tend(Arc::downgrade(&self.0), changed));
+                self.0.env.spawn("leases.expire", expire(Arc::downgrade(&self.0), changed));
             }
             Ok(watch)
         })
@@ -200,23 +202,11 @@ impl Drop for Shared {
     }
 }
 
-/// Ends sessions at their deadlines, as long as somebody watches; without watchers nobody can see when it happens.
-async fn tend(shared: Weak<Shared>, changed: Arc<Notify>) {
-    loop {
-        let (env, next) = {
-            let Some(shared) = shared.upgrade() else {
-                return;
-            };
-            let mut board = shared.board.lock();
-            board.expire(shared.env.now());
-            if !board.is_watched() {
-                return;
-            }
-            (shared.env.clone(), board.sessions.values().map(|session| session.deadline).min())
-        };
-        match next {
-            Some(deadline) => drop(env.until(deadline, changed.notified()).await),
-            None => changed.notified().await,
-        }
+impl Expires for Shared {
+    fn expire(&self) -> Option<(Env, Option<Instant>)> {
+        let mut board = self.board.lock();
+        board.expire(self.env.now());
+        let next = board.sessions.values().map(|session| session.deadline).min();
+        board.is_watched().then(|| (self.env.clone(), next))
     }
 }

@@ -155,7 +155,7 @@ impl Streams {
             let why = format!("there is no app {target}, or it does not listen (link.listen)");
             Status::not_run(Code::Unavailable, reason::NO_ROUTE, why)
         })?;
-        let session = Session::begin(core, &self.config, address);
+        let session = Session::begin(&core.endpoint, &self.config, address);
         sessions.insert(target.clone(), Arc::clone(&session));
         Ok(session)
     }

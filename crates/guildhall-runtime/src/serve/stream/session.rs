@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 
 use super::StreamConfig;
-use crate::call::Core;
 
 /// A stream as yamux makes it.
 pub(super) type Raw = Compat<yamux::Stream>;
@@ -26,10 +25,14 @@ pub(super) struct Session {
 
 impl Session {
     /// Dials `address` and keeps the connection until it ends, or no stream can be opened on it any more.
-    pub(super) fn begin(core: &Core, config: &StreamConfig, address: String) -> Arc<Self> {
+    pub(super) fn begin(
+        endpoint: &Arc<Endpoint>,
+        config: &StreamConfig,
+        address: String,
+    ) -> Arc<Self> {
         let (open, openings) = mpsc::channel(config.opening_max);
-        let task = drive(Arc::clone(&core.endpoint), config.yamux(), address, openings);
-        core.env.spawn("streams", task);
+        let task = drive(Arc::clone(endpoint), config.yamux(), address, openings);
+        endpoint.env.spawn("streams", task);
         Arc::new(Self { open })
     }
 
