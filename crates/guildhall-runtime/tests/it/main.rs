@@ -17,6 +17,7 @@ mod exposition;
 mod forged;
 mod full;
 mod hooks;
+mod in_place;
 mod keys;
 mod limits;
 mod lines;
