@@ -119,25 +119,14 @@ pub enum KeyText<'a> {
 
 impl KeyText<'_> {
     /// Passes the canonical text, or the reason why it is not a valid key, to `take` without allocating.
+    #[inline]
     pub fn with_text<R>(self, take: impl FnOnce(Result<&str, NoKey>) -> R) -> R {
-        /// A sign and the digits of the largest 64-bit number.
-        const LONGEST: usize = 20;
-        let mut digits = [b'-'; LONGEST];
-        let (mut rest, is_negative) = match self {
-            Self::None | Self::Uint(0) | Self::Int(0) => return take(Err(NoKey::Empty)),
-            Self::Text(text) => return take(check(text)),
-            Self::Uint(number) => (number, false),
-            Self::Int(number) => (number.unsigned_abs(), number < 0),
-        };
-        // By hand: each call to an actor does it several times, and the formatter of the standard library is several times slower.
-        let mut at = LONGEST;
-        while rest > 0 {
-            at -= 1;
-            digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
+        match self {
+            Self::None | Self::Uint(0) | Self::Int(0) => take(Err(NoKey::Empty)),
+            Self::Text(text) => take(check(text)),
+            Self::Uint(number) => take(Ok(itoa::Buffer::new().format(number))),
+            Self::Int(number) => take(Ok(itoa::Buffer::new().format(number))),
         }
-        let text = std::str::from_utf8(&digits[at - usize::from(is_negative)..]);
-        take(text.map_err(|_| NoKey::Empty))
     }
 }
 
