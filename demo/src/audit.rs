@@ -42,13 +42,13 @@ impl Audit {
 pub fn run(config: Config) -> Result<ExitCode, StartError> {
     serve::share(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| StartError::new(format!("no runtime: {e}")))?;
+    let runtime = runtime.map_err(|e| StartError::system(format!("no runtime: {e}")))?;
     let app = App::with(config).plugin(Redb).plugin(Hub).table::<RoleStateEntity>();
     let roles = runtime.block_on(async {
         let app = Box::pin(app.start()).await?;
         let roles = rows(&app.cx()).await;
         app.shutdown().await;
-        roles.map_err(|status| StartError::new(format!("the roles cannot be read: {status}")))
+        roles.map_err(|status| StartError::game(format!("the roles cannot be read: {status}")))
     })?;
     let found = audit(&roles);
     let Audit { roles, granted, balances, on_the_way } = found;

@@ -57,7 +57,7 @@ pub fn run(config: &Config, args: BotArgs) -> Result<ExitCode, StartError> {
     let login: LoginConfig = config.section("login")?;
     let http = args.login.clone().unwrap_or_else(|| format!("http://{}", login.listen));
     let Some(login) = http.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')) else {
-        return Err(StartError::new(format!("--login {http}: write http://host:port")));
+        return Err(StartError::argument(format!("--login {http}: write http://host:port")));
     };
     let mut gates = args.address.clone();
     if gates.is_empty() {
@@ -68,14 +68,14 @@ pub fn run(config: &Config, args: BotArgs) -> Result<ExitCode, StartError> {
         gates.extend(with("ws", &gate.websocket));
     }
     if gates.is_empty() {
-        return Err(StartError::new(
+        return Err(StartError::argument(
             "gate.tcp and gate.websocket are empty; name one with --address",
         ));
     }
     let env = Env::real();
     let seed = args.seed.unwrap_or_else(|| env.random());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| StartError::new(format!("no runtime: {e}")))?;
+    let runtime = runtime.map_err(|e| StartError::system(format!("no runtime: {e}")))?;
     let board = Board::default();
     let world = World { env, login: login.to_owned(), gates, seed, args, board };
     Ok(runtime.block_on(play(Arc::new(world))))

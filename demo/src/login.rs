@@ -58,13 +58,17 @@ impl Component for Login {
     ) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async move {
             let config: LoginConfig = config.section("login")?;
-            let limits = config.limits().map_err(StartError::new)?;
+            let limits = config.limits().map_err(|why| StartError::setting("login", why))?;
             let env = cx.env().clone();
             let desk = Desk::open(cx, &config).await?;
             let server = Server::start(&env, "login.listen", &config.listen, limits, desk).await;
-            self.0.set(server.map_err(StartError::new)?).map_err(|_| {
-                StartError::new("a login server starts once; make another one for another app")
-            })
+            self.0.set(server.map_err(|why| StartError::listen("login.listen", why))?).map_err(
+                |_| {
+                    StartError::program(
+                        "a login server starts once; make another one for another app",
+                    )
+                },
+            )
         })
     }
 

@@ -106,7 +106,8 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let mut app = App::with(config).plugin(Redb).plugin(Hub);
     #[cfg(feature = "mutations")]
     for rule in &demo.without {
-        app = app.without(rule.parse().map_err(StartError::new)?);
+        app = app
+            .without(rule.parse().map_err(|why: String| StartError::setting("demo.without", why))?);
     }
     let mut needs = Needs::default();
     // Before the gate, which reads the keys that it makes.
@@ -190,7 +191,7 @@ fn check(serve: &[String]) -> Result<(), StartError> {
         None if serve.is_empty() => format!("demo.serve is empty; name some of {known}"),
         None => return Ok(()),
     };
-    Err(StartError::new(why))
+    Err(StartError::setting("demo.serve", why))
 }
 
 impl Places {

@@ -63,8 +63,9 @@ impl Hub {
 
 impl Parts {
     async fn open(env: &Env, config: HubConfig) -> Result<Self, StartError> {
-        let wrong =
-            |error: String| StartError::new(format!("hub.data = \"{}\": {error}", config.data));
+        let wrong = |error: String| {
+            StartError::backend("hub.data", format!("hub.data = \"{}\": {error}", config.data))
+        };
         let settings = Settings::parse(&config.data).map_err(wrong)?;
         let store = RedbStore::open(env, settings).await.map_err(|e| wrong(e.to_string()))?;
         let store = Arc::new(store);

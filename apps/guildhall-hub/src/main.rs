@@ -65,7 +65,7 @@ fn run() -> Result<(), StartError> {
             return Ok(());
         }
         Some(other) => {
-            return Err(StartError::new(format!("unknown argument `{other}`; see --help")));
+            return Err(StartError::argument(format!("unknown argument `{other}`; see --help")));
         }
     }
     let hub: HubConfig = config.section("hub")?;

@@ -37,7 +37,7 @@ pub use guildhall_wire::outside::{Outside, outside};
 pub use id::{Address, AppId, Incarnation, LogicAddr, ParseIdError};
 pub use key::{ActorKey, KEY_LEN_MAX, Key, KeyKind, KeyText, NoKey, slot_of};
 pub use rpc::{KeyField, Method, MethodDesc, Model, Route, ServiceDesc};
-pub use start::StartError;
+pub use start::{StartError, StartErrorKind};
 pub use status::{Code, Effect, ErrorEnum, Reason, Status};
 pub use text::read_text;
 

@@ -80,7 +80,7 @@ pub struct MetricError {
 
 impl From<MetricError> for StartError {
     fn from(error: MetricError) -> Self {
-        Self::new(error.to_string())
+        Self::program(error.to_string()).with_source(error)
     }
 }
 

@@ -105,7 +105,7 @@ impl Component for Gate {
         Box::pin(async move {
             self.shared.stats.register(cx.metrics())?;
             let config: GateConfig = config.section("gate")?;
-            self.open(config, cx).await.map_err(StartError::new)
+            self.open(config, cx).await.map_err(|why| StartError::setting("gate", why))
         })
     }
 

@@ -77,7 +77,8 @@ impl LinkConfig {
         match self.links_per_peer {
             1..=16 => Ok(self),
             n => {
-                Err(StartError::new(format!("link.links_per_peer is {n}; it must be from 1 to 16")))
+                let why = format!("link.links_per_peer is {n}; it must be from 1 to 16");
+                Err(StartError::setting("link.links_per_peer", why))
             }
         }
     }

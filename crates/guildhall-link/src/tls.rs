@@ -33,9 +33,10 @@ impl Tls {
     /// # Errors
     /// Which file cannot be used, and why.
     pub fn load(env: &Env, links: &LinkConfig) -> std::result::Result<Option<Self>, StartError> {
-        let files = Files::of(links).map_err(StartError::new)?;
+        let wrong = |why| StartError::setting("link", why);
+        let files = Files::of(links).map_err(wrong)?;
         let Some(files) = files else { return Ok(None) };
-        let (client, server) = configs(env, &files).map_err(StartError::new)?;
+        let (client, server) = configs(env, &files).map_err(wrong)?;
         Ok(Some(Self { client, server }))
     }
 

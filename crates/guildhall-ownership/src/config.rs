@@ -65,7 +65,9 @@ impl OwnershipConfig {
     /// A setting is out of its range; the message names it, its value and the range.
     pub fn check(self) -> Result<Self, StartError> {
         let wrong = |knob, value: u64, want: &str| {
-            Err(StartError::new(format!("ownership.{knob} is {value}; it must be {want}")))
+            let key = format!("ownership.{knob}");
+            let why = format!("{key} is {value}; it must be {want}");
+            Err(StartError::setting(key, why))
         };
         match &self {
             Self { poll_ms: 0, .. } => wrong("poll_ms", 0, "at least 1"),
@@ -85,11 +87,14 @@ impl OwnershipConfig {
     /// Discovery or the links give an app up earlier; the message says which setting to raise.
     pub fn check_against(&self, discovery_ttl_ms: u64, ping_ms: u64) -> Result<(), StartError> {
         let earlier = |knob, value: u64, least: u64, does| {
-            Err(StartError::new(format!(
-                "{knob} is {value}, and ownership.ttl_ms is {}: a pause that its lease survives {does}, and its slots would move for \
+            Err(StartError::setting(
+                knob,
+                format!(
+                    "{knob} is {value}, and ownership.ttl_ms is {}: a pause that its lease survives {does}, and its slots would move for \
                  nothing; set {knob} to at least {least}",
-                self.ttl_ms
-            )))
+                    self.ttl_ms
+                ),
+            ))
         };
         if discovery_ttl_ms < self.ttl_ms {
             let does = "makes discovery forget the app";

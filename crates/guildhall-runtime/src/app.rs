@@ -109,7 +109,7 @@ impl App {
         if let Some(arg) = rest.first() {
             let why =
                 format!("unknown argument `{arg}`; there are --config FILE and --set key=value");
-            return Err(StartError::new(why));
+            return Err(StartError::argument(why));
         }
         Ok(Self::with(config))
     }
@@ -301,7 +301,8 @@ impl App {
         if let Some(log) = log.clone() {
             self = self.reload_section("log.level", move |config| log.reload(config));
         }
-        let no_runtime = |e| StartError::new(format!("no runtime: {e}"));
+        let no_runtime =
+            |e: std::io::Error| StartError::system(format!("no runtime: {e}")).with_source(e);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(no_runtime)?.block_on(async {
             let config: AppConfig = self.config.section("app")?;

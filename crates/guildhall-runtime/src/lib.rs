@@ -25,7 +25,7 @@ pub use actor::{Actor, ActorConfig, ActorCx, ActorServices, Actors};
 pub use actor::{DeactivateReason, OutboxConfig, OutboxMessage, Schedule, Timer};
 pub use app::{App, HookError, RunningApp};
 pub use config::{AppConfig, CallConfig, SaveConfig, StoreConfig};
-pub use guildhall_core::{StartError, metrics};
+pub use guildhall_core::{StartError, StartErrorKind, metrics};
 pub use guildhall_link::LinkConfig;
 pub use guildhall_ownership::{Lease, LeaseGuard, LeaseLoss};
 #[cfg(feature = "mutations")]

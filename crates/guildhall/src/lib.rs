@@ -55,7 +55,7 @@
 //!
 //! | for | types and modules |
 //! |---|---|
-//! | Building and running an app | [`App`], [`RunningApp`], [`Component`], [`Parts`], [`StartError`], [`HookError`], [`Result`] |
+//! | Building and running an app | [`App`], [`RunningApp`], [`Component`], [`Parts`], [`StartError`], [`StartErrorKind`], [`HookError`], [`Result`] |
 //! | Configuration | [`Config`], [`config`] |
 //! | Calls | [`Cx`], [`Status`], [`Code`], [`Reason`], [`Effect`], [`status`], [`CallHandle`], [`Apps`] |
 //! | Actors | [`Actor`], [`ActorCx`], [`ActorServices`], [`Actors`], [`DeactivateReason`], [`Timer`], [`Schedule`], [`OutboxMessage`] |
@@ -119,7 +119,7 @@ pub use guildhall_runtime::{
     Actor, ActorCx, ActorServices, Actors, App, Apps, CallHandle, Component, Cx, DeactivateReason,
     HookError, Interleaved, Lease, LeaseGuard, LeaseLoss, Loading, LogControl, MeshChanges,
     OutboxMessage, Parts, Reloaded, ResourceError, Rows, RowsPage, RowsQuery, RunningApp, Schedule,
-    Service, StartError, Stream, Subscribed, Timer,
+    Service, StartError, StartErrorKind, Stream, Subscribed, Timer,
 };
 pub use guildhall_runtime::{metrics, trace};
 #[doc(hidden)]

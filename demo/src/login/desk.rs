@@ -74,7 +74,8 @@ impl Service for Desk {
 
 impl Desk {
     pub(super) async fn open(cx: Cx, config: &LoginConfig) -> Result<Self, StartError> {
-        let keys = Keys::open(cx.env(), &config.keys).map_err(StartError::new)?;
+        let keys = Keys::open(cx.env(), &config.keys)
+            .map_err(|why| StartError::setting("login.keys", why))?;
         Ok(Self {
             passwords: Passwords::new(cx.env(), config).await?,
             tokens: Tokens::new(keys, config),

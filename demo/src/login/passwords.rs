@@ -25,16 +25,20 @@ impl Passwords {
     pub(super) async fn new(env: &Env, config: &LoginConfig) -> Result<Self, StartError> {
         let params = Params::new(config.hash_kib, config.hash_passes, 1, None);
         let params = params.map_err(|e| {
-            StartError::new(format!("login.hash_kib and login.hash_passes do not fit: {e}"))
+            StartError::setting(
+                "login.hash_kib",
+                format!("login.hash_kib and login.hash_passes do not fit: {e}"),
+            )
         })?;
         let slots = Slots::new(config.hashes(), config.queue_max);
         rest(env, &slots);
         let mut passwords = Self { env: env.clone(), params, slots, nobody: String::new() };
         let secret = passwords.env.random_bytes::<16>();
         let slot = passwords.slot(Party::Known(String::new())).await;
-        let slot = slot.map_err(|status| StartError::new(status.message()))?;
+        let slot = slot.map_err(|status| StartError::game(status.message()).with_source(status))?;
         let nobody = passwords.hash(format!("{:032x}", u128::from_ne_bytes(secret)), slot).await;
-        passwords.nobody = nobody.map_err(|status| StartError::new(status.message()))?;
+        passwords.nobody =
+            nobody.map_err(|status| StartError::game(status.message()).with_source(status))?;
         Ok(passwords)
     }
 

@@ -33,7 +33,8 @@ impl PublicKeys {
                 Ok(Self { address: address.to_owned(), path: format!("/{path}"), wait })
             }
             _ => {
-                Err(StartError::new(format!("demo.keys = \"{url}\": write http://host:port/keys")))
+                let why = format!("demo.keys = \"{url}\": write http://host:port/keys");
+                Err(StartError::setting("demo.keys", why))
             }
         }
     }
@@ -73,12 +74,15 @@ impl Component for PublicKeys {
                     );
                     return Ok(());
                 }
-                Err(why) => return Err(StartError::new(format!("demo.keys: {why}"))),
+                Err(why) => {
+                    return Err(StartError::setting("demo.keys", format!("demo.keys: {why}")));
+                }
             };
             let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
-            folder
-                .and_then(|()| write(file, &keys, false))
-                .map_err(|e| StartError::new(format!("gate.jwt.keys = \"{}\": {e}", gate.jwt.keys)))
+            folder.and_then(|()| write(file, &keys, false)).map_err(|e| {
+                let why = format!("gate.jwt.keys = \"{}\": {e}", gate.jwt.keys);
+                StartError::setting("gate.jwt.keys", why).with_source(e)
+            })
         })
     }
 }

@@ -40,7 +40,8 @@ impl Opener {
         }
         let Self { env, config, id, .. } = self;
         let backend = self.plugin(key, url)?.open(Opening { env, config, id, url }).await;
-        let backend = backend.map_err(|e| StartError::new(format!("{key}: {e}")))?;
+        let backend =
+            backend.map_err(|e| StartError::backend(key, format!("{key}: {e}")).with_source(e))?;
         opened.push((url.to_owned(), backend.clone()));
         Ok(backend)
     }
@@ -58,7 +59,7 @@ impl Opener {
             let why = format!(
                 "{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
             );
-            StartError::new(why)
+            StartError::backend(key, why)
         })
     }
 }

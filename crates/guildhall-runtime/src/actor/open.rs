@@ -55,19 +55,20 @@ fn open<A: Actor, S: ActorServices<A>>(
     world: &World<'_>,
 ) -> Result<Registered, StartError> {
     let knobs = ActorConfig::of(A::NAME, all, config)?;
-    knobs.check(A::NAME).map_err(StartError::new)?;
+    knobs.check(A::NAME).map_err(|why| StartError::setting(format!("actor.{}", A::NAME), why))?;
     let mut services = Vec::new();
     S::descs(&mut services);
     if knobs.resident > 0 && services.is_empty() {
         let (name, count) = (A::NAME, knobs.resident);
-        let why =
-            format!("actor.{name}.resident is {count}; residents need a service to be found by");
-        return Err(StartError::new(why));
+        let key = format!("actor.{name}.resident");
+        let why = format!("{key} is {count}; residents need a service to be found by");
+        return Err(StartError::setting(key, why));
     }
     let tables = A::State::tables();
     if knobs.resident_rows && tables.is_empty() {
-        let why = format!("actor.{}.resident_rows is true, and the type has no entity", A::NAME);
-        return Err(StartError::new(why));
+        let key = format!("actor.{}.resident_rows", A::NAME);
+        let why = format!("{key} is true, and the type has no entity");
+        return Err(StartError::setting(key, why));
     }
     let help = "Actors in memory, those that are about to become active included";
     let in_memory = world.metrics.gauge("guildhall_actors", help, &["actor"])?;

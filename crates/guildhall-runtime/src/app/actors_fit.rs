@@ -24,12 +24,12 @@ pub(super) fn names<'a>(actors: impl Iterator<Item = &'a str>) -> Result<(), Sta
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(fits) {
             let name: String = name.chars().take(NAME_MAX).collect();
-            return Err(StartError::new(format!(
+            return Err(StartError::program(format!(
                 "the NAME of an actor type is `{name}`: 1 to {NAME_MAX} characters of [A-Za-z0-9_.-] are allowed"
             )));
         }
         if !names.insert(name) {
-            return Err(StartError::new(format!(
+            return Err(StartError::program(format!(
                 "two actor types have the NAME `{name}`: give each type a NAME of its own, and name all services of one type in one `App::actor`"
             )));
         }
@@ -44,7 +44,7 @@ pub(super) fn tables(actors: &[Registered]) -> Result<(), StartError> {
         for table in actor.host.tables() {
             let (table, name) = (table.name, actor.host.slots().actor());
             if let Some(other) = owners.insert(table, name) {
-                return Err(StartError::new(format!(
+                return Err(StartError::program(format!(
                     "the actor types `{other}` and `{name}` both own the rows of table `{table}`: give each an entity of its own"
                 )));
             }
@@ -65,7 +65,7 @@ pub(super) fn keys(actors: &[Registered]) -> Result<(), StartError> {
         let (name, key) = (actor.host.slots().actor(), actor.key);
         let wrong = |place: String, kind| {
             let (key, kind) = (named(key), named(kind));
-            StartError::new(format!(
+            StartError::program(format!(
                 "`type Key` of actor type `{name}` is {key}, but {place} is {kind}: make them the same"
             ))
         };
@@ -139,7 +139,7 @@ async fn table_fits(
                 "the number of slots stays as long as there are rows; set actor.{name}.slots (or app.slots) back"
             ),
         };
-        return Err(StartError::new(format!("{why}; {do_this}")));
+        return Err(StartError::rows(format!("{why}; {do_this}")));
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(crate) async fn open(
     let pages = Pages(Arc::clone(core));
     let (key, limits) = ("admin.listen", config.limits());
     let server = Server::start(&core.env, key, &config.listen, limits, pages).await;
-    let server = server.map_err(StartError::new)?;
+    let server = server.map_err(|why| StartError::listen("admin.listen", why))?;
     let addr = server.addr();
     if !addr.ip().is_loopback() {
         tracing::warn!(%addr, "admin.listen is not a loopback address: everybody who can reach it can read the metrics");

@@ -86,8 +86,9 @@ impl Backends {
                 let (key, url) = ("app.discovery", urls.discovery.as_str());
                 let backend = opener.open(key, url).await?;
                 let discovery = backend.discovery.clone();
-                let discovery = discovery
-                    .ok_or_else(|| StartError::new(format!("{key}: {url} is no discovery")))?;
+                let discovery = discovery.ok_or_else(|| {
+                    StartError::backend(key, format!("{key}: {url} is no discovery"))
+                })?;
                 (discovery, (!in_memory(url)).then_some((url, backend)))
             }
         };
@@ -150,8 +151,8 @@ async fn open_store(
         None => {
             let key = "app.store";
             let store = opener.open(key, url).await?.store;
-            let store =
-                store.ok_or_else(|| StartError::new(format!("{key}: {url} is no store")))?;
+            let store = store
+                .ok_or_else(|| StartError::backend(key, format!("{key}: {url} is no store")))?;
             if !store.capabilities().durable {
                 tracing::warn!("{key} = \"{url}\": nothing survives a restart");
             }
@@ -159,14 +160,18 @@ async fn open_store(
         }
     };
     let prepared = store.prepare(&tables, migrate).await;
-    prepared.map_err(|error| StartError::new(format!("app.store: {error}")))?;
+    prepared.map_err(|error| {
+        StartError::backend("app.store", format!("app.store: {error}")).with_source(error)
+    })?;
     Ok(Some(store))
 }
 
 /// Whether the store does what an actor type with these tables needs: to save all its rows at once, and to say whom to wake.
 pub(crate) fn check_store(can: Capabilities, tables: &[&'static Table]) -> Result<(), StartError> {
-    let wrong =
-        |why: String| Err(StartError::new(format!("app.store {why}: choose another store")));
+    let wrong = |why: String| {
+        let why = format!("app.store {why}: choose another store");
+        Err(StartError::backend("app.store", why))
+    };
     match tables {
         [first, second, ..] if can.batch == BatchReach::Row => wrong(format!(
             "writes one row at a time, but one actor has the tables {} and {}",

@@ -150,12 +150,14 @@ impl Hooks {
     ) -> Result<(), StartError> {
         let deadline = core.env.now() + limit;
         for Hook { at, begin } in take(&mut self.start) {
-            let why = match core.env.until(deadline, run(begin, core)).await {
+            let failed = |why| StartError::game(format!("the on_start hook of {at} {why}"));
+            return Err(match core.env.until(deadline, run(begin, core)).await {
                 Some(Ok(())) => continue,
-                Some(Err(error)) => format!("failed: {error}"),
-                None => format!("did not end within {} ms (app.start_ms)", limit.as_millis()),
-            };
-            return Err(StartError::new(format!("the on_start hook of {at} {why}")));
+                Some(Err(error)) => failed(format!("failed: {error}")).with_source(error),
+                None => {
+                    failed(format!("did not end within {} ms (app.start_ms)", limit.as_millis()))
+                }
+            });
         }
         Ok(())
     }

@@ -7,14 +7,18 @@ use crate::config::AppConfig;
 /// The logic address of the app `id`, where it has one.
 pub(crate) fn logic_addr(app: &AppConfig, id: &AppId) -> Result<Option<LogicAddr>, StartError> {
     let reserved = |addr: LogicAddr, setting: &str| match addr.kind() {
-        LogicAddr::HARBOR => Err(StartError::new(format!(
-            "{setting}: type 255 of logic addresses is reserved for relays between worlds; use 1 to 254"
-        ))),
+        LogicAddr::HARBOR => Err(StartError::setting(
+            "app.logic_addr",
+            format!(
+                "{setting}: type 255 of logic addresses is reserved for relays between worlds; use 1 to 254"
+            ),
+        )),
         _ => Ok(Some(addr)),
     };
     if !app.logic_addr.is_empty() {
         let addr = app.logic_addr.parse();
-        let addr = addr.map_err(|e| StartError::new(format!("app.logic_addr: {e}")))?;
+        let addr = addr
+            .map_err(|e| StartError::setting("app.logic_addr", format!("app.logic_addr: {e}")))?;
         return reserved(addr, &format!("app.logic_addr = \"{addr}\""));
     }
     let numbers = (app.worlds.get(id.world()), app.funcs.get(id.func()));
@@ -22,7 +26,7 @@ pub(crate) fn logic_addr(app: &AppConfig, id: &AppId) -> Result<Option<LogicAddr
     let inst = id.inst().parse().ok();
     let addr = inst.and_then(|inst| LogicAddr::new(*world, *func, inst));
     let addr = addr.ok_or_else(|| {
-        StartError::new(format!(
+        StartError::setting("app.logic_addr", format!(
             "app.worlds.{} = {world}, app.funcs.{} = {func} and inst `{}` of app.id are no logic address: they must be 1..4095, 1..254 and 0..4095; or set app.logic_addr",
             id.world(), id.func(), id.inst()
         ))

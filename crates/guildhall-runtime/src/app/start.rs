@@ -94,9 +94,11 @@ impl App {
         actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
-        let id: AppId = app.id.parse().map_err(|e| StartError::new(format!("app.id: {e}")))?;
+        let id: AppId = app.id.parse().map_err(|e: guildhall_core::ParseIdError| {
+            StartError::setting("app.id", format!("app.id: {e}")).with_source(e)
+        })?;
         if app.slots == 0 {
-            return Err(StartError::new("app.slots is 0; it must be at least 1"));
+            return Err(StartError::setting("app.slots", "app.slots is 0; it must be at least 1"));
         }
         let metrics = Metrics::new(env.clone(), config.section::<MetricsConfig>("metrics")?);
         let counters = Counters::new(&metrics)?;
@@ -295,7 +297,7 @@ async fn check_slots(
         match backends.leases.get().await {
             Ok(leases) => {
                 let tables = hosts.iter().map(|host| host.slots());
-                agree_on_slots(&**leases, tables).await.map_err(StartError::new)
+                agree_on_slots(&**leases, tables).await.map_err(StartError::rows)
             }
             Err(_) => Ok(false),
         }
@@ -367,7 +369,7 @@ fn table<'a>(
 ) -> Result<ServiceTable, StartError> {
     let mut table = ServiceTable::default();
     for service in services {
-        table.add(service, meters).map_err(StartError::new)?;
+        table.add(service, meters).map_err(StartError::program)?;
     }
     Ok(table)
 }
@@ -379,12 +381,12 @@ async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
         return Ok(None);
     }
     let bound = env.listen("link.listen", &links.listen).await;
-    let (listener, addr) = bound.map_err(StartError::new)?;
+    let (listener, addr) = bound.map_err(|why| StartError::listen("link.listen", why))?;
     if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
         let why = format!(
             "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
         );
-        return Err(StartError::new(why));
+        return Err(StartError::setting("link.listen", why));
     }
     Ok(Some((listener, addr)))
 }

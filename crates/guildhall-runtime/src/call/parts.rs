@@ -26,11 +26,11 @@ impl Parts {
         let (of, name) = (TypeId::of::<T>(), type_name::<T>());
         match self.by_type.binary_search_by_key(&of, |(of, _)| *of) {
             Ok(_) => {
-                Err(StartError::new(format!("the app has two parts of type {name}; drop one")))
+                Err(StartError::program(format!("the app has two parts of type {name}; drop one")))
             }
-            Err(_) if self.by_type.len() >= PARTS_MAX => {
-                Err(StartError::new(format!("{name} is one part too many; at most {PARTS_MAX}")))
-            }
+            Err(_) if self.by_type.len() >= PARTS_MAX => Err(StartError::program(format!(
+                "{name} is one part too many; at most {PARTS_MAX}"
+            ))),
             Err(at) => {
                 self.by_type.insert(at, (of, part));
                 Ok(())

@@ -74,11 +74,17 @@ pub(crate) fn install(config: &LogConfig, env: &Env) -> Result<Option<LogControl
     }
     let file = match config.file.as_str() {
         "" => None,
-        _ => Some(Rolling::open(config, env.clone()).map_err(StartError::new)?),
+        _ => Some(
+            Rolling::open(config, env.clone())
+                .map_err(|why| StartError::setting("log.file", why))?,
+        ),
     };
     let dropped = Counter::default();
     let sink = Sink::start(file, config.queue_max, dropped.clone());
-    let sink = Arc::new(sink.map_err(|e| StartError::new(format!("no thread for the log: {e}")))?);
+    let sink =
+        Arc::new(sink.map_err(|e| {
+            StartError::system(format!("no thread for the log: {e}")).with_source(e)
+        })?);
     let lines = Lines { is_json: config.format == "json", sink: Arc::clone(&sink) };
     let (subscriber, filter) = logging(targets, lines);
     match tracing::subscriber::set_global_default(subscriber) {

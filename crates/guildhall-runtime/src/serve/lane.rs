@@ -127,7 +127,7 @@ impl ServiceQueue for Lane {
         let config = ServiceConfig::of(name, config)?;
         let id = serial_id(name, &app.to_string());
         if self.0.opened.set(Opened { id, config }).is_err() {
-            return Err(StartError::new(format!("service {name} is served twice; drop one")));
+            return Err(StartError::program(format!("service {name} is served twice; drop one")));
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl AllRules {
         let mut rules = BTreeMap::new();
         let mut read = |name: &str| -> Result<(), StartError> {
             let config: LimitConfig = config.section(name)?;
-            config.check(name).map_err(StartError::new)?;
+            config.check(name).map_err(|why| StartError::setting(name, why))?;
             if !config.is_none() {
                 let rule = Rule::new(name, config, now, metrics, old.0.get(name))?;
                 rules.insert(name.to_owned(), rule);

@@ -27,7 +27,7 @@ impl RawHandlers {
         for (command, handler) in handlers {
             if all.by_command.insert(command, handler).is_some() {
                 let why = format!("on_raw({command}, ..) is there twice; drop one");
-                return Err(StartError::new(why));
+                return Err(StartError::program(why));
             }
         }
         Ok(all)

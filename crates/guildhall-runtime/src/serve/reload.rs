@@ -79,11 +79,13 @@ impl ReloadSetup {
         let Self { loaders, sections, hooks } = self;
         let paths = services.paths();
         let rules = AllRules::read(config, &paths, env.now(), metrics, &AllRules::default())?;
-        let commits = sections.iter().map(|(_, prepare)| prepare(config));
-        let commits = commits.collect::<Result<Vec<_>, _>>().map_err(StartError::new)?;
+        let commits = sections.iter().map(|(section, prepare)| {
+            prepare(config).map_err(|why| StartError::setting(section.as_str(), why))
+        });
+        let commits = commits.collect::<Result<Vec<_>, _>>()?;
         let resources = Resources::new(loaders);
         let loaded = resources.load(env, config, snapshots.version() + 1).await;
-        if let Some(snapshot) = loaded.map_err(|e| StartError::new(format!("resources: {e}")))? {
+        if let Some(snapshot) = loaded.map_err(|e| StartError::game(format!("resources: {e}")))? {
             snapshots.publish(snapshot);
         }
         services.guard(|path| rules.guard(path));

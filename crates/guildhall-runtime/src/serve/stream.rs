@@ -120,7 +120,7 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(config: StreamConfig, handlers: StreamHandlers) -> Result<Self, StartError> {
-        config.check().map_err(StartError::new)?;
+        config.check().map_err(|why| StartError::setting("stream", why))?;
         let places = Arc::new(Semaphore::new(config.streams_max));
         Ok(Self { config, handlers, sessions: Mutex::default(), places })
     }

@@ -125,7 +125,7 @@ impl Component for Slow {
         Box::pin(async move {
             self.told.send(cx).await.unwrap();
             let go_on = self.start.lock().take().unwrap();
-            go_on.await.map_err(|_| StartError::new("the test is over"))
+            go_on.await.map_err(|_| StartError::game("the test is over"))
         })
     }
 

@@ -33,7 +33,7 @@ async fn an_app_that_a_peer_tells_to_drain_ends_its_calls_and_then_itself() {
     town.go_on.add_permits(1);
     assert_eq!(held.await.unwrap().unwrap().app, "dev.w1.desk.1");
     let ended = tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
-    assert_eq!(ended, Ok(()));
+    assert!(ended.is_ok(), "{ended:?}");
 }
 
 #[tokio::test]

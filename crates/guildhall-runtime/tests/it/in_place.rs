@@ -156,5 +156,5 @@ async fn only_actors_of_its_own_worker_run_in_a_caller_and_no_call_is_lost_among
     assert!((1..40).contains(&here), "{here} of 40 actors are of one of four workers");
     NodeClient::new(&cx).at(cx.app_id()).drain(DrainReq {}).await.unwrap();
     let ended = tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
-    assert_eq!(ended, Ok(()));
+    assert!(ended.is_ok(), "{ended:?}");
 }

@@ -32,6 +32,7 @@ mod resources;
 mod rollback;
 mod rooms;
 mod routing;
+mod start_errors;
 mod streams;
 mod switch;
 mod tables;

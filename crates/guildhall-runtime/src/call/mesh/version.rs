@@ -99,15 +99,19 @@ impl RouteRules {
         let config: RouteConfig = config.section("route")?;
         if config.load_ms < 50 {
             let why = format!("route.load_ms is {}; it must be at least 50", config.load_ms);
-            return Err(StartError::new(why));
+            return Err(StartError::setting("route.load_ms", why));
         }
         if config.rules.len() > RULES_MAX {
             let why = format!("route.rules has {}; at most {RULES_MAX}", config.rules.len());
-            return Err(StartError::new(why));
+            return Err(StartError::setting("route.rules", why));
         }
         let mut rules = BTreeMap::<String, Vec<Arc<Rule>>>::new();
         for (nth, rule) in config.rules.into_iter().enumerate() {
-            let wrong = |why: String| StartError::new(format!("route.rules[{nth}]{why}"));
+            let wrong = |why: String| {
+                let key = format!("route.rules[{nth}]");
+                let why = format!("{key}{why}");
+                StartError::setting(key, why)
+            };
             let service = rule.service.clone();
             let own = services.iter().find(|desc| desc.name == service);
             if own.is_some_and(|desc| desc.model == Model::Actor) {

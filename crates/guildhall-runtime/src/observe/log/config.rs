@@ -43,9 +43,9 @@ impl LogConfig {
     pub(crate) fn check(&self) -> Result<Targets, StartError> {
         if !["text", "json"].contains(&self.format.as_str()) {
             let why = format!("log.format is `{}`; there are `text` and `json`", self.format);
-            return Err(StartError::new(why));
+            return Err(StartError::setting("log.format", why));
         }
-        targets(&self.level).map_err(StartError::new)
+        targets(&self.level).map_err(|why| StartError::setting("log.level", why))
     }
 }
 

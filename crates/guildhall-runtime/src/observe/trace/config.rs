@@ -37,13 +37,17 @@ impl TraceConfig {
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if !(0.0..=1.0).contains(&self.sample) {
             let sample = self.sample;
-            return Err(StartError::new(format!("trace.sample is {sample}; it must be 0 to 1")));
+            let why = format!("trace.sample is {sample}; it must be 0 to 1");
+            return Err(StartError::setting("trace.sample", why));
         }
         match self.export.as_str() {
             "" | "stdout" => Ok(()),
-            other => Err(StartError::new(format!(
-                "trace.export is `{other}`; there is `stdout`, and what the program brings with App::spans"
-            ))),
+            other => Err(StartError::setting(
+                "trace.export",
+                format!(
+                    "trace.export is `{other}`; there is `stdout`, and what the program brings with App::spans"
+                ),
+            )),
         }
     }
 

@@ -23,8 +23,9 @@ impl ServiceConfig {
     pub(super) fn of(name: &str, config: &Config) -> Result<Self, StartError> {
         let knobs: Self = config.section(&format!("service.{name}"))?;
         let wrong = |knob| {
-            let why = format!("service.{name}.{knob} is 0; it must be at least 1");
-            Err(StartError::new(why))
+            let key = format!("service.{name}.{knob}");
+            let why = format!("{key} is 0; it must be at least 1");
+            Err(StartError::setting(key, why))
         };
         match knobs {
             Self { queue: 0, .. } => wrong("queue"),

@@ -28,7 +28,10 @@ pub(crate) struct Ids {
 impl Ids {
     pub(crate) fn new(config: &StoreConfig) -> Result<Self, StartError> {
         match config.id_block {
-            0 => Err(StartError::new("store.id_block is 0; it must be at least 1")),
+            0 => Err(StartError::setting(
+                "store.id_block",
+                "store.id_block is 0; it must be at least 1",
+            )),
             block => {
                 Ok(Self { block, left: Mutex::new(0..0), taking: tokio::sync::Mutex::default() })
             }

@@ -27,7 +27,7 @@ impl Tables {
         free.dedup_by_key(|table| table.name);
         match free.iter().find(|table| has(&owned, table)) {
             None => Ok(Self { free, owned, config }),
-            Some(Table { name, .. }) => Err(StartError::new(format!(
+            Some(Table { name, .. }) => Err(StartError::program(format!(
                 "App::table: actors own the rows of table `{name}`, so nobody else may write them; call the actors, or use another table"
             ))),
         }
@@ -39,7 +39,7 @@ impl Tables {
             "check" => Ok(Migrate::Check),
             other => {
                 let why = format!("store.migrate is `{other}`; there are `auto` and `check`");
-                Err(StartError::new(why))
+                Err(StartError::setting("store.migrate", why))
             }
         }
     }
