@@ -19,6 +19,7 @@ use crate::options::Options;
 ///
 /// The [crate documentation](crate) has an example.
 #[derive(Clone, Debug)]
+#[must_use = "the connection is closed when this is dropped"]
 pub struct Client(Arc<Handle>);
 
 #[derive(Debug)]

@@ -24,6 +24,7 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// A running HTTP server, until [`Server::stop`] or the end of its `Env`.
 #[derive(Debug)]
+#[must_use = "only `stop` ends the server in order"]
 pub struct Server {
     addr: SocketAddr,
     /// True: take nothing new. All connections and the acceptor listen to it.

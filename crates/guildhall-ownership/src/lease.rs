@@ -26,6 +26,7 @@ const ID_MAX: usize = 128;
 /// It belongs to the app's lease session: the leases of a crashed app are free after `ownership.ttl_ms`. When the lease session runs
 /// out, **all** leases of the app are lost, and the framework does not acquire them again. All waits have the deadline of the `Cx`.
 #[derive(Clone)]
+#[must_use = "a lease is held only after `acquire` or `take_over`"]
 pub struct Lease {
     own: Arc<Ownership>,
     id: String,
@@ -43,6 +44,7 @@ pub struct LeaseWait {
 }
 
 /// A held game lease. Dropping it releases the lease.
+#[must_use = "the lease is released when this is dropped"]
 pub struct LeaseGuard {
     own: Arc<Ownership>,
     grant: Arc<Grant>,
@@ -82,7 +84,6 @@ impl Lease {
     /// or beyond the time, the lease stays.
     ///
     /// Without a callback the lease is released if the [`LeaseGuard`] is dropped within that time, and stays otherwise.
-    #[must_use]
     pub fn on_move_out<F, W>(self, move_out: F) -> Self
     where
         F: Fn(AppId) -> W + Send + Sync + 'static,

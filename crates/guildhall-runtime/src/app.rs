@@ -80,6 +80,7 @@ use node::ThisNode;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "an app does nothing before `run` or `start`"]
 pub struct App {
     config: Config,
     env: Env,
@@ -137,7 +138,6 @@ impl App {
     }
 
     /// Adds a service. An app serves any number of services.
-    #[must_use]
     pub fn serve(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
         self
@@ -145,27 +145,23 @@ impl App {
 
     /// Adds an actor type and the ACTOR services that it implements: `.actor::<Player>(RoleServer)`, or several that share the mailbox
     /// of each actor: `.actor::<Player>((RoleServer, WalletServer))`.
-    #[must_use]
     pub fn actor<A: Actor>(mut self, services: impl ActorServices<A>) -> Self {
         self.actors.push(ActorType::new(services));
         self
     }
 
     /// Adds the table of an entity that no actor owns, for [`Cx::table`].
-    #[must_use]
     pub fn table<E: Entity>(mut self) -> Self {
         self.tables.push(E::TABLE);
         self
     }
 
     /// Adds the table from which [`Cx::next_id`] reserves ids.
-    #[must_use]
     pub fn ids(self) -> Self {
         self.table::<IdStateEntity>()
     }
 
     /// Adds a component, for example a gate or an HTTP server. Components start in the order in which they were added.
-    #[must_use]
     pub fn component(mut self, component: impl Component) -> Self {
         let component = Arc::new(component);
         self.services.extend(Arc::clone(&component).services());
@@ -174,14 +170,12 @@ impl App {
     }
 
     /// Adds a plugin, whose URL schemes `app.discovery`, `app.store` and the other backends can then use.
-    #[must_use]
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.plugins.push(Arc::new(plugin));
         self
     }
 
     /// Handles raw casts with this command; `handler` gets the sending app and the bytes. See [`Cx::raw_cast`].
-    #[must_use]
     pub fn on_raw<F, Fut>(mut self, command: u16, handler: F) -> Self
     where
         F: Fn(Cx, AppId, Bytes) -> Fut + Send + Sync + 'static,
@@ -194,7 +188,6 @@ impl App {
     }
 
     /// Replaces the span exporter of `trace.export`.
-    #[must_use]
     pub fn spans(mut self, exporter: Arc<dyn SpanExporter>) -> Self {
         self.spans = Some(exporter);
         self
@@ -202,7 +195,6 @@ impl App {
 
     /// Adds a health check: an error of `check` makes the app not ready (`/readyz`) and is its reason. The check runs with each
     /// request of `/readyz` and `/metrics`, and must not block.
-    #[must_use]
     pub fn health(
         mut self,
         name: impl Into<String>,
@@ -213,7 +205,6 @@ impl App {
     }
 
     /// Handles streams that other apps open under `name` with [`Cx::open_stream`]. A stream ends with its handler.
-    #[must_use]
     pub fn on_stream<F>(
         mut self,
         name: &'static str,
@@ -229,56 +220,48 @@ impl App {
 
     /// Switches off a rule of ownership, for tests that show that the rule is needed.
     #[cfg(feature = "mutations")]
-    #[must_use]
     pub fn without(mut self, rule: Mutation) -> Self {
         self.mutation = Some(rule);
         self
     }
 
     /// Whether calls of the app to itself are encoded as calls to other apps are, where values could be moved: for tests of both.
-    #[must_use]
     pub fn encode_own_calls(mut self, encodes: bool) -> Self {
         self.encodes = encodes;
         self
     }
 
     /// Replaces the access to the outside world, for example with a simulator's.
-    #[must_use]
     pub fn env(mut self, env: Env) -> Self {
         self.env = env;
         self
     }
 
     /// Uses this discovery backend instead of `app.discovery`, for several apps in one process.
-    #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
         self.given.discovery = Some(discovery);
         self
     }
 
     /// Uses this broker instead of `app.broker`, for several apps in one process.
-    #[must_use]
     pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
         self.given.broker = Some(broker);
         self
     }
 
     /// Uses this queue backend instead of `app.queue`, for several apps in one process.
-    #[must_use]
     pub fn queue(mut self, queue: Arc<dyn Queue>) -> Self {
         self.given.queue = Some(queue);
         self
     }
 
     /// Uses this lease backend instead of `app.leases`, for several apps in one process.
-    #[must_use]
     pub fn leases(mut self, leases: Arc<dyn Leases>) -> Self {
         self.given.leases = Some(leases);
         self
     }
 
     /// Uses this store instead of `app.store`, for several apps in one process.
-    #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.given.store = Some(store);
         self

@@ -58,6 +58,7 @@ pub(crate) fn casts(service: &Service) -> String {
     format!(
         "/// Casts to many apps that serve `{full_name}`: [`{name}Client::all`], [`{name}Client::topic`].
         #[derive(Clone, Debug)]
+        #[must_use = \"a client casts nothing before one of its methods\"]
         pub struct {name}Casts<'a> {{
             cx: &'a ::guildhall::codegen::Cx,
             to: ::guildhall::codegen::Many,

@@ -26,6 +26,7 @@ pub(crate) fn client(service: &Service) -> String {
     format!(
         "/// A client of `{full_name}`. Its calls end by the deadline of its `Cx`.
         #[derive(Clone, Debug)]
+        #[must_use = \"a client calls nothing before one of its methods\"]
         pub struct {name}Client<'a> {{
             cx: &'a ::guildhall::codegen::Cx,
             target: ::guildhall::codegen::Target,

@@ -41,6 +41,7 @@ pub(crate) fn pushes(service: &Service) -> String {
     );
     format!(
         "{docs}#[derive(Clone, Debug)]
+        #[must_use = \"nothing is pushed before one of its methods\"]
         pub struct {name}<'a> {{
             cx: &'a ::guildhall::codegen::Cx,
             to: ::guildhall::codegen::Players,

@@ -20,6 +20,7 @@ pub enum Delivery {
 }
 
 /// The messages of a topic. Dropping it ends the subscription.
+#[must_use = "the subscription ends when this is dropped"]
 pub struct Subscription {
     messages: mpsc::Receiver<Bytes>,
     lost: Arc<AtomicU64>,
@@ -30,6 +31,7 @@ pub struct Subscription {
 
 /// The broker's end of a [`Subscription`]. The subscription ends when it is dropped.
 #[derive(Debug)]
+#[must_use = "the subscription ends when this is dropped"]
 pub struct Feed {
     messages: mpsc::Sender<Bytes>,
     lost: Arc<AtomicU64>,

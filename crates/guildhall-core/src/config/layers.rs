@@ -79,6 +79,7 @@ impl Node {
 
 /// Collects the layers of a [`Config`]. The order of the calls does not matter between layers; within one, later wins.
 #[derive(Default)]
+#[must_use = "a builder makes nothing before `build`"]
 pub struct ConfigBuilder {
     sources: Sources,
     file: Tree,

@@ -61,6 +61,7 @@ impl Gauge {
 
 /// One, in a [`Gauge`], until it is dropped.
 #[derive(Debug)]
+#[must_use = "dropped, it counts no more"]
 pub struct GaugeGuard(Gauge);
 
 impl Drop for GaugeGuard {

@@ -50,7 +50,6 @@ impl App {
     ///     .run()
     /// # }
     /// ```
-    #[must_use]
     #[track_caller]
     pub fn on_start<F, Fut>(mut self, hook: F) -> Self
     where
@@ -62,7 +61,6 @@ impl App {
     }
 
     /// Calls `hook` when the app serves, for example to print its addresses or to start calls to other services.
-    #[must_use]
     pub fn on_ready(mut self, hook: impl FnOnce(Cx) + Send + 'static) -> Self {
         self.hooks.ready.push(Box::new(hook));
         self
@@ -89,7 +87,6 @@ impl App {
     ///     .run()
     /// # }
     /// ```
-    #[must_use]
     pub fn spawn<F, Fut>(mut self, name: &'static str, task: F) -> Self
     where
         F: FnOnce(Cx) -> Fut + Send + 'static,
@@ -101,7 +98,6 @@ impl App {
 
     /// Runs `hook` when the app begins to drain, while its actors can still be called. Hooks run one after the other, within half of
     /// `app.drain_ms` together, so that time is left to save the actors. An error is logged.
-    #[must_use]
     #[track_caller]
     pub fn on_drain<F, Fut>(mut self, hook: F) -> Self
     where

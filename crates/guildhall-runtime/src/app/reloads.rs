@@ -12,7 +12,6 @@ use crate::serve::resources::{Loader, Loading, ResourceError};
 impl App {
     /// Adds a resource, which `load` makes from the files below `resources.dir`, at the start and at each reload. A reload replaces
     /// all resources or none: if one loader fails, the loaded version stays.
-    #[must_use]
     pub fn resource<T: Send + Sync + 'static>(
         mut self,
         load: impl Fn(&Loading<'_>) -> Result<T, ResourceError> + Send + Sync + 'static,
@@ -22,7 +21,6 @@ impl App {
     }
 
     /// Calls `hook` after each reload.
-    #[must_use]
     pub fn on_reload(mut self, hook: impl Fn(&Cx, &Reloaded) + Send + Sync + 'static) -> Self {
         self.reloads.add_hook(Box::new(hook));
         self
@@ -30,7 +28,6 @@ impl App {
 
     /// Makes the section `section` of the configuration reloadable. At the start, and when one of its keys has changed, `prepare`
     /// reads and validates it. The function that it returns applies the change, after everything else was validated too.
-    #[must_use]
     pub fn reload_section<C, E>(
         mut self,
         section: &str,

@@ -24,6 +24,7 @@ use crate::serve::reload::{Reloaded, Reloads};
 use crate::serve::rows::OpenStore;
 
 /// A running app. Dropping this does not stop it; [`RunningApp::shutdown`] does.
+#[must_use = "only `shutdown` drains the app"]
 pub struct RunningApp {
     pub(super) core: Arc<Core>,
     /// The queues of SERIAL and INTERLEAVED services.

@@ -935,6 +935,7 @@ impl<T_: Node> ::guildhall::codegen::Service for NodeServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.runtime.Node`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct NodeClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1102,6 +1103,7 @@ impl<'a> NodeClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Casts to many apps that serve `guildhall.runtime.Node`: [`NodeClient::all`], [`NodeClient::topic`].
 #[derive(Clone, Debug)]
+#[must_use = "a client casts nothing before one of its methods"]
 pub struct NodeCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     to: ::guildhall::codegen::Many,
@@ -1277,6 +1279,7 @@ impl<T_: Ownership> ::guildhall::codegen::Service for OwnershipServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.runtime.Ownership`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct OwnershipClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1406,6 +1409,7 @@ impl<'a> OwnershipClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Casts to many apps that serve `guildhall.runtime.Ownership`: [`OwnershipClient::all`], [`OwnershipClient::topic`].
 #[derive(Clone, Debug)]
+#[must_use = "a client casts nothing before one of its methods"]
 pub struct OwnershipCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     to: ::guildhall::codegen::Many,
@@ -1511,6 +1515,7 @@ impl<T_: Raw> ::guildhall::codegen::Service for RawServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.runtime.Raw`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct RawClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1602,6 +1607,7 @@ impl<'a> RawClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Casts to many apps that serve `guildhall.runtime.Raw`: [`RawClient::all`], [`RawClient::topic`].
 #[derive(Clone, Debug)]
+#[must_use = "a client casts nothing before one of its methods"]
 pub struct RawCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     to: ::guildhall::codegen::Many,
@@ -1854,6 +1860,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.runtime.Session`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct SessionClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -2102,6 +2109,7 @@ impl<T_: Gate> ::guildhall::codegen::Service for GateServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.runtime.Gate`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct GateClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -2231,6 +2239,7 @@ impl<'a> GateClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Casts to many apps that serve `guildhall.runtime.Gate`: [`GateClient::all`], [`GateClient::topic`].
 #[derive(Clone, Debug)]
+#[must_use = "a client casts nothing before one of its methods"]
 pub struct GateCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     to: ::guildhall::codegen::Many,

@@ -33,6 +33,7 @@ pub(crate) type StreamHandlers = BTreeMap<&'static str, Arc<StreamHandler>>;
 /// A stream of bytes to another app, both ways, in order. Dropping it closes it; bytes that were written and flushed still arrive.
 ///
 /// Bytes are not acknowledged: a stream that ends with an error may have lost its last bytes.
+#[must_use = "the stream is closed when this is dropped"]
 pub struct Stream {
     io: Pin<Box<dyn Io>>,
     /// One of `stream.streams_max`.

@@ -224,7 +224,7 @@ async fn the_leases_of_an_app_have_a_bound_and_ids_a_form() {
     assert_eq!((status.code(), status.reason()), (Code::ResourceExhausted, reason::OVERLOADED));
     first.release().await.unwrap();
     cluster.advance(Duration::from_millis(1)).await;
-    cx.lease("c").acquire().await.unwrap();
+    drop(cx.lease("c").acquire().await.unwrap());
     for wrong in ["", "a b", &"x".repeat(129)] {
         let status = cx.lease(wrong).acquire().await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{wrong}");

@@ -1137,6 +1137,7 @@ impl<T_: Streams> ::guildhall::codegen::Service for StreamsServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Streams`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct StreamsClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1248,6 +1249,7 @@ impl<'a> StreamsClient<'a> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// Casts to many apps that serve `guildhall.hub.Streams`: [`StreamsClient::all`], [`StreamsClient::topic`].
 #[derive(Clone, Debug)]
+#[must_use = "a client casts nothing before one of its methods"]
 pub struct StreamsCasts<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     to: ::guildhall::codegen::Many,
@@ -1423,6 +1425,7 @@ impl<T_: Discovery> ::guildhall::codegen::Service for DiscoveryServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Discovery`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct DiscoveryClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1645,6 +1648,7 @@ impl<T_: Broker> ::guildhall::codegen::Service for BrokerServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Broker`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct BrokerClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -1918,6 +1922,7 @@ impl<T_: Queue> ::guildhall::codegen::Service for QueueServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Queue`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct QueueClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -2369,6 +2374,7 @@ impl<T_: Leases> ::guildhall::codegen::Service for LeasesServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Leases`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct LeasesClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,
@@ -2862,6 +2868,7 @@ impl<T_: Store> ::guildhall::codegen::Service for StoreServer<T_> {
 #[allow(unused, missing_docs, unreachable_pub, rustdoc::all, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = "generated")]
 /// A client of `guildhall.hub.Store`. Its calls end by the deadline of its `Cx`.
 #[derive(Clone, Debug)]
+#[must_use = "a client calls nothing before one of its methods"]
 pub struct StoreClient<'a> {
     cx: &'a ::guildhall::codegen::Cx,
     target: ::guildhall::codegen::Target,

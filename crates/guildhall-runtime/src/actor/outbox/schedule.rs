@@ -6,6 +6,7 @@ use super::calendar::Calendar;
 
 /// The due times of a reminder: once, periodic, or by the calendar. Times are those of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a schedule does nothing by itself: give it to `remind`"]
 pub struct Schedule(pub(crate) Times);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
