@@ -13,14 +13,6 @@ use crate::process::{Program, cargo, executable, output, run as run_command};
 /// With a dash, which is none in Rust.
 const NAME: &str = "red-fox";
 
-/// What the workspace's profile says, so that what it has built is used.
-const PROFILE: &[&str] = &[
-    "--config",
-    "profile.dev.debug=\"line-tables-only\"",
-    "--config",
-    "profile.dev.package.\"*\".debug=false",
-];
-
 const READY_MAX: Duration = Duration::from_secs(60);
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
@@ -34,12 +26,18 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     // The versions that are here already, so that nothing is fetched and most of it is built.
     fs::copy(root.join("Cargo.lock"), project.join("Cargo.lock")).context("copy Cargo.lock")?;
     let cargo = |args: &[&str]| {
-        let mut command = cargo(&project, args.iter().chain(PROFILE));
+        let mut command = cargo(&project, args);
         command.arg("--offline").env("CARGO_TARGET_DIR", root.join("target"));
         command
     };
     run_command(&mut cargo(&["test", "--quiet"]))?;
-    let served = program(&output(&mut cargo(&["build", "--quiet", "--message-format=json"]))?)?;
+    let built = output(&mut cargo(&["build", "--quiet", "--message-format=json"]))?;
+    let again: Vec<_> = built.lines().filter(|line| line.contains("\"fresh\":false")).collect();
+    ensure!(
+        again.is_empty(),
+        "`cargo test` has built this, and `cargo build` builds it again: {again:#?}"
+    );
+    let served = program(&built)?;
     let address = free_address()?;
     let mut served = Command::new(served);
     served.current_dir(&project).env("GUILDHALL__LINK__LISTEN", &address);

@@ -26,6 +26,13 @@ fn a_project_has_its_name_and_less_than_120_lines() {
         lines += text.lines().count();
     }
     assert!(lines < 120, "{lines} lines");
+    let manifest = std::fs::read_to_string(project.join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let dev = &manifest["profile"]["dev"];
+    assert_eq!(dev["debug"].as_str(), Some("line-tables-only"), "{manifest}");
+    assert_eq!(dev["package"]["*"]["debug"].as_bool(), Some(false), "{manifest}");
+    // `cargo xtask ci` shows that nothing is built twice.
+    assert_eq!(manifest["package"]["resolver"].as_str(), Some("1"), "{manifest}");
     let (code, _, err) = run(folder.path(), &["new", "red-fox"]);
     assert!(code == 1 && err.contains("red-fox is there already"), "{err}");
 }
