@@ -16,7 +16,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let step = |args: &[&str]| run_command(&mut cargo(root, args));
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     let docs = || {
-        let mut doc = cargo(root, &["doc", "--workspace", "--no-deps", "--quiet"]);
+        let mut doc = cargo(root, ["doc", "--workspace", "--no-deps", "--quiet"]);
         run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
     };
     let steps: [Step<'_>; 9] = [
