@@ -87,7 +87,8 @@ async fn a_turn_that_has_begun_in_its_caller_goes_on_when_it_has_to_wait_and_oth
     assert!(slow.as_mut().now_or_never().is_none());
     assert!(post(&cx, "ben", "now").now_or_never().is_some(), "another actor waits for nothing");
     let (slow, later) = join(slow, post(&cx, "ann", "later")).await;
-    (slow.unwrap(), later.unwrap());
+    slow.unwrap();
+    later.unwrap();
     assert_eq!(kept(&cx, "ann").await, ["wait", "later"]);
 }
 
@@ -96,7 +97,7 @@ async fn a_turn_that_has_begun_in_its_caller_ends_without_it() {
     let app = world(&[]).await;
     let cx = app.cx();
     assert!(post(&cx, "ann", "wait").now_or_never().is_none(), "and the caller is gone");
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    cx.env().sleep(Duration::from_secs(2)).await;
     assert_eq!(kept(&cx, "ann").await, ["wait"]);
 }
 

@@ -27,6 +27,10 @@ use crate::actor::services::ActorServices;
 use crate::call::turn::{Call, watch_slow};
 
 /// What becomes of a call.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment, and a box would be one more allocation for each call"
+)]
 pub(crate) enum Posted {
     Refused,
     Waits,
@@ -82,6 +86,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             (Posted::Runs(call), Some(now)) => {
                 self.run_from(now, call);
             }
+            // Only a caller that allows it has its call run at once.
             (Posted::Waits | Posted::Runs(_), _) => self.schedule(),
         }
     }
