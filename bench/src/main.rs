@@ -2,7 +2,7 @@
 //!
 //! - `bench -- call`: CPU of a remote call against tonic's unary call, in alternating rounds.
 //! - `bench -- actors`: local calls, tells, activation and idle actors against ractor, kameo, actix and a bare channel.
-//! - `bench -- count remote|actor CALLS`: makes that many calls, for tools that count instructions.
+//! - `bench -- count remote|actor|activation CALLS`: makes that many calls, for tools that count instructions.
 //! - `bench -- idle NAME ACTORS`: bytes of an idle actor of one of them, in a process of its own.
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 #![allow(clippy::disallowed_methods, reason = "it measures the real world")]
@@ -14,6 +14,7 @@ mod call;
 mod count;
 mod actors;
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,7 +22,9 @@ use anyhow::{Result, bail};
 
 fn main() -> Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    // Never dropped: what ends tasks and actors with the process is not measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = ManuallyDrop::new(runtime);
     // actix spawns its actors locally.
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, run(&args))
@@ -41,8 +44,13 @@ async fn run(args: &[String]) -> Result<ExitCode> {
             count::run(n.parse()?, call::calls(&ours, actors::guildhall::Guildhall::call_one))
                 .await?;
         }
+        ["count", "activation", n] => {
+            let ours = Arc::new(actors::guildhall::start(1).await?);
+            let fresh = actors::guildhall::Guildhall::call_fresh;
+            count::run(n.parse()?, call::calls(&ours, fresh)).await?;
+        }
         _ => bail!(
-            "usage: cargo run --release -p bench -- call | actors | count remote|actor CALLS | idle NAME ACTORS"
+            "usage: cargo run --release -p bench -- call | actors | count remote|actor|activation CALLS | idle NAME ACTORS"
         ),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,7 @@
 //! Ours: an app that calls its own actors by their keys.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::Result;
 use guildhall::{Actor, ActorCx, App, Config, Cx, RunningApp, Status};
 
@@ -40,6 +42,8 @@ pub(crate) struct Guildhall {
     /// Runs as long as this.
     _app: RunningApp,
     cx: Cx,
+    /// Actors that calls of [`Guildhall::call_fresh`] have used.
+    fresh: AtomicUsize,
 }
 
 pub(crate) async fn start(actors: usize) -> Result<Guildhall> {
@@ -48,7 +52,7 @@ pub(crate) async fn start(actors: usize) -> Result<Guildhall> {
     let config = config.set("actor.adder.mailbox", i64::try_from(CALLERS * (TELLS + 1))?);
     let config = config.set("actor.adder.actors_max", 1_000_000).build()?;
     let app = App::with(config).actor::<Adder>(KeyedServer).start().await?;
-    let ours = Guildhall { cx: app.cx(), _app: app };
+    let ours = Guildhall { cx: app.cx(), _app: app, fresh: AtomicUsize::new(actors) };
     for actor in 0..actors {
         ours.call(actor, 0).await?;
     }
@@ -58,9 +62,18 @@ pub(crate) async fn start(actors: usize) -> Result<Guildhall> {
 impl Guildhall {
     /// A call to one actor.
     pub(crate) fn call_one(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        self.call_id(7)
+    }
+
+    /// A call to an actor that is not there.
+    pub(crate) fn call_fresh(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        self.call_id(key(self.fresh.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn call_id(&self, id: u64) -> impl Future<Output = Result<()>> + Send + use<> {
         let cx = self.cx.clone();
         async move {
-            let reply = KeyedClient::new(&cx).say(KeyedMsg { id: 7, value: 7 }).await?;
+            let reply = KeyedClient::new(&cx).say(KeyedMsg { id, value: 7 }).await?;
             anyhow::ensure!(reply.value == 7, "a wrong reply");
             Ok(())
         }
