@@ -22,8 +22,8 @@ pub trait ActorState: Sized + Send + 'static {
     /// Whether an actor needs no place for it: only `()` says so.
     const IS_NOTHING: bool = false;
 
-    /// The state of an actor that has no place for it: `Some` where [`ActorState::IS_NOTHING`].
-    fn nothing() -> Option<&'static mut Self> {
+    /// The state without a place and without rows: `Some` where [`ActorState::IS_NOTHING`].
+    fn nothing() -> Option<Self> {
         None
     }
 
@@ -87,9 +87,8 @@ impl ActorState for () {
     const IS_NOTHING: bool = true;
 
     #[inline]
-    fn nothing() -> Option<&'static mut Self> {
-        // It has no size, so this allocates nothing.
-        Some(Box::leak(Box::new(())))
+    fn nothing() -> Option<Self> {
+        Some(())
     }
 
     fn tables() -> Vec<&'static Table> {

@@ -115,9 +115,10 @@ impl ActorConfig {
 
     /// Whether the actor with this key is always active.
     pub(super) fn is_resident(&self, key: &str) -> bool {
-        // No key has a zero in front, nor a plus.
-        let number = key.parse().ok().filter(|number: &u32| number.to_string() == key);
-        number.is_some_and(|number| (1..=self.resident).contains(&number))
+        // The key of a resident has no zero in front, nor a plus.
+        self.resident > 0
+            && key.starts_with(|first| matches!(first, '1'..='9'))
+            && key.parse().is_ok_and(|number: u32| number <= self.resident)
     }
 
     /// What is wrong with the values, if anything.

@@ -145,12 +145,15 @@ impl Agenda {
     }
 
     /// The actor has become active, or stays active after its end was abandoned.
-    pub(crate) fn activated(&mut self, now: Instant, tick: Option<Duration>) {
+    pub(crate) fn activated(&mut self, now: impl Fn() -> Instant, tick: Option<Duration>) {
         if !self.active {
-            self.tick_at = tick.map(|tick| now + tick);
+            self.tick_at = tick.map(|tick| now() + tick);
         }
         self.active = true;
-        self.last_used = Some(now);
+        // The end of the call that activates it says the time.
+        if !self.called {
+            self.last_used = Some(now());
+        }
     }
 
     /// The activation is over.
@@ -343,7 +346,7 @@ mod tests {
         let start = Env::real().now();
         let later = LaterTimes { quiet: true, ..LaterTimes::default() };
         let mut agenda = Agenda::default();
-        agenda.activated(start, None);
+        agenda.activated(|| start, None);
         let at = agenda.arm(&config, false, later).unwrap();
         assert_eq!(at, start + Duration::from_secs(1));
         assert_eq!(
@@ -367,7 +370,7 @@ mod tests {
     fn residents_and_actors_with_timers_are_never_idle() {
         let config = ActorConfig { idle_ms: 1, ..ActorConfig::default() };
         let mut agenda = Agenda::default();
-        agenda.activated(Env::real().now(), None);
+        agenda.activated(|| Env::real().now(), None);
         let quiet = LaterTimes { quiet: true, ..LaterTimes::default() };
         assert_eq!(agenda.arm(&config, true, quiet), None);
         assert_eq!(agenda.arm(&config, false, LaterTimes::default()), None);

@@ -240,7 +240,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// The actor has become active, or stays active after its end was abandoned.
     pub(crate) fn activated(&self) {
-        let now = self.core().env.now();
+        let now = || self.core().env.now();
         self.mailbox.lock().agenda.activated(now, self.host.config.tick());
     }
 

@@ -46,6 +46,10 @@ impl Payloads {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
     /// Takes the payload of one actor.
     pub(crate) fn take(
         &self,
