@@ -1,6 +1,6 @@
 //! Hashers for maps in hot paths: for ids that are hashes already, and for text that clients choose.
 
-/// Method ids are hashes already.
+/// For what is a hash already: method ids, and what [`Seeded`] returns.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdHasher(u64);
 
@@ -8,11 +8,11 @@ pub struct IdHasher(u64);
 #[derive(Clone, Copy, Debug)]
 pub struct Seeded(pub u64);
 
-impl std::hash::BuildHasher for Seeded {
-    type Hasher = IdHasher;
-
-    fn build_hasher(&self) -> IdHasher {
-        IdHasher(self.0)
+impl Seeded {
+    /// The hash of `text`, for tables with [`IdHasher`].
+    #[inline]
+    pub fn hash(self, text: &str) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), self.0)
     }
 }
 
@@ -25,10 +25,9 @@ impl std::hash::Hasher for IdHasher {
         self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
     }
 
-    /// What ends a text, so that two in a row cannot be taken for another two.
     #[inline]
-    fn write_u8(&mut self, byte: u8) {
-        self.0 ^= u64::from(byte);
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 
     #[inline]

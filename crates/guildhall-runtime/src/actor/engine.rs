@@ -10,7 +10,8 @@
 //! | `mailbox` | what waits for one actor |
 //! | `redirect` | redirects what waits for an actor that has left |
 //! | `runner` | one per worker: polls the cells that have work, and keeps their time |
-//! | `part` | what actors need of their app |
+//! | `part`, `home` | what actors need of their app |
+//! | `id`, `shard` | the name of an actor; the actors of a slot by key |
 //! | `cell`, `active` | one actor: its states, and what it has in memory |
 //! | `host` | the actors of one type by key |
 //! | `grant` | what an actor writes under, and whether it still may |
@@ -28,6 +29,9 @@ mod mailbox;
 mod redirect;
 mod runner;
 mod part;
+mod home;
+mod id;
+mod shard;
 mod active;
 mod turn_loop;
 mod cell;

@@ -15,8 +15,8 @@ const CHAIN_MAX: usize = 16;
 /// Runs one turn at a time, so a call to it from a turn that it waits for could never be answered: an actor, or a SERIAL service of
 /// one app.
 pub(crate) trait Callee: Named {
-    /// Its key, if it is an actor.
-    fn key(&self) -> Option<&str> {
+    /// The text of its key, if it is an actor.
+    fn key(&self) -> Option<&[u8]> {
         None
     }
     /// What its turn waits for.

@@ -70,9 +70,9 @@ impl Ended {
 }
 
 /// Counts and logs a poll that kept its worker busy.
-pub(crate) fn watch_slow(
+pub(crate) fn watch_slow<'a>(
     counters: &Counters,
-    id: &str,
+    id: impl FnOnce() -> &'a str,
     method: &str,
     began: Instant,
     now: Instant,
@@ -81,6 +81,6 @@ pub(crate) fn watch_slow(
     if took >= SLOW {
         counters.slow_turns.add(1);
         let ms = took.as_millis();
-        tracing::warn!(callee = %outside(id), method, ms, "turn blocked its worker");
+        tracing::warn!(callee = %outside(id()), method, ms, "turn blocked its worker");
     }
 }

@@ -71,7 +71,7 @@ impl<A: Actor, S: ActorServices<A>> AnyHost for Host<A, S> {
 
     fn activate(self: Arc<Self>, cx: &Cx, key: &str) {
         // With the slot locked: the actor is not forgotten meanwhile.
-        match self.lock(self.slot_of(key)).find_or_make(key, &cx.core) {
+        match self.lock(self.slot_of(key), key).find_or_make(&cx.core) {
             Some(cell) => cell.activate(),
             None => {
                 let max = self.config.actors_max;
@@ -89,12 +89,12 @@ impl<A: Actor, S: ActorServices<A>> AnyHost for Host<A, S> {
         if self.closed.load(Ordering::Acquire) || !self.serves(key) {
             return false;
         }
-        let mut cells = self.lock(self.slot_of(key));
-        if cells.find(key).is_some() {
+        let mut cells = self.lock(self.slot_of(key), key);
+        if cells.find().is_some() {
             return false;
         }
         // An actor for which there is no room now is found again in a later round.
-        if let Some(cell) = cells.make(key, &cx.core) {
+        if let Some(cell) = cells.make(&cx.core) {
             cell.activate();
         }
         true

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::agenda::Agenda;
 use super::cell::Cell;
 use super::in_turn::{InTurn, Message};
+use super::shard::Keyed as _;
 use crate::actor::key::with_key;
 use crate::actor::outbox::DoesLater;
 use crate::actor::services::ActorServices;
@@ -38,8 +39,8 @@ impl<A: Actor, S: ActorServices<A>> Named for Cell<A, S> {
 }
 
 impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
-    fn key(&self) -> Option<&str> {
-        Some(Cell::key(self))
+    fn key(&self) -> Option<&[u8]> {
+        Some(self.key_bytes())
     }
 
     fn awaits(&self) -> &Mutex<Awaits> {

@@ -40,6 +40,8 @@ use parking_lot::Mutex;
 use queue::WAITS;
 
 use super::active::Active;
+use super::home::Home;
+use super::id::Id;
 use super::leave::Ticket;
 use super::mailbox::{Job, Letter, Mailbox};
 use super::part::ActorPart;
@@ -56,10 +58,9 @@ use crate::call::chain::Awaits;
 /// One actor, active or about to be.
 pub(crate) struct Cell<A: Actor, S> {
     pub(crate) host: Arc<Host<A, S>>,
-    core: Arc<Core>,
-    part: Arc<ActorPart>,
+    home: Arc<Home>,
     /// `NAME/key`.
-    pub(crate) id: Box<str>,
+    pub(crate) id: Id,
     pub(crate) slot: u32,
     worker: u32,
     /// It is active without an entity too.
@@ -86,16 +87,15 @@ struct Task<A: Actor, S> {
 impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     pub(crate) fn new(
         host: &Arc<Host<A, S>>,
-        core: &Arc<Core>,
+        home: Arc<Home>,
         key: &str,
         (slot, worker): (u32, u32),
     ) -> Arc<Self> {
         let resident = host.config.is_resident(key);
         Arc::new(Self {
             host: Arc::clone(host),
-            core: Arc::clone(core),
-            part: core.shared::<ActorPart>(),
-            id: [A::NAME, "/", key].concat().into(),
+            home,
+            id: Id::new(A::NAME, key),
             resident,
             never_idle: host.config.resident_rows || resident,
             slot,
@@ -112,12 +112,12 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     #[inline]
     pub(crate) fn core(&self) -> &Core {
-        &self.core
+        &self.home.core
     }
 
     #[inline]
     pub(crate) fn part(&self) -> &ActorPart {
-        &self.part
+        &self.home.part
     }
 
     pub(crate) fn key(&self) -> &str {
@@ -135,7 +135,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// A context outside of calls.
     pub(crate) fn cx(&self) -> Cx {
-        Cx::outside(&self.core)
+        Cx::outside(&self.home.core)
     }
 
     /// Activates the actor, unless it is active.

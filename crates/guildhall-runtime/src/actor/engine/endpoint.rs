@@ -81,7 +81,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             call.deadlock(cycle);
             return;
         }
-        let mut cells = self.lock(slot);
+        let mut cells = self.lock(slot, key);
         // With the slot locked: what ends the slot finds all calls that were accepted.
         if self.slots.epoch(slot) == 0 {
             drop(cells);
@@ -89,7 +89,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             return;
         }
         // With the slot locked: the actor is not forgotten meanwhile.
-        let Some(cell) = cells.find_or_make(key, &call.cx.core) else {
+        let Some(cell) = cells.find_or_make(&call.cx.core) else {
             drop(cells);
             let max = self.config.actors_max;
             call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));

@@ -1,8 +1,5 @@
 //! The host of an actor type: its actors by key, how many there may be, and what runs their turns.
 
-use std::borrow::Borrow;
-use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,7 +13,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::config::ActorConfig;
 use crate::actor::engine::cell::Cell;
+use crate::actor::engine::home::Homes;
 use crate::actor::engine::payloads::Payloads;
+use crate::actor::engine::shard::{Hashed, Keyed, Shard};
 use crate::actor::engine::turn_loop::TurnLoop;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
@@ -44,67 +43,53 @@ pub(crate) struct Host<A: Actor, S> {
     /// No call is accepted any more.
     pub(crate) closed: AtomicBool,
     /// By slot, then by key.
-    shards: Vec<Mutex<Shard<A, S>>>,
+    shards: Vec<Mutex<Shard<Cell<A, S>>>>,
+    seed: Seeded,
+    homes: Homes,
     numbers: AtomicU64,
     turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
     /// Loops without a run.
     loops: Mutex<Vec<TurnLoop<Cell<A, S>, A>>>,
 }
 
-/// The cells of one slot.
-type Shard<A, S> = HashSet<ByKey<A, S>, Seeded>;
-
-/// A cell in its shard.
-struct ByKey<A: Actor, S>(Arc<Cell<A, S>>);
-
-impl<A: Actor, S: ActorServices<A>> Borrow<str> for ByKey<A, S> {
-    fn borrow(&self) -> &str {
-        self.0.key()
+impl<A: Actor, S> Keyed for Cell<A, S> {
+    #[inline]
+    fn key_bytes(&self) -> &[u8] {
+        &self.id.as_bytes()[A::NAME.len() + 1..]
     }
 }
 
-impl<A: Actor, S: ActorServices<A>> Hash for ByKey<A, S> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.key().hash(state);
-    }
-}
-
-impl<A: Actor, S: ActorServices<A>> PartialEq for ByKey<A, S> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.key() == other.0.key()
-    }
-}
-
-impl<A: Actor, S: ActorServices<A>> Eq for ByKey<A, S> {}
-
-/// The cells of a slot, locked: no actor of the slot is forgotten, and no call is accepted, as long as this lives.
+/// The cells of a key's slot, locked: no actor of the slot is forgotten, and no call is accepted, as long as this lives.
 pub(crate) struct Locked<'a, A: Actor, S> {
     host: &'a Arc<Host<A, S>>,
-    shard: MutexGuard<'a, Shard<A, S>>,
+    shard: MutexGuard<'a, Shard<Cell<A, S>>>,
     slot: u32,
+    key: Hashed<'a>,
 }
 
 impl<A: Actor, S: ActorServices<A>> Locked<'_, A, S> {
+    /// The cell of the key.
     #[inline]
-    pub(crate) fn find(&self, key: &str) -> Option<&Arc<Cell<A, S>>> {
-        self.shard.get(key).map(|found| &found.0)
+    pub(crate) fn find(&self) -> Option<&Arc<Cell<A, S>>> {
+        self.shard.find(self.key)
     }
 
     /// Makes the cell of a key that has none, if there is room for it.
-    pub(crate) fn make(&mut self, key: &str, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
-        let host = self.host;
+    pub(crate) fn make(&mut self, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
+        let (host, Hashed { key, hash }) = (self.host, self.key);
         if host.count.get() >= host.config.actors_max {
             return None;
         }
         host.count.begin();
-        let cell = Cell::new(host, core, key, (self.slot, host.worker_of(key)));
-        self.shard.insert(ByKey(Arc::clone(&cell)));
+        let home = host.homes.of(core);
+        let cell = Cell::new(host, home, key, (self.slot, host.worker_of(key)));
+        self.shard.add(Arc::clone(&cell), hash);
         Some(cell)
     }
 
-    /// The cell with this key, which is made if there is room for it.
-    pub(crate) fn find_or_make(&mut self, key: &str, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
-        self.find(key).cloned().or_else(|| self.make(key, core))
+    /// The cell of the key, which is made if there is room for it.
+    pub(crate) fn find_or_make(&mut self, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
+        self.find().cloned().or_else(|| self.make(core))
     }
 }
 
@@ -126,9 +111,10 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     pub(crate) fn new(parts: HostParts<A, S>) -> Self {
         let HostParts { config, slots, tables, wakes, services, workers, count, seed, turn_loop } =
             parts;
-        let shard = |_| Mutex::new(HashSet::with_hasher(Seeded(seed)));
         Self {
-            shards: (0..slots.count()).map(shard).collect(),
+            shards: (0..slots.count()).map(|_| Mutex::default()).collect(),
+            seed: Seeded(seed),
+            homes: Homes::default(),
             early: Arc::default(),
             payloads: Payloads::default(),
             closed: AtomicBool::new(false),
@@ -163,13 +149,19 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         }
     }
 
-    pub(crate) fn lock(self: &Arc<Self>, slot: u32) -> Locked<'_, A, S> {
-        Locked { host: self, shard: self.shards[slot as usize].lock(), slot }
+    fn hashed<'a>(&self, key: &'a str) -> Hashed<'a> {
+        Hashed { key, hash: self.seed.hash(key) }
+    }
+
+    /// Locks the slot of a key.
+    pub(crate) fn lock<'a>(self: &'a Arc<Self>, slot: u32, key: &'a str) -> Locked<'a, A, S> {
+        let (host, key) = (self, self.hashed(key));
+        Locked { host, shard: self.shards[slot as usize].lock(), slot, key }
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<Arc<Cell<A, S>>> {
         let shard = self.shards[self.slot_of(key) as usize].lock();
-        shard.get(key).map(|found| Arc::clone(&found.0))
+        shard.find(self.hashed(key)).cloned()
     }
 
     /// All actors, in the order of their keys: never that of a hash.
@@ -183,7 +175,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     /// The actors of a slot, in the order of their keys.
     pub(crate) fn of_slot(&self, slot: u32) -> Vec<Arc<Cell<A, S>>> {
         let shard = self.shards[slot as usize].lock();
-        let mut cells: Vec<_> = shard.iter().map(|found| Arc::clone(&found.0)).collect();
+        let mut cells: Vec<_> = shard.actors().cloned().collect();
         drop(shard);
         cells.sort_by(|a, b| a.key().cmp(b.key()));
         cells
@@ -200,7 +192,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         if !cell.mailbox.lock().is_empty() {
             return false;
         }
-        if shard.remove(cell.key()) {
+        if shard.remove(self.hashed(cell.key())) {
             drop(shard);
             self.count.end();
         }
@@ -209,7 +201,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
 
     /// Forgets an actor as it is.
     pub(crate) fn remove(&self, cell: &Cell<A, S>) {
-        self.shards[cell.slot as usize].lock().remove(cell.key());
+        self.shards[cell.slot as usize].lock().remove(self.hashed(cell.key()));
         self.count.end();
     }
 

@@ -172,7 +172,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         if let Some(unused) = unused {
             self.runner().buffers.give(unused);
         }
-        watch_slow(&self.core().counters, &self.id, method, began, now);
+        watch_slow(&self.core().counters, || &self.id, method, began, now);
         if !in_memory && self.host.forget(self) {
             return now;
         }
