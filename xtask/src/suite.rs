@@ -61,7 +61,11 @@ fn steps(root: &Path, reach: Reach, skipped: &Path) -> Result<()> {
         step(&["test", "--lib", "--bins", "--tests"])?;
     }
     match reach {
-        Reach::Default => step(&["test", "--package", "models", "--package", "chaos"])?,
+        Reach::Default => {
+            let others = ["models", "chaos", "guildhall-postgres"];
+            let packages = others.iter().flat_map(|name| ["--package", name]);
+            step(&std::iter::once("test").chain(packages).collect::<Vec<_>>())?;
+        }
         // Ignored tests are the long ones, and take too long unoptimized.
         Reach::Slow => {
             let long = ["test", "--release", "--workspace", "--lib", "--bins", "--tests"];

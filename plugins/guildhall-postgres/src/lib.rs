@@ -1,0 +1,60 @@
+//! The store on PostgreSQL: an SQL table per entity with native columns, fenced writes, indexes and unique values.
+//!
+//! ```no_run
+//! # async fn open() -> Result<(), guildhall_core::BackendError> {
+//! use guildhall_core::{Config, Env, Opening, Plugin as _};
+//! let (env, config) = (Env::real(), Config::builder().build().unwrap());
+//! let (id, url) = ("dev.w1.role.1".parse().unwrap(), "postgres://game:secret@127.0.0.1/game");
+//! let opening = Opening { env: &env, config: &config, id: &id, url };
+//! let backend = guildhall_postgres::Postgres.open(opening).await?;
+//! assert!(backend.store.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! README.md beside this crate says what it guarantees.
+
+mod config;
+mod fault;
+mod sql;
+mod row;
+mod session;
+mod client;
+mod schema;
+mod prepare;
+mod work;
+mod statement;
+mod write;
+mod query;
+mod request;
+mod store;
+
+use std::sync::Arc;
+
+use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
+
+pub use config::Settings;
+pub use store::PostgresStore;
+
+/// The plugin for `postgres://user:password@host/database`; see [`Settings`] for what the URL may say.
+///
+/// The server need not be there yet: the store connects at its first request.
+#[derive(Clone, Copy, Debug)]
+pub struct Postgres;
+
+impl Plugin for Postgres {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["postgres", "postgresql"]
+    }
+
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
+        Box::pin(async move {
+            let settings = Settings::parse(opening.url).map_err(|message| BackendError {
+                url: config::without_secrets(opening.url),
+                message,
+            })?;
+            let store = PostgresStore::new(opening.env, settings);
+            Ok(Backend { store: Some(Arc::new(store)), ..Backend::default() })
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! [`Requests`]: what the store is asked, as attempts on connections, with the columns that were read before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_core::store::{
+    Batch, Committed, Migrate, Page, Query, Row, RowId, StoreError, StoreErrorKind, Table, Token,
+    Tombstone,
+};
+use guildhall_core::{BoxFuture, Env};
+use parking_lot::Mutex;
+
+use crate::client::Client;
+use crate::config::Settings;
+use crate::fault::Fault;
+use crate::query::Reading;
+use crate::schema::{Seen, Space};
+use crate::session::Session;
+use crate::sql::Params;
+use crate::write::Writing;
+
+/// Batches of one commit that share a transaction.
+const GROUP_MAX: usize = 64;
+/// How long `prepare` may take: it may have to build indexes.
+const PREPARE: Duration = Duration::from_secs(600);
+/// What a probe writes.
+const PROBE_BYTES: usize = 16 << 10;
+
+/// The requests to one SQL schema.
+pub(crate) struct Requests {
+    pub(crate) client: Client,
+    pub(crate) space: Space,
+    /// The columns as they were read last; nothing before the first request.
+    seen: Mutex<Option<Arc<Seen>>>,
+}
+
+impl Requests {
+    pub(crate) fn new(env: &Env, settings: Settings) -> Self {
+        let space = Space(settings.schema.clone());
+        Self { client: Client::new(env, settings), space, seen: Mutex::default() }
+    }
+
+    pub(crate) async fn prepare(
+        &self,
+        tables: &[&'static Table],
+        migrate: Migrate,
+    ) -> Result<(), StoreError> {
+        let attempts = self.client.run("prepare", &self.space.0, PREPARE, |session| {
+            Box::pin(async move {
+                self.seen(&session).await?;
+                let done = self.space.prepare(&session, tables, migrate).await;
+                self.seen.lock().take();
+                done
+            })
+        });
+        attempts.await
+    }
+
+    pub(crate) async fn claim(&self, rows: &[RowId], by: &Token) -> Result<Vec<Row>, StoreError> {
+        let attempts = self.run("claim", self.subject(rows.first()), |session| {
+            Box::pin(
+                async move { self.follow(self.writing(&session).await?.claim(rows, by).await) },
+            )
+        });
+        attempts.await
+    }
+
+    /// Commits the batches in groups. Where the server takes some value of a group not, its batches are committed one by one.
+    pub(crate) async fn commit(&self, batches: &[Batch]) -> Vec<Result<Committed, StoreError>> {
+        let mut done = Vec::with_capacity(batches.len());
+        for group in batches.chunks(GROUP_MAX) {
+            match self.commit_group(group).await {
+                Ok(answers) => done.extend(answers),
+                Err(error) if error.kind == StoreErrorKind::Invalid && group.len() > 1 => {
+                    for batch in group.chunks(1) {
+                        let alone = self.commit_group(batch).await;
+                        done.extend(alone.unwrap_or_else(|error| vec![Err(error)]));
+                    }
+                }
+                Err(error) => done.extend(vec![Err(error); group.len()]),
+            }
+        }
+        done
+    }
+
+    async fn commit_group(
+        &self,
+        batches: &[Batch],
+    ) -> Result<Vec<Result<Committed, StoreError>>, StoreError> {
+        let first = batches.first().and_then(|batch| batch.ops.first());
+        let attempts = self.run("commit", self.subject(first.map(|op| &op.row)), |session| {
+            Box::pin(
+                async move { self.follow(self.writing(&session).await?.commit(batches).await) },
+            )
+        });
+        attempts.await
+    }
+
+    pub(crate) async fn read(&self, rows: &[RowId]) -> Result<Vec<Option<Row>>, StoreError> {
+        let attempts = self.run("read", self.subject(rows.first()), |session| {
+            Box::pin(async move { self.follow(self.reading(&session).await?.read(rows).await) })
+        });
+        attempts.await
+    }
+
+    pub(crate) async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let attempts = self.run("query", query.table.name.to_owned(), |session| {
+            Box::pin(async move { self.follow(self.reading(&session).await?.query(query).await) })
+        });
+        attempts.await
+    }
+
+    pub(crate) async fn tombstones(
+        &self,
+        table: &'static Table,
+        after: Option<&Tombstone>,
+        limit: usize,
+    ) -> Result<Vec<Tombstone>, StoreError> {
+        let attempts = self.run("tombstones", table.name.to_owned(), |session| {
+            Box::pin(async move {
+                let reading = self.reading(&session).await?;
+                self.follow(reading.tombstones(table, after, limit).await)
+            })
+        });
+        attempts.await
+    }
+
+    /// Writes a few pages of which nobody reads anything.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        let attempts = self.run("probe", self.space.0.clone(), |session| {
+            Box::pin(async move {
+                self.seen(&session).await?;
+                session.begin().await?;
+                let mut params = Params::default();
+                let bytes = params.bytes(&[0; PROBE_BYTES]);
+                let sql = format!(
+                    "INSERT INTO {} VALUES (1, {bytes}) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
+                    self.space.table("guildhall_probe")
+                );
+                session.rows(&sql, &params).await?;
+                session.commit().await
+            })
+        });
+        attempts.await
+    }
+
+    async fn run<'w, T>(
+        &self,
+        operation: &'static str,
+        subject: String,
+        work: impl Fn(Arc<Session>) -> BoxFuture<'w, Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
+        self.client.run(operation, &subject, self.client.settings.deadline, work).await
+    }
+
+    fn subject(&self, row: Option<&RowId>) -> String {
+        row.map_or_else(|| self.space.0.clone(), ToString::to_string)
+    }
+
+    async fn writing<'a>(&'a self, session: &'a Session) -> Result<Writing<'a>, Fault> {
+        Ok(Writing { space: &self.space, session, seen: self.seen(session).await? })
+    }
+
+    async fn reading<'a>(&'a self, session: &'a Session) -> Result<Reading<'a>, Fault> {
+        Ok(Reading { space: &self.space, session, seen: self.seen(session).await? })
+    }
+
+    /// The columns, read anew after they have changed.
+    async fn seen(&self, session: &Session) -> Result<Arc<Seen>, Fault> {
+        let seen = self.seen.lock().clone();
+        if let Some(seen) = seen {
+            return Ok(seen);
+        }
+        self.space.lay_out(session).await?;
+        let seen = Arc::new(self.space.load(session).await?);
+        *self.seen.lock() = Some(Arc::clone(&seen));
+        Ok(seen)
+    }
+
+    /// Forgets the columns if they have changed.
+    fn follow<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
+        if matches!(done, Err(Fault::Outdated)) {
+            self.seen.lock().take();
+        }
+        done
+    }
+}

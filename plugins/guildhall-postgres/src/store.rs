@@ -1,0 +1,111 @@
+//! [`PostgresStore`]: the [`Store`] seam over one SQL schema.
+
+use std::sync::Arc;
+
+use guildhall_core::store::{
+    Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
+    StoreError, StoreErrorKind, Table, Token, Tombstone,
+};
+use guildhall_core::{BoxFuture, Env};
+
+use crate::config::Settings;
+use crate::request::Requests;
+
+/// Rows in tables of a PostgreSQL server.
+///
+/// Each request runs in a task: it ends by itself when its caller goes away, at its deadline at the latest. A connection that breaks is
+/// replaced, and the request is sent again where nothing can have been written; a commit without an answer is `Unknown`.
+#[derive(Clone)]
+pub struct PostgresStore(Arc<Requests>);
+
+impl PostgresStore {
+    /// A store that connects at its first request.
+    pub fn new(env: &Env, settings: Settings) -> Self {
+        Self(Arc::new(Requests::new(env, settings)))
+    }
+
+    /// Runs a request in a task of its own.
+    async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        request: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let task = self.0.client.env.spawn("postgres.request", request);
+        let ended = || {
+            let message = "the app has ended; whether the write is in the database is unknown";
+            StoreError::new(StoreErrorKind::Unknown, operation, &self.0.space.0, message)
+        };
+        task.await.ok().flatten().ok_or_else(ended)?
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PostgresStore").field(&self.0.client.settings).finish()
+    }
+}
+
+impl Store for PostgresStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: true }
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        tables: &'a [&'static Table],
+        migrate: Migrate,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (requests, tables) = (Arc::clone(&self.0), tables.to_vec());
+        Box::pin(self.ask("prepare", async move { requests.prepare(&tables, migrate).await }))
+    }
+
+    fn claim<'a>(
+        &'a self,
+        rows: &'a [RowId],
+        by: Token,
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        let (requests, rows) = (Arc::clone(&self.0), rows.to_vec());
+        Box::pin(self.ask("claim", async move { requests.claim(&rows, &by).await }))
+    }
+
+    fn read<'a>(
+        &'a self,
+        rows: &'a [RowId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
+        let (requests, rows) = (Arc::clone(&self.0), rows.to_vec());
+        Box::pin(self.ask("read", async move { requests.read(&rows).await }))
+    }
+
+    fn commit<'a>(
+        &'a self,
+        batches: Vec<Batch>,
+    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
+        Box::pin(async move {
+            let (requests, count) = (Arc::clone(&self.0), batches.len());
+            let done = self.ask("commit", async move { Ok(requests.commit(&batches).await) });
+            done.await.unwrap_or_else(|error| vec![Err(error); count])
+        })
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let (requests, query) = (Arc::clone(&self.0), query.clone());
+        Box::pin(self.ask("query", async move { requests.query(&query).await }))
+    }
+
+    fn tombstones<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Tombstone>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
+        let (requests, after) = (Arc::clone(&self.0), after.cloned());
+        Box::pin(self.ask("tombstones", async move {
+            requests.tombstones(table, after.as_ref(), limit).await
+        }))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let requests = Arc::clone(&self.0);
+        Box::pin(self.ask("probe", async move { requests.probe().await }))
+    }
+}
