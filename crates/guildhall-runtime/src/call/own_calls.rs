@@ -107,7 +107,7 @@ impl OwnCalls {
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        let waiting = self.waits.lock().close();
+        let waiting = self.waits.lock().all();
         waiting.into_iter().for_each(|slot| slot.fail(self.ended()));
     }
 
@@ -153,7 +153,8 @@ impl OwnCalls {
     /// The caller waits; its place among those that do.
     pub(super) fn wait(&self, deadline: Instant, slot: Arc<dyn AnySlot>) -> Option<u32> {
         let mut waits = self.waits.lock();
-        if waits.is_closed() {
+        // With the lock: what ends the app sets it first, and looks for those that wait afterwards.
+        if self.closed.load(Ordering::Acquire) {
             drop(waits);
             slot.fail(self.ended());
             return None;

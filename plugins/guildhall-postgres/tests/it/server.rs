@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_core::Env;
 use guildhall_postgres::{PostgresStore, Settings};
+use guildhall_testkit::process::free_ports;
 use guildhall_testkit::skipped;
 
 const REQUIRE: &str = "GUILDHALL_REQUIRE";
@@ -62,7 +63,7 @@ pub(crate) fn is_there(test: &str) -> bool {
 
 /// Data of a server, which may run or not.
 pub(crate) struct Server {
-    port: u16,
+    port: u32,
     data: PathBuf,
     folder: PathBuf,
     running: Option<Running>,
@@ -88,8 +89,7 @@ impl Server {
         let mut child = initdb.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "initdb made no database");
-        let spare = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = spare.local_addr().unwrap().port();
+        let port = free_ports(1).start;
         Self { port, data, folder, running: None }
     }
 

@@ -95,9 +95,9 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
             return;
         };
-        let posted = cell.post(call, in_place.is_some());
+        let posted = cell.post(call, in_place);
         drop(cells);
-        cell.posted(posted, in_place);
+        cell.posted(posted);
     }
 
     /// As `post`, for a call whose key is searched in its body again.
@@ -140,7 +140,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     fn cast_to_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &Bytes) {
         for cell in self.cells() {
             let (cx, body, reply) = (cx.clone(), body.clone().into(), ReplyPort::none());
-            cell.posted(cell.post(Call { service, method, cx, body, reply }, false), None);
+            cell.posted(cell.post(Call { service, method, cx, body, reply }, None));
         }
     }
 }

@@ -17,14 +17,9 @@ pub(super) struct Waits {
     free: Vec<u32>,
     /// No call's deadline is before this.
     earliest: Option<Instant>,
-    closed: bool,
 }
 
 impl Waits {
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
-    }
-
     pub(super) fn earliest(&self) -> Option<Instant> {
         self.earliest
     }
@@ -62,9 +57,8 @@ impl Waits {
         over.into_iter().map(|(_, slot)| Arc::clone(slot)).collect()
     }
 
-    /// All, now that no more can come.
-    pub(super) fn close(&mut self) -> Vec<Arc<dyn AnySlot>> {
-        self.closed = true;
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Arc<dyn AnySlot>> {
         self.calls.iter().flatten().map(|(_, slot)| Arc::clone(slot)).collect()
     }
 }

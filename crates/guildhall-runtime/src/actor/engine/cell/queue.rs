@@ -34,8 +34,8 @@ use crate::call::turn::{Call, watch_slow};
 pub(crate) enum Posted {
     Refused,
     Waits,
-    /// The cell is in the phase `RUNS`: it runs this call at once, or what waits.
-    Runs(Option<Call>),
+    /// The cell is in the phase `RUNS`: it runs this call at once, or what waits, from this time on.
+    Runs(Option<Call>, Instant),
 }
 
 // The phases of a cell in its worker's queue.
@@ -45,9 +45,9 @@ const RUNS: u8 = 2;
 const RUNS_AGAIN: u8 = 3;
 
 impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
-    /// Accepts a call, or refuses it. `at_once` allows to run it before this returns to its caller, on the worker of the actor and
+    /// Accepts a call, or refuses it. A caller that has looked at the clock allows to run it at once, on the worker of the actor and
     /// where that does nothing else.
-    pub(crate) fn post(&self, call: Call, at_once: bool) -> Posted {
+    pub(crate) fn post(&self, call: Call, at_once: Option<Instant>) -> Posted {
         let cycle = call
             .cx
             .is_in_chain()
@@ -56,20 +56,23 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             call.deadlock(cycle);
             return Posted::Refused;
         }
-        let claimed = at_once && self.claim();
+        let claimed = at_once.filter(|_| self.claim());
+        let waits = claimed.map_or(Posted::Waits, |now| Posted::Runs(None, now));
         let mut mailbox = self.mailbox.lock();
         let max = self.host.config.mailbox;
         if mailbox.len() >= max {
             drop(mailbox);
             let why = format!("{max} calls wait for {} (actor.{}.mailbox)", self.id, A::NAME);
             call.overloaded(why);
-            return if claimed { Posted::Runs(None) } else { Posted::Refused };
+            return claimed.map_or(Posted::Refused, |_| waits);
         }
-        if claimed && mailbox.begin_call(call.method) {
-            return Posted::Runs(Some(call));
+        if let Some(now) = claimed
+            && mailbox.begin_call(call.method)
+        {
+            return Posted::Runs(Some(call), now);
         }
         mailbox.push(call, &self.runner().buffers);
-        if claimed { Posted::Runs(None) } else { Posted::Waits }
+        waits
     }
 
     /// Takes the cell into the phase `RUNS` where it does nothing, and belongs to this worker.
@@ -80,14 +83,13 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     }
 
     /// Goes on with a cell that has accepted a call.
-    pub(crate) fn posted(self: &Arc<Self>, posted: Posted, now: Option<Instant>) {
-        match (posted, now) {
-            (Posted::Refused, _) => {}
-            (Posted::Runs(call), Some(now)) => {
+    pub(crate) fn posted(self: &Arc<Self>, posted: Posted) {
+        match posted {
+            Posted::Refused => {}
+            Posted::Waits => self.schedule(),
+            Posted::Runs(call, now) => {
                 self.run_from(now, call);
             }
-            // Only a caller that allows it has its call run at once.
-            (Posted::Waits | Posted::Runs(_), _) => self.schedule(),
         }
     }
 
