@@ -12,8 +12,8 @@ use guildhall_core::broker::{Broker, Delivery, MESSAGE_MAX, Subscription, TOPIC_
 /// follows it goes to `tokio::test`, which the caller's crate must have; in-memory backends add `start_paused = true`.
 #[macro_export]
 macro_rules! broker_contract {
-    ($make:expr $(, $($tokio:tt)*)?) => {
-        $crate::broker_contract! { @rules ($make) ($($($tokio)*)?)
+    (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
+        $crate::contract_tests! { broker ($make, $runs) ($($($tokio)*)?)
             a_message_reaches_every_subscription_of_its_topic
             messages_of_one_publisher_come_in_their_order
             a_message_that_nobody_wants_is_gone
@@ -22,14 +22,8 @@ macro_rules! broker_contract {
             a_wrong_topic_and_a_large_message_are_refused
         }
     };
-    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
-        $($crate::broker_contract! { @rule $rule $make $tokio })*
-    };
-    (@rule $rule:ident ($make:expr) ($($tokio:tt)*)) => {
-        #[::tokio::test($($tokio)*)]
-        async fn $rule() {
-            $crate::broker::$rule(($make)()).await;
-        }
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::broker_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
     };
 }
 

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 /// `tokio::test`, which the caller's crate must have; in-memory backends add `start_paused = true`.
 #[macro_export]
 macro_rules! discovery_contract {
-    ($make:expr $(, $($tokio:tt)*)?) => {
-        $crate::discovery_contract! { @rules ($make) ($($($tokio)*)?)
+    (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
+        $crate::contract_tests! { discovery ($make, $runs) ($($($tokio)*)?)
             a_watch_begins_with_a_snapshot
             a_record_that_is_not_renewed_goes_away
             an_update_reaches_every_watcher
@@ -23,14 +23,8 @@ macro_rules! discovery_contract {
             a_slow_watcher_is_told_to_start_over
         }
     };
-    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
-        $($crate::discovery_contract! { @rule $rule $make $tokio })*
-    };
-    (@rule $rule:ident ($make:expr) ($($tokio:tt)*)) => {
-        #[::tokio::test($($tokio)*)]
-        async fn $rule() {
-            $crate::discovery::$rule(($make)()).await;
-        }
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::discovery_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
     };
 }
 

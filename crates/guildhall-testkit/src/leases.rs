@@ -31,8 +31,8 @@ pub use transfers::{
 /// to `tokio::test`, which the caller's crate must have; in-memory backends add `start_paused = true`.
 #[macro_export]
 macro_rules! leases_contract {
-    ($make:expr $(, $($tokio:tt)*)?) => {
-        $crate::leases_contract! { @rules ($make) ($($($tokio)*)?)
+    (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
+        $crate::contract_tests! { leases ($make, $runs) ($($($tokio)*)?)
             every_grant_has_a_larger_epoch
             an_id_has_one_holder
             a_session_that_is_not_kept_alive_expires
@@ -52,13 +52,7 @@ macro_rules! leases_contract {
             a_restart_gives_nothing_to_others_before_the_ttl_is_over
         }
     };
-    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
-        $($crate::leases_contract! { @rule $rule $make $tokio })*
-    };
-    (@rule $rule:ident ($make:expr) ($($tokio:tt)*)) => {
-        #[::tokio::test($($tokio)*)]
-        async fn $rule() {
-            $crate::leases::$rule(($make)()).await;
-        }
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::leases_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
     };
 }

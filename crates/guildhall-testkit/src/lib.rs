@@ -7,6 +7,7 @@
 //! | A plugin of one's own: the contract of its seam | [`discovery`], [`broker`], [`queue`], [`leases`], [`store`] |
 //! | A program as a process, and free ports for it | [`process`] |
 
+mod contract;
 pub mod broker;
 pub mod discovery;
 mod skipped;

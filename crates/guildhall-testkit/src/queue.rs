@@ -15,8 +15,8 @@ use guildhall_core::queue::{Popped, Queue, QueueErrorKind};
 /// for acknowledgements or large bounds are opened with small ones.
 #[macro_export]
 macro_rules! queue_contract {
-    ($make:expr $(, $($tokio:tt)*)?) => {
-        $crate::queue_contract! { @rules ($make) ($($($tokio)*)?)
+    (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
+        $crate::contract_tests! { queue ($make, $runs) ($($($tokio)*)?)
             items_come_in_the_order_of_their_pushes
             a_pop_waits_for_a_push
             an_item_goes_to_one_popper
@@ -27,14 +27,8 @@ macro_rules! queue_contract {
             items_survive_a_restart
         }
     };
-    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
-        $($crate::queue_contract! { @rule $rule $make $tokio })*
-    };
-    (@rule $rule:ident ($make:expr) ($($tokio:tt)*)) => {
-        #[::tokio::test($($tokio)*)]
-        async fn $rule() {
-            $crate::queue::$rule(($make)()).await;
-        }
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::queue_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
     };
 }
 

@@ -47,8 +47,9 @@ pub use writes::{
 ///
 /// The argument is called once per test; it makes a fresh place for rows and returns an async closure that opens it. Calling
 /// that again after the store was dropped opens the same rows, as far as the store keeps any. What follows the argument goes
-/// to `tokio::test`, which the caller's crate must have. A suite that needs a server begins with `if is_there,`: a function that is called
-/// with the name of a test, and says whether it runs; one that returns false has called [`skipped`](crate::skipped).
+/// to `tokio::test`, which the caller's crate must have. A suite that needs a server begins, as that of every seam may, with
+/// `if is_there,`: a function that is called with the name of a test, and says whether it runs; one that returns false has called
+/// [`skipped`](crate::skipped).
 ///
 /// ```
 /// # /// # use guildhall_core::store::{Store, memory::MemoryStore};
@@ -57,7 +58,7 @@ pub use writes::{
 #[macro_export]
 macro_rules! store_contract {
     (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
-        $crate::store_contract! { @rules ($make, $runs) ($($($tokio)*)?)
+        $crate::contract_tests! { store ($make, $runs) ($($($tokio)*)?)
             a_claim_makes_a_tombstone_where_there_was_nothing
             a_claim_by_a_smaller_epoch_is_refused
             a_claim_by_an_equal_epoch_of_another_holder_is_refused
@@ -94,17 +95,6 @@ macro_rules! store_contract {
             tombstones_come_page_by_page_the_longest_over_first
             a_query_does_not_walk_over_tombstones
             a_probe_leaves_nothing_behind
-        }
-    };
-    (@rules $make:tt $tokio:tt $($rule:ident)*) => {
-        $($crate::store_contract! { @rule $rule $make $tokio })*
-    };
-    (@rule $rule:ident ($make:expr, $runs:expr) ($($tokio:tt)*)) => {
-        #[::tokio::test($($tokio)*)]
-        async fn $rule() {
-            if ($runs)(concat!(module_path!(), "::", stringify!($rule))) {
-                $crate::store::$rule(($make)()).await;
-            }
         }
     };
     ($make:expr $(, $($tokio:tt)*)?) => {
