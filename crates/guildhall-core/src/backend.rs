@@ -1,5 +1,6 @@
 //! Backends by URL: a plugin declares its schemes and opens their URLs.
 
+mod outage;
 mod opener;
 mod lazy;
 
@@ -20,6 +21,7 @@ use crate::{AppId, BoxFuture, Config, Env};
 
 pub use lazy::Lazy;
 pub use opener::Opener;
+pub use outage::{Outage, ServerHealth};
 
 /// An open backend: the seams that it implements.
 #[derive(Clone, Default)]
@@ -34,6 +36,8 @@ pub struct Backend {
     pub leases: Option<Arc<dyn Leases>>,
     /// The store.
     pub store: Option<Arc<dyn Store>>,
+    /// Whether the server answers, for `/readyz` and `guildhall status`; `None` where there is no server.
+    pub outage: Option<Outage>,
 }
 
 impl std::fmt::Debug for Backend {
@@ -44,17 +48,39 @@ impl std::fmt::Debug for Backend {
             .field("queue", &self.queue.is_some())
             .field("leases", &self.leases.is_some())
             .field("store", &self.store.is_some())
+            .field("outage", &self.outage)
             .finish()
     }
 }
 
-/// A plugin, registered with `App::plugin`, which opens URLs with its schemes.
+/// A plugin, registered with `App::plugin`, which opens URLs with its schemes. An `Arc<dyn Plugin>` and a `Box<dyn Plugin>` are plugins
+/// too, so that a program can keep a list of them.
 pub trait Plugin: Send + Sync + 'static {
     /// The schemes of its URLs, without the colon.
     fn schemes(&self) -> &'static [&'static str];
 
     /// Opens a URL. The runtime opens equal URLs once.
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>>;
+}
+
+impl<P: Plugin + ?Sized> Plugin for Arc<P> {
+    fn schemes(&self) -> &'static [&'static str] {
+        (**self).schemes()
+    }
+
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
+        (**self).open(opening)
+    }
+}
+
+impl<P: Plugin + ?Sized> Plugin for Box<P> {
+    fn schemes(&self) -> &'static [&'static str] {
+        (**self).schemes()
+    }
+
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
+        (**self).open(opening)
+    }
 }
 
 /// The URL to open, and the app that opens it.
@@ -109,6 +135,7 @@ impl Plugin for BuiltIn {
                 queue: Some(Arc::new(MemoryQueue::new(env()))),
                 leases: Some(Arc::new(MemoryLeases::new(env()))),
                 store: Some(Arc::new(MemoryStore::new())),
+                outage: None,
             })
         })
     }

@@ -65,6 +65,7 @@ impl Plugin for Hub {
                 queue: Some(Arc::new(queue.map_err(|status| opening.error(status.to_string()))?)),
                 leases: Some(Arc::new(client.leases())),
                 store: Some(Arc::new(client.store())),
+                ..Backend::default()
             })
         })
     }

@@ -8,6 +8,7 @@ mod env;
 mod fence;
 mod keys;
 mod lease_session;
+mod outage;
 mod query;
 mod schema;
 mod static_list;
