@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask {test, fuzz, ci, tidy, layers, codegen}`.
+//! The project's commands: `cargo xtask {test, services, fuzz, ci, tidy, layers, codegen}`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
@@ -22,6 +22,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--slow]      build, all tests, doc tests, and the examples with their expected output;
                      --slow: the whole workspace, more cases of each property, and the tests
                      that are ignored because they take long, in release
+  services up|down|status|install [NAME..]
+                     servers for trying things out, as PostgreSQL and Redis, on spare ports of
+                     loopback; install: Debian's packages of those that are missing
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy, docs,
                      the fuzz targets and their seeds, test, and a run of the demo
   fuzz               the fuzz targets compile, and take the seeds that are kept
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let done = match args[..] {
         ["test"] => suite::run(root, suite::Reach::Default),
         ["test", "--slow"] => suite::run(root, suite::Reach::Slow),
+        ["services", ref args @ ..] => suite::services(root, args),
         ["fuzz"] => fuzz::run(root),
         ["ci"] => ci::run(root),
         ["tidy"] => tidy::run(root, false),

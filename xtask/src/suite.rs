@@ -62,8 +62,10 @@ fn steps(root: &Path, reach: Reach, skipped: &Path) -> Result<()> {
     }
     match reach {
         Reach::Default => {
-            let others = ["models", "chaos", "guildhall-postgres"];
-            let packages = others.iter().flat_map(|name| ["--package", name]);
+            let vendors = vendors(root)?;
+            let others = ["models", "chaos", "servers"].into_iter();
+            let others = others.chain(vendors.iter().map(String::as_str));
+            let packages = others.flat_map(|name| ["--package", name]);
             step(&std::iter::once("test").chain(packages).collect::<Vec<_>>())?;
         }
         // Ignored tests are the long ones, and take too long unoptimized.
@@ -78,6 +80,28 @@ fn steps(root: &Path, reach: Reach, skipped: &Path) -> Result<()> {
     }
     step(&["test", "--doc"])?;
     examples::run(root)
+}
+
+/// The plugins that bring the client of a vendor: those that are not built by default.
+fn vendors(root: &Path) -> Result<Vec<String>> {
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("read Cargo.toml")?;
+    let mut vendors = Vec::new();
+    for entry in std::fs::read_dir(root.join("plugins")).context("read plugins/")? {
+        let name = entry.context("read plugins/")?.file_name().to_string_lossy().into_owned();
+        if !manifest.contains(&format!("\"plugins/{name}\",")) {
+            vendors.push(name);
+        }
+    }
+    vendors.sort();
+    Ok(vendors)
+}
+
+/// Servers for trying things out: what the crate `servers` does.
+pub(crate) fn services(root: &Path, args: &[&str]) -> Result<()> {
+    run_command(&mut cargo(
+        root,
+        ["run", "--quiet", "--package", "servers", "--"].iter().chain(args),
+    ))
 }
 
 /// Whether `cargo nextest` is there: it runs tests of all binaries in parallel.

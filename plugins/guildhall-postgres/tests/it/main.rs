@@ -6,5 +6,6 @@ mod server;
 mod ground;
 mod contract;
 mod faults;
+mod faulty;
 mod shared;
 mod values;

@@ -1,0 +1,4 @@
+//! What every store survives.
+
+servers::faults!(&servers::POSTGRES, guildhall_postgres::Postgres, |n| format!("schema=f{n}&deadline_ms=2000"),
+    store password);

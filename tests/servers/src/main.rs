@@ -1,0 +1,156 @@
+//! `cargo xtask services up|down|status|install`: servers for trying things out, on spare ports of loopback.
+//!
+//! Tests start servers of their own; these are for people, and for the demo.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program for people who build Guildhall"
+)]
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use servers::{ALL, Recipe, Server};
+
+/// Where the URLs are while the servers run: one line each, `name url`. The servers end when it is gone.
+const URLS: &str = "target/services";
+
+/// How long all servers together may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, names) = arguments.split_first().map_or(("", &[][..]), |(c, n)| (&**c, n));
+    let unknown = names.iter().find(|name| ALL.iter().all(|recipe| recipe.name != **name));
+    let done = match (command, unknown) {
+        (_, Some(name)) => Err(format!("there is no server `{name}`; there are {}", all_names())),
+        ("up", None) => up(names),
+        ("down", None) => down(),
+        ("status", None) => status(),
+        ("install", None) => install(names),
+        ("hold", None) => hold(names),
+        (other, None) => {
+            Err(format!("`{other}` is none of: up [NAME..], down, status, install [NAME..]"))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all_names() -> String {
+    ALL.iter().map(|recipe| recipe.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The recipes with these names, or all.
+fn chosen(names: &[String]) -> impl Iterator<Item = &'static Recipe> {
+    let is_chosen =
+        move |recipe: &&Recipe| names.is_empty() || names.iter().any(|n| *n == recipe.name);
+    ALL.iter().copied().filter(is_chosen)
+}
+
+/// Starts the servers that are installed, in a process of their own, and prints their URLs.
+fn up(names: &[String]) -> Result<(), String> {
+    if Path::new(URLS).exists() {
+        return Err(format!("{URLS} says that they run; `down` ends them"));
+    }
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut hold = Command::new(this);
+    hold.arg("hold").args(names).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut holder = hold.spawn().map_err(|error| error.to_string())?;
+    let end = Instant::now() + PATIENCE;
+    while !Path::new(URLS).exists() {
+        if let Some(ended) = holder.try_wait().map_err(|error| error.to_string())? {
+            return Err(format!("the servers did not start: {ended}"));
+        }
+        if Instant::now() > end {
+            return Err(format!("the servers did not start within {PATIENCE:?}"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    status()
+}
+
+/// Ends them, with their data.
+fn down() -> Result<(), String> {
+    let Ok(urls) = std::fs::read_to_string(URLS) else { return Err("no servers run".to_owned()) };
+    let holder = urls.lines().find_map(|line| line.strip_prefix("holder ")).unwrap_or_default();
+    std::fs::remove_file(URLS).map_err(|error| format!("remove {URLS}: {error}"))?;
+    let end = Instant::now() + PATIENCE;
+    while !holder.is_empty() && Path::new("/proc").join(holder).exists() {
+        if Instant::now() > end {
+            return Err(format!("process {holder} did not end within {PATIENCE:?}"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// Prints a line per server: its URL, or why it does not run.
+fn status() -> Result<(), String> {
+    let urls = std::fs::read_to_string(URLS).unwrap_or_default();
+    for recipe in ALL {
+        let url = urls.lines().find_map(|line| line.strip_prefix(recipe.name)?.strip_prefix(' '));
+        match url {
+            Some(url) => println!("{:9} {url}", recipe.name),
+            None if recipe.is_installed() => println!("{:9} does not run", recipe.name),
+            None => println!("{:9} is not installed ({})", recipe.name, recipe.package),
+        }
+    }
+    Ok(())
+}
+
+/// Installs Debian's packages of those that are not there.
+fn install(names: &[String]) -> Result<(), String> {
+    let missing: Vec<_> = chosen(names)
+        .filter(|recipe| !recipe.is_installed())
+        .map(|recipe| recipe.package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(&missing);
+    let status = install.env("DEBIAN_FRONTEND", "noninteractive").status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("apt-get install {}: {status}", missing.join(" "))),
+        Err(error) => Err(format!("apt-get: {error}; install {}", missing.join(" "))),
+    }
+}
+
+/// Runs the servers until the file of their URLs is gone.
+fn hold(names: &[String]) -> Result<(), String> {
+    let starting: Vec<_> = chosen(names)
+        .filter(|recipe| recipe.is_installed())
+        .map(|recipe| {
+            std::thread::spawn(move || {
+                let mut server = Server::new(recipe);
+                server.start();
+                (recipe, server)
+            })
+        })
+        .collect();
+    let mut running = Vec::new();
+    for server in starting {
+        running.push(server.join().map_err(|_| "a server did not start".to_owned())?);
+    }
+    let lines =
+        running.iter().map(|(recipe, server)| format!("{} {}\n", recipe.name, server.url()));
+    let text: String = lines.chain([format!("holder {}\n", std::process::id())]).collect();
+    let written = format!("{URLS}.new");
+    std::fs::write(&written, text).map_err(|error| format!("write {written}: {error}"))?;
+    std::fs::rename(&written, URLS).map_err(|error| format!("write {URLS}: {error}"))?;
+    while Path::new(URLS).exists() {
+        sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The recipes of all vendors, one file each.
+
+mod etcd;
+mod mysql;
+mod nats;
+mod postgres;
+mod rabbitmq;
+mod redis;
+
+use crate::Recipe;
+
+pub use etcd::ETCD;
+pub use mysql::MYSQL;
+pub use nats::NATS;
+pub use postgres::POSTGRES;
+pub use rabbitmq::RABBITMQ;
+pub use redis::REDIS;
+
+/// All of them.
+pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &RABBITMQ, &REDIS];

@@ -1,0 +1,20 @@
+//! NATS.
+
+use crate::recipe::{PASSWORD, Recipe};
+
+/// NATS with JetStream.
+pub static NATS: Recipe = Recipe {
+    name: "nats",
+    package: "nats-server",
+    program: "nats-server",
+    folders: &["/usr/sbin"],
+    user: None,
+    make: "mkdir \"$2/data\"",
+    run: r#"
+        exec "$1/nats-server" --addr 127.0.0.1 --port "$3" --user game --pass "$PASSWORD" --jetstream --store_dir "$2/data"
+    "#,
+    stop: "TERM",
+    after: "",
+    ports: 1,
+    url: |address| format!("nats://game:{PASSWORD}@{address}"),
+};

@@ -1,0 +1,159 @@
+//! [`Server`]: a server as a process, with its data in a temporary folder.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use guildhall_testkit::process::{PATIENCE, free_ports};
+
+use crate::{PASSWORD, Recipe};
+
+/// Runs the server until its standard input ends, which it does however this program ends; then removes its folder, unless a line has
+/// come before the end.
+const UNTIL_THE_END: &str = r#"
+    sh -c "$4" run "$1" "$2" "$3" >>"$2/log" 2>&1 </dev/null &
+    pid=$!
+    echo $pid
+    read -r keep
+    kill -CONT $pid $(pgrep -P $pid) 2>/dev/null
+    kill -"$5" $pid 2>/dev/null
+    ( sleep 20; kill -KILL $pid ) >/dev/null 2>&1 &
+    timer=$!
+    wait $pid 2>/dev/null
+    kill $timer 2>/dev/null
+    sh -c "$6" after "$1" "$2" "$3" >>"$2/log" 2>&1
+    [ -n "$keep" ] || rm -rf "$2"
+"#;
+
+/// A server of its own, which runs or not. It and its data end with this value.
+#[derive(Debug)]
+pub struct Server {
+    recipe: &'static Recipe,
+    port: u32,
+    folder: PathBuf,
+    run: String,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    script: Child,
+    /// Its end ends the server.
+    stdin: Option<ChildStdin>,
+    pid: u32,
+}
+
+impl Server {
+    /// Makes data for a server. It does not run yet.
+    pub fn new(recipe: &'static Recipe) -> Self {
+        let folder = recipe.command("mktemp").args(["-d", "-t", "guildhall.XXXXXX"]).output();
+        let folder = PathBuf::from(String::from_utf8(folder.unwrap().stdout).unwrap().trim());
+        let port = free_ports(recipe.ports).start;
+        let server = Self { recipe, port, folder, run: recipe.run.to_owned(), running: None };
+        let made = server.shell(&format!("set -e\n{}", recipe.make)).output().unwrap();
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{} made no data: {said}", recipe.name);
+        server
+    }
+
+    /// With further arguments for its program, as a shell has them.
+    #[must_use]
+    pub fn with(mut self, arguments: &str) -> Self {
+        self.run = format!("{} {arguments}", self.run.trim_end());
+        self
+    }
+
+    /// The folder of its data, in which it has `log` too.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// Starts it, and waits until it accepts connections.
+    pub fn start(&mut self) {
+        let mut run = self.shell(UNTIL_THE_END);
+        let mut script = run
+            .args([&self.run, self.recipe.stop, self.recipe.after])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdin, mut pid) = (script.stdin.take(), String::new());
+        BufReader::new(script.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+        self.running = Some(Running { script, stdin, pid: pid.trim().parse().unwrap() });
+        let end = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.address()).is_err() {
+            let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(Instant::now() < end, "{} does not listen: {}", self.recipe.name, log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it in good order and waits until it has ended. Its data stays.
+    pub fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let mut stdin = running.stdin.take().unwrap();
+            // It may have been killed.
+            let _ended = stdin.write_all(b"keep\n");
+            drop(stdin);
+            running.script.wait().unwrap();
+        }
+    }
+
+    /// Kills it and all its processes, and waits until they have ended. Its data stays.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.stop();
+    }
+
+    /// Sends a signal to it and to the processes that it has started: `STOP`, `CONT`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.running.as_ref().expect("it runs").pid.to_string();
+        let mut kill = self.recipe.command("sh");
+        let sent = kill
+            .args(["-c", "kill -$1 $2 $(pgrep -P $2) 2>/dev/null", "sh", signal, &pid])
+            .status();
+        assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its URL, without options.
+    pub fn url(&self) -> String {
+        (self.recipe.url)(&self.address())
+    }
+
+    /// A shell that runs this with the arguments of a recipe.
+    fn shell(&self, command: &str) -> std::process::Command {
+        let programs = self.recipe.programs().expect("it is installed");
+        let mut shell = self.recipe.command("sh");
+        shell.env("PASSWORD", PASSWORD).args(["-c", command, "sh"]);
+        shell.arg(programs).arg(&self.folder).arg(self.port.to_string());
+        shell
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        let _gone = self.recipe.command("rm").arg("-rf").arg(&self.folder).status();
+    }
+}
+
+/// The server of this recipe that the tests of this program share which do not disturb it.
+pub fn shared(recipe: &'static Recipe) -> &'static Server {
+    static SHARED: OnceLock<Mutex<BTreeMap<&str, &'static Server>>> = OnceLock::new();
+    let mut shared = SHARED.get_or_init(Mutex::default).lock().unwrap();
+    shared.entry(recipe.name).or_insert_with(|| {
+        let mut server = Server::new(recipe);
+        server.start();
+        // It lives as long as the program: its end, and not a drop, ends the server.
+        Box::leak(Box::new(server))
+    })
+}
