@@ -1,4 +1,4 @@
-//! The game as processes on this machine: a hub, roles, gates, and one for the rest, with wires between them.
+//! The game as processes on this machine: a hub or servers, roles, gates, and one for the rest, with wires between them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
 use guildhall_testkit::process::free_addresses;
+use servers::Server;
 use tokio::sync::Mutex;
 
+use crate::backends::On;
 use crate::plan::Cast;
 use crate::process::Process;
+use crate::program::Program;
 use crate::programs::Programs;
 use crate::wires::{WORLD, Wires};
 
@@ -29,6 +32,8 @@ pub(crate) struct Shape {
     pub(crate) settings: Vec<String>,
     /// Whether players can have accounts.
     pub(crate) login: bool,
+    /// What it runs on.
+    pub(crate) on: On,
 }
 
 /// A cluster that runs. Dropping it kills it.
@@ -40,8 +45,8 @@ pub(crate) struct Cluster {
     pub(crate) processes: BTreeMap<String, Arc<Mutex<Process>>>,
     /// Where players connect.
     pub(crate) gates: Vec<String>,
-    /// Of the hub itself, without a wire.
-    pub(crate) hub: String,
+    /// The URL of the store itself, without a wire.
+    pub(crate) store: String,
     /// Where players log in.
     pub(crate) login: Option<String>,
     /// Where each process can be asked for its metrics, by its name.
@@ -59,16 +64,16 @@ impl Cluster {
         let wires = Wires::default();
         let names = |func: &str, count| (1..=count).map(|inst| format!("{func}.{inst}")).collect();
         let cast = Cast {
-            hub: "hub.1".into(),
+            backends: shape.on.cast(),
             roles: names("role", shape.roles),
             gates: names("gate", shape.gates),
             rest: "rest.1".into(),
         };
-        let [hub] = free_addresses();
-        let hub_door = wires.door(&cast.hub, hub.clone()).await?;
-        let admins = BTreeMap::new();
-        let mut maker = Maker { shape, programs, folder, wires: &wires, hub_door, admins };
-        let mut processes = vec![maker.hub(&cast.hub, &hub)];
+        let (admins, addresses) = (BTreeMap::new(), Vec::new());
+        let mut maker = Maker { shape, programs, folder, wires: &wires, addresses, admins };
+        let mut processes = maker.backends(&cast.backends);
+        let store = maker.addresses.len() - 1;
+        let store = shape.on.url(store, &maker.addresses[store]);
         let [login] = free_addresses();
         let login = shape.login.then_some(login);
         let (rest, more) = match &login {
@@ -95,20 +100,21 @@ impl Cluster {
             processes.push(maker.app(name, r#"["gate"]"#, more).await?);
             gates.push(format!("tcp://{tcp}"));
         }
-        let named = |process: Process| (process.name.clone(), Arc::new(Mutex::new(process)));
+        let named = |process: Process| (process.name().to_owned(), Arc::new(Mutex::new(process)));
         let processes = processes.into_iter().map(named).collect();
         let admins = maker.admins;
-        let cluster = Self { cast, wires, processes, gates, hub, login, admins };
+        let cluster = Self { cast, wires, processes, gates, store, login, admins };
         cluster.begin().await?;
         Ok(cluster)
     }
 
     async fn begin(&self) -> Result<()> {
-        let mut hub = self.process(&self.cast.hub)?.lock().await;
-        hub.start()?;
-        hub.ready(READY_MAX).await?;
-        drop(hub);
-        let others = self.processes.iter().filter(|(name, _)| **name != self.cast.hub);
+        for name in &self.cast.backends {
+            let mut backend = self.process(name)?.lock().await;
+            backend.start()?;
+            backend.ready(READY_MAX).await?;
+        }
+        let others = self.processes.iter().filter(|(name, _)| !self.cast.backends.contains(name));
         let start = others.map(|(_, process)| async {
             let mut process = process.lock().await;
             process.start()?;
@@ -143,7 +149,8 @@ struct Maker<'a> {
     programs: &'a Programs,
     folder: &'a Path,
     wires: &'a Wires,
-    hub_door: String,
+    /// Of what the game runs on.
+    addresses: Vec<String>,
     admins: BTreeMap<String, String>,
 }
 
@@ -153,6 +160,22 @@ impl Maker<'_> {
         let [address] = free_addresses();
         self.admins.insert(name.to_owned(), address.clone());
         format!("admin.listen={address}")
+    }
+
+    /// What the game runs on: a hub, or servers, which need no program of ours.
+    fn backends(&mut self, names: &[String]) -> Vec<Process> {
+        let recipes = self.shape.on.recipes();
+        if recipes.is_empty() {
+            let [listen] = free_addresses();
+            self.addresses.push(listen.clone());
+            return names.iter().map(|name| self.hub(name, &listen)).collect();
+        }
+        let made = names.iter().zip(recipes).map(|(name, recipe)| {
+            let server = Server::new(recipe);
+            self.addresses.push(server.address());
+            Process::Server(name.clone(), server)
+        });
+        made.collect()
     }
 
     fn hub(&mut self, name: &str, listen: &str) -> Process {
@@ -168,19 +191,22 @@ impl Maker<'_> {
     async fn app(&mut self, name: &str, serve: &str, more: Vec<String>) -> Result<Process> {
         let [listen] = free_addresses();
         let door = self.wires.door(name, listen.clone()).await?;
-        let hub = format!("hub://{}", self.hub_door);
-        let mut args = vec![
+        let mut urls = Vec::new();
+        for (n, (backend, address)) in self.shape.on.cast().iter().zip(&self.addresses).enumerate()
+        {
+            let door = self.wires.door_for(name, backend, address.clone()).await?;
+            urls.push(self.shape.on.url(n, &door));
+        }
+        let mut args = self.shape.on.settings(&urls);
+        args.extend([
             format!("app.id={WORLD}{name}"),
-            format!("app.discovery={hub}"),
-            format!("app.store={hub}"),
-            format!("app.leases={hub}"),
             "app.workers=1".into(),
             format!("demo.serve={serve}"),
             format!("link.listen={listen}"),
             format!("link.advertise={door}"),
             self.admin(name),
             "log.level=info".into(),
-        ];
+        ]);
         args.extend(more);
         args.extend(self.shape.settings.iter().cloned());
         Ok(self.process(name, self.programs.demo.clone(), args))
@@ -188,6 +214,6 @@ impl Maker<'_> {
 
     fn process(&self, name: &str, program: PathBuf, settings: Vec<String>) -> Process {
         let args = settings.into_iter().map(|setting| format!("--set={setting}")).collect();
-        Process::new(name, program, args, self.folder.to_owned())
+        Process::Program(Program::new(name, program, args, self.folder.to_owned()))
     }
 }

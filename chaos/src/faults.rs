@@ -118,7 +118,7 @@ pub(crate) async fn watch(cluster: Arc<Cluster>, tally: Arc<Tally>) {
             // Otherwise a fault is about it.
             let Ok(mut process) = process.try_lock() else { continue };
             if let Some(status) = process.ended() {
-                tally.ended(&format!("{} has ended by itself: {status}", process.name));
+                tally.ended(&format!("{} has ended by itself: {status}", process.name()));
             }
             if !process.is_running()
                 && let Err(error) = process.start()
@@ -261,19 +261,19 @@ async fn try_make(cluster: &Cluster, fault: &Fault, tally: &Tally) -> Result<()>
             sleep(*pause).await;
             process.signal(Signal::CONT);
         }
-        Fault::Away { app, pause, down } => {
+        Fault::Away { app, backend, pause, down } => {
             let process = cluster.process(app)?.lock().await;
             count(tally, &tally.stops, what);
             process.signal(Signal::STOP);
             sleep(pause.saturating_sub(*down)).await;
-            let hub = async {
-                let mut hub = cluster.process(&cluster.cast.hub)?.lock().await;
+            let restart = async {
+                let mut backend = cluster.process(backend)?.lock().await;
                 count(tally, &tally.kills, what);
-                hub.kill().await;
+                backend.kill().await;
                 sleep(*down).await;
-                hub.start()
+                backend.start()
             };
-            let started = hub.await;
+            let started = restart.await;
             process.signal(Signal::CONT);
             started?;
         }

@@ -16,7 +16,6 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 use guildhall::{App, Config, Env};
-use guildhall_hub::Hub;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -34,8 +33,8 @@ const ARRIVE_MAX: Duration = Duration::from_secs(30);
 
 /// A game with its players.
 pub(crate) struct Game {
-    /// Of the hub, that has the store.
-    hub: String,
+    /// The URL of the store.
+    store: String,
     pub(crate) world: Arc<World>,
     pub(crate) players: Vec<Player>,
 }
@@ -62,7 +61,7 @@ impl Game {
     pub(crate) async fn begin(
         mint: &Mint,
         gates: &[String],
-        hub: &str,
+        store: &str,
         players: u64,
         pause_ms: u64,
         seed: u64,
@@ -88,7 +87,7 @@ impl Game {
         if let Some(status) = entered.into_iter().find_map(Result::err) {
             anyhow::bail!("a player cannot come into the game: {status}");
         }
-        Ok(Self { hub: hub.to_owned(), world, players: made })
+        Ok(Self { store: store.to_owned(), world, players: made })
     }
 
     /// All play until `until` is done.
@@ -117,10 +116,10 @@ impl Game {
 
     /// What the store has, when nothing is on its way any more, or nothing more arrives.
     async fn store(&self) -> Result<(BTreeMap<String, Final>, Audit)> {
-        let hub = format!("hub://{}", self.hub);
         let config = Config::builder().set("app.id", format!("{WORLD}audit.1"));
-        let config = config.set("app.store", hub).build()?;
-        let app = App::with(config).plugin(Hub).table::<RoleStateEntity>();
+        let config = config.set("app.store", &*self.store).build()?;
+        let app = guildhall_backends::all().into_iter().fold(App::with(config), App::plugin);
+        let app = app.table::<RoleStateEntity>();
         let app = Box::pin(app.start()).await.map_err(|e| anyhow::anyhow!("{e}"))?;
         let end = Instant::now() + ARRIVE_MAX;
         let (roles, found) = loop {

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::game::in_folder;
-use crate::process::Process;
+use crate::program::Program;
 use crate::programs::BuildArgs;
 
 /// What `logins` is told.
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: LoginsArgs) -> Result<ExitCode> {
 }
 
 async fn run_in(folder: &Path, args: LoginsArgs) -> Result<u8> {
-    let demo = args.build.programs(&folder.join("bin"))?.demo;
+    let demo = args.build.programs(&folder.join("bin"), &[])?.demo;
     let [login, gate, web] = free_addresses();
     let settings = vec![
         format!("--set=login.listen={login}"),
@@ -61,7 +61,7 @@ async fn run_in(folder: &Path, args: LoginsArgs) -> Result<u8> {
         format!("--set=gate.websocket={web}"),
         "--set=admin.listen=127.0.0.1:0".into(),
     ];
-    let mut process = Process::new("demo", demo, settings, folder.to_owned());
+    let mut process = Program::new("demo", demo, settings, folder.to_owned());
     process.start()?;
     process.ready(PATIENCE).await?;
     let honest = Arc::new(Honest { login: login.clone() });

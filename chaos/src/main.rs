@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p chaos -- ownership --seconds 300 --seed 1
+//! cargo run --release -p chaos --features vendors -- ownership --on nats+postgres
 //! cargo run --release -p chaos -- rolling
 //! cargo run --release -p chaos -- soak --minutes 20
 //! cargo run --release -p chaos -- memory
@@ -12,7 +13,8 @@
 //! |---|---|
 //! | `plan` | which faults come when, from the seed |
 //! | `faults` | does so |
-//! | `cluster`, `process`, `programs` | the game as processes |
+//! | `backends` | what it runs on: a hub, or servers of vendors |
+//! | `cluster`, `process`, `program`, `programs` | the game as processes |
 //! | `upheld` | the game as `guildhall up` runs it |
 //! | `wires` | the connections between them, to be cut and delayed |
 //! | `player`, `line` | what is asked for, through the gates |
@@ -28,6 +30,7 @@
     reason = "real processes and real time; nothing here is simulated"
 )]
 
+mod backends;
 mod growth;
 mod history;
 mod checker;
@@ -35,6 +38,7 @@ mod line;
 mod measure;
 mod plan;
 mod player;
+mod program;
 mod process;
 mod programs;
 mod used;

@@ -16,7 +16,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::game::in_folder;
-use crate::process::Process;
+use crate::program::Program;
 use crate::programs::BuildArgs;
 
 /// What `memory` is told.
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: MemoryArgs) -> Result<ExitCode> {
 }
 
 async fn run_in(folder: &Path, args: MemoryArgs) -> Result<u8> {
-    let demo = args.build.programs(&folder.join("bin"))?.demo;
+    let demo = args.build.programs(&folder.join("bin"), &[])?.demo;
     let mut peaks = Vec::new();
     for name in ["players", "logins"] {
         let place = folder.join(name);
@@ -64,7 +64,7 @@ async fn run_in(folder: &Path, args: MemoryArgs) -> Result<u8> {
             format!("--set=gate.websocket={web}"),
             "--set=admin.listen=127.0.0.1:0".into(),
         ];
-        let mut process = Process::new(name, demo.clone(), settings.clone(), place.clone());
+        let mut process = Program::new(name, demo.clone(), settings.clone(), place.clone());
         process.start()?;
         process.ready(PATIENCE).await?;
         let id = process.id().context("it runs")?;

@@ -10,6 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
+use crate::backends::On;
 use crate::checker::{Verdict, check};
 use crate::cluster::{Cluster, Shape};
 use crate::faults::{self, Tally};
@@ -44,6 +45,10 @@ pub(crate) struct OwnershipArgs {
     set: Vec<String>,
     #[command(flatten)]
     build: BuildArgs,
+    /// What the game runs on: `hub`, or servers that are installed here, as `postgres`, `nats+postgres`, `etcd+redis`. The first
+    /// grants leases, the last has the store.
+    #[arg(long, default_value = "hub")]
+    on: On,
     /// Nothing goes wrong.
     #[arg(long)]
     calm: bool,
@@ -67,14 +72,14 @@ pub(crate) async fn run(args: OwnershipArgs) -> Result<ExitCode> {
 async fn run_in(folder: &Path, args: OwnershipArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let shape =
-        Shape { roles: args.roles, gates: args.gates, settings: args.set.clone(), login: false };
-    let programs = args.build.programs(&folder.join("bin"))?;
+    let OwnershipArgs { roles, gates, set, on, .. } = args.clone();
+    let shape = Shape { roles, gates, settings: set, login: false, on };
+    let programs = args.build.programs(&folder.join("bin"), args.on.features())?;
     let keys = folder.join("keys");
     let mint = mint(&keys)?;
     let cluster = Arc::new(Cluster::start(&shape, &programs, folder, &keys).await?);
-    let (gates, hub) = (&cluster.gates, &cluster.hub);
-    let mut game = Game::begin(&mint, gates, hub, args.players, args.pause_ms, seed).await?;
+    let (gates, store) = (&cluster.gates, &cluster.store);
+    let mut game = Game::begin(&mint, gates, store, args.players, args.pause_ms, seed).await?;
     eprintln!("{} players are in the game; {} s of chaos begin", args.players, args.seconds);
     let time = Duration::from_secs(args.seconds);
     let begun = Instant::now();

@@ -8,7 +8,8 @@ use rand::{Rng as _, SeedableRng as _};
 /// The processes that the game consists of, by `func.inst`.
 #[derive(Clone, Debug)]
 pub(crate) struct Cast {
-    pub(crate) hub: String,
+    /// What has the leases and the store: the hub, or servers.
+    pub(crate) backends: Vec<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) gates: Vec<String>,
     /// All else.
@@ -42,9 +43,9 @@ pub(crate) enum Fault {
     Kill { app: String, down: Duration },
     /// SIGSTOP, and SIGCONT after `pause`.
     Stop { app: String, pause: Duration },
-    /// SIGSTOP of an owner for longer than its lease lasts; it goes on together with a hub that was killed for `down`, while others
+    /// SIGSTOP of an owner for longer than its lease lasts; it goes on together with a backend that was killed for `down`, while others
     /// own what was its, and are read from.
-    Away { app: String, pause: Duration, down: Duration },
+    Away { app: String, backend: String, pause: Duration, down: Duration },
     /// Between two, or one and all others where the second is missing.
     Cut { one: String, other: Option<String>, way: Way, cut: Cut, time: Duration },
     /// Everything between the two comes later.
@@ -94,7 +95,7 @@ pub(crate) fn plan(seed: u64, time: Duration, cast: &Cast) -> Vec<Event> {
     events
 }
 
-/// Of a hundred: 20 kills, 8 long stops with a new hub at the end, 16 stops, 32 cuts, 10 delays, 14 moves.
+/// Of a hundred: 20 kills, 8 long stops with a new backend at the end, 16 stops, 32 cuts, 10 delays, 14 moves.
 fn fault(rng: &mut StdRng, cast: &Cast) -> Fault {
     match rng.random_range(0..100) {
         0..20 => {
@@ -103,7 +104,8 @@ fn fault(rng: &mut StdRng, cast: &Cast) -> Fault {
         }
         20..28 => {
             let app = one_of(rng, &cast.roles);
-            Fault::Away { app, pause: ms(rng, 7_500..=10_000), down: ms(rng, 50..=2000) }
+            let backend = one_of(rng, &cast.backends);
+            Fault::Away { app, backend, pause: ms(rng, 7_500..=10_000), down: ms(rng, 50..=2000) }
         }
         28..44 => {
             let app = process(rng, cast);
@@ -128,7 +130,7 @@ fn process(rng: &mut StdRng, cast: &Cast) -> String {
     match rng.random_range(0..100) {
         0..74 => one_of(rng, &cast.roles),
         74..84 => one_of(rng, &cast.gates),
-        84..94 => cast.hub.clone(),
+        84..94 => one_of(rng, &cast.backends),
         _ => cast.rest.clone(),
     }
 }
@@ -136,15 +138,15 @@ fn process(rng: &mut StdRng, cast: &Cast) -> String {
 fn link(rng: &mut StdRng, cast: &Cast) -> (String, Option<String>) {
     let role = one_of(rng, &cast.roles);
     match rng.random_range(0..100) {
-        0..35 => (role, Some(cast.hub.clone())),
+        0..35 => (role, Some(one_of(rng, &cast.backends))),
         35..60 => (one_of(rng, &cast.gates), Some(role)),
         60..75 => {
             let others: Vec<_> = cast.roles.iter().filter(|other| **other != role).collect();
             let other = others.get(rng.random_range(0..others.len().max(1)));
             (role, other.map(|other| (*other).clone()))
         }
-        75..82 => (one_of(rng, &cast.gates), Some(cast.hub.clone())),
-        82..88 => (cast.rest.clone(), Some(cast.hub.clone())),
+        75..82 => (one_of(rng, &cast.gates), Some(one_of(rng, &cast.backends))),
+        82..88 => (cast.rest.clone(), Some(one_of(rng, &cast.backends))),
         // From everybody.
         _ => (role, None),
     }
@@ -164,8 +166,8 @@ mod tests {
 
     fn cast() -> Cast {
         let names = |func: &str, n: u32| (1..=n).map(|i| format!("{func}.{i}")).collect();
-        let (hub, rest) = ("hub.1".into(), "rest.1".into());
-        Cast { hub, roles: names("role", 4), gates: names("gate", 2), rest }
+        let (backends, rest) = (vec!["hub.1".into()], "rest.1".into());
+        Cast { backends, roles: names("role", 4), gates: names("gate", 2), rest }
     }
 
     #[test]

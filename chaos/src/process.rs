@@ -1,122 +1,106 @@
-//! One process of the game: started again and again, with one log.
+//! One process of the game: a program, or the server of a vendor.
 
-use std::fs::OpenOptions;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
-use tokio::sync::watch;
+use anyhow::{Result, bail};
+use rustix::process::Signal;
+use servers::Server;
+use tokio::task::block_in_place;
 
-/// The line that a program prints once it serves.
-const READY: &str = "ready";
+use crate::program::Program;
 
 /// A process that runs, or did; dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Process {
-    /// `func.inst` of its id.
-    pub(crate) name: String,
-    pub(crate) program: PathBuf,
-    args: Vec<String>,
-    /// Its folder; what it logs goes to a file there.
-    folder: PathBuf,
-    child: Option<Child>,
-    /// Whether this life has said that it serves.
-    ready: watch::Receiver<bool>,
+pub(crate) enum Process {
+    Program(Program),
+    /// With its name, `postgres.1`.
+    Server(String, Server),
 }
 
 impl Process {
-    pub(crate) fn new(name: &str, program: PathBuf, args: Vec<String>, folder: PathBuf) -> Self {
-        let ready = watch::channel(false).1;
-        Self { name: name.to_owned(), program, args, folder, child: None, ready }
+    /// `func.inst` of its id.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Program(program) => &program.name,
+            Self::Server(name, _) => name,
+        }
     }
 
     pub(crate) fn start(&mut self) -> Result<()> {
-        let path = self.folder.join(format!("{}.log", self.name));
-        let log = OpenOptions::new().create(true).append(true).open(&path);
-        let log = log.with_context(|| format!("open {}", path.display()))?;
-        let mut command = Command::new(&self.program);
-        command.args(&self.args).current_dir(&self.folder).env("RUST_LOG", "info");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("start {}", self.name))?;
-        let (sender, ready) = watch::channel(false);
-        if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(listen(stdout, sender));
+        match self {
+            Self::Program(program) => program.start()?,
+            Self::Server(_, server) => block_in_place(|| server.start()),
         }
-        (self.child, self.ready) = (Some(child), ready);
         Ok(())
     }
 
     /// Waits until it serves.
     pub(crate) async fn ready(&mut self, within: Duration) -> Result<()> {
-        let ready = tokio::time::timeout(within, self.ready.wait_for(|ready| *ready)).await;
-        match ready {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => bail!("{} has ended; see its log", self.name),
-            Err(_) => bail!("{} is not ready within {within:?}; see its log", self.name),
+        match self {
+            Self::Program(program) => program.ready(within).await,
+            // It accepts connections since its start.
+            Self::Server(..) => Ok(()),
         }
     }
 
     /// Of the process that runs.
     pub(crate) fn id(&self) -> Option<u64> {
-        self.child.as_ref().and_then(Child::id).map(u64::from)
+        match self {
+            Self::Program(program) => program.id(),
+            Self::Server(..) => None,
+        }
     }
 
     /// Whether this life has served.
     pub(crate) fn is_ready(&self) -> bool {
-        *self.ready.borrow()
+        match self {
+            Self::Program(program) => program.is_ready(),
+            Self::Server(_, server) => server.is_running(),
+        }
     }
 
     /// Sends a signal. Nothing happens where it has ended.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.as_ref().and_then(Child::id).and_then(|id| i32::try_from(id).ok());
-        if let Some(id) = id.and_then(Pid::from_raw) {
-            // It is ours until it was waited for, so the id is nobody else's.
-            let _gone = kill_process(id, signal);
+        match self {
+            Self::Program(program) => program.signal(signal),
+            Self::Server(_, server) if server.is_running() => {
+                let name = if signal == Signal::STOP { "STOP" } else { "CONT" };
+                block_in_place(|| server.signal(name));
+            }
+            Self::Server(..) => {}
         }
     }
 
     /// SIGKILL; nothing is saved, nobody is told.
     pub(crate) async fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ended = child.kill().await;
+        match self {
+            Self::Program(program) => program.kill().await,
+            Self::Server(_, server) if server.is_running() => block_in_place(|| server.kill()),
+            Self::Server(..) => {}
         }
     }
 
     /// SIGTERM. How it has ended; one that does not end in time is killed.
     pub(crate) async fn drain(&mut self, within: Duration) -> Result<ExitStatus> {
-        self.signal(Signal::TERM);
-        let Some(mut child) = self.child.take() else { bail!("{} does not run", self.name) };
-        match tokio::time::timeout(within, child.wait()).await {
-            Ok(status) => Ok(status?),
-            Err(_) => {
-                let _ended = child.kill().await;
-                bail!("{} did not end within {within:?} after SIGTERM", self.name)
-            }
+        match self {
+            Self::Program(program) => program.drain(within).await,
+            Self::Server(name, _) => bail!("{name} is not drained"),
         }
     }
 
     /// How it has ended, if it has, without having been told to.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        let status = self.child.as_mut()?.try_wait().ok()??;
-        self.child = None;
-        Some(status)
+        match self {
+            Self::Program(program) => program.ended(),
+            Self::Server(..) => None,
+        }
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.child.is_some()
-    }
-}
-
-/// Reads what it prints, to the end.
-async fn listen(stdout: ChildStdout, ready: watch::Sender<bool>) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.trim_end() == READY {
-            ready.send_replace(true);
+        match self {
+            Self::Program(program) => program.is_running(),
+            Self::Server(_, server) => server.is_running(),
         }
     }
 }

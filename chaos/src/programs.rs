@@ -18,11 +18,14 @@ pub(crate) struct BuildArgs {
 }
 
 impl BuildArgs {
-    /// The programs, copied to `folder`, which is made.
-    pub(crate) fn programs(&self, folder: &Path) -> Result<Programs> {
+    /// The programs, with more features of the demo, copied to `folder`, which is made.
+    pub(crate) fn programs(&self, folder: &Path, more: &[&str]) -> Result<Programs> {
         match &self.programs {
             Some(from) => Programs::take(from, folder),
-            None => Programs::build(folder, &self.features),
+            None => {
+                let features = self.features.iter().map(String::as_str).chain(more.iter().copied());
+                Programs::build(folder, &features.collect::<Vec<_>>())
+            }
         }
     }
 }
@@ -47,7 +50,7 @@ impl Programs {
     }
 
     /// Builds them with these features of the demo, and copies them to `folder`, which is made.
-    pub(crate) fn build(folder: &Path, features: &[String]) -> Result<Self> {
+    pub(crate) fn build(folder: &Path, features: &[&str]) -> Result<Self> {
         let features = features.iter().map(|feature| format!("--features=demo/{feature}"));
         let built = build(&features.collect::<Vec<_>>())?;
         let program = |name: &str| {

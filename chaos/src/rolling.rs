@@ -1,6 +1,6 @@
 //! `chaos -- rolling`: the game is restarted under its players, one app after the other, and nobody notices.
 //!
-//! The hub stays: it is one process, and has no other that could serve meanwhile.
+//! The hub, or the servers, stay: each is one process, and has no other that could serve meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use guildhall::Method;
 use guildhall::codegen::MethodDesc;
 use tokio::time::sleep;
 
+use crate::backends::On;
 use crate::checker::{Verdict, check};
 use crate::cluster::Shape;
 use crate::game::{Game, in_folder, mint, write};
@@ -43,6 +44,9 @@ pub(crate) struct RollingArgs {
     /// A setting of all apps: key=value.
     #[arg(long)]
     set: Vec<String>,
+    /// What the game runs on: `hub`, or servers that are installed here, as `nats+postgres`. They stay.
+    #[arg(long, default_value = "hub")]
+    on: On,
     /// A folder that has `demo`, `guildhall-hub` and `guildhall` already: they are not built.
     #[arg(long)]
     programs: Option<PathBuf>,
@@ -65,19 +69,19 @@ pub(crate) async fn run(args: RollingArgs) -> Result<ExitCode> {
 async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let programs = |given: &Option<PathBuf>, name: &str, features: &[String]| {
-        let to = folder.join(name);
-        given.as_ref().map_or_else(|| Programs::build(&to, features), |at| Programs::take(at, &to))
+    let RollingArgs { roles, gates, set, on, .. } = args.clone();
+    let programs = |given: &Option<PathBuf>, name: &str, more: &[&str]| {
+        let (to, features) = (folder.join(name), [on.features(), more].concat());
+        given.as_ref().map_or_else(|| Programs::build(&to, &features), |at| Programs::take(at, &to))
     };
     let now = programs(&args.programs, "now", &[])?;
-    let next = programs(&args.next, "next", &["next".to_owned()])?;
-    let shape =
-        Shape { roles: args.roles, gates: args.gates, settings: args.set.clone(), login: false };
+    let next = programs(&args.next, "next", &["next"])?;
+    let shape = Shape { roles, gates, settings: set, login: false, on };
     let keys = folder.join("keys");
     let mint = mint(&keys)?;
     let upheld = Upheld::start(&shape, &now, folder, &keys).await?;
-    let (gates, hub) = (&upheld.gates, &upheld.hub);
-    let mut game = Game::begin(&mint, gates, hub, args.players, args.pause_ms, seed).await?;
+    let (gates, store) = (&upheld.gates, &upheld.store);
+    let mut game = Game::begin(&mint, gates, store, args.players, args.pause_ms, seed).await?;
     let rolled = game.play(async {
         sleep(PAUSE).await;
         upheld.restart(&now).await?;

@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::process::Command;
 use tokio::time::{Instant, interval, sleep};
 
+use crate::backends::On;
 use crate::bots_log::BotsLog;
 use crate::cluster::{Cluster, Shape};
 use crate::game::{in_folder, mint};
@@ -59,13 +60,13 @@ pub(crate) async fn run(args: SoakArgs) -> Result<ExitCode> {
 async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let programs = args.build.programs(&folder.join("bin"))?;
+    let programs = args.build.programs(&folder.join("bin"), &[])?;
     let keys = folder.join("keys");
     let _made = mint(&keys)?;
     // Actors leave within the warm-up, as they would in a longer run.
     let mut settings = vec!["actor.idle_ms=60000".to_owned()];
     settings.extend(args.set.iter().cloned());
-    let shape = Shape { roles: args.roles, gates: 1, settings, login: true };
+    let shape = Shape { roles: args.roles, gates: 1, settings, login: true, on: On::Hub };
     let cluster = Cluster::start(&shape, &programs, folder, &keys).await?;
     let login = cluster.login.clone().context("no login")?;
     let (minutes, warm_up) = (args.minutes, args.warm_up.unwrap_or(args.minutes.div_ceil(3)));
@@ -143,8 +144,11 @@ async fn look(cluster: &Cluster, folder: &Path) -> Result<Vec<(String, Sample)>>
         let process = process.lock().await;
         let Some(id) = process.id() else { bail!("{name} has ended; see its log") };
         let admin = cluster.admins.get(name).context("no admin address")?;
-        let file =
-            if *name == cluster.cast.hub { file_of(folder, &process)? } else { File::default() };
+        let file = if cluster.cast.backends.contains(name) {
+            file_of(folder, &process)?
+        } else {
+            File::default()
+        };
         samples.push((name.clone(), Sample::take(id, admin, file).await?));
     }
     Ok(samples)

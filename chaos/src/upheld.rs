@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use guildhall_testkit::process::{free_addresses, free_ports};
 use rustix::process::{Pid, Signal, kill_process};
+use servers::Server;
 use tokio::process::{Child, Command};
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cluster::{DRAIN_MAX, READY_MAX, Shape};
@@ -31,7 +33,10 @@ pub(crate) struct Upheld {
     up: Child,
     /// Where players connect.
     pub(crate) gates: Vec<String>,
-    pub(crate) hub: String,
+    /// The URL of the store.
+    pub(crate) store: String,
+    /// What it runs on, unless that is a hub.
+    _servers: Vec<Server>,
 }
 
 impl Upheld {
@@ -42,13 +47,22 @@ impl Upheld {
         folder: &Path,
         keys: &Path,
     ) -> Result<Self> {
-        let [hub] = free_addresses();
+        let mut servers: Vec<_> = shape.on.recipes().iter().copied().map(Server::new).collect();
+        block_in_place(|| servers.iter_mut().for_each(Server::start));
+        let mut addresses: Vec<_> = servers.iter().map(Server::address).collect();
+        if addresses.is_empty() {
+            addresses.extend(free_addresses::<1>());
+        }
+        let urls = addresses.iter().enumerate().map(|(n, address)| shape.on.url(n, address));
+        let urls: Vec<_> = urls.collect();
         // Gates are numbered from 1.
         let gate = free_ports(shape.gates).start - 1;
         let file = folder.join("cluster.toml");
         let demo = folder.join("demo");
         std::fs::copy(&programs.demo, &demo).context("copy the demo")?;
-        let text = text(shape, programs, &demo, &keys.join("jwks.json"), &hub, gate);
+        let hub = if servers.is_empty() { &*addresses[0] } else { "" };
+        let settings = [shape.on.settings(&urls), shape.settings.clone()].concat();
+        let text = text(shape, programs, &demo, &keys.join("jwks.json"), hub, &settings, gate);
         std::fs::write(&file, text).context("write the cluster file")?;
         let log = File::create(folder.join("up.log")).context("make up.log")?;
         let mut command = Command::new(&programs.cli);
@@ -56,8 +70,10 @@ impl Upheld {
         let up = command.stdout(log.try_clone()?).stderr(log).spawn().context("start guildhall")?;
         let gates = (1..=shape.gates).map(|inst| format!("tcp://127.0.0.1:{}", gate + inst));
         let (cli, gates) = (programs.cli.clone(), gates.collect());
-        let upheld = Self { cli, file, demo, up, gates, hub };
-        upheld.ready(2 + shape.roles + shape.gates).await?;
+        let store = urls.last().cloned().unwrap_or_default();
+        let hubs = u32::from(servers.is_empty());
+        let upheld = Self { cli, file, demo, up, gates, store, _servers: servers };
+        upheld.ready(1 + hubs + shape.roles + shape.gates).await?;
         Ok(upheld)
     }
 
@@ -121,9 +137,11 @@ fn text(
     demo: &Path,
     keys: &Path,
     hub: &str,
+    settings: &[String],
     gate: u32,
 ) -> String {
-    let Shape { roles, gates, settings, .. } = shape;
+    let Shape { roles, gates, .. } = shape;
+    let after = if hub.is_empty() { "" } else { r#""hub""# };
     let settings: String =
         settings.iter().map(|setting| format!("\n    '--set={setting}',")).collect();
     let app = |name: &str, count: u32, serve: &str, more: &str| {
@@ -131,10 +149,8 @@ fn text(
             r#"
 [apps.{name}]
 count = {count}
-after = ["hub"]
+after = [{after}]
 args = [
-    '--set=app.discovery=hub://{hub}',
-    '--set=app.store=hub://{hub}',
     '--set=app.workers=1',
     '--set=link.listen=127.0.0.1:0',
     '--set=admin.listen=127.0.0.1:0',
@@ -151,12 +167,16 @@ args = [
     '--set=gate.jwt.keys={}',",
         keys.display(),
     );
+    let the_hub = format!(
+        "[apps.hub]\ncommand = '{}'\nargs = ['--set=link.listen={hub}', '--set=hub.data=./data/hub']\n",
+        programs.hub.display(),
+    );
     [
-        format!("command = '{}'\nargs = ['--set=app.id={WORLD}{{app}}.{{inst}}']\n", demo.display()),
         format!(
-            "[apps.hub]\ncommand = '{}'\nargs = ['--set=link.listen={hub}', '--set=hub.data=./data/hub']\n",
-            programs.hub.display(),
+            "command = '{}'\nargs = ['--set=app.id={WORLD}{{app}}.{{inst}}']\n",
+            demo.display()
         ),
+        if hub.is_empty() { String::new() } else { the_hub },
         app("role", *roles, r#""role""#, ""),
         app("rest", 1, r#""club", "clubrole", "uid", "online""#, ""),
         app("gate", *gates, r#""gate""#, &gate),

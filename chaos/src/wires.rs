@@ -101,6 +101,15 @@ impl Wires {
 
     /// Opens the door of `to`: whoever connects to the returned address talks to `address`.
     pub(crate) async fn door(&self, to: &str, address: String) -> Result<String> {
+        self.open(None, to, address).await
+    }
+
+    /// Opens a door of `to` for `from` alone, who need not say its id.
+    pub(crate) async fn door_for(&self, from: &str, to: &str, address: String) -> Result<String> {
+        self.open(Some(from.to_owned()), to, address).await
+    }
+
+    async fn open(&self, from: Option<String>, to: &str, address: String) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("a door")?;
         let door = listener.local_addr()?.to_string();
         let (wires, to) = (self.clone(), to.to_owned());
@@ -110,26 +119,12 @@ impl Wires {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                tokio::spawn(wires.clone().join(came, to.clone(), address.clone()));
+                let from = from.clone().map_or_else(OnceLock::new, OnceLock::from);
+                let ends = Ends { wires: wires.clone(), from, to: to.clone() };
+                tokio::spawn(ends.join(came, address.clone()));
             }
         });
         Ok(door)
-    }
-
-    async fn join(self, came: TcpStream, to: String, address: String) {
-        let Ok(there) = TcpStream::connect(&address).await else { return };
-        // Both ends are of the harness's making: small packets must not wait for each other.
-        let _ = (came.set_nodelay(true), there.set_nodelay(true));
-        let (came_in, came_out) = came.into_split();
-        let (there_in, there_out) = there.into_split();
-        let ends = Ends { wires: self, from: OnceLock::new(), to };
-        let mut forth = std::pin::pin!(ends.pump(came_in, there_out, true));
-        let mut back = std::pin::pin!(ends.pump(there_in, came_out, false));
-        // What one side has said before it ended is still told to the other.
-        tokio::select! {
-            () = &mut forth => drop(timeout(LAST_WORDS, back).await),
-            () = &mut back => drop(timeout(LAST_WORDS, forth).await),
-        }
     }
 }
 
@@ -150,6 +145,22 @@ struct Ends {
 }
 
 impl Ends {
+    /// Joins who came with what listens at `address`, until one side ends.
+    async fn join(self, came: TcpStream, address: String) {
+        let Ok(there) = TcpStream::connect(&address).await else { return };
+        // Both ends are of the harness's making: small packets must not wait for each other.
+        let _ = (came.set_nodelay(true), there.set_nodelay(true));
+        let (came_in, came_out) = came.into_split();
+        let (there_in, there_out) = there.into_split();
+        let mut forth = std::pin::pin!(self.pump(came_in, there_out, true));
+        let mut back = std::pin::pin!(self.pump(there_in, came_out, false));
+        // What one side has said before it ended is still told to the other.
+        tokio::select! {
+            () = &mut forth => drop(timeout(LAST_WORDS, back).await),
+            () = &mut back => drop(timeout(LAST_WORDS, forth).await),
+        }
+    }
+
     /// Moves bytes until one side ends.
     async fn pump(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, forth: bool) {
         let mut changes = self.wires.0.changes.subscribe();

@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use guildhall::{App, Config, Cx, StartError, Status};
-use guildhall_hub::Hub;
-use guildhall_redb::Redb;
+use guildhall::{Config, Cx, StartError, Status};
 
 use crate::proto::role::{RoleState, RoleStateEntity};
 use crate::serve;
@@ -43,7 +41,7 @@ pub fn run(config: Config) -> Result<ExitCode, StartError> {
     serve::share(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| StartError::system(format!("no runtime: {e}")))?;
-    let app = App::with(config).plugin(Redb).plugin(Hub).table::<RoleStateEntity>();
+    let app = serve::with_plugins(config).table::<RoleStateEntity>();
     let roles = runtime.block_on(async {
         let app = Box::pin(app.start()).await?;
         let roles = rows(&app.cx()).await;

@@ -8,8 +8,6 @@ use std::time::Duration;
 use guildhall::config::{AppConfig, ConfigBuilder, ConfigError};
 use guildhall::gate::{Gate, GateConfig, SESSION, SessionServer};
 use guildhall::{Actor as _, App, Config, Cx, StartError};
-use guildhall_hub::Hub;
-use guildhall_redb::Redb;
 use serde::{Deserialize, Serialize};
 
 use crate::club::ClubActor;
@@ -103,7 +101,7 @@ pub fn app(config: Config) -> Result<App, StartError> {
     let serves = |part: &str| demo.serve.iter().any(|serve| serve == part);
     let store = store(&config)?;
     share(&config)?;
-    let mut app = App::with(config).plugin(Redb).plugin(Hub);
+    let mut app = with_plugins(config);
     #[cfg(feature = "mutations")]
     for rule in &demo.without {
         app = app
@@ -137,6 +135,11 @@ pub fn app(config: Config) -> Result<App, StartError> {
         env.spawn("ready", ready(cx));
     });
     Ok(app)
+}
+
+/// An app that opens whatever its configuration names.
+pub(crate) fn with_plugins(config: Config) -> App {
+    guildhall_backends::all().into_iter().fold(App::with(config), App::plugin)
 }
 
 /// One file may be for all processes: settings of parts that others serve are no mistake.

@@ -119,6 +119,11 @@ impl Server {
         assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
     }
 
+    /// Whether it was started, and neither stopped nor killed since.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Its address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)

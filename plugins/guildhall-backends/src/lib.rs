@@ -1,0 +1,21 @@
+//! All plugins of backends in one list, so that a program takes what its configuration names: redb and the hub always, and each
+//! vendor whose feature is on (`vendors`: all).
+//!
+//! ```
+//! let schemes: Vec<_> = guildhall_backends::all().iter().flat_map(|plugin| plugin.schemes().to_vec()).collect();
+//! assert!(schemes.contains(&"redb") && schemes.contains(&"hub"));
+//! ```
+
+use std::sync::Arc;
+
+use guildhall_core::Plugin;
+
+/// The plugins, each for `App::plugin`.
+pub fn all() -> Vec<Arc<dyn Plugin>> {
+    vec![
+        Arc::new(guildhall_redb::Redb),
+        Arc::new(guildhall_hub::Hub),
+        #[cfg(feature = "postgres")]
+        Arc::new(guildhall_postgres::Postgres),
+    ]
+}
