@@ -3,6 +3,7 @@
 //! - `bench -- call`: CPU of a remote call against tonic's unary call, in alternating rounds.
 //! - `bench -- actors`: local calls, tells, activation and idle actors against ractor, kameo, actix and a bare channel.
 //! - `bench -- count remote|actor|activation CALLS`: makes that many calls, for tools that count instructions.
+//! - `bench -- store [NAME..]`: entities saved per second and the time of a durable call, on redb and on vendors' servers.
 //! - `bench -- idle NAME ACTORS`: bytes of an idle actor of one of them, in a process of its own.
 #![allow(clippy::print_stdout, reason = "a benchmark reports")]
 #![allow(clippy::disallowed_methods, reason = "it measures the real world")]
@@ -13,6 +14,7 @@ mod tonic;
 mod call;
 mod count;
 mod actors;
+mod store;
 
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ async fn run(args: &[String]) -> Result<ExitCode> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["call"] => call::run().await?,
         ["actors"] => return actors::run().await,
+        ["store", ref names @ ..] => store::run(names).await?,
         ["idle", name, actors] => actors::idle(name, actors.parse()?).await?,
         ["count", "remote", n] => {
             let remote = Arc::new(remote::start().await?);
@@ -50,7 +53,7 @@ async fn run(args: &[String]) -> Result<ExitCode> {
             count::run(n.parse()?, call::calls(&ours, fresh)).await?;
         }
         _ => bail!(
-            "usage: cargo run --release -p bench -- call | actors | count remote|actor|activation CALLS | idle NAME ACTORS"
+            "usage: cargo run --release -p bench -- call | actors | count remote|actor|activation CALLS | store [NAME..] | idle NAME ACTORS"
         ),
     }
     Ok(ExitCode::SUCCESS)

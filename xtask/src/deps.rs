@@ -20,16 +20,35 @@ const REFUSED: &[(&str, &str)] = &[
     ("bindgen", "it needs libclang; a Rust toolchain and a C compiler are all we ask for"),
 ];
 
-/// Checks the whole workspace for what is refused, and the default members for their number.
+/// Clients of vendors, which no build of the default members may bring in: users choose theirs by a feature.
+const CLIENTS: &[(&str, &str)] = &[
+    ("async-nats", VENDOR),
+    ("lapin", VENDOR),
+    ("mongodb", VENDOR),
+    ("mysql_async", VENDOR),
+    ("opentelemetry", VENDOR),
+    ("redis", VENDOR),
+    ("tokio-postgres", VENDOR),
+    ("tonic", VENDOR),
+    ("zeromq", VENDOR),
+];
+const VENDOR: &str = "clients of vendors belong into plugins that are no default members";
+
+/// Checks the whole workspace for what is refused, and the default members for their number and for clients of vendors.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let format = ["--prefix", "none", "--format", "{p}"];
     let all = ["tree", "--workspace", "--edges", "normal,build,dev"];
     let all = output(&mut cargo(root, all.iter().chain(&format)))?;
-    if let Some((name, why)) = refused(&packages(&all)) {
+    if let Some((name, why)) = refused(&packages(&all), REFUSED) {
         bail!("{name} is in the tree: {why}; `cargo tree --workspace -i {name}` says whose it is");
     }
     let default = ["tree", "--edges", "normal,build"];
     let default = output(&mut cargo(root, default.iter().chain(&format)))?;
+    if let Some((name, why)) = refused(&packages(&default), CLIENTS) {
+        bail!(
+            "the default members bring in {name}: {why}; `cargo tree -i {name}` says whose it is"
+        );
+    }
     let count = packages(&default).len();
     if count > BUDGET {
         bail!(
@@ -48,10 +67,13 @@ fn packages(tree: &str) -> BTreeSet<&str> {
     lines.filter(|line| !line.is_empty() && !line.contains("(/") && !line.contains(":\\")).collect()
 }
 
-fn refused(packages: &BTreeSet<&str>) -> Option<(&'static str, &'static str)> {
+fn refused(
+    packages: &BTreeSet<&str>,
+    refused: &'static [(&str, &str)],
+) -> Option<(&'static str, &'static str)> {
     let name = |package: &str| package.split(' ').next().unwrap_or_default().to_owned();
     let names: BTreeSet<String> = packages.iter().map(|package| name(package)).collect();
-    REFUSED.iter().find(|(refused, _)| names.contains(*refused)).copied()
+    refused.iter().find(|(refused, _)| names.contains(*refused)).copied()
 }
 
 #[cfg(test)]

@@ -117,13 +117,18 @@ fn install(names: &[String]) -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(&missing);
-    let status = install.env("DEBIAN_FRONTEND", "noninteractive").status();
-    match status {
+    apt_get(&["update", "--quiet=2"])?;
+    apt_get(&[&["install", "--yes", "--quiet=2", "--no-install-recommends"], &*missing].concat())
+}
+
+fn apt_get(arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new("apt-get");
+    // In run level 1, where no package starts a server of its own.
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("apt-get install {}: {status}", missing.join(" "))),
-        Err(error) => Err(format!("apt-get: {error}; install {}", missing.join(" "))),
+        Ok(status) => Err(format!("apt-get {}: {status}", arguments.join(" "))),
+        Err(error) => Err(format!("apt-get {}: {error}", arguments.join(" "))),
     }
 }
 
