@@ -3,8 +3,8 @@
 //! Each vendor has a server of its own here, which writes to its disk before it answers. All figures are of one run, one vendor after the
 //! other; compare columns, not runs.
 
-mod calls;
 mod places;
+mod calls;
 mod saves;
 
 use anyhow::{Result, bail};
