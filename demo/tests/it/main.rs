@@ -6,6 +6,7 @@
 mod attacks;
 mod clocks;
 mod clubs;
+mod deploy;
 mod forged;
 mod full;
 mod game;

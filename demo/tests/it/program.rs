@@ -80,6 +80,10 @@ impl Place {
         &self.login
     }
 
+    pub(crate) fn admin_addr(&self) -> &str {
+        &self.admin
+    }
+
     pub(crate) fn tcp(&self) -> String {
         format!("tcp://{}", self.tcp)
     }
@@ -101,5 +105,18 @@ pub(crate) fn http(address: &str, method: &str, path: &str, body: &str) -> (u16,
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    let is_chunked = head.to_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_chunked { chunks(body) } else { body.to_owned() };
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+}
+
+/// The chunks of a body, joined.
+fn chunks(mut body: &str) -> String {
+    let mut joined = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        joined.push_str(&rest[..length]);
+        body = &rest[length + 2..];
+    }
+    joined
 }

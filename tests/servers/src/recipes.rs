@@ -4,6 +4,7 @@ mod etcd;
 mod mysql;
 mod nats;
 mod postgres;
+mod prometheus;
 mod rabbitmq;
 mod redis;
 
@@ -13,8 +14,9 @@ pub use etcd::ETCD;
 pub use mysql::MYSQL;
 pub use nats::NATS;
 pub use postgres::POSTGRES;
+pub use prometheus::PROMETHEUS;
 pub use rabbitmq::RABBITMQ;
 pub use redis::REDIS;
 
 /// All of them.
-pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &RABBITMQ, &REDIS];
+pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &PROMETHEUS, &RABBITMQ, &REDIS];
