@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use guildhall_core::env::ConnIo;
-use guildhall_core::store::StoreError;
 use guildhall_core::{BoxFuture, Env};
+use guildhall_sql::Attempts;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -17,15 +17,13 @@ use crate::config::Settings;
 use crate::fault::{Fault, words};
 use crate::session::Session;
 
-/// Attempts at one request, as far as its deadline allows.
-const ATTEMPTS_MAX: u32 = 16;
-/// How long nobody dials after the first failure, and at most, and how long an attempt waits after a conflict.
+/// How long nobody dials after the first failure, and at most.
 const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-const CONFLICT_MS: u64 = 20;
 
 /// The connections of one store.
-pub(crate) struct Client {
+#[derive(Debug)]
+pub struct Client {
     pub(crate) env: Env,
     pub(crate) settings: Settings,
     /// Those that nobody uses now.
@@ -38,7 +36,7 @@ pub(crate) struct Client {
 }
 
 /// The server cannot be reached.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Outage {
     /// When the next one may dial.
     not_before: Instant,
@@ -63,26 +61,16 @@ impl Client {
     /// Makes attempts until one succeeds, fails for good, or the deadline is over.
     pub(crate) async fn run<'w, T>(
         &self,
-        operation: &'static str,
-        subject: &str,
         deadline: Duration,
         work: impl Fn(Arc<Session>) -> BoxFuture<'w, Result<T, Fault>>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, Fault> {
         let deadline = self.env.now() + deadline;
-        let mut attempts = 0;
+        let mut attempts = Attempts::new(&self.env, deadline);
         loop {
-            attempts += 1;
-            let fault = match self.attempt(deadline, &work).await {
+            match self.attempt(deadline, &work).await {
                 Ok(done) => return Ok(done),
-                Err(fault) => fault,
-            };
-            let again = matches!(fault, Fault::Conflict(_) | Fault::Outdated | Fault::Lost(_));
-            if !again || attempts == ATTEMPTS_MAX || self.env.now() >= deadline {
-                return Err(fault.error(operation, subject));
-            }
-            if matches!(fault, Fault::Conflict(_)) {
-                let wait = Duration::from_millis(1 + self.env.random_below(CONFLICT_MS));
-                self.env.sleep(wait).await;
+                Err(fault) if attempts.again_after(&fault).await => {}
+                Err(fault) => return Err(fault),
             }
         }
     }

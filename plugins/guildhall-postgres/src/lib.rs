@@ -18,15 +18,10 @@ mod config;
 mod fault;
 mod sql;
 mod row;
+mod dialect;
 mod session;
 mod client;
-mod schema;
-mod prepare;
-mod work;
-mod statement;
-mod write;
-mod query;
-mod request;
+mod tables;
 mod store;
 
 use std::sync::Arc;
@@ -34,6 +29,7 @@ use std::sync::Arc;
 use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
 
 pub use config::Settings;
+pub use dialect::PostgreSql;
 pub use store::PostgresStore;
 
 /// The plugin for `postgres://user:password@host/database`; see [`Settings`] for what the URL may say.
@@ -50,7 +46,7 @@ impl Plugin for Postgres {
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
             let settings = Settings::parse(opening.url).map_err(|message| BackendError {
-                url: config::without_secrets(opening.url),
+                url: guildhall_sql::without_secrets(opening.url),
                 message,
             })?;
             let store = PostgresStore::new(opening.env, settings);

@@ -3,11 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::fault::Fault;
+use futures_util::future::join_all;
+use guildhall_sql::{Answer, Dialect as _, Done, Fault, Statement};
+
+use crate::dialect::PostgreSql;
+use crate::fault;
+use crate::row::Reply;
 use crate::sql::Params;
 
 /// A connection, of one attempt alone.
-pub(crate) struct Session {
+#[derive(Debug)]
+pub struct Session {
     pub(crate) sql: tokio_postgres::Client,
     /// How long a statement may take.
     pub(crate) left: Duration,
@@ -16,40 +22,26 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Begins a transaction that writes: it sees what was committed before each of its statements, and its commit is on the disk.
+    /// Begins a transaction that writes.
     pub(crate) async fn begin(&self) -> Result<(), Fault> {
-        let ms = self.left.as_millis().max(1);
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = {ms}; \
-             SET LOCAL idle_in_transaction_session_timeout = {ms}; \
-             SELECT set_config('synchronous_commit', 'on', true) \
-             WHERE current_setting('synchronous_commit') = 'off'"
-        );
-        Ok(self.sql.batch_execute(&begin).await?)
-    }
-
-    /// Begins a transaction whose statements all see the same.
-    pub(crate) async fn begin_reading(&self) -> Result<(), Fault> {
-        let ms = self.left.as_millis().max(1);
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {ms}; \
-             SET LOCAL idle_in_transaction_session_timeout = {ms}"
-        );
-        Ok(self.sql.batch_execute(&begin).await?)
-    }
-
-    /// Ends a transaction that has written nothing.
-    pub(crate) async fn end(&self) -> Result<(), Fault> {
-        Ok(self.sql.batch_execute("ROLLBACK").await?)
+        for begin in PostgreSql::begin(self.left) {
+            self.batch(&begin).await?;
+        }
+        Ok(())
     }
 
     /// Commits. All statements before have succeeded, or else the server would roll back without an error.
     pub(crate) async fn commit(&self) -> Result<(), Fault> {
         self.committing.store(true, Ordering::Release);
         let committed = self.sql.batch_execute("COMMIT").await;
-        committed.map_err(|error| Fault::of_commit(&error))?;
+        committed.map_err(|error| fault::of_commit(&error))?;
         self.committing.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Does statements that have no parameters and no answers.
+    pub(crate) async fn batch(&self, sql: &str) -> Result<(), Fault> {
+        self.sql.batch_execute(sql).await.map_err(|error| fault::of(&error))
     }
 
     /// Asks for rows, in one round trip.
@@ -58,17 +50,37 @@ impl Session {
         sql: &str,
         params: &Params,
     ) -> Result<Vec<tokio_postgres::Row>, Fault> {
-        Ok(self.sql.query_typed(sql, &params.as_typed()).await?)
+        let rows = self.sql.query_typed(sql, &params.as_typed()).await;
+        rows.map_err(|error| fault::of(&error))
+    }
+}
+
+impl guildhall_sql::Session for Session {
+    type Params = Params;
+    type Row = Reply;
+
+    fn left(&self) -> Duration {
+        self.left
     }
 
-    /// Takes locks until the end of the transaction, in an order that is the same for all.
-    pub(crate) async fn lock(&self, names: Vec<String>) -> Result<(), Fault> {
-        let mut params = Params::default();
-        let sql = format!(
-            "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(name, 0) AS h \
-             FROM unnest({}) AS name ORDER BY h) AS hashes",
-            params.texts(names)
-        );
-        self.rows(&sql, &params).await.map(drop)
+    async fn ask(&self, statements: Vec<Statement<Params>>) -> Done<Vec<Answer<Reply>>> {
+        // Statements are sent in the order in which the futures are polled, and done in that order; after one that fails the transaction
+        // refuses the others.
+        let answers = statements.iter().map(|Statement { sql, params }| async move {
+            match params {
+                Some(params) => self.rows(sql, params).await,
+                None => self.batch(sql).await.map(|()| Vec::new()),
+            }
+        });
+        let answers = join_all(answers).await.into_iter();
+        let answer = |rows: Vec<_>| Answer {
+            changed: rows.len() as u64,
+            rows: rows.into_iter().map(Reply).collect(),
+        };
+        answers.map(|rows| Ok(answer(rows?))).collect()
+    }
+
+    async fn commit(&self) -> Done<()> {
+        Self::commit(self).await
     }
 }

@@ -1,111 +1,74 @@
-//! [`PostgresStore`]: the [`Store`] seam over one SQL schema.
+//! The vendor as a [`Database`]: the store is the one of all SQL servers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use guildhall_core::store::{
-    Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
-    StoreError, StoreErrorKind, Table, Token, Tombstone,
-};
+use guildhall_core::store::schema::{Change, Schema};
 use guildhall_core::{BoxFuture, Env};
+use guildhall_sql::{Database, Done, Space, SqlStore};
 
+use crate::client::Client;
 use crate::config::Settings;
-use crate::request::Requests;
+use crate::dialect::PostgreSql;
+use crate::session::Session;
+use crate::tables;
 
 /// Rows in tables of a PostgreSQL server.
-///
-/// Each request runs in a task: it ends by itself when its caller goes away, at its deadline at the latest. A connection that breaks is
-/// replaced, and the request is sent again where nothing can have been written; a commit without an answer is `Unknown`.
-#[derive(Clone)]
-pub struct PostgresStore(Arc<Requests>);
+pub type PostgresStore = SqlStore<PostgreSql>;
 
-impl PostgresStore {
-    /// A store that connects at its first request.
-    pub fn new(env: &Env, settings: Settings) -> Self {
-        Self(Arc::new(Requests::new(env, settings)))
+impl Database for PostgreSql {
+    const TASK: &'static str = "postgres.request";
+    type Settings = Settings;
+    type Client = Client;
+    type Session = Session;
+
+    fn client(env: &Env, settings: Settings) -> Arc<Client> {
+        Arc::new(Client::new(env, settings))
     }
 
-    /// Runs a request in a task of its own.
-    async fn ask<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        request: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let task = self.0.client.env.spawn("postgres.request", request);
-        let ended = || {
-            let message = "the app has ended; whether the write is in the database is unknown";
-            StoreError::new(StoreErrorKind::Unknown, operation, &self.0.space.0, message)
-        };
-        task.await.ok().flatten().ok_or_else(ended)?
-    }
-}
-
-impl std::fmt::Debug for PostgresStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("PostgresStore").field(&self.0.client.settings).finish()
-    }
-}
-
-impl Store for PostgresStore {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { batch: BatchReach::Any, unique: true, order: true, durable: true }
+    fn env(client: &Client) -> &Env {
+        &client.env
     }
 
-    fn prepare<'a>(
-        &'a self,
-        tables: &'a [&'static Table],
-        migrate: Migrate,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let (requests, tables) = (Arc::clone(&self.0), tables.to_vec());
-        Box::pin(self.ask("prepare", async move { requests.prepare(&tables, migrate).await }))
+    fn schema(client: &Client) -> &str {
+        &client.settings.schema
     }
 
-    fn claim<'a>(
-        &'a self,
-        rows: &'a [RowId],
-        by: Token,
-    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
-        let (requests, rows) = (Arc::clone(&self.0), rows.to_vec());
-        Box::pin(self.ask("claim", async move { requests.claim(&rows, &by).await }))
+    fn deadline(client: &Client) -> Duration {
+        client.settings.deadline
     }
 
-    fn read<'a>(
-        &'a self,
-        rows: &'a [RowId],
-    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        let (requests, rows) = (Arc::clone(&self.0), rows.to_vec());
-        Box::pin(self.ask("read", async move { requests.read(&rows).await }))
+    async fn run<'w, T: Send>(
+        client: &Client,
+        deadline: Duration,
+        work: impl Fn(Arc<Session>) -> BoxFuture<'w, Done<T>> + Send + Sync,
+    ) -> Done<T> {
+        client.run(deadline, work).await
     }
 
-    fn commit<'a>(
-        &'a self,
-        batches: Vec<Batch>,
-    ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
-        Box::pin(async move {
-            let (requests, count) = (Arc::clone(&self.0), batches.len());
-            let done = self.ask("commit", async move { Ok(requests.commit(&batches).await) });
-            done.await.unwrap_or_else(|error| vec![Err(error); count])
-        })
+    async fn lay_out(session: &Session, space: &Space<Self>) -> Done<()> {
+        tables::lay_out(session, space).await
     }
 
-    fn query<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let (requests, query) = (Arc::clone(&self.0), query.clone());
-        Box::pin(self.ask("query", async move { requests.query(&query).await }))
+    async fn begin_prepare(session: &Session, space: &Space<Self>) -> Done<()> {
+        tables::begin_prepare(session, space).await
     }
 
-    fn tombstones<'a>(
-        &'a self,
-        table: &'static Table,
-        after: Option<&'a Tombstone>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Tombstone>, StoreError>> {
-        let (requests, after) = (Arc::clone(&self.0), after.cloned());
-        Box::pin(self.ask("tombstones", async move {
-            requests.tombstones(table, after.as_ref(), limit).await
-        }))
+    async fn alter(
+        session: &Session,
+        space: &Space<Self>,
+        to: &Change,
+        before: &Schema,
+    ) -> Done<()> {
+        tables::alter(session, space, to, before).await
     }
 
-    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        let requests = Arc::clone(&self.0);
-        Box::pin(self.ask("probe", async move { requests.probe().await }))
+    /// All is in one transaction, which keeps writers away from its beginning.
+    async fn end_alter(_session: &Session, _space: &Space<Self>) -> Done<()> {
+        Ok(())
+    }
+
+    async fn prepared(_session: &Session, _space: &Space<Self>) -> Done<()> {
+        Ok(())
     }
 }

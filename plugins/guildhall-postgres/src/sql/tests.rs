@@ -1,7 +1,6 @@
-//! Texts and sub keys as they are kept.
+//! Texts as they are kept.
 
-use super::{escaped, sub_key, sub_text, unescaped};
-use guildhall_core::Key;
+use super::{escaped, unescaped};
 
 #[test]
 fn escaped_texts_have_no_nul_and_compare_as_the_texts_do() {
@@ -14,12 +13,4 @@ fn escaped_texts_have_no_nul_and_compare_as_the_texts_do() {
         assert_eq!(unescaped(kept).as_deref(), Ok(*text));
     }
     assert!(unescaped("a\u{1}").is_err());
-}
-
-#[test]
-fn an_empty_sub_key_is_not_the_absence_of_one() {
-    for sub in [None, Some(Key::from("")), Some(Key::from("a\0"))] {
-        assert_eq!(sub_key(&sub_text(sub.as_ref())), Ok(sub));
-    }
-    assert!(sub_key("a").is_err());
 }

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_core::BoxFuture;
 use guildhall_core::store::{
     Batch, Committed, Migrate, Page, Query, Row, RowId, StoreError, StoreErrorKind, Table, Token,
     Tombstone,
 };
-use guildhall_core::{BoxFuture, Env};
 use parking_lot::Mutex;
 
-use crate::client::Client;
-use crate::config::Settings;
 use crate::fault::Fault;
 use crate::query::Reading;
-use crate::schema::{Seen, Space};
-use crate::session::Session;
-use crate::sql::Params;
-use crate::write::Writing;
+use crate::schema::Seen;
+use crate::session::{Database, Session as _};
+use crate::space::Space;
+use crate::write::{Writing, beginning};
 
 /// Batches of one commit that share a transaction.
 const GROUP_MAX: usize = 64;
@@ -27,17 +25,17 @@ const PREPARE: Duration = Duration::from_secs(600);
 const PROBE_BYTES: usize = 16 << 10;
 
 /// The requests to one SQL schema.
-pub(crate) struct Requests {
-    pub(crate) client: Client,
-    pub(crate) space: Space,
+pub(crate) struct Requests<D: Database> {
+    pub(crate) client: Arc<D::Client>,
+    pub(crate) space: Space<D>,
     /// The columns as they were read last; nothing before the first request.
     seen: Mutex<Option<Arc<Seen>>>,
 }
 
-impl Requests {
-    pub(crate) fn new(env: &Env, settings: Settings) -> Self {
-        let space = Space(settings.schema.clone());
-        Self { client: Client::new(env, settings), space, seen: Mutex::default() }
+impl<D: Database> Requests<D> {
+    pub(crate) fn new(client: Arc<D::Client>) -> Self {
+        let space = Space::new(D::schema(&client));
+        Self { client, space, seen: Mutex::default() }
     }
 
     pub(crate) async fn prepare(
@@ -45,7 +43,7 @@ impl Requests {
         tables: &[&'static Table],
         migrate: Migrate,
     ) -> Result<(), StoreError> {
-        let attempts = self.client.run("prepare", &self.space.0, PREPARE, |session| {
+        let attempts = D::run(&self.client, PREPARE, |session| {
             Box::pin(async move {
                 self.seen(&session).await?;
                 let done = self.space.prepare(&session, tables, migrate).await;
@@ -53,7 +51,7 @@ impl Requests {
                 done
             })
         });
-        attempts.await
+        attempts.await.map_err(|fault| fault.error("prepare", &self.space.0))
     }
 
     pub(crate) async fn claim(&self, rows: &[RowId], by: &Token) -> Result<Vec<Row>, StoreError> {
@@ -130,49 +128,44 @@ impl Requests {
         let attempts = self.run("probe", self.space.0.clone(), |session| {
             Box::pin(async move {
                 self.seen(&session).await?;
-                session.begin().await?;
-                let mut params = Params::default();
-                let bytes = params.bytes(&[0; PROBE_BYTES]);
-                let sql = format!(
-                    "INSERT INTO {} VALUES (1, {bytes}) ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
-                    self.space.table("guildhall_probe")
-                );
-                session.rows(&sql, &params).await?;
+                let mut asked = beginning::<D>(&session);
+                asked.push(self.space.probe(&[0; PROBE_BYTES]));
+                session.ask(asked).await?;
                 session.commit().await
             })
         });
         attempts.await
     }
 
-    async fn run<'w, T>(
+    async fn run<'w, T: Send>(
         &self,
         operation: &'static str,
         subject: String,
-        work: impl Fn(Arc<Session>) -> BoxFuture<'w, Result<T, Fault>>,
+        work: impl Fn(Arc<D::Session>) -> BoxFuture<'w, Result<T, Fault>> + Send + Sync,
     ) -> Result<T, StoreError> {
-        self.client.run(operation, &subject, self.client.settings.deadline, work).await
+        let done = D::run(&self.client, D::deadline(&self.client), work).await;
+        done.map_err(|fault| fault.error(operation, &subject))
     }
 
     fn subject(&self, row: Option<&RowId>) -> String {
         row.map_or_else(|| self.space.0.clone(), ToString::to_string)
     }
 
-    async fn writing<'a>(&'a self, session: &'a Session) -> Result<Writing<'a>, Fault> {
+    async fn writing<'a>(&'a self, session: &'a D::Session) -> Result<Writing<'a, D>, Fault> {
         Ok(Writing { space: &self.space, session, seen: self.seen(session).await? })
     }
 
-    async fn reading<'a>(&'a self, session: &'a Session) -> Result<Reading<'a>, Fault> {
+    async fn reading<'a>(&'a self, session: &'a D::Session) -> Result<Reading<'a, D>, Fault> {
         Ok(Reading { space: &self.space, session, seen: self.seen(session).await? })
     }
 
     /// The columns, read anew after they have changed.
-    async fn seen(&self, session: &Session) -> Result<Arc<Seen>, Fault> {
+    async fn seen(&self, session: &D::Session) -> Result<Arc<Seen>, Fault> {
         let seen = self.seen.lock().clone();
         if let Some(seen) = seen {
             return Ok(seen);
         }
-        self.space.lay_out(session).await?;
-        let seen = Arc::new(self.space.load(session).await?);
+        let seen = Arc::new(self.space.open(session).await?);
         *self.seen.lock() = Some(Arc::clone(&seen));
         Ok(seen)
     }

@@ -1,8 +1,8 @@
 //! Reads: rows by key, pages of a query, tombstones. Each sees one snapshot.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::{join_all, join3};
 use guildhall_core::store::schema::{Schema, SeenColumn};
 use guildhall_core::store::{
     Compare, Order, PAGE_ROWS_MAX, Page, Query, Row, RowId, StoreError, StoreErrorKind, Table,
@@ -10,33 +10,38 @@ use guildhall_core::store::{
 };
 
 use crate::fault::Fault;
-use crate::row::Parts;
-use crate::schema::{Seen, Space};
-use crate::session::Session;
-use crate::sql::{Params, escaped, or_default, sub_text};
+use crate::row::{Parts, sub_text};
+use crate::schema::Seen;
+use crate::session::{Database, RowOf, Session as _};
+use crate::space::Space;
+use crate::statement::{Params, Statement};
 use crate::work::at;
-use crate::write::read_rows;
+use crate::write::{ask_rows, read_rows};
 
 /// A snapshot of one store.
-pub(crate) struct Reading<'a> {
-    pub(crate) space: &'a Space,
-    pub(crate) session: &'a Session,
+pub(crate) struct Reading<'a, D: Database> {
+    pub(crate) space: &'a Space<D>,
+    pub(crate) session: &'a D::Session,
     pub(crate) seen: Arc<Seen>,
 }
 
-impl Reading<'_> {
+impl<D: Database> Reading<'_, D> {
     pub(crate) async fn read(&self, ids: &[RowId]) -> Result<Vec<Option<Row>>, Fault> {
-        let mut tables = std::collections::BTreeMap::<&'static str, Vec<&RowId>>::new();
+        let mut tables = BTreeMap::<&'static str, Vec<&RowId>>::new();
         for id in ids {
             tables.entry(id.table.name).or_default().push(id);
         }
-        let reads = tables.iter().map(|(table, ids)| async {
+        let (mut asked, mut read) = (Vec::new(), Vec::new());
+        for (table, ids) in &tables {
             let schema = self.seen.schema(table);
-            read_rows(self.space, self.session, &schema, table, ids).await
-        });
-        let mut found = std::collections::BTreeMap::new();
-        for rows in self.snapshot(join_all(reads)).await? {
-            found.extend(rows?);
+            if let Some(statement) = ask_rows(self.space, &schema, table, ids) {
+                asked.push(statement);
+                read.push((*table, schema));
+            }
+        }
+        let mut found = BTreeMap::new();
+        for (rows, (table, schema)) in self.snapshot(asked).await?.iter().zip(read) {
+            found.extend(read_rows::<D>(rows, &schema, table)?);
         }
         Ok(ids.iter().map(|id| found.get(&at(id)).map(|kept| kept.row.clone())).collect())
     }
@@ -49,9 +54,9 @@ impl Reading<'_> {
         }
         let only = query.keys_only.then(|| columns_of(query));
         let parts = Parts { schema: &schema, only: only.as_deref() };
-        let (sql, params) = self.select(query, span.column, span.down, &parts)?;
-        let rows = self.snapshot(self.session.rows(&sql, &params)).await??;
-        let rows = rows.iter().map(|row| {
+        let asked = self.select(query, span.column, span.down, &parts)?;
+        let answers = self.snapshot(vec![asked]).await?;
+        let rows = answers.iter().flatten().map(|row| {
             let (key, _, kept) = parts.read(row).map_err(|why| Fault::damaged(table, why))?;
             Ok((key, kept.row))
         });
@@ -65,11 +70,13 @@ impl Reading<'_> {
         order: Option<u32>,
         down: bool,
         parts: &Parts<'_>,
-    ) -> Result<(String, Params), Fault> {
-        let (schema, mut params) = (parts.schema, Params::default());
+    ) -> Result<Statement<D::Params>, Fault> {
+        let (schema, mut params) = (parts.schema, D::Params::default());
+        let comparable =
+            |number| seen(query.table, schema, number).map(|column| D::comparable(number, column));
         let mut sql = format!(
-            "SELECT {} FROM {} WHERE guildhall_exists AND guildhall_sub = ''",
-            parts.select(),
+            "SELECT {} FROM {} WHERE guildhall_exists = TRUE AND guildhall_sub = ''",
+            parts.select::<D>(),
             self.space.table(query.table.name)
         );
         for condition in &query.conditions {
@@ -78,27 +85,25 @@ impl Reading<'_> {
                 Compare::Less => "<",
                 Compare::Greater => ">",
             };
-            let column = or_default(seen(query.table, schema, condition.column)?);
+            let column = comparable(condition.column)?;
             let value = params.value(&condition.value);
             sql.push_str(&format!(" AND {column} {compare} {value}"));
         }
         let by = order.filter(|_| query.order != Order::Key);
-        let by = by.map(|number| seen(query.table, schema, number).map(or_default)).transpose()?;
+        let by = by.map(comparable).transpose()?;
         if let Some(after) = &query.after {
-            let (beyond, key) = (if down { "<" } else { ">" }, escaped(after.key.as_str()));
-            match (&by, &after.value) {
-                (Some(by), Some(value)) => {
-                    let (value, key) = (params.value(value), params.text(key));
-                    sql.push_str(&format!(" AND ({by}, guildhall_key) {beyond} ({value}, {key})"));
-                }
-                _ => sql.push_str(&format!(" AND guildhall_key {beyond} {}", params.text(key))),
-            }
+            let key = ("guildhall_key", params.text(after.key.as_str()));
+            let place = match (&by, &after.value) {
+                (Some(by), Some(value)) => vec![(by.as_str(), params.value(value)), key],
+                _ => vec![key],
+            };
+            sql.push_str(&format!(" AND {}", D::is_beyond(&place, down)));
         }
         let direction = if down { "DESC" } else { "ASC" };
         let by = by.map(|by| format!("{by} {direction}, ")).unwrap_or_default();
         let limit = query.limit.min(PAGE_ROWS_MAX) + 1;
         sql.push_str(&format!(" ORDER BY {by}guildhall_key {direction} LIMIT {limit}"));
-        Ok((sql, params))
+        Ok(Statement::new(sql, params))
     }
 
     pub(crate) async fn tombstones(
@@ -111,26 +116,28 @@ impl Reading<'_> {
         if schema.columns.is_empty() {
             return Ok(Vec::new());
         }
-        let (parts, mut params) = (Parts { schema: &schema, only: Some(&[]) }, Params::default());
+        let (parts, mut params) =
+            (Parts { schema: &schema, only: Some(&[]) }, D::Params::default());
         let mut sql = format!(
-            "SELECT {} FROM {} WHERE NOT guildhall_exists \
-             AND guildhall_over_ms <= floor(extract(epoch FROM statement_timestamp()) * 1000)",
-            parts.select(),
-            self.space.table(table.name)
+            "SELECT {} FROM {} WHERE guildhall_exists = FALSE AND guildhall_over_ms <= {}",
+            parts.select::<D>(),
+            self.space.table(table.name),
+            D::NOW_MS
         );
         if let Some(Tombstone { row, over_ms, .. }) = after {
-            let (over_ms, key) = (params.uint(*over_ms), params.text(escaped(row.key.as_str())));
-            let sub = params.text(sub_text(row.sub.as_ref()));
-            sql.push_str(&format!(
-                " AND (guildhall_over_ms, guildhall_key, guildhall_sub) > ({over_ms}, {key}, {sub})"
-            ));
+            let place = [
+                ("guildhall_over_ms", params.uint(*over_ms)),
+                ("guildhall_key", params.text(row.key.as_str())),
+                ("guildhall_sub", params.text(&sub_text(row.sub.as_ref()))),
+            ];
+            sql.push_str(&format!(" AND {}", D::is_beyond(&place, false)));
         }
         let limit = limit.min(PAGE_ROWS_MAX);
         sql.push_str(&format!(
             " ORDER BY guildhall_over_ms, guildhall_key, guildhall_sub LIMIT {limit}"
         ));
-        let rows = self.snapshot(self.session.rows(&sql, &params)).await??;
-        let tombstones = rows.iter().map(|row| {
+        let answers = self.snapshot(vec![Statement::new(sql, params)]).await?;
+        let tombstones = answers.iter().flatten().map(|row| {
             let (key, sub, kept) =
                 parts.read(row).map_err(|why| Fault::damaged(table.name, why))?;
             let (token, version) = (kept.row.token, kept.row.version);
@@ -141,14 +148,21 @@ impl Reading<'_> {
     }
 
     /// Does all of `reads` in one round trip and one snapshot, with the columns as they are in it.
-    async fn snapshot<F: Future>(&self, reads: F) -> Result<F::Output, Fault> {
-        let (begun, checked, read) =
-            join3(self.session.begin_reading(), self.space.check(self.session, &self.seen), reads)
-                .await;
-        begun?;
-        checked?;
-        self.session.end().await?;
-        Ok(read)
+    async fn snapshot(
+        &self,
+        reads: Vec<Statement<D::Params>>,
+    ) -> Result<Vec<Vec<RowOf<D>>>, Fault> {
+        let begin = D::begin_reading(self.session.left());
+        let mut asked: Vec<_> = begin.into_iter().map(Statement::plain).collect();
+        let begun = asked.len();
+        asked.push(self.space.stamp(""));
+        let read = reads.len();
+        asked.extend(reads);
+        asked.push(Statement::plain("ROLLBACK"));
+        let answers = self.session.ask(asked).await?;
+        let mut answers = answers.into_iter().skip(begun).map(|answer| answer.rows);
+        Space::<D>::check(&answers.next().unwrap_or_default(), &self.seen)?;
+        Ok(answers.take(read).collect())
     }
 }
 
