@@ -184,7 +184,7 @@ fn calls(part: &str) -> Vec<&'static str> {
 
 /// What the configuration calls the store.
 fn store(config: &Config) -> Result<String, ConfigError> {
-    Ok(config.section::<AppConfig>("app")?.store)
+    Ok(AppConfig::read(config)?.store_url().to_owned())
 }
 
 fn check(serve: &[String]) -> Result<(), StartError> {

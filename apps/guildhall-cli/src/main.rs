@@ -11,6 +11,7 @@ mod link_news;
 mod visit;
 mod drain;
 mod ls;
+mod status;
 mod reload;
 mod gate_call;
 mod call;
@@ -45,8 +46,8 @@ enum Command {
     /// Runs the processes of a cluster on this machine until Ctrl-C.
     #[command(after_long_help = up::EXAMPLE)]
     Up(up::UpArgs),
-    /// Shows the instances of a running cluster.
-    Status(up::commands::StatusArgs),
+    /// Shows the instances of a running cluster, and which backend serves each seam of its apps.
+    Status(status::StatusArgs),
     /// Ends an instance of a running cluster; it is restarted.
     Kill(up::commands::KillArgs),
     /// Starts or ends instances of a running cluster.
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
         Command::Reload(args) => run(reload::run(args)),
         Command::Drain(args) => run(drain::run(args)),
         Command::Up(args) => run(up::run(args)),
-        Command::Status(args) => up::commands::status(&args),
+        Command::Status(args) => run(status::run(args)),
         Command::Kill(args) => up::commands::kill(args),
         Command::Scale(args) => up::commands::scale(args),
         Command::Completions { shell } => {

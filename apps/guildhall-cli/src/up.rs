@@ -18,7 +18,7 @@ pub(crate) mod file;
 pub(crate) mod watchdog;
 mod life;
 mod rolling;
-mod control;
+pub(crate) mod control;
 pub(crate) mod commands;
 mod supervisor;
 

@@ -20,7 +20,7 @@ use crate::up::file::ClusterFile;
 const DEFAULT_FILE: &str = "guildhall.toml";
 
 /// The cluster file that is read when neither a flag nor that file says where.
-const DEFAULT_CLUSTER: &str = "cluster.toml";
+pub(crate) const DEFAULT_CLUSTER: &str = "cluster.toml";
 
 /// How often it is looked who has answered.
 const LOOK: Duration = Duration::from_millis(5);
@@ -36,7 +36,7 @@ pub(crate) struct Cluster {
         help_heading = "Which cluster"
     )]
     app: Option<String>,
-    /// URL of the apps' discovery backend (app.discovery).
+    /// URL of the apps' discovery backend (app.discovery or app.cluster).
     #[arg(long, value_name = "URL", help_heading = "Which cluster")]
     discovery: Option<String>,
     /// Configuration of one of the apps: it says where they are, and their secret and env. [default: guildhall.toml, if it is there]
@@ -76,6 +76,16 @@ impl Cluster {
     /// Whether a flag says which cluster.
     pub(crate) fn is_named(&self) -> bool {
         self.says_where() || self.config.is_some() || self.cluster.is_some()
+    }
+
+    /// Whether a flag says which cluster, and not by its file.
+    pub(crate) fn says_other_than_a_file(&self) -> bool {
+        self.says_where() || self.config.is_some()
+    }
+
+    /// The cluster file that a flag names.
+    pub(crate) fn file(&self) -> Option<&std::path::Path> {
+        self.cluster.as_deref()
     }
 
     fn says_where(&self) -> bool {
@@ -134,7 +144,7 @@ impl Cluster {
             (None, Some(file)) => Config::builder().env(variables).file(file).build()?,
             (None, None) => Config::builder().env(variables).optional_file(DEFAULT_FILE).build()?,
         };
-        let app: AppConfig = config.section("app")?;
+        let app = AppConfig::read(&config)?;
         let mut link: LinkConfig = config.section("link")?;
         let of: AppId = app.id.parse().context("app.id")?;
         let place = match &self.env {
@@ -147,7 +157,7 @@ impl Cluster {
         let url = match (&self.app, &self.discovery) {
             (Some(addresses), _) => format!("static:{addresses}"),
             (None, Some(url)) => url.clone(),
-            (None, None) if app.discovery != "memory:" => app.discovery,
+            (None, None) if app.discovery_url() != "memory:" => app.discovery_url().to_owned(),
             // It knows nobody but itself, so it is the cluster.
             (None, None) if !listens.is_empty() => format!("static:{listens}"),
             (None, None) => bail!(
@@ -242,8 +252,8 @@ fn settings(file: &std::path::Path, variables: &[(String, String)]) -> Result<Co
                 continue;
             }
         };
-        let (of, link): (AppConfig, LinkConfig) = (config.section("app")?, config.section("link")?);
-        if of.discovery != "memory:" {
+        let (of, link): (_, LinkConfig) = (AppConfig::read(&config)?, config.section("link")?);
+        if of.discovery_url() != "memory:" {
             return Ok(config);
         }
         if !link.listen.is_empty() {

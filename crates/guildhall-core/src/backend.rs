@@ -1,6 +1,7 @@
 //! Backends by URL: a plugin declares its schemes and opens their URLs.
 
 mod outage;
+mod url;
 mod opener;
 mod lazy;
 
@@ -19,9 +20,10 @@ use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::{AppId, BoxFuture, Config, Env};
 
-pub use lazy::Lazy;
+pub use lazy::{Alone, Lazy};
 pub use opener::Opener;
 pub use outage::{Outage, ServerHealth};
+pub use url::without_secrets;
 
 /// An open backend: the seams that it implements.
 #[derive(Clone, Default)]
@@ -84,7 +86,7 @@ impl<P: Plugin + ?Sized> Plugin for Box<P> {
 }
 
 /// The URL to open, and the app that opens it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Opening<'a> {
     /// The `Env` of the app: tasks that the backend starts with it end with the app.
     pub env: &'a Env,
@@ -96,10 +98,19 @@ pub struct Opening<'a> {
     pub url: &'a str,
 }
 
+impl std::fmt::Debug for Opening<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opening")
+            .field("id", &self.id)
+            .field("url", &without_secrets(self.url))
+            .finish_non_exhaustive()
+    }
+}
+
 impl Opening<'_> {
     /// The error of a URL that cannot be opened.
     pub fn error(&self, message: impl Into<String>) -> BackendError {
-        BackendError { url: self.url.to_owned(), message: message.into() }
+        BackendError { url: without_secrets(self.url), message: message.into() }
     }
 }
 

@@ -92,6 +92,12 @@ impl Config {
         find(&self.0.presets, &path).is_some() || find(&self.0.given, &path).is_some()
     }
 
+    /// Whether any key of the section `name` is set by more than a preset of the program.
+    pub fn is_given(&self, name: &str) -> bool {
+        let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+        find(&self.0.given, &path).is_some()
+    }
+
     /// Marks `name` as a section of its own that is read later, and not a key of the section around it.
     pub fn claim(&self, name: &str) {
         self.0.claimed.lock().insert(name.to_owned());

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use guildhall_core::Config;
+use guildhall_core::config::ConfigError;
 use serde::{Deserialize, Serialize};
 
 /// `[app]`: the app's identity and its backends.
@@ -22,20 +24,24 @@ pub struct AppConfig {
     pub version: String,
     /// Share of work relative to other apps; 0: no calls without a key, and no slots.
     pub weight: u32,
-    /// URL of the discovery backend: `memory:` (this process only), `static:host:port,host:port`, or a plugin's, `hub://host:port`.
+    /// URL of the backend of the cluster, `hub://host:port`: it serves every seam below that it has and that has no setting of its own.
+    /// A preset of the program for a seam yields to it. Empty: none.
+    pub cluster: String,
+    /// URL of the discovery backend: `memory:` (this process only), `static:host:port,host:port`, or a plugin's, `hub://host:port`;
+    /// empty: `app.cluster`, otherwise `memory:`.
     pub discovery: String,
-    /// URL of the broker, which distributes casts by topic: `memory:` (this process only), or a plugin's; empty: the backend of
-    /// `app.discovery` if it has a broker, otherwise `memory:`. Opened at its first use.
+    /// URL of the broker, which distributes casts by topic: `memory:` (this process only), or a plugin's; empty: the first of
+    /// `app.cluster` and `app.discovery` that has a broker, otherwise `memory:`. Opened at its first use.
     pub broker: String,
-    /// URL of the queue backend: `memory:` (this process only), or a plugin's; empty: the backend of `app.discovery` if it has queues,
-    /// otherwise `memory:`. Opened at its first use.
+    /// URL of the queue backend: `memory:` (this process only), or a plugin's; empty: the first of `app.cluster` and `app.discovery`
+    /// that has queues, otherwise `memory:`. Opened at its first use.
     pub queue: String,
-    /// URL of the lease backend, which decides the owner of each slot: `memory:` (this process only), or a plugin's; empty: the
-    /// backend of `app.discovery` if it has leases, otherwise `memory:`. Opened at the start, because all apps watch which lease
-    /// sessions end.
+    /// URL of the lease backend, which decides the owner of each slot: `memory:` (this process only), or a plugin's; empty: the first
+    /// of `app.cluster` and `app.discovery` that has leases, otherwise `memory:`. Opened at the start, because all apps watch which
+    /// lease sessions end.
     pub leases: String,
-    /// URL of the store, which keeps entities: `memory:` (lost at exit), or a plugin's, `redb:./data`. All apps that own actors of one
-    /// type need the same store.
+    /// URL of the store, which keeps entities: `memory:` (lost at exit), or a plugin's, `redb:./data`; empty: `app.cluster` if it has
+    /// a store, otherwise `memory:`. All apps that own actors of one type need the same store.
     pub store: String,
     /// Worker threads of `run()`, each with its own runtime; 0: one per core.
     pub workers: usize,
@@ -62,11 +68,12 @@ impl Default for AppConfig {
             funcs: BTreeMap::new(),
             version: "0".into(),
             weight: 100,
-            discovery: "memory:".into(),
+            cluster: String::new(),
+            discovery: String::new(),
             broker: String::new(),
             queue: String::new(),
             leases: String::new(),
-            store: "memory:".into(),
+            store: String::new(),
             workers: 0,
             discovery_ttl_ms: 10_000,
             start_ms: 60_000,
@@ -74,6 +81,46 @@ impl Default for AppConfig {
             slots: 1024,
         }
     }
+}
+
+/// Where a seam is that no setting names.
+const IN_MEMORY: &str = "memory:";
+
+impl AppConfig {
+    /// Reads `[app]`. A preset of the program for a seam counts only where `app.cluster` is not given.
+    ///
+    /// # Errors
+    /// An unknown key, or a value of another type.
+    pub fn read(config: &Config) -> Result<Self, ConfigError> {
+        let mut app: Self = config.section("app")?;
+        if config.is_given("app.cluster") && !app.cluster.is_empty() {
+            let Self { discovery, broker, queue, leases, store, .. } = &mut app;
+            let seams = [
+                ("app.discovery", discovery),
+                ("app.broker", broker),
+                ("app.queue", queue),
+                ("app.leases", leases),
+                ("app.store", store),
+            ];
+            let preset = seams.into_iter().filter(|(key, _)| !config.is_given(key));
+            preset.for_each(|(_, url)| url.clear());
+        }
+        Ok(app)
+    }
+
+    /// The URL of the discovery.
+    pub fn discovery_url(&self) -> &str {
+        first_set(&[&self.discovery, &self.cluster])
+    }
+
+    /// The URL of the store, if `app.cluster` has a store where it says so.
+    pub fn store_url(&self) -> &str {
+        first_set(&[&self.store, &self.cluster])
+    }
+}
+
+fn first_set<'a>(urls: &[&'a str]) -> &'a str {
+    urls.iter().find(|url| !url.is_empty()).copied().unwrap_or(IN_MEMORY)
 }
 
 /// `[save]`: how changes of actors are written to the store.

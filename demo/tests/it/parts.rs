@@ -66,6 +66,7 @@ impl Parts {
                 format!("app.discovery=static:{}", links.join(",")),
                 format!("link.listen={}", links[at]),
                 format!("app.store=redb:./data/{part}{at}"),
+                "app.leases=memory:".to_owned(),
             ]
         })
     }
@@ -101,11 +102,7 @@ fn the_game_plays_on_when_its_hub_is_killed() {
     let [address] = free_addresses();
     let hub = HubThread::start(&place, &address);
     let parts = Parts::start(&place, &PARTS, |_, _| {
-        vec![
-            format!("app.discovery=hub://{address}"),
-            format!("app.store=hub://{address}"),
-            "link.listen=127.0.0.1:0".to_owned(),
-        ]
+        vec![format!("app.cluster=hub://{address}"), "link.listen=127.0.0.1:0".to_owned()]
     });
     let mut bots = parts.bots(&place, &["bots", "--players=12", "--seconds=6", "--reconnect"]);
     bots.wait_for_start("play");

@@ -1,5 +1,6 @@
 //! [`HubClient`]: the seams of a hub.
 
+use guildhall_core::backend::Outage;
 use guildhall_core::{BackendError, Opening, Status};
 
 use crate::broker::HubBroker;
@@ -20,6 +21,11 @@ impl HubClient {
     /// The URL is wrong, or no hub answers within its `connect_ms`.
     pub async fn connect(opening: Opening<'_>) -> Result<Self, BackendError> {
         HubLink::connect(opening).await.map(Self)
+    }
+
+    /// Whether there is a link to the hub.
+    pub fn outage(&self) -> &Outage {
+        self.0.outage()
     }
 
     /// Where apps register and are watched.

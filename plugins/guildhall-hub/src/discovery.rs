@@ -50,7 +50,9 @@ impl Discovery for HubDiscovery {
                 registered.insert(node.id.clone(), (req.clone(), now + ttl));
             }
             let done = DiscoveryClient::new(self.link.cx()).at(self.link.id()).register(req).await;
-            done.map_err(|status| failed("register", &status))
+            // The app registers all the time, so this is how lately the hub has answered.
+            done.inspect(|_| self.link.outage().worked())
+                .map_err(|status| failed("register", &status))
         })
     }
 

@@ -3,8 +3,7 @@
 //! ```no_run
 //! fn main() -> Result<(), guildhall_runtime::StartError> {
 //!     // [app]
-//!     // discovery = "hub://127.0.0.1:7100"
-//!     // store = "hub://127.0.0.1:7100"
+//!     // cluster = "hub://127.0.0.1:7100"
 //!     guildhall_runtime::App::load()?.plugin(guildhall_hub::Hub).run()
 //! }
 //! ```
@@ -65,7 +64,7 @@ impl Plugin for Hub {
                 queue: Some(Arc::new(queue.map_err(|status| opening.error(status.to_string()))?)),
                 leases: Some(Arc::new(client.leases())),
                 store: Some(Arc::new(client.store())),
-                ..Backend::default()
+                outage: Some(client.outage().clone()),
             })
         })
     }
@@ -74,12 +73,12 @@ impl Plugin for Hub {
 /// Whether the rows of an actor, which travel together, fit into a frame: what a hub has taken it must be able to give back.
 fn check_rows(config: &Config) -> Result<(), String> {
     let failed = |error: guildhall_core::config::ConfigError| error.to_string();
-    let app: AppConfig = config.section("app").map_err(failed)?;
+    let app = AppConfig::read(config).map_err(failed)?;
     let links: LinkConfig = config.section("link").map_err(failed)?;
     let rows: StoreConfig = config.section("store").map_err(failed)?;
     let (row_max, frame_max) = (rows.row_max, links.frame_max);
     let fits = row_max.saturating_add(FRAME_ROOM) <= frame_max;
-    if fits || !app.store.starts_with("hub:") {
+    if fits || !app.store_url().starts_with("hub:") {
         return Ok(());
     }
     Err(format!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guildhall_core::backend::Outage;
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::status::reason;
 use guildhall_core::{AppId, BackendError, Config, Env, Incarnation, Opening, Status};
@@ -20,6 +21,7 @@ pub(crate) struct HubLink {
     cx: Cx,
     /// Calls go to the hub by its id: it may be of another world than the app.
     id: Arc<RwLock<AppId>>,
+    outage: Outage,
 }
 
 impl HubLink {
@@ -53,19 +55,30 @@ impl HubLink {
                 "no hub answers there within {ms} ms (connect_ms); start guildhall-hub there, with an app.id of env `{env}` and the same link.secret"
             )
         })?;
-        let link = Self { cx, id: Arc::new(RwLock::new(id)) };
+        let outage = Outage::new(opening.env, "hub", to.address.as_str());
+        outage.worked();
+        let link = Self { cx, id: Arc::new(RwLock::new(id)), outage };
         opening.env.spawn("hub.follow", link.clone().follow(changes));
         Ok(link)
     }
 
-    /// Notes who the hub is when another one has taken its place.
+    /// Notes who the hub is when another one has taken its place, and whether there is one.
     async fn follow(self, mut changes: MeshChanges) {
         loop {
-            changes.changed().await;
-            if let Some(hub) = hub(&self.cx) {
-                *self.id.write() = hub.id;
+            match hub(&self.cx) {
+                Some(hub) => {
+                    *self.id.write() = hub.id;
+                    self.outage.worked();
+                }
+                None => self.outage.failed(&"no link to it"),
             }
+            changes.changed().await;
         }
+    }
+
+    /// Whether there is a hub.
+    pub(crate) fn outage(&self) -> &Outage {
+        &self.outage
     }
 
     /// What calls are made from.
@@ -114,9 +127,15 @@ fn inner(
         redial_max_ms: outer.redial_max_ms.min(REDIAL_MAX_MS),
         ..outer
     };
+    // Its seams are those of the outer app.
+    let in_memory = || "memory:".to_owned();
     let app = AppConfig {
         id: opening.id.to_string(),
         discovery: format!("static:{}", to.address),
+        broker: in_memory(),
+        queue: in_memory(),
+        leases: in_memory(),
+        store: in_memory(),
         ..AppConfig::default()
     };
     let config = Config::builder()

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use guildhall_core::backend::Outage;
 use guildhall_core::env::ConnIo;
 use guildhall_core::{BoxFuture, Env};
 use guildhall_sql::Attempts;
@@ -17,10 +18,6 @@ use crate::config::Settings;
 use crate::fault::{Fault, words};
 use crate::session::Session;
 
-/// How long nobody dials after the first failure, and at most.
-const BACKOFF: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
-
 /// The connections of one store.
 #[derive(Debug)]
 pub struct Client {
@@ -30,20 +27,11 @@ pub struct Client {
     idle: Mutex<Vec<tokio_postgres::Client>>,
     /// One permit per connection.
     permits: Semaphore,
-    outage: tokio::sync::Mutex<Option<Outage>>,
+    pub(crate) outage: Outage,
+    /// When the next one may dial, after a failure. One dials at a time.
+    dialling: tokio::sync::Mutex<Option<Instant>>,
     /// Why the last dial failed, while no later one has succeeded.
     dial_error: Mutex<Option<String>>,
-}
-
-/// The server cannot be reached.
-#[derive(Clone, Copy, Debug)]
-struct Outage {
-    /// When the next one may dial.
-    not_before: Instant,
-    /// How long nobody dials after this failure.
-    wait: Duration,
-    /// It is in the log.
-    said: bool,
 }
 
 impl Client {
@@ -52,7 +40,8 @@ impl Client {
             env: env.clone(),
             idle: Mutex::default(),
             permits: Semaphore::new(settings.connections),
-            outage: tokio::sync::Mutex::default(),
+            outage: Outage::new(env, "postgres", settings.addresses.join(", ")),
+            dialling: tokio::sync::Mutex::default(),
             dial_error: Mutex::default(),
             settings,
         }
@@ -103,6 +92,9 @@ impl Client {
                 matches!(self.env.until(deadline, rolled_back).await, Some(Ok(())))
             }
         };
+        if works {
+            self.outage.worked();
+        }
         if let Some(session) = Arc::into_inner(session).filter(|_| works) {
             self.idle.lock().push(session.sql);
         }
@@ -130,34 +122,25 @@ impl Client {
         }
     }
 
-    /// Makes a connection, one at a time, and not sooner after a failure than its backoff says. An outage is said once, and its end.
+    /// Makes a connection, one at a time, and not sooner after a failure than the outage says.
     async fn dial(&self) -> Result<tokio_postgres::Client, Fault> {
-        let mut outage = self.outage.lock().await;
-        let before = *outage;
-        if let Some(Outage { not_before, .. }) = before {
+        let mut not_before = self.dialling.lock().await;
+        if let Some(not_before) = *not_before {
             self.env.sleep_until(not_before).await;
         }
         // A dial that is dropped at the deadline of its request has failed too.
-        let wait = before.map_or(BACKOFF, |outage| (outage.wait * 2).min(BACKOFF_MAX));
-        let said = before.is_some_and(|outage| outage.said);
-        let failed = |said| Some(Outage { not_before: self.env.now() + wait, wait, said });
-        *outage = failed(said);
-        let server = self.settings.addresses.join(", ");
+        *not_before = Some(self.env.now() + self.outage.pause());
         match self.dial_all().await {
             Ok(connection) => {
-                *outage = None;
+                *not_before = None;
                 self.dial_error.lock().take();
-                if said {
-                    tracing::info!(server, "store connected again");
-                }
+                self.outage.worked();
                 Ok(connection)
             }
             Err(error) => {
-                *outage = failed(true);
+                self.outage.failed(&error);
+                *not_before = Some(self.env.now() + self.outage.pause());
                 *self.dial_error.lock() = Some(error.clone());
-                if !said {
-                    tracing::error!(server, error, "store cannot connect; dialling until it can");
-                }
                 Err(Fault::Lost(format!("{error}; start the server, or correct the URL")))
             }
         }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
 
+use client::Client;
 pub use config::Settings;
 pub use dialect::PostgreSql;
 pub use store::PostgresStore;
@@ -45,12 +46,11 @@ impl Plugin for Postgres {
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         Box::pin(async move {
-            let settings = Settings::parse(opening.url).map_err(|message| BackendError {
-                url: guildhall_sql::without_secrets(opening.url),
-                message,
-            })?;
-            let store = PostgresStore::new(opening.env, settings);
-            Ok(Backend { store: Some(Arc::new(store)), ..Backend::default() })
+            let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
+            let client = Arc::new(Client::new(opening.env, settings));
+            let outage = Some(client.outage.clone());
+            let store = PostgresStore::of(client);
+            Ok(Backend { store: Some(Arc::new(store)), outage, ..Backend::default() })
         })
     }
 }

@@ -67,14 +67,5 @@ pub fn checked_schema(text: &str) -> Result<String, String> {
     ))
 }
 
-/// The URL for an error: without user and password, and without options, which may hold a password too.
-pub fn without_secrets(url: &str) -> String {
-    let url = url.split_once('?').map_or(url, |(base, _)| base);
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, server))) => format!("{scheme}://{server}"),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

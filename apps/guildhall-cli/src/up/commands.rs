@@ -1,6 +1,6 @@
-//! `guildhall status`, `kill` and `scale`: commands for a running cluster.
+//! `guildhall kill`, `scale` and `up restart`: commands for a running cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use guildhall_core::Env;
 
 use crate::out::print;
-use crate::table::Table;
 use crate::up::control::{Answer, Ask, Row, ask};
 
 /// How often it is asked how a restart goes.
@@ -23,16 +22,6 @@ pub(crate) struct Which {
     /// The cluster file that it was started with.
     #[arg(long, value_name = "FILE", default_value = "cluster.toml")]
     cluster: PathBuf,
-}
-
-/// `guildhall status`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct StatusArgs {
-    /// Prints a JSON array.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    which: Which,
 }
 
 /// `guildhall kill`.
@@ -77,23 +66,13 @@ fn app_and_count(text: &str) -> Result<(String, u32)> {
     Ok((app.to_owned(), count))
 }
 
-pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode> {
-    let rows = match ask(&args.which.cluster, Ask::Status)? {
-        Answer::Status(rows) => rows,
+/// The instances of a cluster that is up.
+pub(crate) fn instances(cluster: &Path) -> Result<Vec<Row>> {
+    match ask(cluster, Ask::Status)? {
+        Answer::Status(rows) => Ok(rows),
         Answer::Done(why) | Answer::Wrong(why) => bail!(why),
         Answer::Restarted(_) => bail!(OTHER_VERSION),
-    };
-    if args.json {
-        print(&serde_json::to_string_pretty(&rows)?);
-        return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(&["INSTANCE", "STATE", ">FOR", ">PID", ">RESTARTS", "NOTE"]);
-    for Row { instance, state, pid, for_ms, restarts, note } in rows {
-        let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
-        table.row([instance, state, time(for_ms), pid, restarts.to_string(), note]);
-    }
-    print(&table.lines().join("\n"));
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn kill(args: KillArgs) -> Result<ExitCode> {
@@ -139,15 +118,5 @@ pub(crate) async fn restart(args: RestartArgs) -> Result<ExitCode> {
             Some(false) => return Ok(ExitCode::FAILURE),
             None => env.sleep(LOOK).await,
         }
-    }
-}
-
-/// `8s`, `3m 20s`, `2h 3m`.
-fn time(ms: u64) -> String {
-    let s = Duration::from_millis(ms).as_secs();
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m {s}s"),
-        (h, m, _) => format!("{h}h {m}m"),
     }
 }

@@ -52,3 +52,38 @@ async fn a_hub_tells_which_apps_there_are() {
         "{err}"
     );
 }
+
+#[tokio::test]
+async fn status_shows_which_backend_serves_which_seam_and_whether_it_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hub, url) = hub(&folder).await;
+    let (_one, address) = app_at("dev.w1.all.1", &url).await;
+    let status = async |more: &[&str]| {
+        let args = [&["status", "--backends", "--secret", "among us"], more].concat();
+        let (code, out, err) = visit(&args).await;
+        assert_eq!((code, err.as_str()), (0, ""));
+        out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let lines: Vec<String> = status(&["--discovery", &url]).await;
+    assert_eq!(lines[0], "SEAM BACKEND HEALTH ANSWERED APPS");
+    for seam in ["broker", "discovery", "leases", "queue"] {
+        let begin = format!("{seam} {url} ok ");
+        let found = lines.iter().any(|line| line.starts_with(&begin) && line.ends_with("all.1"));
+        assert!(found, "no `{begin}` in {lines:?}");
+    }
+    let store = "store memory: in memory dev.w1.all.1".to_owned();
+    assert!(lines.contains(&store), "{lines:?}");
+
+    hub.shutdown().await;
+    let out = async {
+        loop {
+            let lines: Vec<String> = status(&["--app", &address]).await;
+            let begin = format!("leases {url} unreachable for ");
+            if lines.iter().any(|line| line.starts_with(&begin)) {
+                return;
+            }
+        }
+    };
+    let env = Env::real();
+    env.until(env.now() + WITHIN, out).await.expect("the outage is shown");
+}

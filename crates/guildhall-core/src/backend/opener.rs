@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
 
-use super::{Backend, Opening, Plugin};
+use super::{Backend, Opening, Plugin, without_secrets};
 use crate::{AppId, Config, Env, StartError};
 
 /// Opens URLs for an app; equal ones once.
@@ -13,20 +13,27 @@ pub struct Opener {
     config: Config,
     id: AppId,
     plugins: Vec<Arc<dyn Plugin>>,
+    /// One URL is opened at a time.
+    opening: tokio::sync::Mutex<()>,
     opened: Mutex<Vec<(String, Backend)>>,
 }
 
 impl Opener {
     /// What opens the URLs of the app `id` with these plugins.
     pub fn new(env: Env, config: Config, id: AppId, plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        Self { env, config, id, plugins, opened: Mutex::default() }
+        let (opening, opened) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self { env, config, id, plugins, opening, opened }
     }
 
     /// Gives back what is open: a store's file is free when nothing else uses it. Does not wait for what is being opened.
     pub fn close(&self) {
-        if let Ok(mut opened) = self.opened.try_lock() {
-            opened.clear();
-        }
+        let _closed = std::mem::take(&mut *self.opened.lock());
+    }
+
+    /// The backend at `url`, if it is open.
+    pub fn opened(&self, url: &str) -> Option<Backend> {
+        let opened = self.opened.lock();
+        opened.iter().find(|(other, _)| other == url).map(|(_, backend)| backend.clone())
     }
 
     /// Opens what the setting `key` names.
@@ -34,15 +41,15 @@ impl Opener {
     /// # Errors
     /// No plugin opens such a URL, or the one that should has not.
     pub async fn open(&self, key: &str, url: &str) -> Result<Backend, StartError> {
-        let mut opened = self.opened.lock().await;
-        if let Some((_, backend)) = opened.iter().find(|(other, _)| other == url) {
-            return Ok(backend.clone());
+        let _one = self.opening.lock().await;
+        if let Some(backend) = self.opened(url) {
+            return Ok(backend);
         }
         let Self { env, config, id, .. } = self;
         let backend = self.plugin(key, url)?.open(Opening { env, config, id, url }).await;
         let backend =
             backend.map_err(|e| StartError::backend(key, format!("{key}: {e}")).with_source(e))?;
-        opened.push((url.to_owned(), backend.clone()));
+        self.opened.lock().push((url.to_owned(), backend.clone()));
         Ok(backend)
     }
 
@@ -55,7 +62,7 @@ impl Opener {
         let plugin = self.plugins.iter().find(|plugin| plugin.schemes().contains(&scheme));
         plugin.map(|plugin| &**plugin).ok_or_else(|| {
             let known: Vec<&str> = self.plugins.iter().flat_map(|p| p.schemes()).copied().collect();
-            let known = known.join(", ");
+            let (url, known) = (without_secrets(url), known.join(", "));
             let why = format!(
                 "{key} = \"{url}\": no plugin has the scheme `{scheme}`; there are {known}"
             );

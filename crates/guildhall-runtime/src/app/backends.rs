@@ -1,19 +1,24 @@
 //! Opens the backends that the configuration names: equal URLs are one client.
 
+mod places;
+
 use std::sync::Arc;
 
-use guildhall_core::backend::{Lazy, Opener};
+use guildhall_core::backend::{Lazy, Opener, without_secrets};
 use guildhall_core::broker::Broker;
 use guildhall_core::discovery::Discovery;
 use guildhall_core::leases::Leases;
 use guildhall_core::queue::Queue;
 use guildhall_core::store::{BatchReach, Capabilities, Store, Table, WAKE};
-use guildhall_core::{Backend, BoxFuture, StartError, Status};
+use guildhall_core::{BoxFuture, StartError, Status};
 use guildhall_ownership::LeaseBackend;
 
 use crate::call::Cx;
 use crate::config::AppConfig;
+use crate::observe::seams::{Seam, Seams};
 use crate::serve::rows::Tables;
+
+use places::{Opened, Places, Setting, in_memory};
 
 /// The backends of an app.
 pub(crate) struct Backends {
@@ -23,6 +28,8 @@ pub(crate) struct Backends {
     /// Opened when it is first used, as are those of `later`.
     pub(crate) broker: Lazy<dyn Broker>,
     pub(crate) later: LazyBackends,
+    /// Which of them serves each seam.
+    pub(crate) seams: Seams,
 }
 
 /// Those that are opened when they are first used.
@@ -40,7 +47,7 @@ impl LazyBackends {
             let backends = Arc::clone(&backends);
             Box::pin(async move { backends.leases.get().await.cloned() })
         };
-        LeaseBackend { open: Box::new(open), is_private: self.leases.is_alone() }
+        LeaseBackend { open: Box::new(open), is_private: self.leases.alone().is_some() }
     }
 }
 
@@ -72,67 +79,72 @@ pub(crate) struct Given {
     pub(crate) store: Option<Arc<dyn Store>>,
 }
 
+/// What decides which backends are opened, and which may be in memory.
+pub(crate) struct Wanted<'a> {
+    pub(crate) urls: &'a AppConfig,
+    pub(crate) tables: &'a Tables,
+    /// The app owns actors.
+    pub(crate) owns: bool,
+}
+
 impl Backends {
     pub(crate) async fn open(
         opener: Opener,
-        urls: &AppConfig,
         given: Given,
-        tables: &Tables,
+        Wanted { urls, tables, owns }: Wanted<'_>,
     ) -> Result<Self, StartError> {
         let opener = Arc::new(opener);
-        let (discovery, shared) = match given.discovery {
+        let Given { discovery, broker, queue, leases, store } = given;
+        let cluster = match urls.cluster.as_str() {
+            "" => None,
+            url => Some((url, opener.open("app.cluster", url).await?)),
+        };
+        let url = discovery.is_none().then(|| urls.discovery_url().to_owned());
+        let (discovery, shared) = match discovery {
             Some(discovery) => (discovery, None),
-            None => {
-                let (key, url) = ("app.discovery", urls.discovery.as_str());
-                let backend = opener.open(key, url).await?;
-                let discovery = backend.discovery.clone();
-                let discovery = discovery.ok_or_else(|| {
-                    StartError::backend(key, format!("{key}: {url} is no discovery"))
-                })?;
-                (discovery, (!in_memory(url)).then_some((url, backend)))
-            }
+            None => open_discovery(&opener, urls).await?,
         };
-        let store = open_store(&opener, &urls.store, given.store, tables).await?;
-        let Given { broker, queue, leases, .. } = given;
-        let at = Seams { opener: &opener, shared: shared.as_ref() };
-        let broker = at.lazy("app.broker", &urls.broker, broker, |b| b.broker)?;
-        let queue = at.lazy("app.queue", &urls.queue, queue, |b| b.queue)?;
-        let leases = at.lazy("app.leases", &urls.leases, leases, |b| b.leases)?;
+        let list = vec![Seam { name: "discovery", url }];
+        let mut places = Places { opener: &opener, cluster, shared, list, left: Vec::new() };
+        let setting = |seam, key, url| Setting { seam, key, url };
+        let at = setting("broker", "app.broker", &urls.broker);
+        let broker = places.lazy(&at, broker, |backend| backend.broker)?;
+        let at = setting("queue", "app.queue", &urls.queue);
+        let queue = places.lazy(&at, queue, |backend| backend.queue)?;
+        let at = setting("leases", "app.leases", &urls.leases);
+        let leases = places.lazy(&at, leases, |backend| backend.leases)?;
+        if let Some(alone) = leases.alone().filter(|alone| owns && alone.unset) {
+            // Each of the processes would own every actor.
+            return Err(StartError::backend("app.leases", alone.why("app.leases")));
+        }
+        let at = setting("store", "app.store", &urls.store);
+        let url = places.store(&at, store.is_some(), !tables.all().is_empty());
+        places.warn();
+        let Places { list, .. } = places;
+        let store = open_store(&opener, url, store, tables).await?;
+        let seams = Seams::new(&opener, list);
         let later = LazyBackends { queue, leases, opener };
-        Ok(Self { discovery, store, broker, later })
+        Ok(Self { discovery, store, broker, later, seams })
     }
 }
 
-/// Whether a URL names a backend of this process alone.
-fn in_memory(url: &str) -> bool {
-    url.split(':').next() == Some("memory")
-}
-
-/// Where the seams that are opened at their first use are kept.
-struct Seams<'a> {
-    opener: &'a Arc<Opener>,
-    /// URL and backend of the discovery, where other processes see it too.
-    shared: Option<&'a (&'a str, Backend)>,
-}
-
-impl Seams<'_> {
-    /// The seam that the setting `key` names. An empty setting follows discovery: apps that find each other in a backend
-    /// meet there for everything else that it keeps.
-    fn lazy<T: ?Sized>(
-        &self,
-        key: &'static str,
-        url: &str,
-        given: Option<Arc<T>>,
-        seam: fn(Backend) -> Option<Arc<T>>,
-    ) -> Result<Lazy<T>, StartError> {
-        let url = match self.shared {
-            Some((shared, backend)) if url.is_empty() && seam(backend.clone()).is_some() => shared,
-            _ if url.is_empty() => "memory:",
-            _ => url,
+/// The discovery, and its URL and backend where other processes see it too.
+async fn open_discovery<'a>(
+    opener: &Opener,
+    urls: &'a AppConfig,
+) -> Result<(Arc<dyn Discovery>, Option<Opened<'a>>), StartError> {
+    let (url, own) = (urls.discovery_url(), !urls.discovery.is_empty());
+    let key = if own || urls.cluster.is_empty() { "app.discovery" } else { "app.cluster" };
+    let backend = opener.open(key, url).await?;
+    let discovery = backend.discovery.clone().ok_or_else(|| {
+        let shown = without_secrets(url);
+        let why = match own {
+            true => format!("app.discovery: {shown} is no discovery"),
+            false => format!("app.cluster = \"{shown}\" is no discovery, so other apps would not find this one: set app.discovery"),
         };
-        let alone = self.shared.filter(|_| in_memory(url)).map(|(shared, _)| (*shared).to_owned());
-        Lazy::new(self.opener, (key, url), alone, given, seam)
-    }
+        StartError::backend(key, why)
+    })?;
+    Ok((discovery, (!in_memory(url)).then_some((url, backend))))
 }
 
 async fn open_store(
@@ -149,12 +161,12 @@ async fn open_store(
     let store = match given {
         Some(store) => store,
         None => {
-            let key = "app.store";
+            let (key, shown) = ("app.store", without_secrets(url));
             let store = opener.open(key, url).await?.store;
             let store = store
-                .ok_or_else(|| StartError::backend(key, format!("{key}: {url} is no store")))?;
+                .ok_or_else(|| StartError::backend(key, format!("{key}: {shown} is no store")))?;
             if !store.capabilities().durable {
-                tracing::warn!("{key} = \"{url}\": nothing survives a restart");
+                tracing::warn!("{key} = \"{shown}\": nothing survives a restart");
             }
             store
         }

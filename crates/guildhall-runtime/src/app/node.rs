@@ -1,6 +1,7 @@
 //! The framework service of every app that describes its services, for gates and tools.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use guildhall_core::{ServiceDesc, Status};
 use guildhall_wire::Session;
@@ -8,9 +9,10 @@ use guildhall_wire::Session;
 use crate::actor::{ActorPart, AnyHost};
 use crate::app::DrainAsked;
 use crate::call::{Cx, described};
+use crate::observe::seams::{SeamNow, Seams};
 use crate::proto::{
-    ActorInfo, ActorName, ActorsRsp, DrainReq, DrainRsp, Node, ReloadReq, ReloadRsp, ServiceInfo,
-    ServicesRsp, SessionOverMsg,
+    ActorInfo, ActorName, ActorsRsp, BackendInfo, BackendsRsp, DrainReq, DrainRsp, Node, ReloadReq,
+    ReloadRsp, ServerInfo, ServiceInfo, ServicesRsp, SessionOverMsg,
 };
 use crate::serve::reload::{Reloaded, Reloads};
 
@@ -54,6 +56,11 @@ impl Node for ThisNode {
         Ok(ActorsRsp { actors: cx.core.part::<ActorPart>().hosts.iter().map(info).collect() })
     }
 
+    async fn backends(&self, cx: &Cx, _req: ()) -> Result<BackendsRsp, Status> {
+        let seams = cx.core.health.seams().map(Seams::now).unwrap_or_default();
+        Ok(BackendsRsp { backends: seams.into_iter().map(backend).collect() })
+    }
+
     async fn session_over(&self, cx: &Cx, msg: SessionOverMsg) -> Result<(), Status> {
         let SessionOverMsg { player, session, actors } = msg;
         let session = Arc::new(Session { player, session, ..Session::default() });
@@ -66,6 +73,21 @@ impl Node for ThisNode {
         }
         Ok(())
     }
+}
+
+fn backend(seam: SeamNow) -> BackendInfo {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let SeamNow { name, url, open, health } = seam;
+    let server = health.map(|health| {
+        let (lasts, why) = health.outage.unzip();
+        ServerInfo {
+            addresses: health.server,
+            answered_ms: health.answered.map(ms),
+            outage_ms: lasts.map(ms),
+            why: why.unwrap_or_default(),
+        }
+    });
+    BackendInfo { seam: name.to_owned(), url, open, server }
 }
 
 fn service(desc: &'static ServiceDesc) -> ServiceInfo {

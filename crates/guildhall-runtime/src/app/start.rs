@@ -34,7 +34,7 @@ use super::tasks::{begin_actors, join_cluster, keep_actors};
 use super::{App, RunningApp};
 use crate::app::admin;
 use crate::app::admin::AdminAddr;
-use crate::app::backends::{Backends, LazyBackends, check_store};
+use crate::app::backends::{Backends, LazyBackends, Wanted, check_store};
 use crate::app::component::Component;
 use crate::app::logic_addr::logic_addr;
 use crate::call::callback::Callbacks;
@@ -82,7 +82,7 @@ impl App {
         } = self;
         services.push(Arc::new(OwnershipServer::new(OwnershipHere)));
         services.push(Arc::new(RawServer::new(RawHandlers::new(raw)?)));
-        let app: AppConfig = config.section("app")?;
+        let app = AppConfig::read(&config)?;
         let links = config.section::<LinkConfig>("link")?.check()?;
         let calls: CallConfig = config.section("call")?;
         let save: SaveConfig = config.section("save")?;
@@ -131,7 +131,9 @@ impl App {
         let snapshots = Snapshots::default();
         let reloads = reloads.open(&env, &metrics, &config, &services, &snapshots).await?;
         let opener = Opener::new(env.clone(), config.clone(), id.clone(), plugins);
-        let backends = Backends::open(opener, &app, given, &tables).await?;
+        let wanted = Wanted { urls: &app, tables: &tables, owns: !actors.is_empty() };
+        let backends = Backends::open(opener, given, wanted).await?;
+        health.set_seams(backends.seams);
         if let Some(can) = backends.store.as_ref().map(|store| store.capabilities()) {
             actors.iter().try_for_each(|actor| check_store(can, actor.host.tables()))?;
         }

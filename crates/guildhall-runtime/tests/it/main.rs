@@ -32,6 +32,7 @@ mod resources;
 mod rollback;
 mod rooms;
 mod routing;
+mod seams;
 mod start_errors;
 mod streams;
 mod switch;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 /// Lines of warnings and errors on this thread.
 #[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Warnings(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Warnings {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
@@ -23,13 +23,13 @@ impl Write for Warnings {
 }
 
 impl Warnings {
-    fn hear(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn hear(&self) -> tracing::subscriber::DefaultGuard {
         let lines = self.clone();
         let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::WARN);
         tracing::subscriber::set_default(log.with_writer(move || lines.clone()).finish())
     }
 
-    fn of(&self, what: &str) -> Vec<String> {
+    pub(crate) fn of(&self, what: &str) -> Vec<String> {
         let all = String::from_utf8(self.0.lock().clone()).unwrap();
         all.lines().filter(|line| line.contains(what)).map(str::to_owned).collect()
     }
@@ -54,8 +54,13 @@ async fn a_backend_in_memory_beside_a_discovery_of_many_processes_is_a_warning_w
     }
     let said = warnings.of("app.queue");
     assert_eq!(said.len(), 1, "once: {said:?}");
-    for part in ["WARN", "\"memory:\"", "this process alone", "static:127.0.0.1:1", "set app.queue"]
-    {
+    for part in [
+        "WARN",
+        "\"memory:\"",
+        "this process alone",
+        "static:127.0.0.1:1",
+        "set app.cluster or app.queue",
+    ] {
         assert!(said[0].contains(part), "{part}: {said:?}");
     }
     let alone = found_by("memory:").await;

@@ -1,6 +1,7 @@
 //! URLs and their options.
 
-use super::{Url, checked_schema, without_secrets};
+use super::{Url, checked_schema};
+use crate::without_secrets;
 
 #[test]
 fn options_that_nobody_takes_are_left() {
