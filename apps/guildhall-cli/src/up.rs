@@ -61,6 +61,12 @@ pub(crate) const EXAMPLE: &str = r#"A cluster file:
     settle_ms = 3000                        # in a rolling restart, for other apps to link to a restarted one
     restarts_max = 10                       # failures in a row; then it stays down until `guildhall scale`
 
+A file that is like another one but for what it says itself:
+
+    like = "cluster-hub.toml"               # relative to this file; tables join, all else is replaced
+    without = ["hub"]                       # leaves these apps out
+    env = { GUILDHALL__APP__CLUSTER = "postgres://game:secret@127.0.0.1/game" }
+
 All processes end with this program: Ctrl-C drains them in reverse start order; a second Ctrl-C kills them."#;
 
 /// `guildhall up`.

@@ -1,5 +1,7 @@
 //! The cluster file: which programs run on this machine, how many of each, and in which order they start.
 
+mod like;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -127,16 +129,18 @@ impl ClusterFile {
                 "{shown}: there must be a file that says what to run; see `guildhall up --help`"
             )
         })?;
-        let mut file = Self::parse(&text).with_context(|| shown.to_string())?;
+        let file = toml::from_str(&text).map_err(anyhow::Error::from);
+        let file = file.and_then(|table| Self::of(like::whole(path, table)?));
+        let mut file = file.with_context(|| shown.to_string())?;
         let beside = path.parent().unwrap_or(Path::new(""));
         let folder = Path::new(".").join(beside).join(&file.folder);
         file.folder = folder.canonicalize().with_context(|| format!("{shown}: folder"))?;
         Ok(file)
     }
 
-    /// Reads and checks the text of a file.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text)?;
+    /// Checks what a file says.
+    fn of(table: toml::Table) -> Result<Self> {
+        let file: Self = table.try_into()?;
         ensure!(!file.apps.is_empty(), "there is no [apps.NAME]");
         for (name, app) in &file.apps {
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

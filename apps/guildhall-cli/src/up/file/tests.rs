@@ -2,6 +2,10 @@
 
 use super::ClusterFile;
 
+fn parse(text: &str) -> anyhow::Result<ClusterFile> {
+    ClusterFile::of(toml::from_str(text)?)
+}
+
 const TWO: &str = r#"
 command = "bin/demo"
 args = ["--set=app.id=dev.w1.{app}.{inst}"]
@@ -17,7 +21,7 @@ env = { WHO = "{app}-{inst}", BRACE = "{{inst}" }
 
 #[test]
 fn an_instance_gets_its_arguments_by_template() {
-    let file = ClusterFile::parse(TWO).unwrap();
+    let file = parse(TWO).unwrap();
     let start = file.start("role", 2).unwrap();
     let want =
         ["--config=role.toml", "--set=app.id=dev.w1.role.2", "--set=link.listen=127.0.0.1:7202"];
@@ -30,7 +34,7 @@ fn an_instance_gets_its_arguments_by_template() {
 fn what_is_wrong_with_a_file_is_named() {
     let wrong = |from: &str, to: &str| {
         assert!(TWO.contains(from), "{from}");
-        format!("{:#}", ClusterFile::parse(&TWO.replace(from, to)).unwrap_err())
+        format!("{:#}", parse(&TWO.replace(from, to)).unwrap_err())
     };
     for (from, to, want) in [
         ("after = [\"role\"]", "after = [\"rol\"]", "did you mean `role`?"),
@@ -48,5 +52,52 @@ fn what_is_wrong_with_a_file_is_named() {
     ] {
         let error = wrong(from, to);
         assert!(error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn a_file_is_like_another_one_but_for_what_it_says_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(folder.path().join("games")).unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name)
+    };
+    write("games/two.toml", &format!("folder = '.'\n{TWO}"));
+    let like = "like = 'games/two.toml'\n";
+    let file = write(
+        "mine.toml",
+        &format!(
+            "{like}env = {{ MORE = 'yes' }}\n[apps.role]\ncount = 3\n[apps.role.env]\nWHO = 'me'\n"
+        ),
+    );
+    let mine = ClusterFile::read(&file).unwrap();
+    assert_eq!(mine.folder, folder.path().join("games").canonicalize().unwrap());
+    assert_eq!(mine.apps["role"].count, 3);
+    let env = mine.start("role", 1).unwrap().env;
+    assert_eq!((&*env["WHO"], &*env["MORE"], &*env["BRACE"]), ("me", "yes", "{inst}"));
+
+    let file = write("less.toml", &format!("{like}without = ['role']\n"));
+    let less = ClusterFile::read(&file).unwrap();
+    assert_eq!(less.order().unwrap(), ["edge"], "nobody waits for what is left out");
+}
+
+#[test]
+fn what_is_wrong_with_a_file_that_is_like_another_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    std::fs::write(folder.path().join("two.toml"), TWO).unwrap();
+    for (text, want) in [
+        ("like = 'none.toml'", "none.toml"),
+        ("like = 7", "like: the path of a file"),
+        ("like = 'mine.toml'", "more than 4 files"),
+        ("like = 'two.toml'\nwithout = ['rol']", "there is no [apps.rol] to leave out"),
+        ("like = 'two.toml'\nwithout = 'role'", "without: names of apps"),
+        ("without = ['role']", "the file is like no other"),
+        ("like = 'two.toml'\ncuont = 2", "unknown field `cuont`"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let error = format!("{:#}", ClusterFile::read(&path).unwrap_err());
+        assert!(error.contains(want), "{text}: {error}");
     }
 }
