@@ -4,7 +4,7 @@ mod table;
 mod row;
 mod error;
 mod query;
-mod ordered;
+pub mod ordered;
 pub mod schema;
 pub mod rows;
 pub mod fence;

@@ -17,5 +17,7 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_hub::Hub),
         #[cfg(feature = "postgres")]
         Arc::new(guildhall_postgres::Postgres),
+        #[cfg(feature = "redis")]
+        Arc::new(guildhall_redis::Redis),
     ]
 }

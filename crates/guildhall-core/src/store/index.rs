@@ -7,6 +7,7 @@ use super::ordered::{default_of, ordered};
 use super::row::{Row, RowId};
 use super::rows::{Entry, Place, Rows};
 use super::schema::{Change, Schema};
+use crate::Key;
 
 /// The entries of a row; tombstones have none.
 fn entries(schema: &Schema, id: &RowId, row: &Row) -> BTreeSet<Entry> {
@@ -96,7 +97,11 @@ pub fn rebuild(
 /// The `Exists` of two rows with one value in a unique column.
 fn taken(table: &str, schema: &Schema, column: u32, place: &Place, other: &Place) -> StoreError {
     let name = schema.columns.get(&column).map_or("?", |column| &column.name);
-    let message =
-        format!("another row ({}) has the same value in the unique column `{name}`", other.0);
-    StoreError::new(StoreErrorKind::Exists, "commit", format!("{table}/{}", place.0), message)
+    column_taken(table, name, &place.0, &other.0)
+}
+
+/// The `Exists` of the row `key`, whose value in the unique column `name` the row `other` has, for stores that find it out themselves.
+pub fn column_taken(table: &str, name: &str, key: &Key, other: &Key) -> StoreError {
+    let message = format!("another row ({other}) has the same value in the unique column `{name}`");
+    StoreError::new(StoreErrorKind::Exists, "commit", format!("{table}/{key}"), message)
 }

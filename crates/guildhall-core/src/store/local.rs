@@ -11,7 +11,7 @@ use super::rows::{Kept, Rows};
 /// # Errors
 /// Those of [`fence::claim`], and `Invalid` when a row is named twice.
 pub fn claim(rows: &mut impl Rows, ids: &[RowId], by: &Token) -> Result<Vec<Row>, StoreError> {
-    refuse_twice("claim", ids.iter())?;
+    check_claim(ids)?;
     let mut claimed = Vec::with_capacity(ids.len());
     for id in ids {
         let before = rows.get(id)?;
@@ -42,15 +42,11 @@ fn ground(rows: &impl Rows, id: &RowId, lease: Option<&LeaseId>) -> Result<Groun
 /// Those of [`fence::write`]; `Exists` for a taken unique value; `Invalid` for a batch that is empty, names a row twice or
 /// holds a value that does not fit its column.
 pub fn commit(rows: &mut impl Rows, batch: &Batch) -> Result<Committed, StoreError> {
-    if batch.ops.is_empty() {
-        return Err(invalid("commit", "batch", "it has no writes"));
-    }
-    refuse_twice("commit", batch.ops.iter().map(|op| &op.row))?;
+    check_batch(batch)?;
     let mut versions = Vec::with_capacity(batch.ops.len());
     let mut changes = Vec::with_capacity(batch.ops.len());
     let mut removed = Vec::new();
     for op in &batch.ops {
-        check_values(op)?;
         let before = rows.get(&op.row)?;
         let ground = match &before {
             Some(_) => Ground::default(),
@@ -99,6 +95,26 @@ pub fn commit(rows: &mut impl Rows, batch: &Batch) -> Result<Committed, StoreErr
         rows.set_removed_version(table, version)?;
     }
     Ok(Committed { versions })
+}
+
+/// Checks a claim without any rows: what a store that decides in a statement of its own calls first.
+///
+/// # Errors
+/// `Invalid` when a row is named twice.
+pub fn check_claim(ids: &[RowId]) -> Result<(), StoreError> {
+    refuse_twice("claim", ids.iter())
+}
+
+/// Checks a batch without any rows, as [`check_claim`] does a claim.
+///
+/// # Errors
+/// `Invalid` for a batch that is empty, names a row twice or holds a value that does not fit its column.
+pub fn check_batch(batch: &Batch) -> Result<(), StoreError> {
+    if batch.ops.is_empty() {
+        return Err(invalid("commit", "batch", "it has no writes"));
+    }
+    refuse_twice("commit", batch.ops.iter().map(|op| &op.row))?;
+    batch.ops.iter().try_for_each(check_values)
 }
 
 /// A tombstone stays as long as somebody may ask for its records.

@@ -3,7 +3,7 @@
 use super::table::{Kind, Value};
 
 /// A value in bytes that compare as values do.
-pub(super) fn ordered(value: &Value) -> Vec<u8> {
+pub fn ordered(value: &Value) -> Vec<u8> {
     const SIGN: u64 = 1 << 63;
     match value {
         Value::Bool(value) => vec![u8::from(*value)],
@@ -21,7 +21,7 @@ pub(super) fn ordered(value: &Value) -> Vec<u8> {
 }
 
 /// What an absent column means.
-pub(super) fn default_of(kind: Kind) -> Value {
+pub fn default_of(kind: Kind) -> Value {
     match kind {
         Kind::Bool => Value::Bool(false),
         Kind::Int => Value::Int(0),

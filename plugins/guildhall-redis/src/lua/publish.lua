@@ -1,0 +1,4 @@
+-- Publishes a message.
+local channel = take()
+call('PUBLISH', channel, take())
+return {'done'}
