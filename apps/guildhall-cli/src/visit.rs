@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use guildhall_core::backend::BuiltIn;
+use guildhall_core::backend::{BuiltIn, without_secrets};
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{Change, Discovery, DiscoveryError, NodeRecord};
 use guildhall_core::{AppId, BoxFuture, Env, Incarnation, Opening, Plugin};
-use guildhall_hub::Hub;
 use guildhall_runtime::{App, AppConfig, Cx, LinkConfig, RunningApp};
 use tokio::sync::mpsc::Receiver;
 
@@ -267,12 +266,16 @@ fn settings(file: &std::path::Path, variables: &[(String, String)]) -> Result<Co
 
 /// What opens a URL, by its scheme.
 fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
-    let plugins: [Arc<dyn Plugin>; 2] = [Arc::new(BuiltIn), Arc::new(Hub)];
+    let built_in: Arc<dyn Plugin> = Arc::new(BuiltIn);
+    let plugins = [vec![built_in], guildhall_backends::all()].concat();
     let scheme = url.split(':').next().unwrap_or_default();
     let known: Vec<&str> = plugins.iter().flat_map(|p| p.schemes()).copied().collect();
     let plugin = plugins.into_iter().find(|plugin| plugin.schemes().contains(&scheme));
     plugin.with_context(|| {
-        format!("`{url}`: this program knows {}:; or give --app HOST:PORT,..", known.join(":, "))
+        let (url, known) = (without_secrets(url), known.join(":, "));
+        format!(
+            "`{url}`: this program knows {known}:; build it with `--features vendors` for all, or give --app HOST:PORT,.."
+        )
     })
 }
 

@@ -93,8 +93,9 @@ async fn an_app_that_is_not_there_is_named_with_the_reason() {
     assert!(code == 1 && err.contains("secret"), "{err}");
     let (code, _, err) = visit(&call).await;
     assert!(code == 1 && err.contains("which cluster? Give --app"), "{err}");
-    let (code, _, err) = visit(&[&call[..], &["--discovery", "etdc://x"]].concat()).await;
+    let (code, _, err) = visit(&[&call[..], &["--discovery", "etdc://:hush@x"]].concat()).await;
     assert!(code == 1 && err.contains("`etdc://x`: this program knows"), "{err}");
+    assert!(!err.contains("hush"), "{err}");
 }
 
 #[tokio::test]
