@@ -19,12 +19,21 @@ pub(crate) struct Generated {
 }
 
 /// All generated files.
-pub(crate) const GENERATED: &[Generated] = &[Generated {
-    include: "crates/guildhall-wire/proto",
-    folder: "guildhall",
-    package: "guildhall.wire",
-    target: "crates/guildhall-wire/src/proto.rs",
-}];
+pub(crate) const GENERATED: &[Generated] = &[
+    Generated {
+        include: "crates/guildhall-wire/proto",
+        folder: "guildhall",
+        package: "guildhall.wire",
+        target: "crates/guildhall-wire/src/proto.rs",
+    },
+    // Messages alone: the few methods are called by their paths, so that no generator of clients is built for the default members.
+    Generated {
+        include: "plugins/guildhall-etcd/proto",
+        folder: "etcd",
+        package: "etcdserverpb",
+        target: "plugins/guildhall-etcd/src/proto.rs",
+    },
+];
 
 /// The framework's own services: generated as a game's are, into a folder.
 struct Services {

@@ -69,6 +69,13 @@ pub trait Leases: Send + Sync + 'static {
         session: u64,
     ) -> BoxFuture<'a, Result<(), LeaseError>>;
 
+    /// Returns when the backend has said, without being asked, that the session of that number is over. Backends that say it only in
+    /// answers never return, which is the default. Cancel safe.
+    fn ended<'a>(&'a self, holder: &'a Holder, session: u64) -> BoxFuture<'a, ()> {
+        let _never = (holder, session);
+        Box::pin(std::future::pending())
+    }
+
     /// Requests ids independently of each other. The answers are in the order of the requests.
     fn acquire<'a>(
         &'a self,

@@ -15,6 +15,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
     vec![
         Arc::new(guildhall_redb::Redb),
         Arc::new(guildhall_hub::Hub),
+        #[cfg(feature = "etcd")]
+        Arc::new(guildhall_etcd::Etcd),
         #[cfg(feature = "postgres")]
         Arc::new(guildhall_postgres::Postgres),
         #[cfg(feature = "redis")]

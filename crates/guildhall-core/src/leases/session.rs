@@ -76,12 +76,15 @@ impl LeaseSession {
         &self.holder
     }
 
-    /// Waits until the backend has said, in whatever answer, that the session is over.
+    /// Waits until the backend has said, in whatever answer or without being asked, that the session is over.
     ///
     /// # Cancel safety
     /// Nothing is lost when it is dropped.
     pub async fn over(&self) {
-        self.over.cancelled().await;
+        tokio::select! {
+            () = self.over.cancelled() => {}
+            () = self.leases.ended(&self.holder, self.number) => self.end(),
+        }
     }
 
     /// Whether the backend has said so: what it held may be others'.
