@@ -6,7 +6,7 @@ use guildhall_core::store::schema::SeenColumn;
 use guildhall_core::store::{Kind, RowId};
 use guildhall_sql::{Dialect, Quote, Space, Statement, kept_place};
 
-use crate::sql::{Params, escaped, quoted};
+use crate::sql::{CLUSTER_TABLES, Params, escaped, quoted};
 
 /// The vendor.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,7 @@ impl Dialect for PostgreSql {
 
     /// PostgreSQL cuts longer names off.
     const NAME_MAX: usize = 63;
+    const SHARED_TOO: &'static [&'static str] = &CLUSTER_TABLES;
     const FOLDS_CASE: bool = false;
     const UINT: &'static str = "::text";
     const NO_BYTES: &'static str = "''::bytea";
@@ -117,14 +118,19 @@ impl Dialect for PostgreSql {
     }
 
     fn lock(_space: &Space<Self>, names: Vec<String>) -> Statement<Params> {
-        let mut params = Params::default();
-        let sql = format!(
-            "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(name, 0) AS h \
-             FROM unnest({}) AS name ORDER BY h) AS hashes",
-            params.texts(names.iter().map(|name| escaped(name)).collect())
-        );
-        Statement::new(sql, params)
+        lock_names(&names)
     }
+}
+
+/// Takes locks until the end of the transaction, in an order that is the same for all.
+pub(crate) fn lock_names(names: &[String]) -> Statement<Params> {
+    let mut params = Params::default();
+    let sql = format!(
+        "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(name, 0) AS h \
+         FROM unnest({}) AS name ORDER BY h) AS hashes",
+        params.texts(names.iter().map(|name| escaped(name)).collect())
+    );
+    Statement::new(sql, params)
 }
 
 /// The lock that writers share, and that `prepare` has alone.

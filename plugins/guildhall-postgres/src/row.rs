@@ -1,6 +1,8 @@
 //! [`Reply`]: a row that the server has answered.
 
-use guildhall_sql::Fields;
+use guildhall_core::Incarnation;
+use guildhall_core::store::Holder;
+use guildhall_sql::{Fault, Fields};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
@@ -17,9 +19,7 @@ impl Fields for Reply {
 
     /// It comes as text: PostgreSQL has no unsigned numbers.
     fn uint(&self, at: usize) -> Result<Option<u64>, String> {
-        let text = get::<Option<&str>>(&self.0, at)?;
-        let number = text.map(|text| text.parse().map_err(|_| text));
-        number.transpose().map_err(|text| format!("`{text}` is no number from 0 to 2^64 - 1"))
+        get::<Option<&str>>(&self.0, at)?.map(uint).transpose()
     }
 
     fn int(&self, at: usize) -> Result<Option<i64>, String> {
@@ -42,4 +42,27 @@ impl Fields for Reply {
 /// A field of what the server has answered.
 pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, String> {
     row.try_get(at).map_err(|error| error.to_string())
+}
+
+/// A field of the only row.
+pub(crate) fn one<'a, T: FromSql<'a>>(
+    rows: &'a [Row],
+    at: usize,
+    subject: &str,
+) -> Result<T, Fault> {
+    let [row] = rows else {
+        return Err(Fault::damaged(subject, format!("{} rows instead of one", rows.len())));
+    };
+    get(row, at).map_err(|why| Fault::damaged(subject, why))
+}
+
+/// An unsigned number, which comes as text.
+pub(crate) fn uint(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number from 0 to 2^64 - 1"))
+}
+
+/// A holder from its app and incarnation.
+pub(crate) fn holder(app: &str, incarnation: u64) -> Result<Holder, String> {
+    let app = app.parse().map_err(|error| format!("`{app}`: {error}"))?;
+    Ok(Holder { app, incarnation: Incarnation(incarnation) })
 }

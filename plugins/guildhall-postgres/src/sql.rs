@@ -2,6 +2,16 @@
 
 use tokio_postgres::types::{ToSql, Type};
 
+/// The tables of leases and discovery: no entity may have these names.
+pub(crate) const CLUSTER_TABLES: [&str; 6] = [
+    "guildhall_lease_state",
+    "guildhall_lease_sessions",
+    "guildhall_leases",
+    "guildhall_lease_numbers",
+    "guildhall_node_state",
+    "guildhall_nodes",
+];
+
 /// A parameter of a statement, with its type: so no statement has to be prepared.
 pub(crate) type Param = (Box<dyn ToSql + Sync + Send>, Type);
 

@@ -7,7 +7,7 @@ use guildhall_core::store::schema::{Change, Schema};
 use guildhall_core::{BoxFuture, Env};
 use guildhall_sql::{Database, Done, Space, SqlStore};
 
-use crate::client::Client;
+use crate::client::{Client, Lane};
 use crate::config::Settings;
 use crate::dialect::PostgreSql;
 use crate::session::Session;
@@ -43,7 +43,7 @@ impl Database for PostgreSql {
         deadline: Duration,
         work: impl Fn(Arc<Session>) -> BoxFuture<'w, Done<T>> + Send + Sync,
     ) -> Done<T> {
-        client.run(deadline, work).await
+        client.run(Lane::Rows, deadline, work).await
     }
 
     async fn lay_out(session: &Session, space: &Space<Self>) -> Done<()> {

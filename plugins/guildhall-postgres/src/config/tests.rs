@@ -20,7 +20,13 @@ fn a_wrong_url_is_an_error_that_says_what_to_write() {
         ("postgres://h/d?deadline_ms=x", "write 10 to 600000"),
         ("postgres://h/d?schema=Drop%20x", "write 1 to 63 of a-z"),
         ("postgres://h/d?cache_mb=1", "write postgres://"),
-        ("postgres://h/d?sslmode=require", "TLS is not supported yet"),
+        ("postgres://h/d?sslmode=allow", "write disable, prefer"),
+        ("postgres://h/d?sslmode=verify-full", "needs sslrootcert=FILE"),
+        (
+            "postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere.pem",
+            "write the path of a PEM file",
+        ),
+        ("postgres://h/d?sslmode=require&sslrootcert=a%20b", "without %"),
         ("postgres:///d", "the host is missing"),
     ] {
         let error = Settings::parse(url).expect_err(url);

@@ -1,8 +1,35 @@
-//! The contract of every store.
+//! The contracts of the seams.
 
-use crate::server::{PATIENT, fresh_schema, is_there, shared};
+use crate::ground::{app, fresh_schema, is_there, store};
 
-guildhall_testkit::store_contract!(if is_there, || {
-    let schema = fresh_schema();
-    async move || shared().store(&schema, PATIENT)
-});
+mod rows {
+    use super::*;
+    guildhall_testkit::store_contract!(if is_there, || {
+        let schema = fresh_schema();
+        async move || store(&schema)
+    });
+}
+
+mod leases {
+    use super::*;
+    guildhall_testkit::leases_contract!(if is_there, || {
+        let schema = fresh_schema();
+        async move || app(&schema).leases()
+    }, flavor = "multi_thread");
+}
+
+mod discovery {
+    use super::*;
+    guildhall_testkit::discovery_contract!(if is_there, || {
+        let schema = fresh_schema();
+        async move || app(&schema).discovery()
+    }, flavor = "multi_thread");
+}
+
+mod broker {
+    use super::*;
+    guildhall_testkit::broker_contract!(if is_there, || {
+        let schema = fresh_schema();
+        async move || app(&schema).broker()
+    }, flavor = "multi_thread");
+}

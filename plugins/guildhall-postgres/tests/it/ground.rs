@@ -1,10 +1,52 @@
-//! The table of these tests, and short forms of requests.
+//! The server and the table of these tests, and short forms of requests.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_core::store::{
     Batch, Column, Committed, Guard, Holder, Kind, Op, Row, RowId, Store, StoreError, Table, Token,
     Value, Write,
 };
-use guildhall_core::{Incarnation, Key};
+use guildhall_core::{Env, Incarnation, Key};
+use guildhall_postgres::{PostgresServer, PostgresStore, Settings};
+
+/// A deadline that no busy machine misses.
+pub(crate) const PATIENT: &str = "&deadline_ms=60000";
+
+/// Whether the test with this name can run.
+pub(crate) fn is_there(test: &str) -> bool {
+    servers::is_there(&servers::POSTGRES, test)
+}
+
+/// The URL of a place on a server, with further options.
+pub(crate) fn url(server: &str, schema: &str, options: &str) -> String {
+    format!("{server}?schema={schema}{options}")
+}
+
+/// An app's connections to the server of a URL.
+pub(crate) fn open(url: &str) -> PostgresServer {
+    PostgresServer::new(&Env::real(), Settings::parse(url).unwrap())
+}
+
+/// An app's connections to the server that tests share which do not disturb it.
+pub(crate) fn app(schema: &str) -> PostgresServer {
+    open(&url(&shared(), schema, PATIENT))
+}
+
+/// A store there.
+pub(crate) fn store(schema: &str) -> PostgresStore {
+    app(schema).store()
+}
+
+/// The URL of the server that tests share, without options.
+pub(crate) fn shared() -> String {
+    servers::shared(&servers::POSTGRES).url()
+}
+
+/// The name of a schema that no other test has.
+pub(crate) fn fresh_schema() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("g{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
 
 pub(crate) const NAME: u32 = 2;
 pub(crate) const COUNT: u32 = 3;

@@ -4,8 +4,7 @@ use guildhall_core::store::{
     Column, Guard, Kind, Migrate, Store, StoreErrorKind, Table, Value, Write,
 };
 
-use crate::ground::{COUNT, HERO, batch, commit, named, read, row};
-use crate::server::{PATIENT, fresh_schema, is_there, shared};
+use crate::ground::{COUNT, HERO, batch, commit, fresh_schema, is_there, named, read, row, store};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_writers_that_expect_one_version_one_succeeds() {
@@ -13,7 +12,7 @@ async fn of_writers_that_expect_one_version_one_succeeds() {
         return;
     }
     let schema = fresh_schema();
-    let (a, b) = (shared().store(&schema, PATIENT), shared().store(&schema, PATIENT));
+    let (a, b) = (store(&schema), store(&schema));
     // Both make the tables.
     let tables = [&HERO];
     let prepared =
@@ -41,7 +40,7 @@ async fn of_rows_that_take_one_unique_value_at_once_one_has_it() {
         return;
     }
     let schema = fresh_schema();
-    let (a, b) = (shared().store(&schema, PATIENT), shared().store(&schema, PATIENT));
+    let (a, b) = (store(&schema), store(&schema));
     a.prepare(&[&HERO], Migrate::Auto).await.unwrap();
     for round in 0..20 {
         let create = |side: &str| {
@@ -71,7 +70,7 @@ async fn a_column_that_another_process_adds_is_seen_and_kept() {
         ],
     };
     let schema = fresh_schema();
-    let (old, new) = (shared().store(&schema, PATIENT), shared().store(&schema, PATIENT));
+    let (old, new) = (store(&schema), store(&schema));
     old.prepare(&[&HERO], Migrate::Auto).await.unwrap();
     assert_eq!(read(&old, "1").await, None);
     new.prepare(&[&LATER], Migrate::Auto).await.unwrap();

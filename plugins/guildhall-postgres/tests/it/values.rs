@@ -4,15 +4,14 @@ use guildhall_core::store::{
     Compare, Condition, Guard, Migrate, Order, Query, Store, StoreErrorKind, Value, Write,
 };
 
-use crate::ground::{COUNT, HERO, NAME, batch, commit, named, read};
-use crate::server::{PATIENT, fresh_schema, is_there, shared};
+use crate::ground::{COUNT, HERO, NAME, batch, commit, fresh_schema, is_there, named, read, store};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_texts_may_have_any_character() {
     if !is_there("values::keys_and_texts_may_have_any_character") {
         return;
     }
-    let store = shared().store(&fresh_schema(), PATIENT);
+    let store = store(&fresh_schema());
     store.prepare(&[&HERO], Migrate::Auto).await.unwrap();
     for odd in ["a\0b", "\u{1}", "'; DROP TABLE hero; --", "\\x00", "\u{10ffff}"] {
         let create = batch(odd, Guard::Absent, Write::Create(named(odd)));
@@ -36,7 +35,7 @@ async fn a_batch_that_the_server_does_not_take_fails_alone() {
     if !is_there("values::a_batch_that_the_server_does_not_take_fails_alone") {
         return;
     }
-    let store = shared().store(&fresh_schema(), PATIENT);
+    let store = store(&fresh_schema());
     store.prepare(&[&HERO], Migrate::Auto).await.unwrap();
     // No entry of an index is that long, and these letters cannot be compressed.
     let mut seed = 1_u64;
@@ -59,7 +58,7 @@ async fn unsigned_numbers_are_ordered_over_their_whole_range() {
     if !is_there("values::unsigned_numbers_are_ordered_over_their_whole_range") {
         return;
     }
-    let store = shared().store(&fresh_schema(), PATIENT);
+    let store = store(&fresh_schema());
     store.prepare(&[&HERO], Migrate::Auto).await.unwrap();
     let counts = [u64::MAX, 1 << 63, 7, u64::MAX - 1];
     for count in counts {
