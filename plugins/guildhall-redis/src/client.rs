@@ -8,6 +8,7 @@ use guildhall_core::backend::Outage;
 use guildhall_core::env::Instant;
 use parking_lot::Mutex;
 use redis::{Script, Value};
+use tokio::sync::Semaphore;
 
 use crate::config::{Persistence, Settings};
 use crate::dial::{Live, OnPush, dial};
@@ -24,6 +25,9 @@ pub(crate) enum Again {
     No,
 }
 
+/// Requests that may wait for their answers; one more is refused at once.
+const REQUESTS_MAX: usize = 8192;
+
 /// Requests to one server.
 pub(crate) struct Client {
     pub(crate) env: Env,
@@ -36,6 +40,8 @@ pub(crate) struct Client {
     facts: Mutex<Option<Facts>>,
     /// Why the last dial has failed, while none has succeeded.
     dial_error: Mutex<Option<String>>,
+    /// One permit per request.
+    permits: Semaphore,
 }
 
 impl Client {
@@ -49,6 +55,7 @@ impl Client {
             dialling: tokio::sync::Mutex::default(),
             facts: Mutex::default(),
             dial_error: Mutex::default(),
+            permits: Semaphore::new(REQUESTS_MAX),
         }
     }
 
@@ -92,6 +99,11 @@ impl Client {
         again: Again,
         replicated: bool,
     ) -> Result<Value, Fault> {
+        let Ok(_permit) = self.permits.try_acquire() else {
+            let why =
+                format!("{REQUESTS_MAX} requests wait for the server; find out why it is slow");
+            return Err(Fault::Away(why));
+        };
         let deadline = self.deadline();
         let mut attempts = 0;
         loop {
@@ -144,7 +156,9 @@ impl Client {
             let replicas = if replicated { self.settings.replicas } else { 0 };
             let mut missing = None;
             if replicas > 0 {
-                let left = deadline.saturating_duration_since(self.env.now()).as_millis().max(1);
+                // An eighth of what is left is for the answer.
+                let left = deadline.saturating_duration_since(self.env.now()).as_millis();
+                let left = (left - left / 8).max(1);
                 let mut wait = redis::cmd("WAIT");
                 let left = u64::try_from(left).unwrap_or(u64::MAX);
                 let have: u32 = wait.arg(replicas).arg(left).query_async(&mut conn).await?;

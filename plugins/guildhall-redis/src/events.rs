@@ -113,8 +113,12 @@ impl Inner {
                 events.push(of, push);
             }
         };
+        let outage = &self.client.outage;
+        if outage.is_there() {
+            self.client.env.sleep(outage.pause()).await;
+        }
         let dialled = self.client.dial_another(Arc::new(on_push)).await;
-        let live = Arc::new(self.client.outage.note(dialled)?);
+        let live = Arc::new(outage.note(dialled)?);
         self.board.lock().live = Some((of, Arc::clone(&live)));
         let tend = tend(Arc::downgrade(self), of, Arc::clone(&live));
         self.client.env.spawn("redis.events", tend);

@@ -48,6 +48,7 @@ local function decide(op)
   op.head = head
   local there, exists, owned = head[1], head[2] == '1', head[3]
   if op.write == 'f' then
+    if op.guard == 'a' then return nil end
     if not there then op.new = op.version return 'repeated' end
     local same = head[1] == op.version
     if op.guard == 'o' then same = same and is_owner(op) else same = same and not owned end
@@ -127,7 +128,9 @@ end
 
 local function change(op)
   local head, key = op.head, op.key
-  local exists = op.write ~= 'd'
+  -- First what a full memory refuses: after another write a server lets all that follows pass.
+  call('HSET', key, '@version', op.new, '@exists', op.write == 'd' and '0' or '1', unpack(op.fields))
+  if op.records then call('HSET', key, '@records', op.records) end
   if head[1] and head[2] ~= '1' then unbury(op.t.name, op.place, head[8]) end
   if op.write == 'd' then
     local gone = {}
@@ -144,8 +147,6 @@ local function change(op)
     call('HDEL', key, '@over_ms')
     call('ZADD', set_of(op.t.name, op.place), 0, string.sub(op.place, 2))
   end
-  call('HSET', key, '@version', op.new, '@exists', exists and '1' or '0', unpack(op.fields))
-  if op.records then call('HSET', key, '@records', op.records) end
 end
 
 local function remove(op)
@@ -175,7 +176,7 @@ local function commit(ops)
     if not op.came_to then return {'refused', op.which, head_out(op.head)} end
     if op.came_to ~= 'repeated' then
       new = new + 1
-      if epoch == '0' then epoch = op.head[4] or '0' end
+      if op.came_to == 'changed' and epoch == '0' then epoch = op.head[4] or '0' end
     end
   end
   if new > 0 and new < #ops then return {'half', epoch} end

@@ -4,7 +4,7 @@
 use guildhall_core::store::fence::{self, Ground};
 use guildhall_core::store::index::column_taken;
 use guildhall_core::store::{
-    Batch, Committed, Floor, Guard, Op, Row, RowId, StoreError, StoreErrorKind, Token, Write, local,
+    Batch, Committed, Floor, Op, Row, RowId, StoreError, StoreErrorKind, Token, Write, local,
 };
 
 use super::columns::Seen;
@@ -50,7 +50,7 @@ impl Space {
         let mut done: Vec<Option<Result<Committed, StoreError>>> = Vec::new();
         let mut good = Vec::new();
         for batch in batches {
-            let checked = local::check_batch(batch).and_then(|()| check_forgets(batch));
+            let checked = local::check_batch(batch);
             if checked.is_ok() {
                 good.push(batch);
             }
@@ -100,16 +100,6 @@ impl Space {
         }
         Ok(answers)
     }
-}
-
-/// A tombstone is removed with its version: the script knows no other way.
-fn check_forgets(batch: &Batch) -> Result<(), StoreError> {
-    for op in &batch.ops {
-        if op.write == Write::Forget && op.guard == Guard::Absent {
-            fence::write(None, &Ground::default(), op)?;
-        }
-    }
-    Ok(())
 }
 
 fn groups<'a, 'b>(batches: &'a [&'b Batch]) -> Vec<&'a [&'b Batch]> {

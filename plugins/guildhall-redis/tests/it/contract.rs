@@ -10,21 +10,7 @@ mod store {
 }
 
 mod discovery {
-    use std::sync::OnceLock;
-
-    use servers::{REDIS, Server};
-
-    use crate::server::{fresh, is_there, open};
-
-    /// Its rules write often, and none of them is about disks.
-    fn fast() -> &'static Server {
-        static FAST: OnceLock<Server> = OnceLock::new();
-        FAST.get_or_init(|| {
-            let mut server = Server::new(&REDIS).with("--appendonly no");
-            server.start();
-            server
-        })
-    }
+    use crate::server::{fast, fresh, is_there, open};
 
     guildhall_testkit::discovery_contract!(if is_there, || {
         let options = fresh();

@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod server;
+mod ground;
 mod contract;
 mod faulty;
 mod many;
+mod alike;
+mod shared;
+mod kept;
+mod states;
