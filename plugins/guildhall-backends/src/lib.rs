@@ -17,6 +17,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_hub::Hub),
         #[cfg(feature = "etcd")]
         Arc::new(guildhall_etcd::Etcd),
+        #[cfg(feature = "nats")]
+        Arc::new(guildhall_nats::Nats),
         #[cfg(feature = "postgres")]
         Arc::new(guildhall_postgres::Postgres),
         #[cfg(feature = "redis")]

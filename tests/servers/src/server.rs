@@ -29,6 +29,15 @@ const UNTIL_THE_END: &str = r#"
     [ -n "$keep" ] || rm -rf "$2"
 "#;
 
+/// Sends a signal. A thread that waits for a processor when its process is told to stop lets the others go on until then.
+const SIGNAL: &str = r#"
+    all="$2 $(pgrep -P $2)"
+    kill -$1 $all 2>/dev/null || exit 1
+    while [ "$1" = STOP ] && ps -L -o stat= -p "$(echo $all | tr ' ' ,)" | grep -qv '^[TZ]'; do
+        sleep 0.01
+    done
+"#;
+
 /// A server of its own, which runs or not. It and its data end with this value.
 #[derive(Debug)]
 pub struct Server {
@@ -109,13 +118,11 @@ impl Server {
         self.stop();
     }
 
-    /// Sends a signal to it and to the processes that it has started: `STOP`, `CONT`.
+    /// Sends a signal to it and to the processes that it has started: `STOP`, `CONT`. After `STOP`, all of them stand still.
     pub fn signal(&self, signal: &str) {
         let pid = self.running.as_ref().expect("it runs").pid.to_string();
         let mut kill = self.recipe.command("sh");
-        let sent = kill
-            .args(["-c", "kill -$1 $2 $(pgrep -P $2) 2>/dev/null", "sh", signal, &pid])
-            .status();
+        let sent = kill.args(["-c", SIGNAL, "sh", signal, &pid]).status();
         assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
     }
 
