@@ -16,6 +16,7 @@ mod work;
 mod change;
 mod write;
 mod query;
+mod commits;
 mod request;
 mod store;
 

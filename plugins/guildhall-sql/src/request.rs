@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use guildhall_core::BoxFuture;
 use guildhall_core::store::{
-    Batch, Committed, Migrate, Page, Query, Row, RowId, StoreError, StoreErrorKind, Table, Token,
-    Tombstone,
+    Batch, Migrate, Page, Query, Row, RowId, StoreError, StoreErrorKind, Table, Token, Tombstone,
 };
 use parking_lot::Mutex;
 
+use crate::commits::{Commits, Outcome, Working};
 use crate::fault::Fault;
 use crate::query::Reading;
 use crate::schema::Seen;
@@ -17,8 +17,6 @@ use crate::session::{Database, Session as _};
 use crate::space::Space;
 use crate::write::{Writing, beginning};
 
-/// Batches of one commit that share a transaction.
-const GROUP_MAX: usize = 64;
 /// How long `prepare` may take: it may have to build indexes.
 const PREPARE: Duration = Duration::from_secs(600);
 /// What a probe writes.
@@ -30,12 +28,13 @@ pub(crate) struct Requests<D: Database> {
     pub(crate) space: Space<D>,
     /// The columns as they were read last; nothing before the first request.
     seen: Mutex<Option<Arc<Seen>>>,
+    pub(crate) commits: Commits,
 }
 
 impl<D: Database> Requests<D> {
     pub(crate) fn new(client: Arc<D::Client>) -> Self {
         let space = Space::new(D::schema(&client));
-        Self { client, space, seen: Mutex::default() }
+        Self { client, space, seen: Mutex::default(), commits: Commits::default() }
     }
 
     pub(crate) async fn prepare(
@@ -63,35 +62,39 @@ impl<D: Database> Requests<D> {
         attempts.await
     }
 
-    /// Commits the batches in groups. Where the server takes some value of a group not, its batches are committed one by one.
-    pub(crate) async fn commit(&self, batches: &[Batch]) -> Vec<Result<Committed, StoreError>> {
-        let mut done = Vec::with_capacity(batches.len());
-        for group in batches.chunks(GROUP_MAX) {
-            match self.commit_group(group).await {
-                Ok(answers) => done.extend(answers),
-                Err(error) if error.kind == StoreErrorKind::Invalid && group.len() > 1 => {
-                    for batch in group.chunks(1) {
-                        let alone = self.commit_group(batch).await;
-                        done.extend(alone.unwrap_or_else(|error| vec![Err(error)]));
-                    }
+    /// Commits the batches in one transaction. Where the server takes some value of them not, they are committed one by one.
+    pub(crate) async fn commit(&self, batches: &[Batch], left: Duration) -> Vec<Outcome> {
+        match self.commit_group(batches, left).await {
+            Ok(outcomes) => outcomes,
+            Err(error) if error.kind == StoreErrorKind::Invalid && batches.len() > 1 => {
+                let mut outcomes = Vec::with_capacity(batches.len());
+                for batch in batches.chunks(1) {
+                    let alone = self.commit_group(batch, left).await;
+                    outcomes.extend(alone.unwrap_or_else(|error| vec![Err(error)]));
                 }
-                Err(error) => done.extend(vec![Err(error); group.len()]),
+                outcomes
             }
+            Err(error) => vec![Err(error); batches.len()],
         }
-        done
     }
 
     async fn commit_group(
         &self,
         batches: &[Batch],
-    ) -> Result<Vec<Result<Committed, StoreError>>, StoreError> {
-        let first = batches.first().and_then(|batch| batch.ops.first());
-        let attempts = self.run("commit", self.subject(first.map(|op| &op.row)), |session| {
+        left: Duration,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let Some(first) = batches.first() else { return Ok(Vec::new()) };
+        let attempts = D::run(&self.client, left, |session| {
             Box::pin(
                 async move { self.follow(self.writing(&session).await?.commit(batches).await) },
             )
         });
-        attempts.await
+        attempts.await.map_err(|fault| fault.error("commit", &self.subject_of(first)))
+    }
+
+    /// The first row of a batch.
+    pub(crate) fn subject_of(&self, batch: &Batch) -> String {
+        self.subject(batch.ops.first().map(|op| &op.row))
     }
 
     pub(crate) async fn read(&self, rows: &[RowId]) -> Result<Vec<Option<Row>>, StoreError> {
@@ -176,5 +179,38 @@ impl<D: Database> Requests<D> {
             self.seen.lock().take();
         }
         done
+    }
+}
+
+/// Commits group after group, until nothing waits.
+pub(crate) async fn work<D: Database>(requests: Arc<Requests<D>>) {
+    let mut working = Working { commits: &requests.commits, has_ended: false };
+    loop {
+        let Some(group) = working.commits.take() else {
+            working.has_ended = true;
+            return;
+        };
+        let (mut batches, mut answers) = (Vec::new(), Vec::new());
+        let now = D::env(&requests.client).now();
+        let mut left = D::deadline(&requests.client);
+        let least = left / 2;
+        for waiting in group {
+            if waiting.deadline <= now {
+                let message = "it waited for longer than its deadline, and nothing was written; the server is slow or away";
+                let subject = requests.subject_of(&waiting.batch);
+                let error =
+                    StoreError::new(StoreErrorKind::Unavailable, "commit", subject, message);
+                let _told = waiting.answer.send(Err(error));
+                continue;
+            }
+            left = left.min(waiting.deadline - now).max(least);
+            batches.push(waiting.batch);
+            answers.push(waiting.answer);
+        }
+        let outcomes = requests.commit(&batches, left).await;
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // A caller that has gone away wants no answer.
+            let _told = answer.send(outcome);
+        }
     }
 }

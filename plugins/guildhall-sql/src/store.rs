@@ -8,7 +8,7 @@ use guildhall_core::store::{
 };
 use guildhall_core::{BoxFuture, Env};
 
-use crate::request::Requests;
+use crate::request::{Requests, work};
 use crate::session::Database;
 
 /// Rows in tables of an SQL server.
@@ -35,11 +35,12 @@ impl<D: Database> SqlStore<D> {
         request: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let task = D::env(&self.0.client).spawn(D::TASK, request);
-        let ended = || {
-            let message = "the app has ended; whether the write is in the database is unknown";
-            StoreError::new(StoreErrorKind::Unknown, operation, &self.0.space.0, message)
-        };
-        task.await.ok().flatten().ok_or_else(ended)?
+        task.await.ok().flatten().ok_or_else(|| self.ended(operation))?
+    }
+
+    fn ended(&self, operation: &'static str) -> StoreError {
+        let message = "the app has ended; whether the write is in the database is unknown";
+        StoreError::new(StoreErrorKind::Unknown, operation, &self.0.space.0, message)
     }
 }
 
@@ -91,9 +92,17 @@ impl<D: Database> Store for SqlStore<D> {
         batches: Vec<Batch>,
     ) -> BoxFuture<'a, Vec<Result<Committed, StoreError>>> {
         Box::pin(async move {
-            let (requests, count) = (Arc::clone(&self.0), batches.len());
-            let done = self.ask("commit", async move { Ok(requests.commit(&batches).await) });
-            done.await.unwrap_or_else(|error| vec![Err(error); count])
+            let (requests, env) = (&self.0, D::env(&self.0.client));
+            let deadline = env.now() + D::deadline(&requests.client);
+            let (outcomes, is_more) = requests.commits.push(batches, deadline, &requests.space.0);
+            if is_more {
+                env.spawn(D::TASK, work(Arc::clone(requests)));
+            }
+            let mut done = Vec::with_capacity(outcomes.len());
+            for outcome in outcomes {
+                done.push(outcome.await.unwrap_or_else(|_| Err(self.ended("commit"))));
+            }
+            done
         })
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects")]
 
 mod ground;
+mod group;
 mod contract;
 mod cluster;
 mod faults;
