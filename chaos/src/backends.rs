@@ -49,7 +49,10 @@ impl FromStr for On {
             _ if !recipes.iter().all(has_plugin) => {
                 Err("this was built without their plugins: --features vendors".to_owned())
             }
-            _ => Ok(Self::Servers(recipes)),
+            _ => match recipes.iter().find(|recipe| !recipe.is_installed()) {
+                Some(recipe) => Err(format!("`{}` needs {}", recipe.name, recipe.package)),
+                None => Ok(Self::Servers(recipes)),
+            },
         }
     }
 }
@@ -70,14 +73,6 @@ impl On {
         match self {
             Self::Hub => &[],
             Self::Servers(recipes) => recipes,
-        }
-    }
-
-    /// The features of the demo that it needs.
-    pub(crate) fn features(&self) -> &'static [&'static str] {
-        match self {
-            Self::Hub => &[],
-            Self::Servers(_) => &["vendors"],
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: LoginsArgs) -> Result<ExitCode> {
 }
 
 async fn run_in(folder: &Path, args: LoginsArgs) -> Result<u8> {
-    let demo = args.build.programs(&folder.join("bin"), &[])?.demo;
+    let demo = args.build.programs(&folder.join("bin"))?.demo;
     let [login, gate, web] = free_addresses();
     let settings = vec![
         format!("--set=login.listen={login}"),

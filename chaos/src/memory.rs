@@ -52,7 +52,7 @@ pub(crate) async fn run(args: MemoryArgs) -> Result<ExitCode> {
 }
 
 async fn run_in(folder: &Path, args: MemoryArgs) -> Result<u8> {
-    let demo = args.build.programs(&folder.join("bin"), &[])?.demo;
+    let demo = args.build.programs(&folder.join("bin"))?.demo;
     let mut peaks = Vec::new();
     for name in ["players", "logins"] {
         let place = folder.join(name);

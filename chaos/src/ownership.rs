@@ -74,7 +74,7 @@ async fn run_in(folder: &Path, args: OwnershipArgs) -> Result<u8> {
     println!("seed={seed}");
     let OwnershipArgs { roles, gates, set, on, .. } = args.clone();
     let shape = Shape { roles, gates, settings: set, login: false, on };
-    let programs = args.build.programs(&folder.join("bin"), args.on.features())?;
+    let programs = args.build.programs(&folder.join("bin"))?;
     let keys = folder.join("keys");
     let mint = mint(&keys)?;
     let cluster = Arc::new(Cluster::start(&shape, &programs, folder, &keys).await?);

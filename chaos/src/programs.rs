@@ -18,12 +18,12 @@ pub(crate) struct BuildArgs {
 }
 
 impl BuildArgs {
-    /// The programs, with more features of the demo, copied to `folder`, which is made.
-    pub(crate) fn programs(&self, folder: &Path, more: &[&str]) -> Result<Programs> {
+    /// The programs, copied to `folder`, which is made.
+    pub(crate) fn programs(&self, folder: &Path) -> Result<Programs> {
         match &self.programs {
             Some(from) => Programs::take(from, folder),
             None => {
-                let features = self.features.iter().map(String::as_str).chain(more.iter().copied());
+                let features = self.features.iter().map(String::as_str);
                 Programs::build(folder, &features.collect::<Vec<_>>())
             }
         }
@@ -51,8 +51,12 @@ impl Programs {
 
     /// Builds them with these features of the demo, and copies them to `folder`, which is made.
     pub(crate) fn build(folder: &Path, features: &[&str]) -> Result<Self> {
+        // The plugins that this has, as what it starts is to be one build with it.
+        let vendors =
+            if cfg!(feature = "vendors") { &["demo/vendors", "chaos/vendors"][..] } else { &[] };
+        let vendors = vendors.iter().map(|feature| format!("--features={feature}"));
         let features = features.iter().map(|feature| format!("--features=demo/{feature}"));
-        let built = build(&features.collect::<Vec<_>>())?;
+        let built = build(&features.chain(vendors).collect::<Vec<_>>())?;
         let program = |name: &str| {
             let found = built.iter().find(|path| path.file_name().is_some_and(|file| file == name));
             copy(found.with_context(|| format!("cargo named no program {name}"))?, folder)

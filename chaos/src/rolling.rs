@@ -70,9 +70,9 @@ async fn run_in(folder: &Path, args: RollingArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
     let RollingArgs { roles, gates, set, on, .. } = args.clone();
-    let programs = |given: &Option<PathBuf>, name: &str, more: &[&str]| {
-        let (to, features) = (folder.join(name), [on.features(), more].concat());
-        given.as_ref().map_or_else(|| Programs::build(&to, &features), |at| Programs::take(at, &to))
+    let programs = |given: &Option<PathBuf>, name: &str, features: &[&str]| {
+        let to = folder.join(name);
+        given.as_ref().map_or_else(|| Programs::build(&to, features), |at| Programs::take(at, &to))
     };
     let now = programs(&args.programs, "now", &[])?;
     let next = programs(&args.next, "next", &["next"])?;

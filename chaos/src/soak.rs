@@ -60,7 +60,7 @@ pub(crate) async fn run(args: SoakArgs) -> Result<ExitCode> {
 async fn run_in(folder: &Path, args: SoakArgs) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(|| guildhall::Env::real().random());
     println!("seed={seed}");
-    let programs = args.build.programs(&folder.join("bin"), &[])?;
+    let programs = args.build.programs(&folder.join("bin"))?;
     let keys = folder.join("keys");
     let _made = mint(&keys)?;
     // Actors leave within the warm-up, as they would in a longer run.

@@ -1,6 +1,8 @@
 //! A new project, and the demo, as people run them: start, a hundred players, SIGTERM, and an exit that says that all went well. Then
-//! the demo as a cluster that starts without a warning, as one whose processes die, sleep and lose each other, and as one that is restarted
+//! the demo as a cluster that starts without a warning, on a hub and on servers, as one whose processes die, sleep and lose each other, and as one that is restarted
 //! under its players.
+
+mod clusters;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,11 +36,10 @@ const CHAOS: &[&str] = &["ownership", "--seed", "1", "--seconds", "100", "--play
 /// Two rolling restarts, the second to a later release of the demo.
 const ROLLING: &[&str] = &["rolling", "--seed", "1", "--players", "50"];
 
-/// What `guildhall up` says when all of them are.
-const ALL_CLEAR: &str = "all is ready";
-
-/// The demo as thirteen processes.
-const CLUSTER: &str = "demo/cluster-hub.toml";
+/// What chaos runs the game on beside a hub: another one for each commit.
+const ON: [&str; 3] = ["postgres", "etcd+redis", "nats+postgres"];
+const CHAOS_ON: &[&str] =
+    &["ownership", "--seed", "1", "--seconds", "30", "--players", "30", "--on"];
 
 const READY_MAX: Duration = Duration::from_secs(60);
 /// The seconds of `BOTS`, and a login of each player before them.
@@ -77,46 +78,28 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     run_command(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
-    all_clear(root, programs)?;
-    let chaos = |args| {
+    clusters::on_a_hub(root, programs)?;
+    let has_servers = clusters::on_servers(root, programs)?;
+    let chaos = |args: &[&str]| {
         run_command(Command::new(programs.join("chaos")).args(args).arg("--programs").arg(programs))
     };
     chaos(CHAOS)?;
+    let on = ON[turn(root) % ON.len()];
+    if has_servers {
+        println!("chaos on {on}");
+        chaos(&[CHAOS_ON, &[on]].concat())?;
+    } else {
+        println!("NOT RUN: chaos on {on}");
+    }
     // It builds the later release itself.
     chaos(ROLLING)
 }
 
-/// Starts all processes of the cluster file that the README names, and sees that none of them warns of anything and that all is said to be
-/// well. Their data is in a temporary folder.
-fn all_clear(root: &Path, programs: &Path) -> Result<()> {
-    let folder = tempfile::tempdir().context("make a temporary folder")?;
-    let file = folder.path().join(CLUSTER);
-    std::fs::create_dir_all(folder.path().join(DEMO)).context("make a folder")?;
-    let text =
-        std::fs::read_to_string(root.join(CLUSTER)).with_context(|| format!("read {CLUSTER}"))?;
-    let here = format!("{}/", programs.display());
-    let lines = text.lines().filter(|line| !line.starts_with("build = "));
-    let lines = lines.map(|line| line.replace("target/release/", &here) + "\n");
-    std::fs::write(&file, lines.collect::<String>()).context("write the cluster file")?;
-    let common = "demo/on-hub.toml";
-    std::fs::copy(root.join(common), folder.path().join(common)).context("copy its settings")?;
-    // What it and all of them say, in one.
-    let mut up = Command::new("sh");
-    up.args(["-c", r#"exec "$0" up "$1" 2>&1"#]).arg(programs.join("guildhall")).arg(&file);
-    let mut up = Program::start(&mut up)?;
-    let printed =
-        up.wait_for_line(ALL_CLEAR, |line| line.contains(ALL_CLEAR), READY_MAX)?.to_owned();
-    println!("{}", printed.lines().last().unwrap_or_default());
-    run_command(Command::new("kill").args(["-TERM", &up.id().to_string()]))?;
-    let (status, printed) = up.finish(DRAIN_MAX)?;
-    ensure!(
-        status.success(),
-        "after SIGTERM the cluster ended with {status}; it printed:\n{printed}"
-    );
-    let loud = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
-    let loud: Vec<&str> = printed.lines().filter(loud).collect();
-    ensure!(loud.is_empty(), "a healthy cluster warns:\n{}", loud.join("\n"));
-    Ok(())
+/// How many commits there are, so that each takes another turn.
+fn turn(root: &Path) -> usize {
+    let mut count = Command::new("git");
+    let count = output(count.args(["rev-list", "--count", "HEAD"]).current_dir(root));
+    count.ok().and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Builds the demo, and what chaos runs, at once; returns the demo's program, so that signals reach it and not cargo.
@@ -124,6 +107,7 @@ fn build(root: &Path) -> Result<PathBuf> {
     let args = ["build", "--release", "--quiet", "--message-format=json"];
     let packages = [DEMO, "guildhall-hub-server", "guildhall-cli", "chaos"];
     let packages = packages.iter().flat_map(|package| ["-p", package]);
+    let packages = packages.chain(["--features", "chaos/vendors,demo/vendors"]);
     let messages = output(&mut cargo(root, args.into_iter().chain(packages)))?;
     let mut programs = messages.lines().filter_map(executable);
     let demo = programs.find(|program| program.file_stem().is_some_and(|name| name == DEMO));

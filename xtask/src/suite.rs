@@ -63,10 +63,11 @@ fn steps(root: &Path, reach: Reach, skipped: &Path) -> Result<()> {
     match reach {
         Reach::Default => {
             let vendors = vendors(root)?;
-            let others = ["models", "chaos", "servers"].into_iter();
+            let others = ["models", "chaos", "servers", "guildhall-backends"].into_iter();
             let others = others.chain(vendors.iter().map(String::as_str));
             let packages = others.flat_map(|name| ["--package", name]);
-            step(&std::iter::once("test").chain(packages).collect::<Vec<_>>())?;
+            let all = ["test", "--features", "guildhall-backends/vendors,chaos/vendors"];
+            step(&all.into_iter().chain(packages).collect::<Vec<_>>())?;
         }
         // Ignored tests are the long ones, and take too long unoptimized.
         Reach::Slow => {
