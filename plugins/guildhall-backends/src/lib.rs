@@ -19,6 +19,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_etcd::Etcd),
         #[cfg(feature = "nats")]
         Arc::new(guildhall_nats::Nats),
+        #[cfg(feature = "mysql")]
+        Arc::new(guildhall_mysql::MySql),
         #[cfg(feature = "postgres")]
         Arc::new(guildhall_postgres::Postgres),
         #[cfg(feature = "redis")]

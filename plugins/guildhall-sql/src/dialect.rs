@@ -36,6 +36,21 @@ pub trait Dialect: Quote + Sized + Send + Sync + 'static {
     /// A column with its default where it is absent: what indexes have and queries compare.
     fn comparable(number: u32, column: &SeenColumn) -> String;
 
+    /// Whether no column may have this name, beside those of [`HEAD_NAMES`](crate::row::HEAD_NAMES).
+    fn is_taken(_name: &str) -> bool {
+        false
+    }
+
+    /// What follows the table in a walk over the rows that are there in the order of this column and of keys, or of keys alone.
+    fn walk(_column: Option<u32>) -> String {
+        String::new()
+    }
+
+    /// What follows the table in a walk over tombstones in the order of their times.
+    fn walk_over() -> String {
+        String::new()
+    }
+
     /// The condition that a row of an entity's table is one of these.
     fn is_row(params: &mut Self::Params, rows: &[&RowId]) -> String;
 

@@ -138,7 +138,8 @@ fn check_names<D: Database>(table: &Table) -> Result<(), Fault> {
     let columns = std::iter::once(&table.key).chain(table.columns);
     let most = D::NAME_MAX;
     let long = |name: &&str| name.len() > most || name.is_empty() || name.contains('\0');
-    let is_head = |name: &str| HEAD_NAMES.iter().any(|head| same::<D>(head, name));
+    let is_head =
+        |name: &str| D::is_taken(name) || HEAD_NAMES.iter().any(|head| same::<D>(head, name));
     let is_shared =
         |name: &str| SHARED.iter().chain(D::SHARED_TOO).any(|shared| same::<D>(shared, name));
     let mut wrong = columns.map(|it| it.name).filter(|name| long(name) || is_head(name));

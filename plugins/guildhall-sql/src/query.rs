@@ -75,9 +75,10 @@ impl<D: Database> Reading<'_, D> {
         let comparable =
             |number| seen(query.table, schema, number).map(|column| D::comparable(number, column));
         let mut sql = format!(
-            "SELECT {} FROM {} WHERE guildhall_exists = TRUE AND guildhall_sub = ''",
+            "SELECT {} FROM {}{} WHERE guildhall_exists = TRUE AND guildhall_sub = ''",
             parts.select::<D>(),
-            self.space.table(query.table.name)
+            self.space.table(query.table.name),
+            D::walk(order)
         );
         for condition in &query.conditions {
             let compare = match condition.compare {
@@ -119,9 +120,10 @@ impl<D: Database> Reading<'_, D> {
         let (parts, mut params) =
             (Parts { schema: &schema, only: Some(&[]) }, D::Params::default());
         let mut sql = format!(
-            "SELECT {} FROM {} WHERE guildhall_exists = FALSE AND guildhall_over_ms <= {}",
+            "SELECT {} FROM {}{} WHERE guildhall_exists = FALSE AND guildhall_over_ms <= {}",
             parts.select::<D>(),
             self.space.table(table.name),
+            D::walk_over(),
             D::NOW_MS
         );
         if let Some(Tombstone { row, over_ms, .. }) = after {

@@ -124,6 +124,22 @@ impl Server {
         let mut kill = self.recipe.command("sh");
         let sent = kill.args(["-c", SIGNAL, "sh", signal, &pid]).status();
         assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
+        if signal == "STOP" {
+            self.wait_until_it_stands(&pid);
+        }
+    }
+
+    /// On a busy machine, threads go on until the one that takes the signal has run.
+    fn wait_until_it_stands(&self, pid: &str) {
+        let children = self.recipe.command("pgrep").args(["-P", pid]).output().unwrap().stdout;
+        let children = String::from_utf8(children).unwrap();
+        let end = Instant::now() + PATIENCE;
+        for pid in std::iter::once(pid).chain(children.split_whitespace()) {
+            while !stands(pid) {
+                assert!(Instant::now() < end, "{} does not stop", self.recipe.name);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
     }
 
     /// Whether it was started, and neither stopped nor killed since.
@@ -156,6 +172,17 @@ impl Drop for Server {
         self.stop();
         let _gone = self.recipe.command("rm").arg("-rf").arg(&self.folder).status();
     }
+}
+
+/// Whether all threads of a process are stopped, or have ended.
+fn stands(pid: &str) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let stands = |stat: String| {
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        matches!(state, Some('T' | 't' | 'Z' | 'X') | None)
+    };
+    let mut stats = tasks.map(|task| std::fs::read_to_string(task.path().join("stat")));
+    stats.all(|stat| stat.map_or(true, stands))
 }
 
 /// The server of this recipe that the tests of this program share which do not disturb it.
