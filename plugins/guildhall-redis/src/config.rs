@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use server::{addresses, credentials};
 
+use crate::tls::Tls;
+
 /// Settings of a backend, all in its URL: `redis://user:password@host:6379/0?prefix=guildhall&deadline_ms=5000`.
 #[derive(Clone)]
 pub struct Settings {
@@ -28,6 +30,7 @@ pub struct Settings {
     pub ack_wait: Duration,
     /// The most items of one queue, those that are not acknowledged included. Default 65 536.
     pub queue_items: usize,
+    pub(crate) tls: Option<Tls>,
     /// What the server keeps over its end, for servers that forbid CONFIG; else it is asked.
     pub persistence: Option<Persistence>,
 }
@@ -61,10 +64,14 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, and how to write it. Secrets are not in it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        if url.starts_with("rediss:") {
-            return Err("TLS is not supported yet; write redis://, in a network that you trust, or through a tunnel".to_owned());
-        }
-        let rest = url.strip_prefix("redis://").ok_or("write redis://host:6379")?;
+        let (rest, is_encrypted) =
+            match (url.strip_prefix("redis://"), url.strip_prefix("rediss://")) {
+                (Some(rest), _) => (rest, false),
+                (_, Some(rest)) => (rest, true),
+                _ => {
+                    return Err("write redis://host:6379, or rediss://host:6379 for TLS".to_owned());
+                }
+            };
         let (base, options) = rest.split_once('?').unwrap_or((rest, ""));
         let (login, place) = base.rsplit_once('@').map_or((None, base), |(l, p)| (Some(l), p));
         let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
@@ -85,12 +92,20 @@ impl Settings {
             ack_wait: Duration::from_secs(30),
             queue_items: 65_536,
             persistence: None,
+            tls: None,
         };
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, text) = option.split_once('=').unwrap_or((option, ""));
             settings.set(name, text)?;
         }
-        Ok(settings)
+        match (is_encrypted, settings.tls.is_some()) {
+            (true, false) => {
+                Err("rediss:// needs ca=FILE, the certificates in PEM that the server's stems from"
+                    .to_owned())
+            }
+            (false, true) => Err("option `ca` is for TLS; write rediss://".to_owned()),
+            _ => Ok(settings),
+        }
     }
 
     fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
@@ -100,6 +115,7 @@ impl Settings {
             "deadline_ms" => self.deadline = ms(600_000)?,
             "connect_ms" => self.connect = ms(3_600_000)?,
             "ack_wait_ms" => self.ack_wait = ms(86_400_000)?,
+            "ca" => self.tls = Some(Tls::read(text)?),
             "replicas" => {
                 self.replicas = u32::try_from(number(name, text, 0, 16)?).unwrap_or_default();
             }
@@ -122,7 +138,7 @@ impl Settings {
             }
             _ => {
                 return Err(format!(
-                    "unknown option `{}`; known are prefix, deadline_ms, connect_ms, replicas, ack_wait_ms, queue_items and persistence",
+                    "unknown option `{}`; known are prefix, deadline_ms, connect_ms, replicas, ack_wait_ms, queue_items, persistence and ca",
                     shown(name)
                 ));
             }

@@ -10,6 +10,7 @@ use guildhall_core::Env;
 use guildhall_core::env::ConnIo;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::Settings;
 use crate::facts::{Facts, NoDial, facts};
@@ -65,6 +66,11 @@ pub(crate) async fn dial(
     Err(if ever { NoDial::Ever(why) } else { NoDial::Now(why) })
 }
 
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 async fn dial_one(
     env: &Env,
     settings: &Settings,
@@ -89,7 +95,12 @@ async fn dial_one(
             Ok::<(), ()>(())
         });
     }
-    let made = MultiplexedConnection::new_with_config(&info, ConnIo::new(socket), config).await;
+    let socket = ConnIo::new(socket);
+    let stream: Box<dyn Stream> = match &settings.tls {
+        None => Box::new(socket),
+        Some(tls) => Box::new(tls.connect(address, socket).await.map_err(|error| now(&error))?),
+    };
+    let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
     let (mut conn, driver) = made.map_err(|error| now(&words(&error)))?;
     let ended = Arc::new(AtomicBool::new(false));
     let at_its_end = Arc::clone(&ended);

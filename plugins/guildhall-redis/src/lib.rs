@@ -14,6 +14,7 @@
 //!
 //! README.md beside this crate says what it guarantees.
 
+mod tls;
 mod config;
 mod fault;
 mod reply;

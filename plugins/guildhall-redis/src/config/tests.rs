@@ -36,7 +36,11 @@ fn a_wrong_url_is_an_error_that_says_what_to_write_and_no_secret() {
         ("redis://ann@h", "redis://user:password@host"),
         ("redis://ann:hush%zz@h", "write % as %25"),
         ("redis://ann:hush%ff@h", "write % as %25"),
-        ("rediss://ann:hush@h", "TLS is not supported yet"),
+        ("rediss://ann:hush@h", "needs ca=FILE"),
+        ("rediss://ann:hush@h?ca=/dev/null", "it has no certificate"),
+        ("rediss://ann:hush@h?ca=/nowhere", "write the path of a PEM file"),
+        ("rediss://ann:hush@h?ca=Cargo.toml", "it has no certificate"),
+        ("http://ann:hush@h", "write redis://host"),
     ] {
         let error = Settings::parse(url).expect_err(url);
         assert!(error.contains(remedy) && !error.contains("hush"), "{url}: {error}");

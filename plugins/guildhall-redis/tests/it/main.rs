@@ -11,3 +11,4 @@ mod alike;
 mod shared;
 mod kept;
 mod states;
+mod tls;
