@@ -24,7 +24,8 @@ impl SmallDisk {
     /// The disk of the test with this name (as `cargo test -- --exact` takes it), of `mib` MiB.
     ///
     /// A disk can be mounted only in a namespace of its own. So the first time this runs the program again with that test alone,
-    /// in such a namespace, and returns `None`: the test has run then, and returns.
+    /// in such a namespace, and returns `None`: the test has run then, and returns. Root keeps its
+    /// users there, so that servers can run as one of them.
     ///
     /// Where nothing can be mounted, the test is skipped, and counted as such; with `GUILDHALL_REQUIRE=small-disk` it fails.
     ///
@@ -35,10 +36,16 @@ impl SmallDisk {
             return Some(Self(path.into()));
         }
         let place = tempfile::tempdir().expect("a folder for temporary files");
-        let script = format!(r#"mount -t tmpfs -o size={mib}m none "$0" || exit 77; exec "$@""#);
+        let script =
+            format!(r#"mount -t tmpfs -o size={mib}m,mode=1777 none "$0" || exit 77; exec "$@""#);
         let program = std::env::current_exe().expect("a program knows its file");
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+        // Root may mount as it is.
+        let mounts = Command::new("unshare").args(["--mount", "true"]).output();
+        if !mounts.is_ok_and(|ran| ran.status.success()) {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh", "-c", &script]);
         command.arg(place.path()).arg(program).args(["--exact", test, "--nocapture"]);
         let ran = command.env(DISK, place.path()).output();
         let ran = match ran {

@@ -59,7 +59,13 @@ struct Running {
 impl Server {
     /// Makes data for a server. It does not run yet.
     pub fn new(recipe: &'static Recipe) -> Self {
-        let folder = recipe.command("mktemp").args(["-d", "-t", "guildhall.XXXXXX"]).output();
+        Self::within(recipe, &std::env::temp_dir())
+    }
+
+    /// As [`Server::new`], with its data in a folder of this folder, which may be a disk of its own.
+    pub fn within(recipe: &'static Recipe, folder: &std::path::Path) -> Self {
+        let mut make = recipe.command("mktemp");
+        let folder = make.arg("-d").arg("-p").arg(folder).arg("guildhall.XXXXXX").output();
         let folder = PathBuf::from(String::from_utf8(folder.unwrap().stdout).unwrap().trim());
         let port = free_ports(recipe.ports).start;
         let server = Self { recipe, port, folder, run: recipe.run.to_owned(), running: None };
