@@ -15,6 +15,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
     vec![
         Arc::new(guildhall_redb::Redb),
         Arc::new(guildhall_hub::Hub),
+        #[cfg(feature = "consul")]
+        Arc::new(guildhall_consul::Consul),
         #[cfg(feature = "etcd")]
         Arc::new(guildhall_etcd::Etcd),
         #[cfg(feature = "nats")]

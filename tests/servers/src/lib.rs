@@ -27,7 +27,7 @@ mod faults;
 
 pub use proxy::Proxy;
 pub use recipe::{PASSWORD, Recipe};
-pub use recipes::{ALL, ETCD, MYSQL, NATS, POSTGRES, PROMETHEUS, RABBITMQ, REDIS};
+pub use recipes::{ALL, CONSUL, ETCD, MYSQL, NATS, POSTGRES, PROMETHEUS, RABBITMQ, REDIS};
 pub use server::{Server, shared};
 pub use there::is_there;
 

@@ -1,5 +1,6 @@
 //! The recipes of all vendors, one file each.
 
+mod consul;
 mod etcd;
 mod mysql;
 mod nats;
@@ -10,6 +11,7 @@ mod redis;
 
 use crate::Recipe;
 
+pub use consul::CONSUL;
 pub use etcd::ETCD;
 pub use mysql::MYSQL;
 pub use nats::NATS;
@@ -18,5 +20,5 @@ pub use prometheus::PROMETHEUS;
 pub use rabbitmq::RABBITMQ;
 pub use redis::REDIS;
 
-/// All of them.
+/// All of them that today's Debian has: not `CONSUL`.
 pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &PROMETHEUS, &RABBITMQ, &REDIS];
