@@ -38,6 +38,9 @@ const SIGNAL: &str = r#"
     done
 "#;
 
+/// How long a server may take to listen: RabbitMQ takes a minute where four processes want each core.
+const STARTS: Duration = Duration::from_secs(180);
+
 /// A server of its own, which runs or not. It and its data end with this value.
 #[derive(Debug)]
 pub struct Server {
@@ -99,7 +102,7 @@ impl Server {
         let (stdin, mut pid) = (script.stdin.take(), String::new());
         BufReader::new(script.stdout.take().unwrap()).read_line(&mut pid).unwrap();
         self.running = Some(Running { script, stdin, pid: pid.trim().parse().unwrap() });
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + STARTS;
         while TcpStream::connect(self.address()).is_err() {
             let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(Instant::now() < end, "{} does not listen: {}", self.recipe.name, log());
