@@ -15,6 +15,7 @@ mod summary;
 mod live_count;
 mod family;
 mod text;
+mod snapshot;
 mod names;
 
 use std::any::Any;
@@ -26,6 +27,7 @@ use parking_lot::Mutex;
 
 use crate::{Env, StartError};
 use family::Series;
+use snapshot::Valued;
 use text::{Kind, Written};
 
 pub use config::MetricsConfig;
@@ -33,6 +35,7 @@ pub use family::Family;
 pub use histogram::{Histogram, SECONDS};
 pub use live_count::LiveCount;
 pub use number::{Counter, Gauge, GaugeGuard};
+pub use snapshot::{Snapshot, Value};
 pub use summary::Summary;
 
 /// The metrics of one app. Clones are the same ones.
@@ -62,11 +65,19 @@ struct Registered {
 /// The series of a metric, whatever its kind.
 trait AnySeries: Any + Send + Sync {
     fn text(&self, out: &mut String, name: &str, labels: &[String]);
+
+    fn values(&self) -> Vec<(Vec<String>, Value)>;
 }
 
-impl<M: Written + Send + Sync + 'static> AnySeries for Series<M> {
+impl<M: Written + Valued + Send + Sync + 'static> AnySeries for Series<M> {
     fn text(&self, out: &mut String, name: &str, labels: &[String]) {
         self.each(|values, metric| metric.write(out, name, labels, values));
+    }
+
+    fn values(&self) -> Vec<(Vec<String>, Value)> {
+        let mut all = Vec::new();
+        self.each(|labels, metric| all.push((labels.to_vec(), metric.value())));
+        all
     }
 }
 
@@ -182,7 +193,19 @@ impl Metrics {
         out
     }
 
-    fn register<M: Written + Clone + Send + Sync + 'static, const N: usize>(
+    /// The values of all metrics, by name.
+    pub fn read(&self) -> Vec<Snapshot> {
+        let by_name = self.0.by_name.lock();
+        let read = |(name, metric): (&String, &Registered)| Snapshot {
+            name: name.clone(),
+            help: metric.help.clone(),
+            labels: metric.labels.clone(),
+            series: metric.series.values(),
+        };
+        by_name.iter().map(read).collect()
+    }
+
+    fn register<M: Written + Valued + Clone + Send + Sync + 'static, const N: usize>(
         &self,
         spec: &Spec<'_>,
         make: impl Fn() -> M + Send + Sync + 'static,

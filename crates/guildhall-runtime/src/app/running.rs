@@ -114,7 +114,7 @@ impl RunningApp {
         }
         core.ownership().close().await;
         if let Some(tracer) = &core.tracer {
-            tracer.flush().await;
+            tracer.last_flush().await;
         }
         core.env.kill();
         // Its address and its store are free when this returns.

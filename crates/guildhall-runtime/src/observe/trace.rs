@@ -11,7 +11,7 @@ mod exporter;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +45,8 @@ pub(crate) struct Tracer {
     wake: Notify,
     exported: Counter,
     dropped: Counter,
+    /// The exporter did not take the last spans, which is in the log.
+    fails: AtomicBool,
 }
 
 impl Tracer {
@@ -70,6 +72,7 @@ impl Tracer {
             exporter,
             exported,
             dropped,
+            fails: AtomicBool::new(false),
         }))
     }
 
@@ -144,16 +147,39 @@ impl Tracer {
             }
             let deadline = self.env.now() + Duration::from_millis(self.config.export_ms);
             match self.env.until(deadline, self.exporter.export(&spans)).await {
-                Some(Ok(())) => self.exported.add(count),
+                Some(Ok(())) => self.worked(count),
                 Some(Err(why)) => self.failed(count, &why),
                 None => self.failed(count, "no answer in time (trace.export_ms)"),
             }
         }
     }
 
+    /// As [`Tracer::flush`], for no longer than one export may take: an exporter that hangs does not keep an app from its end.
+    pub(crate) async fn last_flush(&self) {
+        let deadline = self.env.now() + Duration::from_millis(self.config.export_ms);
+        if self.env.until(deadline, self.flush()).await.is_none() {
+            tracing::warn!(
+                "spans at the end of the app were not exported in time (trace.export_ms)"
+            );
+        }
+    }
+
+    fn worked(&self, count: u64) {
+        self.exported.add(count);
+        if self.fails.swap(false, Ordering::Relaxed) {
+            tracing::info!("spans are exported again");
+        }
+    }
+
     fn failed(&self, count: u64, why: &str) {
         self.dropped.add(count);
-        tracing::warn!(count, why, "spans were not exported");
+        if !self.fails.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                count,
+                why,
+                "spans were not exported; dropping and counting them until they are"
+            );
+        }
     }
 }
 

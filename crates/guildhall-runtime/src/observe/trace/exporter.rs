@@ -13,7 +13,7 @@ pub trait SpanExporter: Send + Sync + 'static {
     /// Takes spans that have ended. What takes longer than `trace.export_ms` is cut off.
     ///
     /// # Errors
-    /// Why they are lost: they are counted, said in the log, and not brought again.
+    /// Why they are lost: they are counted and not brought again; the log says the first of a row of errors, and the end of the row.
     fn export<'a>(&'a self, spans: &'a [Span]) -> BoxFuture<'a, Result<(), String>>;
 }
 
