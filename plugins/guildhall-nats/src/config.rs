@@ -30,7 +30,8 @@ pub struct Settings {
     pub queue_ack: Duration,
     /// Most items of one queue, 1 to 10 million. Default 65,536; a further push is refused.
     pub queue_items: i64,
-    /// Most bytes of all queues, 1 KiB to 1 TiB. Default 1 GiB; a further push is refused.
+    /// Most bytes of all queues, 1 KiB to 1 TiB. Default 256 MiB; a further push is refused. The server reserves them when the first
+    /// queue is made, and refuses that where its disk has not as much.
     pub queue_bytes: i64,
 }
 
@@ -77,7 +78,7 @@ impl Settings {
             deadline: Duration::from_secs(3),
             queue_ack: Duration::from_secs(30),
             queue_items: 65_536,
-            queue_bytes: 1 << 30,
+            queue_bytes: 256 << 20,
         };
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, text) = option.split_once('=').unwrap_or((option, ""));

@@ -87,7 +87,10 @@ async fn follow(
 ) {
     let client = Arc::clone(&bucket.client);
     while alive.strong_count() > 0 {
-        let Ok(link) = client.connected().await else { continue };
+        let Ok(link) = client.connected().await else {
+            client.env.sleep(PAUSE).await;
+            continue;
+        };
         let reading = read(&bucket, link, &*picture, &shows);
         let fault = tokio::select! {
             biased;

@@ -18,6 +18,7 @@
 #![allow(clippy::disallowed_methods, reason = "runs programs; nothing here is simulated")]
 
 mod recipe;
+mod go;
 mod recipes;
 mod there;
 mod user;
@@ -27,7 +28,9 @@ mod faults;
 
 pub use proxy::Proxy;
 pub use recipe::{PASSWORD, Recipe};
-pub use recipes::{ALL, CONSUL, ETCD, MYSQL, NATS, POSTGRES, PROMETHEUS, RABBITMQ, REDIS};
+pub use recipes::{
+    ALL, CONSUL, ETCD, MYSQL, NATS, NATS_TODAY, POSTGRES, PROMETHEUS, RABBITMQ, REDIS,
+};
 pub use server::{Server, shared};
 pub use there::is_there;
 

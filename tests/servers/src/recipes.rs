@@ -14,7 +14,7 @@ use crate::Recipe;
 pub use consul::CONSUL;
 pub use etcd::ETCD;
 pub use mysql::MYSQL;
-pub use nats::NATS;
+pub use nats::{NATS, NATS_TODAY};
 pub use postgres::POSTGRES;
 pub use prometheus::PROMETHEUS;
 pub use rabbitmq::RABBITMQ;

@@ -2,13 +2,14 @@
 
 use guildhall_testkit::skipped;
 
-use crate::Recipe;
+use crate::{Recipe, go};
 
 /// The variable that names servers, with commas between them, without which tests fail instead of being skipped.
 const REQUIRE: &str = "GUILDHALL_REQUIRE";
 
 /// Whether the test with this name can run; one that cannot is counted as skipped, or fails where `GUILDHALL_REQUIRE` names its server.
 pub fn is_there(recipe: &Recipe, test: &str) -> bool {
+    go::build(recipe);
     if recipe.is_installed() {
         return true;
     }

@@ -8,3 +8,4 @@ mod contract;
 mod faults;
 mod traps;
 mod size;
+mod log;

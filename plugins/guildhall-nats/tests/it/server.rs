@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use guildhall_core::Env;
 use guildhall_nats::{Seams, Settings};
-use servers::NATS;
+use servers::{NATS, Recipe};
 
 /// A deadline that no busy machine misses.
 const PATIENT: &str = "&deadline_ms=30000";
@@ -22,7 +22,13 @@ pub(crate) fn fresh() -> String {
 
 /// The seams of a place on the shared server, once it is reached.
 pub(crate) async fn seams(prefix: &str, options: &str) -> Seams {
-    let seams = at(&servers::shared(&NATS).address(), prefix, &format!("{PATIENT}{options}")).await;
+    seams_on(&NATS, prefix, options).await
+}
+
+/// The same on the shared server of a version.
+pub(crate) async fn seams_on(version: &'static Recipe, prefix: &str, options: &str) -> Seams {
+    let address = servers::shared(version).address();
+    let seams = at(&address, prefix, &format!("{PATIENT}{options}")).await;
     seams.connected().await.unwrap();
     seams
 }
