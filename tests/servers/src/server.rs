@@ -29,15 +29,6 @@ const UNTIL_THE_END: &str = r#"
     [ -n "$keep" ] || rm -rf "$2"
 "#;
 
-/// Sends a signal. A thread that waits for a processor when its process is told to stop lets the others go on until then.
-const SIGNAL: &str = r#"
-    all="$2 $(pgrep -P $2)"
-    kill -$1 $all 2>/dev/null || exit 1
-    while [ "$1" = STOP ] && ps -L -o stat= -p "$(echo $all | tr ' ' ,)" | grep -qv '^[TZ]'; do
-        sleep 0.01
-    done
-"#;
-
 /// How long a server may take to listen: RabbitMQ takes a minute where four processes want each core.
 const STARTS: Duration = Duration::from_secs(180);
 
@@ -131,7 +122,9 @@ impl Server {
     pub fn signal(&self, signal: &str) {
         let pid = self.running.as_ref().expect("it runs").pid.to_string();
         let mut kill = self.recipe.command("sh");
-        let sent = kill.args(["-c", SIGNAL, "sh", signal, &pid]).status();
+        let sent = kill
+            .args(["-c", "kill -$1 $2 $(pgrep -P $2) 2>/dev/null", "sh", signal, &pid])
+            .status();
         assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
         if signal == "STOP" {
             self.wait_until_it_stands(&pid);
