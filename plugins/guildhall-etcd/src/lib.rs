@@ -16,6 +16,8 @@
 
 mod config;
 #[doc(hidden)]
+// It is as `cargo xtask codegen` writes it.
+#[rustfmt::skip]
 pub mod proto;
 mod fault;
 mod rpc;
