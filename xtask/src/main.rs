@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask {test, services, fuzz, ci, tidy, layers, codegen}`.
+//! The project's commands: `cargo xtask {test, services, smoke, fuzz, ci, tidy, layers, codegen}`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
@@ -27,6 +27,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                      loopback; install: Debian's packages of those that are missing
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy, docs,
                      the fuzz targets and their seeds, test, and a run of the demo
+  smoke              the last step of ci: a new project, the demo with bots, as clusters, and under chaos
   fuzz               the fuzz targets compile, and take the seeds that are kept
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
                      --fix: bring docs/config.md and the code that pages show up to date
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ["services", ref args @ ..] => suite::services(root, args),
         ["fuzz"] => fuzz::run(root),
         ["ci"] => ci::run(root),
+        ["smoke"] => smoke::run(root),
         ["tidy"] => tidy::run(root, false),
         ["tidy", "--fix"] => tidy::run(root, true),
         ["layers"] => tidy::layers(root, ""),

@@ -108,8 +108,9 @@ impl<M: Meaning> std::fmt::Debug for Mirror<M> {
 }
 
 impl<M: Meaning> State<M> {
-    /// Compares what is known with what was read.
-    fn replace(&mut self, root: usize, now: Read) {
+    /// Compares what is known with what was read, and tells the changes in the order in which they were made.
+    fn replace(&mut self, root: usize, mut now: Read) {
+        now.keys.sort_unstable_by_key(|kept| kept.mod_revision);
         let mut gone = std::mem::take(&mut self.known);
         for kept in now.keys {
             let Some(value) = value::<M>(root, &kept) else { continue };
