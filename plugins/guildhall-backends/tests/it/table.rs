@@ -12,7 +12,6 @@ const URLS: &[&str] = &[
     "nats://127.0.0.1",
     "etcd://127.0.0.1",
     "consul://127.0.0.1",
-    "amqp://127.0.0.1",
 ];
 
 /// A line per backend of this build, in Markdown.
