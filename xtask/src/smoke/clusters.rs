@@ -57,7 +57,7 @@ pub(super) fn on_a_hub(root: &Path, programs: &Path) -> Result<()> {
 }
 
 /// The same on servers of vendors, each with bots who play. What is not installed is not run, and said. Whether all was there. Warnings are
-/// counted: on etcd, some of hundreds of slots that move at once stay and move a moment later, which is a warning each.
+/// counted: when all apps end at once, one may move slots to another that has just ended, which is a warning each.
 pub(super) fn on_servers(root: &Path, programs: &Path) -> Result<bool> {
     let services = |args: &[&str]| {
         run_command(&mut cargo(root, ["run", "--quiet", "-p", "servers", "--"].iter().chain(args)))
