@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::DEMO;
-use crate::process::{Program, cargo, run as run_command};
+use super::{BOTS_MAX, DEMO, DRAIN_MAX, READY_MAX};
+use crate::process::{Program, run as run_command};
+use crate::suite::services;
 
 /// The demo as thirteen processes on a hub.
 const ON_A_HUB: &str = "demo/cluster-hub.toml";
@@ -42,9 +42,6 @@ const BOTS: &[&str] = &[
     "--address",
     "tcp://127.0.0.1:7002",
 ];
-const BOTS_MAX: Duration = Duration::from_secs(120);
-const READY_MAX: Duration = Duration::from_secs(60);
-const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Starts all processes of the cluster file that the README names, and sees that none of them warns of anything and that all is said to
 /// be well. Their data is in a temporary folder.
@@ -59,12 +56,9 @@ pub(super) fn on_a_hub(root: &Path, programs: &Path) -> Result<()> {
 /// The same on servers of vendors, each with bots who play. What is not installed is not run, and said. Whether all was there. Warnings are
 /// counted: when all apps end at once, one may move slots to another that has just ended, which is a warning each.
 pub(super) fn on_servers(root: &Path, programs: &Path) -> Result<bool> {
-    let services = |args: &[&str]| {
-        run_command(&mut cargo(root, ["run", "--quiet", "-p", "servers", "--"].iter().chain(args)))
-    };
-    services(&[&["up"], &SERVERS[..]].concat())?;
+    services(root, &[&["up"], &SERVERS[..]].concat())?;
     let done = on_running_servers(root, programs);
-    services(&["down"]).and(done)
+    services(root, &["down"]).and(done)
 }
 
 fn on_running_servers(root: &Path, programs: &Path) -> Result<bool> {
