@@ -37,6 +37,9 @@ async fn subscribe(broker: &dyn Broker, topic: &str, buffer: usize) -> Subscript
     broker.subscribe(topic, buffer).await.expect("it can be subscribed")
 }
 
+/// How often a message and a subscription race.
+const ROUNDS: usize = 50;
+
 async fn publish(broker: &dyn Broker, topic: &str, text: &str) {
     let message = Bytes::copy_from_slice(text.as_bytes());
     broker.publish(topic, message).await.expect("it can be published");
@@ -93,6 +96,15 @@ pub async fn a_message_that_nobody_wants_is_gone<T: Broker>(open: impl AsyncFn()
     let mut late = subscribe(&broker, "room.1", BUFFER).await;
     publish(&broker, "room.1", "to the late one").await;
     comes(&mut late, "to the late one").await;
+    // The topic has a subscription all the time, and messages on their way.
+    for n in 0..ROUNDS {
+        publish(&broker, "room.1", &format!("before {n}")).await;
+        let mut later = subscribe(&broker, "room.1", BUFFER).await;
+        publish(&broker, "room.1", &format!("after {n}")).await;
+        comes(&mut later, &format!("after {n}")).await;
+        comes(&mut late, &format!("before {n}")).await;
+        comes(&mut late, &format!("after {n}")).await;
+    }
 }
 
 /// Rule 4.

@@ -39,7 +39,8 @@ struct Board {
 
 struct Topic {
     name: String,
-    feeds: Mutex<BTreeMap<u64, Feed>>,
+    /// By number, each with the change of the channels from which on messages are for it.
+    feeds: Mutex<BTreeMap<u64, (u64, Feed)>>,
 }
 
 /// Takes the subscription off the board.
@@ -122,9 +123,8 @@ impl Topics {
             .topics
             .entry(topic.to_owned())
             .or_insert_with(|| Arc::new(Topic { name: topic.to_owned(), feeds: Mutex::default() }));
-        joined.feeds.lock().insert(number, feed);
-        let listener = Arc::clone(joined);
-        let asked = self.link.ear.attach(&self.link.cluster.topic(topic), listener);
+        let asked = self.link.ear.attach(&self.link.cluster.topic(topic), Arc::clone(joined) as _);
+        joined.feeds.lock().insert(number, (asked, feed));
         Ok((asked, subscription))
     }
 }
@@ -146,8 +146,16 @@ impl Drop for Leave {
     }
 }
 
+impl Topic {
+    /// To each subscription that had begun: one that begins now gets nothing from before.
+    fn each(&self, settled: u64, tell: impl Fn(&Feed)) {
+        let feeds = self.feeds.lock();
+        feeds.values().filter(|(asked, _)| *asked <= settled).for_each(|(_, feed)| tell(feed));
+    }
+}
+
 impl Listener for Topic {
-    fn heard(&self, letter: &Letter) {
+    fn heard(&self, letter: &Letter, settled: u64) {
         let message = letter.text.split_once(' ');
         let message = message.filter(|(topic, _)| *topic == self.name);
         let Some(message) = message.and_then(|(_, message)| BASE64.decode(message).ok()) else {
@@ -155,11 +163,11 @@ impl Listener for Topic {
             return;
         };
         let message = Bytes::from(message);
-        self.feeds.lock().values().for_each(|feed| feed.push(message.clone()));
+        self.each(settled, |feed| feed.push(message.clone()));
     }
 
-    fn lost(&self) {
-        self.feeds.lock().values().for_each(|feed| feed.lose(1));
+    fn lost(&self, settled: u64) {
+        self.each(settled, |feed| feed.lose(1));
     }
 }
 

@@ -29,10 +29,10 @@ const IDLE: &str =
 
 /// Who hears the letters of a channel.
 pub(crate) trait Listener: Send + Sync {
-    /// A letter has come.
-    fn heard(&self, letter: &Letter);
-    /// The connection broke: letters may be missing.
-    fn lost(&self);
+    /// A letter has come. It is for who attached with a change up to `settled`: for a later one it may be too old.
+    fn heard(&self, letter: &Letter, settled: u64);
+    /// The connection broke: who attached with a change up to `settled` may miss letters.
+    fn lost(&self, settled: u64);
 }
 
 /// The connection, made at the first use. It ends when this is dropped.
@@ -65,7 +65,7 @@ struct Board {
 
 #[derive(Clone, Debug, Default)]
 struct Settled {
-    /// The change of the channels up to which the server knows them.
+    /// The change of the channels up to which the server knows them, and has sent what came before.
     asked: u64,
     /// Notifications have come.
     ready: bool,
@@ -124,7 +124,7 @@ impl Ear {
         self.inner.changed.notify_one();
     }
 
-    /// Waits until the server knows the channels as they were at change `asked`.
+    /// Waits until the server knows the channels as they were at change `asked`, and everything that was sent before it has been heard.
     pub(crate) async fn settle(&self, asked: u64) -> Result<(), Fault> {
         self.wait(|settled| settled.asked >= asked).await
     }
@@ -181,8 +181,7 @@ impl Inner {
         self.hear_itself().await?;
         let mut keeper = Keeper::new(&self.client.env);
         loop {
-            let asked = self.within(self.follow(&session)).await?;
-            self.settled.send_modify(|settled| settled.asked = asked);
+            self.within(self.follow(&session)).await?;
             self.within(keeper.step(&self.cluster, &session)).await?;
             let wait = self.client.env.until(keeper.next(), self.changed.notified());
             wait.await;
@@ -242,38 +241,51 @@ impl Inner {
         Fault::Lost(why)
     }
 
-    /// Tells the server the channels that have changed; the change up to which it knows them.
-    async fn follow(&self, session: &Session) -> Result<u64, Fault> {
+    /// Tells the server the channels that have changed, and waits for the echo of that: the server sends notifications in the order in
+    /// which they were committed, so that none from before the change comes after its echo.
+    async fn follow(&self, session: &Session) -> Result<(), Fault> {
+        let mut settled = self.settled.subscribe();
         let (asked, wanted, sql) = {
             let board = self.board.lock();
             let wanted: BTreeSet<_> = board.listeners.keys().cloned().collect();
             let new = wanted.difference(&board.listening);
             let new = new.map(|name| format!("LISTEN {};", quoted(name)));
             let old = board.listening.difference(&wanted);
-            let sql: String =
-                new.chain(old.map(|name| format!("UNLISTEN {};", quoted(name)))).collect();
+            let old = old.map(|name| format!("UNLISTEN {};", quoted(name)));
+            let echo = board.asked > settled.borrow().asked;
+            let echo = echo.then(|| format!("NOTIFY {}, '{}';", quoted(&self.echo), board.asked));
+            let sql: String = new.chain(old).chain(echo).collect();
             (board.asked, wanted, sql)
         };
         if !sql.is_empty() {
             session.batch(&sql).await?;
             self.board.lock().listening = wanted;
         }
-        Ok(asked)
+        // The sender is in `self`.
+        drop(settled.wait_for(|settled| settled.asked >= asked).await);
+        Ok(())
     }
 
     fn hear(&self, channel: &str, payload: &str) {
         if channel == self.echo {
-            self.echoed.notify_one();
-            return;
+            return self.hear_echo(payload);
         }
+        let settled = self.settled.borrow().asked;
         let heard = {
             let mut board = self.board.lock();
             let listener = board.listeners.get(channel).cloned();
             listener.and_then(|it| Some((it, board.letters.take(channel, payload)?)))
         };
         if let Some((listener, letter)) = heard {
-            listener.heard(&letter);
+            listener.heard(&letter, settled);
         }
+    }
+
+    /// An echo has the number of the change that it is of; the first one of a connection has none.
+    fn hear_echo(&self, payload: &str) {
+        let Ok(asked) = payload.parse::<u64>() else { return self.echoed.notify_one() };
+        let asked = asked.min(self.board.lock().asked);
+        self.settled.send_modify(|settled| settled.asked = settled.asked.max(asked));
     }
 
     fn lost(&self) {
@@ -285,6 +297,7 @@ impl Inner {
             let were = std::mem::take(&mut board.listening);
             were.iter().filter_map(|name| board.listeners.get(name).cloned()).collect::<Vec<_>>()
         };
-        listeners.iter().for_each(|listener| listener.lost());
+        let settled = self.settled.borrow().asked;
+        listeners.iter().for_each(|listener| listener.lost(settled));
     }
 }

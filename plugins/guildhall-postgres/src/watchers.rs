@@ -84,7 +84,7 @@ impl<C> Drop for Joined<C> {
 }
 
 impl<C: Clone + Send + 'static> Listener for Watchers<C> {
-    fn heard(&self, letter: &Letter) {
+    fn heard(&self, letter: &Letter, _settled: u64) {
         let Some((id, change)) = (self.read)(&letter.text) else {
             tracing::debug!(text = %letter.text.escape_debug(), "notification that is none of ours");
             return;
@@ -102,7 +102,7 @@ impl<C: Clone + Send + 'static> Listener for Watchers<C> {
         self.board.lock().watchers.retain_mut(goes_on);
     }
 
-    fn lost(&self) {
+    fn lost(&self, _settled: u64) {
         self.board.lock().watchers.clear();
     }
 }

@@ -38,8 +38,14 @@ struct Inner {
 #[derive(Default)]
 struct Board {
     live: Option<(u64, Arc<Live>)>,
-    channels: HashMap<String, BTreeMap<u64, Sink>>,
+    channels: HashMap<String, BTreeMap<u64, Taker>>,
     next: u64,
+}
+
+struct Taker {
+    /// The server has said that it subscribed: what came before may be from before it.
+    begun: bool,
+    sink: Sink,
 }
 
 /// A subscription; it ends when this is dropped.
@@ -79,7 +85,11 @@ impl Inner {
             let mut board = self.board.lock();
             board.next += 1;
             let number = board.next;
-            board.channels.entry(channel.to_owned()).or_default().insert(number, sink);
+            board
+                .channels
+                .entry(channel.to_owned())
+                .or_default()
+                .insert(number, Taker { begun: false, sink });
             number
         };
         let events = Arc::downgrade(self);
@@ -139,8 +149,17 @@ impl Inner {
                 let message = Bytes::from(message);
                 let mut board = self.board.lock();
                 if let Some(sinks) = board.channels.get_mut(channel) {
-                    sinks.retain(|_, sink| sink(message.clone()));
+                    sinks.retain(|_, taker| !taker.begun || (taker.sink)(message.clone()));
                 }
+            }
+            PushKind::Subscribe => {
+                let Some(Value::BulkString(channel)) = push.data.into_iter().next() else { return };
+                let Ok(channel) = std::str::from_utf8(&channel) else { return };
+                // One subscribes at a time, so this is the answer to the newest.
+                let mut board = self.board.lock();
+                let takers =
+                    board.channels.get_mut(channel).into_iter().flat_map(BTreeMap::values_mut);
+                takers.for_each(|taker| taker.begun = true);
             }
             _ => {}
         }
