@@ -1,5 +1,6 @@
 //! The [`Broker`] seam: messages by topic to all subscribers.
 
+mod sequence;
 mod subscription;
 pub mod memory;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 
 use crate::BoxFuture;
 
+pub use sequence::{Gaps, Sequence};
 pub use subscription::{Delivery, Feed, Subscription};
 
 /// Fan-out by topic: each message goes at most once to each existing subscription.

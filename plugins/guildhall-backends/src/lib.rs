@@ -27,5 +27,7 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_postgres::Postgres),
         #[cfg(feature = "redis")]
         Arc::new(guildhall_redis::Redis),
+        #[cfg(feature = "zeromq")]
+        Arc::new(guildhall_zeromq::ZeroMq),
     ]
 }

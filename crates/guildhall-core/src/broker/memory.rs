@@ -37,6 +37,17 @@ impl MemoryBroker {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Tells the subscriptions of `topic` that so many messages were lost before they came here.
+    pub fn lose(&self, topic: &str, messages: u64) {
+        let board = self.0.lock();
+        board
+            .feeds
+            .get(topic)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .for_each(|feed| feed.lose(messages));
+    }
 }
 
 impl Broker for MemoryBroker {

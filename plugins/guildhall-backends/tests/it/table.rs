@@ -12,6 +12,7 @@ const URLS: &[&str] = &[
     "nats://127.0.0.1",
     "etcd://127.0.0.1",
     "consul://127.0.0.1",
+    "zeromq://127.0.0.1:0",
 ];
 
 /// A line per backend of this build, in Markdown.
