@@ -63,7 +63,7 @@ fn steps(root: &Path, reach: Reach, skipped: &Path) -> Result<()> {
     match reach {
         Reach::Default => {
             let vendors = vendors(root)?;
-            let others = ["models", "chaos", "servers", "guildhall-backends"].into_iter();
+            let others = ["models", "chaos", "servers", "queues", "guildhall-backends"].into_iter();
             let others = others.chain(vendors.iter().map(String::as_str));
             let packages = others.flat_map(|name| ["--package", name]);
             let all = ["test", "--features", "guildhall-backends/vendors,chaos/vendors"];
