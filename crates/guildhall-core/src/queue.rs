@@ -17,7 +17,8 @@ use crate::BoxFuture;
 /// 2. `a_pop_waits_for_a_push`: and returns no item when its waiting time is over.
 /// 3. `an_item_goes_to_one_popper`: two pops at the same time do not get the same item.
 /// 4. `an_item_that_is_not_acknowledged_comes_again` (backends with `capabilities().ack_wait`): after that time, never before,
-///    ahead of items that were pushed later, with a larger `attempt`.
+///    ahead of items that were pushed later, with a larger `attempt`. `an_item_of_a_lost_popper_comes_again` (durable ones): also
+///    when the app that popped it is gone, or at once in backends with `capabilities().returns_on_disconnect`.
 /// 5. `an_acknowledged_item_is_gone`: it is not delivered again. Without `ack_wait` no popped item is.
 /// 6. `a_late_acknowledgement_changes_nothing`: an acknowledgement of a delivery is ignored once the item was delivered again.
 /// 7. `a_full_queue_refuses_at_once`: a push to a full queue fails without waiting.
@@ -48,6 +49,9 @@ pub struct QueueCapabilities {
     /// Time after which a popped item that was not acknowledged is delivered again. `None`: a popped item is gone, and acknowledging
     /// has no effect.
     pub ack_wait: Option<Duration>,
+    /// Popped items of an app whose connection to the server is lost are delivered again at once, before `ack_wait`: another app may
+    /// have an item while the first one still works on it.
+    pub returns_on_disconnect: bool,
     /// Items survive the end of the backend's process.
     pub durable: bool,
 }

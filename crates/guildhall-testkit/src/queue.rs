@@ -21,6 +21,7 @@ macro_rules! queue_contract {
             a_pop_waits_for_a_push
             an_item_goes_to_one_popper
             an_item_that_is_not_acknowledged_comes_again
+            an_item_of_a_lost_popper_comes_again
             an_acknowledged_item_is_gone
             a_late_acknowledgement_changes_nothing
             a_full_queue_refuses_at_once
@@ -119,6 +120,24 @@ pub async fn an_item_that_is_not_acknowledged_comes_again<T: Queue>(open: impl A
     assert_eq!((&again.body[..], again.attempt), (&b"1"[..], 2));
     assert_ne!(again.receipt, first[0].receipt);
     assert_eq!(pop(&queue, "mail").await.body, "2", "in the order of before");
+}
+
+/// Rule 4, of an app that is gone.
+pub async fn an_item_of_a_lost_popper_comes_again<T: Queue>(open: impl AsyncFn() -> T) {
+    let (lost, env) = (open().await, Env::real());
+    let capabilities = lost.capabilities();
+    let Some(ack_wait) = capabilities.ack_wait.filter(|_| capabilities.durable) else { return };
+    push(&lost, "mail", "1").await;
+    let popped = env.now();
+    assert_eq!(pop(&lost, "mail").await.attempt, 1);
+    drop(lost);
+    let again = pop(&open().await, "mail").await;
+    assert_eq!((&again.body[..], again.attempt), (&b"1"[..], 2));
+    let kept = env.now().saturating_duration_since(popped);
+    assert!(
+        capabilities.returns_on_disconnect || kept >= ack_wait,
+        "it came again after {kept:?}; the wait is {ack_wait:?}"
+    );
 }
 
 /// Rule 5.

@@ -25,6 +25,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_mysql::MySql),
         #[cfg(feature = "postgres")]
         Arc::new(guildhall_postgres::Postgres),
+        #[cfg(feature = "rabbitmq")]
+        Arc::new(guildhall_rabbitmq::RabbitMq),
         #[cfg(feature = "redis")]
         Arc::new(guildhall_redis::Redis),
         #[cfg(feature = "zeromq")]

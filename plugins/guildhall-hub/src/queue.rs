@@ -28,7 +28,11 @@ impl HubQueue {
 
 impl Queue for HubQueue {
     fn capabilities(&self) -> QueueCapabilities {
-        QueueCapabilities { ack_wait: Some(self.ack_wait), durable: false }
+        QueueCapabilities {
+            ack_wait: Some(self.ack_wait),
+            returns_on_disconnect: false,
+            durable: false,
+        }
     }
 
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {

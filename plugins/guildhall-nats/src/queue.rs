@@ -193,7 +193,11 @@ impl NatsQueue {
 
 impl Queue for NatsQueue {
     fn capabilities(&self) -> QueueCapabilities {
-        QueueCapabilities { ack_wait: Some(self.client.settings.queue_ack), durable: true }
+        QueueCapabilities {
+            ack_wait: Some(self.client.settings.queue_ack),
+            returns_on_disconnect: false,
+            durable: true,
+        }
     }
 
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {

@@ -86,7 +86,11 @@ impl std::fmt::Debug for RedisQueue {
 impl Queue for RedisQueue {
     fn capabilities(&self) -> QueueCapabilities {
         let durable = self.client.persistence() != Persistence::None;
-        QueueCapabilities { ack_wait: Some(self.client.settings.ack_wait), durable }
+        QueueCapabilities {
+            ack_wait: Some(self.client.settings.ack_wait),
+            returns_on_disconnect: false,
+            durable,
+        }
     }
 
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {

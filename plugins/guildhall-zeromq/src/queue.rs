@@ -87,7 +87,7 @@ impl ZeroMqQueue {
 
 impl Queue for ZeroMqQueue {
     fn capabilities(&self) -> QueueCapabilities {
-        QueueCapabilities { ack_wait: None, durable: false }
+        QueueCapabilities { ack_wait: None, returns_on_disconnect: false, durable: false }
     }
 
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {

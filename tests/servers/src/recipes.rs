@@ -6,6 +6,7 @@ mod mysql;
 mod nats;
 mod postgres;
 mod prometheus;
+mod rabbitmq;
 mod redis;
 
 use crate::Recipe;
@@ -16,7 +17,8 @@ pub use mysql::MYSQL;
 pub use nats::{NATS, NATS_TODAY};
 pub use postgres::POSTGRES;
 pub use prometheus::PROMETHEUS;
+pub use rabbitmq::RABBITMQ;
 pub use redis::REDIS;
 
 /// All of them that today's Debian has: not `CONSUL`.
-pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &PROMETHEUS, &REDIS];
+pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &PROMETHEUS, &RABBITMQ, &REDIS];

@@ -29,7 +29,7 @@ const UNTIL_THE_END: &str = r#"
     [ -n "$keep" ] || rm -rf "$2"
 "#;
 
-/// How long a server may take to listen where four processes want each core.
+/// How long a server may take to listen: RabbitMQ takes a minute where four processes want each core.
 const STARTS: Duration = Duration::from_secs(180);
 
 /// A server of its own, which runs or not. It and its data end with this value.

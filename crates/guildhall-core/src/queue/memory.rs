@@ -90,7 +90,11 @@ impl std::fmt::Debug for MemoryQueue {
 
 impl Queue for MemoryQueue {
     fn capabilities(&self) -> QueueCapabilities {
-        QueueCapabilities { ack_wait: Some(self.0.ack_wait), durable: false }
+        QueueCapabilities {
+            ack_wait: Some(self.0.ack_wait),
+            returns_on_disconnect: false,
+            durable: false,
+        }
     }
 
     fn push<'a>(&'a self, queue: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), QueueError>> {

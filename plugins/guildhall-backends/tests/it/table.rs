@@ -13,6 +13,7 @@ const URLS: &[&str] = &[
     "etcd://127.0.0.1",
     "consul://127.0.0.1",
     "zeromq://127.0.0.1:0",
+    "amqp://127.0.0.1",
 ];
 
 /// A line per backend of this build, in Markdown.
@@ -45,7 +46,13 @@ fn line(scheme: &str, backend: &Backend) -> String {
     let queue = backend.queue.as_ref().map(|queue| {
         let capabilities = queue.capabilities();
         let times = match capabilities.ack_wait {
-            Some(wait) => format!("at least once, again after {} s", wait.as_secs()),
+            Some(wait) => {
+                let at_once = match capabilities.returns_on_disconnect {
+                    true => " or a lost connection",
+                    false => "",
+                };
+                format!("at least once, again after {} s{at_once}", wait.as_secs())
+            }
             None => "at most once".to_owned(),
         };
         format!("{times}{}", if capabilities.durable { ", durable" } else { ", in memory" })
