@@ -71,9 +71,13 @@ impl Ownership {
     /// Rule 17: only when the asker is the target by our own membership, so that two apps with different memberships do not pull a slot to
     /// and fro.
     fn may_give(&self, table: &SlotTable, slot: u32, asker: &AppId) -> bool {
+        let may_move = !table.pinned || self.draining.is_cancelled();
+        may_move && self.belongs_to(table, slot, asker)
+    }
+
+    fn belongs_to(&self, table: &SlotTable, slot: u32, app: &AppId) -> bool {
         let targets = self.mesh.targets(table.actor());
-        let is_target = targets.is_some_and(|targets| targets.target(slot) == asker.as_str());
-        is_target && (!table.pinned || self.draining.is_cancelled())
+        targets.is_some_and(|targets| targets.target(slot) == app.as_str())
     }
 }
 
@@ -175,7 +179,12 @@ impl Leaving<'_> {
         let table = self.host.table();
         let pause = table.put_off.abandoned(self.slot, now, config);
         let (lease, to) = (self.lease(), &self.asker.app);
-        tracing::warn!(%lease, %to, ?pause, "move abandoned; slot still served here, next try after a pause");
+        if self.own.belongs_to(table, self.slot, to) {
+            tracing::warn!(%lease, %to, ?pause, "move abandoned; slot still served here, next try after a pause");
+        } else {
+            // As when a whole cluster ends: the app that asked drains, or has ended.
+            tracing::info!(%lease, %to, "move abandoned, since the slot has another target by now; slot still served here");
+        }
         if table.stay(self.slot, self.own.is_valid()) {
             self.host.serve_slot(self.slot, Vec::new());
         }

@@ -53,8 +53,8 @@ pub(super) fn on_a_hub(root: &Path, programs: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same on servers of vendors, each with bots who play. What is not installed is not run, and said. Whether all was there. Warnings are
-/// counted: when all apps end at once, one may move slots to another that has just ended, which is a warning each.
+/// The same on servers of vendors, each with bots who play. What is not installed is not run, and said. Whether all was there. Warnings,
+/// which a busy machine has, are counted.
 pub(super) fn on_servers(root: &Path, programs: &Path) -> Result<bool> {
     services(root, &[&["up"], &SERVERS[..]].concat())?;
     let done = on_running_servers(root, programs);
@@ -81,8 +81,10 @@ fn on_running_servers(root: &Path, programs: &Path) -> Result<bool> {
         }
         let moved = |line: &str| moved(line, &urls, file);
         let said = up(root, programs, file, &moved, &|| play(programs))?;
-        let errors: Vec<&str> = said.lines().filter(|line| line.contains(" ERROR ")).collect();
-        ensure!(errors.is_empty(), "{file}: errors:\n{}", errors.join("\n"));
+        // A cluster that ends moves no slots to apps that end too.
+        let bad = |line: &&str| line.contains(" ERROR ") || line.contains("move abandoned; slot");
+        let bad: Vec<&str> = said.lines().filter(bad).collect();
+        ensure!(bad.is_empty(), "{file}: what must not be logged:\n{}", bad.join("\n"));
         println!(
             "{file}: {} warnings",
             said.lines().filter(|line| line.contains(" WARN ")).count()
