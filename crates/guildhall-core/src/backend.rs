@@ -7,6 +7,8 @@ mod lazy;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::broker::Broker;
 use crate::broker::memory::MemoryBroker;
 use crate::discovery::Discovery;
@@ -63,6 +65,15 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Opens a URL. The runtime opens equal URLs once.
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>>;
+
+    /// Reads the settings document at a URL, for `app.config`: once, as it is now, within a deadline of the plugin, and without leaving
+    /// anything open. What is in it is for the caller to check.
+    ///
+    /// # Errors
+    /// There is no such document, or no answer; or these backends keep none, as here where the plugin has no such function.
+    fn document<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Bytes, BackendError>> {
+        Box::pin(async move { Err(opening.error("such a backend keeps no settings document")) })
+    }
 }
 
 impl<P: Plugin + ?Sized> Plugin for Arc<P> {
@@ -73,6 +84,10 @@ impl<P: Plugin + ?Sized> Plugin for Arc<P> {
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         (**self).open(opening)
     }
+
+    fn document<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Bytes, BackendError>> {
+        (**self).document(opening)
+    }
 }
 
 impl<P: Plugin + ?Sized> Plugin for Box<P> {
@@ -82,6 +97,10 @@ impl<P: Plugin + ?Sized> Plugin for Box<P> {
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {
         (**self).open(opening)
+    }
+
+    fn document<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Bytes, BackendError>> {
+        (**self).document(opening)
     }
 }
 

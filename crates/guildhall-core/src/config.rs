@@ -1,10 +1,11 @@
-//! Configuration in layers: defaults < file < environment < flags. Unknown keys are errors that name the nearest key.
+//! Configuration in layers: defaults < file < a backend's document < environment < flags. Unknown keys are errors that name the nearest key.
 
 mod nearest;
 mod layers;
 mod section;
 mod args;
 mod reread;
+mod document;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,14 +14,15 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use document::DOCUMENT_BYTES_MAX;
 pub use layers::ConfigBuilder;
 use layers::{Node, Sources, Tree, join, merge};
 pub use nearest::hint;
 
 /// The settings of one app. Cheap to clone; all clones are the same settings.
 ///
-/// Later sources override earlier ones: the defaults of the section types, the presets of the program, the file, the environment
-/// (`GUILDHALL__LINK__LISTEN`), the flags, and the settings of the program.
+/// Later sources override earlier ones: the defaults of the section types, the presets of the program, the file, the document that
+/// `app.config` names, the environment (`GUILDHALL__LINK__LISTEN`), the flags, and the settings of the program.
 ///
 /// # Examples
 /// ```
@@ -46,6 +48,8 @@ struct Settings {
     /// What the program takes where nobody says otherwise; a section that nobody asks for is no error here.
     presets: Tree,
     given: Tree,
+    /// What the files say, of `given`.
+    files: Tree,
     claimed: Mutex<BTreeSet<String>>,
     sources: Sources,
 }

@@ -13,6 +13,7 @@ mod reloads;
 mod tasks;
 mod drain_asked;
 mod running;
+mod document;
 pub(crate) mod node;
 mod start;
 
@@ -273,21 +274,26 @@ impl App {
     /// # Errors
     /// Those of [`App::start`].
     pub fn run(self) -> Result<(), StartError> {
-        let log = log::install(&self.config.section("log")?, &self.env)?;
-        let result = self.run_logged(log.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(no_runtime)?;
+        let app = runtime.block_on(self.with_document())?;
+        let log = log::install(&app.config.section("log")?, &app.env)?;
+        let result = app.run_logged(&runtime, log.clone());
+        drop(runtime);
         // What was logged to the end is written to the end.
         log.inspect(LogControl::flush);
         result
     }
 
-    fn run_logged(mut self, log: Option<LogControl>) -> Result<(), StartError> {
+    fn run_logged(
+        mut self,
+        runtime: &tokio::runtime::Runtime,
+        log: Option<LogControl>,
+    ) -> Result<(), StartError> {
         if let Some(log) = log.clone() {
             self = self.reload_section("log.level", move |config| log.reload(config));
         }
-        let no_runtime =
-            |e: std::io::Error| StartError::system(format!("no runtime: {e}")).with_source(e);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(no_runtime)?.block_on(async {
+        runtime.block_on(async {
             let config: AppConfig = self.config.section("app")?;
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let count = if config.workers == 0 { cores } else { config.workers };
@@ -316,8 +322,12 @@ impl App {
     /// An invalid configuration, an address that cannot be bound, a backend that cannot be opened, a failed start hook, or rows that
     /// do not fit the actor types.
     pub async fn start(self) -> Result<RunningApp, StartError> {
-        self.start_on(Workers::current(), None).await
+        self.with_document().await?.start_on(Workers::current(), None).await
     }
+}
+
+fn no_runtime(error: std::io::Error) -> StartError {
+    StartError::system(format!("no runtime: {error}")).with_source(error)
 }
 
 impl Cx {

@@ -24,6 +24,10 @@ pub struct AppConfig {
     pub version: String,
     /// Share of work relative to other apps; 0: no calls without a key, and no slots.
     pub weight: u32,
+    /// URL of a document with further settings, in TOML, that a backend keeps: `etcd://host:2379/game/demo.toml` is the value of the key
+    /// `game/demo.toml`. Its settings override those of the file; environment and flags override both. It is read at the start, before
+    /// anything else, and at each reload; without it, the app does not start. At most 1 MiB. Empty: none.
+    pub config: String,
     /// URL of the backend of the cluster, `hub://host:port`: it serves every seam below that it has and that has no setting of its own.
     /// A preset of the program for a seam yields to it. Empty: none.
     pub cluster: String,
@@ -68,6 +72,7 @@ impl Default for AppConfig {
             funcs: BTreeMap::new(),
             version: "0".into(),
             weight: 100,
+            config: String::new(),
             cluster: String::new(),
             discovery: String::new(),
             broker: String::new(),

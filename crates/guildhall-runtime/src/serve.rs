@@ -8,4 +8,5 @@ pub(crate) mod topic;
 pub(crate) mod stream;
 pub(crate) mod arrivals;
 pub(crate) mod resources;
+pub(crate) mod document;
 pub(crate) mod reload;

@@ -27,8 +27,10 @@ pub(crate) struct User {
 const HOW: &str =
     "write etcd://user:password@host:2379,host:2379?prefix=guildhall&deadline_ms=5000";
 const ESCAPES: &str = "user and password: write % and two hexadecimal digits for each of %@:/?";
+const DOCUMENT: &str = "write etcd://host:2379/KEY, where KEY has a-z, A-Z, 0-9 and -._/";
 const ADDRESSES_MAX: usize = 16;
 const PREFIX_MAX: usize = 128;
+const KEY_MAX: usize = 1024;
 const PORT: u16 = 2379;
 
 impl fmt::Debug for Settings {
@@ -76,6 +78,27 @@ impl Settings {
             }
         }
         Ok(Self { addresses, user, prefix, deadline: Duration::from_millis(deadline_ms) })
+    }
+
+    /// Reads the URL of a settings document: one with a key after the hosts, `etcd://host:2379/game/demo.toml`.
+    ///
+    /// # Errors
+    /// As [`Settings::parse`], and if there is no key of 1 to 1024 of a-z, A-Z, 0-9 and -._/.
+    pub(crate) fn parse_document(url: &str) -> Result<(Self, String), String> {
+        let (place, options) = url.split_once('?').unwrap_or((url, ""));
+        let rest = place.strip_prefix("etcd://").ok_or(DOCUMENT)?;
+        // A password has neither `@` nor `/`; one that has is no address, which is not shown.
+        let hosts = rest.rfind('@').map_or(0, |at| at + 1);
+        let (before, key) = rest[hosts..]
+            .split_once('/')
+            .map_or((rest, ""), |(host, key)| (&rest[..hosts + host.len()], key));
+        let mut settings = Self::parse(&format!("etcd://{before}?{options}"))?;
+        if key.is_empty() || key.len() > KEY_MAX || !key.chars().all(fits_a_key) {
+            return Err(format!("the URL has no key, or a wrong one; {DOCUMENT}"));
+        }
+        // What a connection asks first, which its user has to be allowed to read.
+        key.clone_into(&mut settings.prefix);
+        Ok((settings, key.to_owned()))
     }
 }
 
@@ -130,12 +153,15 @@ fn address((at, text): (usize, &str)) -> Result<String, String> {
 }
 
 fn checked_prefix(text: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
-    if !text.is_empty() && text.len() <= PREFIX_MAX && text.chars().all(fits) {
+    if !text.is_empty() && text.len() <= PREFIX_MAX && text.chars().all(fits_a_key) {
         return Ok(text.to_owned());
     }
     let text = outside(text);
     Err(format!("option `prefix` is `{text}`; write 1 to {PREFIX_MAX} of a-z, A-Z, 0-9 and -._/"))
+}
+
+fn fits_a_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._/".contains(c)
 }
 
 fn number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, String> {

@@ -30,9 +30,11 @@ mod mirror;
 mod value;
 mod discovery;
 mod leases;
+mod document;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use guildhall_core::{Backend, BackendError, BoxFuture, Env, Opening, Plugin};
 
 use client::Client;
@@ -63,6 +65,13 @@ impl Plugin for Etcd {
                 leases: Some(Arc::new(seams.leases)),
                 ..Backend::default()
             })
+        })
+    }
+
+    fn document<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Bytes, BackendError>> {
+        Box::pin(async move {
+            let read = document::document(opening.env, opening.url).await;
+            read.map_err(|why| opening.error(why))
         })
     }
 }

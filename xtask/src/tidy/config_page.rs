@@ -36,7 +36,11 @@ const HEAD: &str = "# Configuration
 Made by `cargo xtask tidy --fix` from the types that read it; do not edit.
 
 A program reads `guildhall.toml` (or `--config FILE`). The environment overrides the file (`GUILDHALL__LINK__LISTEN=...` is `link.listen`),
-and `--set key=value` overrides both. An unknown key is an error that names the nearest known key. `_ms` is milliseconds; sizes are bytes.
+and `--set key=value` overrides both. `app.config` names a further document of settings that a backend keeps (etcd): it overrides the file, and
+is overridden by environment and flags. File and document are read at the start and at a reload (SIGHUP, `guildhall reload`), and never by
+themselves; what may change at a reload says so below. What a program reads before its app starts cannot be set in the document, which is an
+error at the start; nor does the command `guildhall` read it to find a cluster. An unknown key is an error that names the nearest known key.
+`_ms` is milliseconds; sizes are bytes.
 \"One more is `OVERLOADED`\" means that the call or operation beyond the bound fails at once with that reason.
 ";
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Backend, Opening, Plugin, without_secrets};
@@ -51,6 +52,16 @@ impl Opener {
             backend.map_err(|e| StartError::backend(key, format!("{key}: {e}")).with_source(e))?;
         self.opened.lock().push((url.to_owned(), backend.clone()));
         Ok(backend)
+    }
+
+    /// Reads the settings document that the setting `key` names.
+    ///
+    /// # Errors
+    /// No plugin opens such a URL, or the one that does gives no document.
+    pub async fn document(&self, key: &str, url: &str) -> Result<Bytes, StartError> {
+        let Self { env, config, id, .. } = self;
+        let document = self.plugin(key, url)?.document(Opening { env, config, id, url }).await;
+        document.map_err(|e| StartError::backend(key, format!("{key}: {e}")).with_source(e))
     }
 
     /// The plugin that opens `url`.

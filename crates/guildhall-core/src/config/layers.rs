@@ -34,6 +34,8 @@ pub(super) struct Value {
 #[derive(Clone)]
 pub(super) enum Origin {
     File(PathBuf),
+    /// Where it is, without secrets.
+    Document(String),
     Variable(String),
     Flag(String),
     Program,
@@ -43,10 +45,18 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "in {}", path.display()),
+            Self::Document(name) => write!(f, "in {name}"),
             Self::Variable(name) => write!(f, "in the environment variable {name}"),
             Self::Flag(key) => write!(f, "in the flag `--set {key}=..`"),
             Self::Program => write!(f, "set by the program"),
         }
+    }
+}
+
+impl Origin {
+    /// Whether errors show what was set. A document may be the secret of others than those who read the log.
+    pub(super) fn shows_values(&self) -> bool {
+        !matches!(self, Self::Document(_))
     }
 }
 
@@ -58,7 +68,7 @@ impl Node {
         }
     }
 
-    fn new(toml: toml::Value, text: Option<&str>, origin: &Origin) -> Self {
+    pub(super) fn new(toml: toml::Value, text: Option<&str>, origin: &Origin) -> Self {
         match toml {
             toml::Value::Table(table) => {
                 let nodes = table.into_iter().map(|(key, v)| (key, Self::new(v, None, origin)));
@@ -92,6 +102,8 @@ pub(super) struct Sources {
     presets: Tree,
     /// And whether each must exist.
     files: Vec<(PathBuf, bool)>,
+    /// What a backend keeps, as it was read last.
+    pub(super) document: Option<Tree>,
     environment: Tree,
     program: Tree,
 }
@@ -109,6 +121,12 @@ impl Sources {
 }
 
 impl ConfigBuilder {
+    /// The same settings with another document.
+    pub(super) fn over(settings: &Settings, document: Tree) -> Self {
+        let sources = Sources { document: Some(document), ..settings.sources.clone() };
+        Self { sources, file: settings.files.clone(), wrong: None }
+    }
+
     /// Reads a TOML file, which must exist.
     pub fn file(self, path: impl AsRef<Path>) -> Self {
         self.read(path.as_ref(), true)
@@ -191,12 +209,11 @@ impl ConfigBuilder {
         if let Some(wrong) = self.wrong {
             return Err(wrong);
         }
-        let (mut given, sources) = (self.file, self.sources);
-        for layer in [&sources.environment, &sources.program] {
-            merge(&mut given, layer.clone());
-        }
+        let (mut given, sources, files) = (self.file.clone(), self.sources, self.file);
+        let layers = sources.document.iter().chain([&sources.environment, &sources.program]);
+        layers.for_each(|layer| merge(&mut given, layer.clone()));
         let presets = sources.presets.clone();
-        Ok(Config(Arc::new(Settings { presets, given, claimed: Mutex::default(), sources })))
+        Ok(Config(Arc::new(Settings { presets, given, files, claimed: Mutex::default(), sources })))
     }
 }
 
@@ -220,7 +237,7 @@ fn put_at(tree: &mut Tree, key: &str, node: Node) -> Option<ConfigError> {
     None
 }
 
-fn put(tree: &mut Tree, path: &[&str], node: Node) {
+pub(super) fn put(tree: &mut Tree, path: &[&str], node: Node) {
     let (last, tables) = path.split_last().expect("a key has at least one part");
     let origin = node.origin().clone();
     let node = tables.iter().rev().fold((*last, node), |(key, node), table| {

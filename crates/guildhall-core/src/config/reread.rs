@@ -6,7 +6,7 @@ use super::layers::{Node, Tree};
 use super::{Config, ConfigError};
 
 impl Config {
-    /// Reads the files again; environment, flags and what the program has set stay. This configuration does not change. What
+    /// Reads the files again; a document, environment, flags and what the program has set stay. This configuration does not change. What
     /// sections there are is known already: see [`Config::check_unclaimed`].
     ///
     /// Blocks: to be called where that may be.

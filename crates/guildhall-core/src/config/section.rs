@@ -58,7 +58,8 @@ where
         let form = one.forms.iter().find(|form| fits(form).is_ok());
         let form = form.ok_or_else(|| {
             let why = fits(&&one.forms[0]).err().unwrap_or_default();
-            refusal(&one.path, one.origin, &format!("does not fit: {why}"))
+            let why = if one.origin.shows_values() { format!(": {why}") } else { String::new() };
+            refusal(&one.path, one.origin, &format!("does not fit{why}"))
         })?;
         put(&mut all, &at(one), form.clone());
     }
@@ -83,7 +84,12 @@ impl<'a> Section<'a> {
             (Node::Value(value), shape) => {
                 let forms = forms(value, shape).map_err(|why| {
                     let shown: String = value.toml.to_string().chars().take(80).collect();
-                    refusal(&path, &value.origin, &format!("must be {why}, not {shown}"))
+                    let not = if value.origin.shows_values() {
+                        format!(", not {shown}")
+                    } else {
+                        String::new()
+                    };
+                    refusal(&path, &value.origin, &format!("must be {why}{not}"))
                 })?;
                 self.given.push(Given { path, forms, origin: &value.origin });
                 Ok(())

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod config;
+mod document;
 mod env;
 mod fence;
 mod keys;

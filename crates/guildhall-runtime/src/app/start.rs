@@ -28,6 +28,7 @@ use crate::proto::{OwnershipServer, RawServer};
 use super::DrainAsked;
 use super::actors_fit;
 use super::checks::HealthChecks;
+use super::document::app_id;
 use super::hooks::Hooks;
 use super::presence::Presence;
 use super::tasks::{begin_actors, join_cluster, keep_actors};
@@ -94,9 +95,7 @@ impl App {
         actors_fit::names(actors.iter().map(|actor| actor.name))?;
         actors.iter().for_each(|actor| config.claim(&format!("actor.{}", actor.name)));
         let actor: ActorConfig = config.section("actor")?;
-        let id: AppId = app.id.parse().map_err(|e: guildhall_core::ParseIdError| {
-            StartError::setting("app.id", format!("app.id: {e}")).with_source(e)
-        })?;
+        let id = app_id(&app)?;
         if app.slots == 0 {
             return Err(StartError::setting("app.slots", "app.slots is 0; it must be at least 1"));
         }
@@ -197,6 +196,7 @@ impl App {
         parts.add(Arc::new(reloads))?;
         parts.add(Arc::new(Topics::new(config.section("broker")?, backends.broker)))?;
         parts.add(Arc::new(Streams::new(config.section("stream")?, stream_handlers)?))?;
+        parts.add(Arc::clone(&backends_later.opener))?;
         parts.add(Arc::clone(&backends_later))?;
         parts.add(store)?;
         parts.add(Arc::new(Ids::new(&tables.config)?))?;

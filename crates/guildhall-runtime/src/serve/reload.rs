@@ -5,6 +5,7 @@ pub(crate) mod watch;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use guildhall_core::backend::Opener;
 use guildhall_core::config::Config;
 use guildhall_core::metrics::Metrics;
 use guildhall_core::{Code, Env, StartError, Status};
@@ -13,6 +14,8 @@ use tokio::sync::Mutex;
 use crate::call::mesh::RouteRules;
 use crate::call::service::ServiceTable;
 use crate::call::{Core, Cx, Snapshot, Snapshots};
+use crate::config::AppConfig;
+use crate::serve::document::with_document;
 use crate::serve::limits::AllRules;
 use crate::serve::resources::{Loader, ResourceConfig, Resources};
 
@@ -134,6 +137,8 @@ impl Reloads {
         let before = state.present.clone();
         let read = core.env.blocking(move || before.reread()).await;
         let config = read.ok_or("reading the configuration panicked")?.map_err(text)?;
+        let url = AppConfig::read(&state.started).map_err(text)?.config;
+        let config = with_document(core.part::<Opener>(), config, &url).await.map_err(text)?;
         config.check_unclaimed().map_err(text)?;
         let (mut changed, needs_restart) =
             (config.changed_since(&state.present), config.changed_since(&state.started));

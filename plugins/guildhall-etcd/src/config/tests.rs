@@ -49,3 +49,36 @@ fn what_is_wrong_with_a_url_is_an_error_that_names_it_and_no_secret() {
     let many = format!("etcd://{}", vec!["a"; 17].join(","));
     assert!(Settings::parse(&many).unwrap_err().contains("16"));
 }
+
+#[test]
+fn the_url_of_a_document_has_a_key_and_errors_show_no_password() {
+    let (settings, key) =
+        Settings::parse_document("etcd://game:se%2Fcret@a,b:7/game/demo.toml?deadline_ms=250")
+            .unwrap();
+    assert_eq!(
+        (settings.addresses, key.as_str()),
+        (vec!["a:2379".into(), "b:7".into()], "game/demo.toml")
+    );
+    assert_eq!(
+        (settings.deadline.as_millis(), settings.user.unwrap().password.as_str()),
+        (250, "se/cret")
+    );
+    assert_eq!(Settings::parse_document("etcd://a//k").unwrap().1, "/k");
+    let long = format!("etcd://game:hush@a/{}", "k".repeat(1025));
+    for (url, why) in [
+        ("etcd://game:hush@a", "KEY"),
+        ("etcd://game:hush@a/", "KEY"),
+        ("etcd://game:hush@a/k%00", "KEY"),
+        ("etcd://game:hush@a/k\n", "KEY"),
+        ("etcd://game:hush@a/k@hush", "KEY"),
+        ("etcd://game:hu/sh@a/k?hush=1", "unknown option"),
+        ("etcd://game:hush@a/k?deadline_ms=0", "deadline_ms"),
+        ("etcd://game:hush/k", "no address"),
+        ("nats://game:hush@a/k", "etcd://"),
+        (&*long, "KEY"),
+    ] {
+        let error = Settings::parse_document(url).unwrap_err();
+        assert!(error.contains(why), "{url}: {error}");
+        assert!(!error.contains("hush") || url.ends_with("?hush=1"), "{url}: {error}");
+    }
+}

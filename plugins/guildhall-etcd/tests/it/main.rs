@@ -14,3 +14,4 @@ mod users;
 mod space;
 mod answers;
 mod scale;
+mod documents;
