@@ -9,7 +9,8 @@ use guildhall_core::Opening;
 use servers::{Recipe, Server};
 
 /// The vendors whose plugins have a store.
-const STORES: [&Recipe; 3] = [&servers::MYSQL, &servers::POSTGRES, &servers::REDIS];
+const STORES: [&Recipe; 4] =
+    [&servers::MONGO, &servers::MYSQL, &servers::POSTGRES, &servers::REDIS];
 
 /// A store and where it is.
 pub(crate) struct Place {

@@ -21,6 +21,8 @@ pub fn all() -> Vec<Arc<dyn Plugin>> {
         Arc::new(guildhall_etcd::Etcd),
         #[cfg(feature = "nats")]
         Arc::new(guildhall_nats::Nats),
+        #[cfg(feature = "mongo")]
+        Arc::new(guildhall_mongo::Mongo),
         #[cfg(feature = "mysql")]
         Arc::new(guildhall_mysql::MySql),
         #[cfg(feature = "postgres")]

@@ -2,6 +2,7 @@
 
 mod consul;
 mod etcd;
+mod mongo;
 mod mysql;
 mod nats;
 mod postgres;
@@ -13,6 +14,7 @@ use crate::Recipe;
 
 pub use consul::CONSUL;
 pub use etcd::{ETCD, ETCD_TODAY};
+pub use mongo::MONGO;
 pub use mysql::MYSQL;
 pub use nats::{NATS, NATS_TODAY};
 pub use postgres::POSTGRES;
@@ -20,5 +22,5 @@ pub use prometheus::PROMETHEUS;
 pub use rabbitmq::RABBITMQ;
 pub use redis::REDIS;
 
-/// All of them that today's Debian has: not `CONSUL`.
+/// All of them that today's Debian has: not `CONSUL`, nor what Go builds.
 pub static ALL: &[&Recipe] = &[&ETCD, &MYSQL, &NATS, &POSTGRES, &PROMETHEUS, &RABBITMQ, &REDIS];
