@@ -1,6 +1,7 @@
 //! Calls by method and code: those that this app makes, and those that it serves.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::metrics::{Counter, Family, Histogram, MetricError, Metrics, SECONDS};
@@ -153,12 +154,12 @@ impl ServedMeters {
         }
     }
 
-    /// Counts a call that is answered at `now`.
+    /// Counts a call that is answered after this time.
     #[inline]
-    pub fn answered_one(&self, method: usize, code: Code, arrived: Instant, now: Instant) {
+    pub fn answered_one(&self, method: usize, code: Code, after: Duration) {
         if let Some(method) = self.methods.get(method) {
             method.outcomes.add(code);
-            method.seconds.observe(now.saturating_duration_since(arrived).as_secs_f64());
+            method.seconds.observe(after.as_secs_f64());
         }
     }
 

@@ -7,6 +7,7 @@
 //! | `cx` | the context of a call; the core of its app; the table of what it serves |
 //! | `calls` | send, wait, follow an actor that has moved, retry |
 //! | `own`, `own_calls`, `slot`, `request` | calls of an app to itself, which no link carries |
+//! | `exchange` | request and reply of those that run in the poll of their caller |
 //! | `arrive` | the one place that makes a `Cx` of what arrives |
 //! | `raw`, `described`, `interned` | calls of methods that this program has no generated code for |
 //! | `session_over` | tells actors that a session has ended |
@@ -18,10 +19,11 @@ pub(crate) mod parts;
 pub(crate) mod snapshot;
 pub(crate) mod budget;
 pub(crate) mod any_slot;
+pub(crate) mod exchange;
 pub(crate) mod own_calls;
 pub(crate) mod slot;
 pub(crate) mod request;
-mod key;
+pub(crate) mod key;
 pub(crate) mod body;
 mod carried;
 pub(crate) mod command;
@@ -52,6 +54,6 @@ pub(crate) use cx::core::Core;
 pub(crate) use cx::service;
 pub(crate) use moved::moved;
 pub use parts::Parts;
-pub use request::Request;
+pub use request::{Reply, Request};
 pub(crate) use snapshot::{Snapshot, Snapshots};
 pub use target::{Many, Target};

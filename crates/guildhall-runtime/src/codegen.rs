@@ -12,10 +12,10 @@ pub use guildhall_entity::{
 };
 
 pub use crate::actor::{Actor, ActorCx, ActorServices};
-pub use crate::call::handle::{KeyOf, handle, no_such_method, reply, take, unknown_method};
+pub use crate::call::handle::{KeyOf, answer, handle, no_such_method, reply, take, unknown_method};
 pub use crate::call::push::Players;
 pub use crate::call::service::{HandlerFuture, Incoming, Service, ServiceQueue};
-pub use crate::call::{Cx, Many, Request, Target};
+pub use crate::call::{Cx, Many, Reply, Request, Target};
 pub use crate::serve::lane::{Interleaved, Lane};
 pub use crate::serve::topic::{Subscribed, subscribe};
 

@@ -182,7 +182,7 @@ pub(crate) fn actor(service: &Service) -> String {
                 let method = &{table}.methods[{index}];
                 let req = ::guildhall::codegen::take::<{req}>(cx, method, {key}, &mut body)?;
                 let result = {name}::{call}(actor, cx, req).await;
-                ::guildhall::codegen::reply(cx, &body, result)
+                ::guildhall::codegen::answer(cx, body, result)
             }}",
             req = types.req,
             key = key_of(method, &types),
@@ -209,7 +209,7 @@ pub(crate) fn actor(service: &Service) -> String {
                 mut body: ::guildhall::codegen::Request,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<
-                    ::guildhall::prost::bytes::Bytes,
+                    ::guildhall::codegen::Reply,
                     ::guildhall::codegen::Status,
                 >,
             > + ::core::marker::Send {{

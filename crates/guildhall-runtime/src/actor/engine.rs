@@ -12,6 +12,7 @@
 //! | `runner` | one per worker: polls the cells that have work, and keeps their time |
 //! | `part`, `home` | what actors need of their app |
 //! | `id`, `shard` | the name of an actor; the actors of a slot by key |
+//! | `handler`, `turn_loop`, `pool` | the memory in which turns run, used for one after the other |
 //! | `cell`, `active` | one actor: its states, and what it has in memory |
 //! | `host` | the actors of one type by key |
 //! | `grant` | what an actor writes under, and whether it still may |
@@ -33,6 +34,8 @@ mod home;
 mod id;
 mod shard;
 mod active;
+mod handler;
+mod pool;
 mod turn_loop;
 mod cell;
 mod grant;
@@ -44,8 +47,9 @@ mod any;
 
 pub(super) use active::Active;
 pub(super) use cell::Cell;
-pub(super) use cell::host::{Host, HostParts};
+pub(super) use cell::host::{Began, Host, HostParts, Turns};
 pub(super) use endpoint::Endpoint;
+pub(super) use handler::{Begins, Begun, Handler, Next, Ran, Stage};
 pub(super) use in_turn::Message;
 pub(super) use leave::Ticket;
 pub(super) use mailbox::Job;

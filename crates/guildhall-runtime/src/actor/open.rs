@@ -84,7 +84,7 @@ fn open<A: Actor, S: ActorServices<A>>(
         workers: u32::try_from(world.workers).unwrap_or(u32::MAX),
         count,
         seed: world.env.random(),
-        turn_loop: turns::turn_loop::<A, S>,
+        turns: turns::turns::<A, S>(),
     }));
     let endpoint = |(service, desc)| {
         let host = Arc::clone(&host);

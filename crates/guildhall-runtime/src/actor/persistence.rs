@@ -15,7 +15,7 @@ mod claim;
 mod activate;
 
 pub(super) use activate::activate;
-pub(super) use atomic::{Next, Settled, end_own_turn, end_turn, rescue, settle};
+pub(super) use atomic::{Settled, end_own_turn, end_turn, rescue, settle};
 pub(super) use claim::no_such;
 pub(super) use reclaim::{Reclaimed, reclaim};
 pub(super) use save::{

@@ -1,10 +1,9 @@
 //! The services of an actor type as a Rust type, so that a turn is one future type without a box.
 
-use bytes::Bytes;
 use guildhall_core::{ServiceDesc, Status};
 
 use super::{Actor, ActorCx};
-use crate::call::Request;
+use crate::call::{Reply, Request};
 
 /// The services that actors of type `A` serve: a generated server such as `RoleServer`, if `A` implements its trait, or a tuple of up
 /// to eight of them.
@@ -48,7 +47,7 @@ pub trait ActorServices<A: Actor>: Send + Sync + 'static {
         service: usize,
         method: usize,
         body: Request,
-    ) -> impl Future<Output = Result<Bytes, Status>> + Send;
+    ) -> impl Future<Output = Result<Reply, Status>> + Send;
 }
 
 /// Implements the trait for a tuple.
@@ -67,7 +66,7 @@ macro_rules! tuple {
                 service: usize,
                 method: usize,
                 _body: Request,
-            ) -> Result<Bytes, Status> {
+            ) -> Result<Reply, Status> {
                 $(if service < $service::COUNT {
                     return $service::dispatch(_actor, _cx, service, method, _body).await;
                 }

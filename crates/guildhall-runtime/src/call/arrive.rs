@@ -9,12 +9,14 @@ use guildhall_core::{AppId, Code, Model};
 use guildhall_link::{Arrival, HandlerFuture, ServedMeters};
 use guildhall_wire::Head;
 
+use super::any_slot::AnySlot;
 use super::body::Body;
 use super::command::{self, Cause};
 use super::cx::Cx;
 use super::cx::core::Core;
 use super::cx::service::Served;
-use super::reply::ReplyPort;
+use super::cx::service::Wanted;
+use super::reply::{Cancel, ReplyPort};
 use super::spans;
 
 /// Begins the handler of a call; `None` when it has been answered already.
@@ -35,17 +37,8 @@ pub(crate) fn begin(
     // A deadline past the end of time is no deadline.
     let (deadline, caller) = (at.checked_add(left), caller.cloned());
     let body = Body::Read(body);
-    let arrived = Arrived {
-        method,
-        head,
-        left,
-        deadline,
-        caller,
-        is_over_limit,
-        resources: 0,
-        body,
-        in_place: None,
-    };
+    let arrived =
+        Arrived { method, head, left, deadline, caller, is_over_limit, resources: 0, body };
     serve(core, served, arrived, ReplyPort::new(reply, span))
 }
 
@@ -61,8 +54,6 @@ pub(crate) struct Arrived<'a> {
     /// The version of the resources that the caller sees, where that is this app; 0 outside of calls.
     pub(crate) resources: u64,
     pub(crate) body: Body<'a>,
-    /// The time, where the caller is polled now and waits for nothing but the reply.
-    pub(crate) in_place: Option<Instant>,
 }
 
 /// Begins the handler of a call that this app serves, or refuses it.
@@ -73,8 +64,7 @@ pub(crate) fn serve(
     arrived: Arrived<'_>,
     reply: ReplyPort,
 ) -> Option<HandlerFuture> {
-    let Arrived { method, head, left, deadline, caller, is_over_limit, resources, body, in_place } =
-        arrived;
+    let Arrived { method, head, left, deadline, caller, is_over_limit, resources, body } = arrived;
     if left.is_zero() {
         let why = "the deadline was over when the request arrived";
         reply.refuse(Code::DeadlineExceeded, reason::EXPIRED, why);
@@ -111,5 +101,31 @@ pub(crate) fn serve(
         resources,
         ..Cx::outside(core)
     };
-    served.dispatch(cx, body, reply, in_place)
+    served.dispatch(cx, body, reply)
+}
+
+/// The context and the reply of a call to an actor that was claimed.
+pub(crate) fn at_once(wanted: &Wanted<'_>, slot: Arc<dyn AnySlot>) -> (Cx, ReplyPort) {
+    let reply = ReplyPort::own(slot, &wanted.cx.core.own, None);
+    (cx_at_once(wanted, reply.cancel()), reply)
+}
+
+/// The context of a call to an actor that was claimed.
+#[inline]
+pub(crate) fn cx_at_once(wanted: &Wanted<'_>, cancel: Option<Cancel>) -> Cx {
+    let core = &wanted.cx.core;
+    // A call from within sees the resources that its caller sees.
+    let resources = match wanted.cx.resources {
+        0 => core.snapshots.version(),
+        seen => seen,
+    };
+    Cx {
+        deadline: Some(wanted.times.deadline),
+        cause: Cause::of(wanted.head.map(|head| &**head)),
+        head: wanted.head.cloned(),
+        cancel,
+        in_call: true,
+        resources,
+        ..Cx::outside(core)
+    }
 }

@@ -15,9 +15,10 @@ use super::carried::{Carried, Raw, Typed};
 use super::chain::{Awaiting, actor_id, serial_id};
 use super::cx::Cx;
 use super::cx::core::Core;
+use super::cx::service::{Times, Wanted};
 use super::mesh::{Route, Way};
 use super::moved::moved_to;
-use super::own::{self, Times};
+use super::own;
 use super::slot::Came;
 use super::spans;
 use super::target::Target;
@@ -71,8 +72,20 @@ async fn carry<C: Carried>(
     loop {
         let to = moves.next.take();
         let times = Times { now, deadline };
-        let once = once(cx, method, target, to.as_ref(), times, head.as_ref(), &mut carried);
-        let status = match once.await {
+        let wanted = Wanted { cx, method, times, head: head.as_ref() };
+        let known = match (&to, target, &cx.turn) {
+            (None, Target::Default, None) => own::call_known(&wanted, &mut carried),
+            _ => own::AtOnce::Not,
+        };
+        let came = match known {
+            own::AtOnce::Replied(reply) => {
+                own::lets_others_run().await;
+                reply
+            }
+            own::AtOnce::Waits(slot) => own::wait(&wanted, slot, None, &mut carried).await,
+            own::AtOnce::Not => once(&wanted, target, to.as_ref(), &mut carried).await,
+        };
+        let status = match came {
             Ok(came) => return C::reply(method, counted.end(Ok(came))?),
             Err(status) => status,
         };
@@ -253,7 +266,7 @@ fn send<C: Carried>(
     carried: &mut C,
 ) -> Result<(), Status> {
     let times = times(cx, method);
-    let route = cx.core.mesh.route(method, target, carried.key(), head)?;
+    let route = route(&cx.core, method, target, carried.key(), head)?;
     send_by(&route, cx, method, times, head, carried)
 }
 
@@ -284,7 +297,7 @@ fn send_by<C: Carried>(
         (Some(link), Some(message)) => {
             link.cast(method, times.left(), head.map(|head| &**head), message)
         }
-        _ => own::cast(cx, method, times, head, carried, route.slot),
+        _ => own::cast(&Wanted { cx, method, times, head }, carried, route.slot),
     }
 }
 
@@ -304,7 +317,7 @@ fn send_all<Req: Message>(
             Way::Own(_) => {
                 let body = req.encode_to_vec();
                 let mut raw = Raw { key: KeyText::None, body: RawBody::new(&body) };
-                own::cast(cx, method, times, head, &mut raw, None)
+                own::cast(&Wanted { cx, method, times, head }, &mut raw, None)
             }
         });
     }
@@ -312,14 +325,12 @@ fn send_all<Req: Message>(
 }
 
 async fn once<C: Carried>(
-    cx: &Cx,
-    method: &'static MethodDesc,
+    wanted: &Wanted<'_>,
     target: &Target,
     moved_to: Option<&AppId>,
-    times: Times,
-    head: Option<&Arc<Head>>,
     carried: &mut C,
 ) -> Result<Came<C::Rsp>, Status> {
+    let Wanted { cx, method, times, head } = *wanted;
     let left = times.left();
     if left.is_zero() {
         let why = format!("the deadline was over before {} was sent", method.path);
@@ -327,7 +338,7 @@ async fn once<C: Carried>(
     }
     let key = carried.key();
     let route = match moved_to {
-        None => cx.core.mesh.route(method, target, key, head)?,
+        None => route(&cx.core, method, target, key, head)?,
         Some(app) => cx.core.mesh.route_to(app, method, key)?,
     };
     // What this turn waits for, so that a call which waits for this turn can be refused.
@@ -340,8 +351,32 @@ async fn once<C: Carried>(
             let head = head.map(|head| &**head);
             link.call(method, times.deadline, left, head, message).await.map(Came::Encoded)
         }
-        _ => own::call(cx, method, times, head, carried, route.slot).await,
+        _ => own::call(wanted, carried, route.slot).await,
     }
+}
+
+/// Where a call goes. What calls to an actor of this app have found is looked up until the mesh changes.
+fn route(
+    core: &Core,
+    method: &MethodDesc,
+    target: &Target,
+    key: KeyText<'_>,
+    head: Option<&Arc<Head>>,
+) -> Result<Route, Status> {
+    let own = method.model == Model::Actor && matches!(target, Target::Default);
+    let Some(served) = core.services.get(method.id).filter(|_| own) else {
+        return core.mesh.route(method, target, key, head);
+    };
+    // Before the look at the mesh: what is found there is not older.
+    let revision = core.mesh.revision();
+    if let Some(slot) = served.comes_here(revision, key) {
+        return Ok(Route { link: None, slot: Some(slot), is_fixed: true });
+    }
+    let route = core.mesh.route(method, target, key, head)?;
+    if let Route { link: None, slot: Some(slot), is_fixed: true } = &route {
+        served.came_here(revision, *slot);
+    }
+    Ok(route)
 }
 
 /// The id of the callee whose turn a call waits for, if it is one that runs one turn at a time.

@@ -12,6 +12,8 @@ use super::slot::Came;
 
 /// What a call carries. It is sent again, where that may be, from what is left here.
 pub(crate) trait Carried: Send {
+    /// The key is that of the request. Otherwise it says only where the request goes, and the app that serves it looks into the bytes.
+    const KNOWS_KEY: bool;
     /// What links encode.
     type Message: Message;
     /// The request as the slot of an own call holds it.
@@ -51,6 +53,7 @@ where
     Req: Message + Clone + 'static,
     Rsp: Message + Default + 'static,
 {
+    const KNOWS_KEY: bool = true;
     type Message = Req;
     type Req = Req;
     type Rsp = Rsp;
@@ -94,6 +97,7 @@ pub(crate) struct Raw<'a> {
 }
 
 impl<'a> Carried for Raw<'a> {
+    const KNOWS_KEY: bool = false;
     type Message = RawBody<'a>;
     type Req = ();
     type Rsp = ();

@@ -21,6 +21,10 @@ pub(crate) trait Callee: Named {
     }
     /// What its turn waits for.
     fn awaits(&self) -> &Mutex<Awaits>;
+    /// Whether its turn takes longer than it may.
+    fn is_over_limit(&self) -> bool {
+        false
+    }
     /// Another interface of it in an `Arc`, for a layer above: what only turns of actors may do. See [`as_interface`].
     fn interface(self: Arc<Self>, _wanted: TypeId) -> Option<Box<dyn Any>> {
         None

@@ -126,12 +126,6 @@ impl Cx {
         Self { head: Some(Arc::new(head)), is_command: true, ..self.clone() }
     }
 
-    /// Whether turns wait for the call.
-    #[inline]
-    pub(crate) fn is_in_chain(&self) -> bool {
-        self.head.as_ref().is_some_and(|head| !head.chain.is_empty())
-    }
-
     /// Whether an actor may keep a record of the reply, or of the message that the call is.
     #[inline]
     pub(crate) fn may_be_recorded(&self) -> bool {

@@ -12,7 +12,7 @@ use prost::{DecodeError, Message};
 use super::cx::Cx;
 use super::cx::service::Incoming;
 use super::forged;
-use super::request::Request;
+use super::request::{Reply, Request};
 use crate::observe::trace::context::within;
 
 /// Reads the key field of a request.
@@ -82,7 +82,23 @@ fn no_message(error: &DecodeError) -> Status {
     Status::not_run(Code::InvalidArgument, reason::BAD_REQUEST, why)
 }
 
-/// The reply of a turn: encoded, or empty where it is placed in the slot that its request came in. Of a call that may be recorded
+/// The reply of an actor's turn. Of a call that may be recorded it is encoded in any case.
+///
+/// # Errors
+/// The handler's error, marked as `Ran`.
+pub fn answer<M: Message + 'static>(
+    cx: &Cx,
+    body: Request,
+    result: Result<M, Status>,
+) -> Result<Reply, Status> {
+    let message = result.map_err(|status| status.with_effect(Effect::Ran))?;
+    Ok(match cx.may_be_recorded() {
+        true => Reply::encoded(Some(message)),
+        false => body.reply(message),
+    })
+}
+
+/// The reply of a lane's turn: encoded, or empty where it is placed in the slot that its request came in. Of a call that may be recorded
 /// it is encoded in any case.
 ///
 /// # Errors

@@ -342,7 +342,7 @@ impl Mesh {
         if let Target::At(app) = target {
             let way = view.id_of(app).and_then(|id| view.nodes.get(id));
             let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
-            return Ok(Route { link: way.link(), slot: None });
+            return Ok(Route { link: way.link(), slot: None, is_fixed: false });
         }
         let instances = view.services.get(method.service).filter(|i| i.weight > 0);
         let mut instances = instances.ok_or_else(|| no_route(method.service))?;
@@ -375,7 +375,8 @@ impl Mesh {
         let of = instances.slots.count();
         // The key of `Hash` is not that of the actor.
         let slot = slot.filter(|_| matches!(target, Target::Default));
-        Ok(Route { link, slot: slot.map(|at| KeySlot { at, of }) })
+        let is_fixed = slot.is_some() && versions.is_none();
+        Ok(Route { link, slot: slot.map(|at| KeySlot { at, of }), is_fixed })
     }
 
     /// The actor type behind a service.
@@ -406,7 +407,7 @@ impl Mesh {
         };
         let way = way.or_else(|| view.nodes.get(app));
         let way = way.ok_or_else(|| no_route(&format!("app {app}")))?;
-        Ok(Route { link: way.link(), slot: None })
+        Ok(Route { link: way.link(), slot: None, is_fixed: false })
     }
 
     fn random(&self, instances: &Instances) -> usize {

@@ -1,74 +1,109 @@
-//! Calls of an app to itself: from the client to the dispatcher without a connection, under the rules that a connection has.
+//! Calls of an app to itself: from the client to the handler without a connection, under the rules that a connection has.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use bytes::BytesMut;
-use guildhall_core::env::Instant;
+use bytes::{Bytes, BytesMut};
 use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Status};
+use guildhall_core::{Code, MethodDesc, Model, Status};
 use guildhall_link::ServedMeters;
-use guildhall_wire::Head;
 use prost::Message;
 
 use super::any_slot::AnySlot;
 use super::arrive::{self, Arrived};
 use super::body::Body;
 use super::carried::Carried;
-use super::cx::Cx;
-use super::cx::service::{HandlerFuture, Served};
+use super::cx::service::{Caller, HandlerFuture, Outcome, Served, Times, Wanted};
+use super::exchange::Typed;
 use super::key::{KeptKey, KeySlot};
 use super::own_calls::{self, Nested, OwnCalls};
 use super::reply::ReplyPort;
-use super::request::Request;
-use super::slot::{Came, Slot};
+use super::request::{Reply, ReplyForm, Request};
+use super::slot::{Came, Slot, reply_is};
 use super::spans;
-/// When a call or cast is made, and until when.
-#[derive(Clone, Copy)]
-pub(crate) struct Times {
-    pub(crate) now: Instant,
-    pub(crate) deadline: Instant,
+
+/// What becomes of a call whose actor may be idle.
+pub(crate) enum AtOnce<C: Carried> {
+    /// Its turn has ended.
+    Replied(Result<Came<C::Rsp>, Status>),
+    /// Its turn has begun.
+    Waits(SlotOf<C>),
+    /// It goes the way of all calls.
+    Not,
 }
 
-impl Times {
-    pub(crate) fn left(self) -> Duration {
-        self.deadline.saturating_duration_since(self.now)
+type SlotOf<C> = Arc<Slot<<C as Carried>::Req, <C as Carried>::Rsp>>;
+
+/// Calls an actor of this app that does nothing else, if calls to it are known to come here.
+pub(crate) fn call_known<C: Carried>(wanted: &Wanted<'_>, carried: &mut C) -> AtOnce<C> {
+    let core = &wanted.cx.core;
+    let Some(served) = core.services.get(wanted.method.id) else { return AtOnce::Not };
+    let Some(home) = served.comes_here(core.mesh.revision(), carried.key()) else {
+        return AtOnce::Not;
+    };
+    if wanted.times.now >= wanted.times.deadline || core.own.admit().is_err() {
+        return AtOnce::Not;
     }
+    at_once(wanted, served, carried, Some(home))
 }
 
 /// Calls this app itself and waits for the reply. `home` is the slot of the actor, where that is known.
 pub(crate) async fn call<C: Carried>(
-    cx: &Cx,
-    method: &'static MethodDesc,
-    times: Times,
-    head: Option<&Arc<Head>>,
+    wanted: &Wanted<'_>,
     carried: &mut C,
     home: Option<KeySlot>,
 ) -> Result<Came<C::Rsp>, Status> {
-    let own = &cx.core.own;
-    own.admit()?;
-    let (slot, begun) = begin(cx, method, times, head, carried, (home, true))?;
+    let core = &wanted.cx.core;
+    core.own.admit()?;
+    let served = core.services.get(wanted.method.id);
+    let begun = served.map(|served| at_once(wanted, served, carried, home));
+    match begun.unwrap_or(AtOnce::Not) {
+        AtOnce::Replied(reply) => {
+            lets_others_run().await;
+            reply
+        }
+        AtOnce::Waits(slot) => wait(wanted, slot, None, carried).await,
+        AtOnce::Not => {
+            let (slot, handler) = begin(wanted, carried, home, true)?;
+            let Some(slot) = slot else { return Err(nobody_waits()) };
+            wait(wanted, slot, handler, carried).await
+        }
+    }
+}
+
+/// Waits for the reply of a call that has begun.
+pub(crate) async fn wait<C: Carried>(
+    wanted: &Wanted<'_>,
+    slot: SlotOf<C>,
+    handler: Option<HandlerFuture>,
+    carried: &mut C,
+) -> Result<Came<C::Rsp>, Status> {
+    let own = &wanted.cx.core.own;
     let mut waiting = Waiting { own, slot: &*slot, at: None, answered: false };
-    if let Some(handler) = begun {
+    if let Some(handler) = handler {
         own_calls::in_place(own, handler, Some(&*slot)).await;
     }
     let reply = std::future::poll_fn(|task| {
         let polled = slot.poll(task);
         if polled.is_pending() && waiting.at.is_none() {
-            waiting.at = own.wait(times.deadline, Arc::clone(&slot) as Arc<dyn AnySlot>);
+            waiting.at = own.wait(wanted.times.deadline, Arc::clone(&slot) as Arc<dyn AnySlot>);
         }
         polled
     })
     .await;
     waiting.answered = true;
     if waiting.at.is_none() {
-        // Nothing has made the caller wait: one that only makes such calls lets others run all the same.
-        tokio::task::coop::consume_budget().await;
+        lets_others_run().await;
     }
     if reply.is_err() {
         carried.take_back(slot.take_back());
     }
     reply
+}
+
+/// Where nothing has made the caller wait: one that only makes such calls lets others run all the same.
+pub(crate) async fn lets_others_run() {
+    tokio::task::coop::consume_budget().await;
 }
 
 /// A call that waits. Dropped before its reply it cancels the call.
@@ -90,18 +125,136 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Calls an actor that does nothing else: its turn runs here.
+fn at_once<C: Carried>(
+    wanted: &Wanted<'_>,
+    served: &Served,
+    carried: &mut C,
+    home: Option<KeySlot>,
+) -> AtOnce<C> {
+    let Wanted { cx, method, times, head } = *wanted;
+    let own = &cx.core.own;
+    if !C::KNOWS_KEY
+        || method.model != Model::Actor
+        || own.encodes
+        || own.is_over_limit()
+        || spans::is_traced(&cx.core, head, method)
+    {
+        return AtOnce::Not;
+    }
+    if let Err(status) = fits(own, method, carried) {
+        return AtOnce::Replied(Err(status));
+    }
+    let Some(_nested) = Nested::enter() else { return AtOnce::Not };
+    let Some(claim) = served.claim(wanted, carried.key(), home) else { return AtOnce::Not };
+    let meter = served.meter();
+    let mut caller = CallerOf { own, method, meter, times, carried, slot: None };
+    let outcome = claim.actor.run(claim.service, claim.is_idle, wanted, &mut caller);
+    match (outcome, caller.slot) {
+        (Outcome::Replied(reply, took), _) => {
+            let came = reply.and_then(|reply| came::<C>(own, reply));
+            let code = came.as_ref().err().map_or(Code::Ok, Status::code);
+            own.served_at_once(meter, code, took);
+            AtOnce::Replied(came)
+        }
+        (Outcome::Waits, Some(slot)) => AtOnce::Waits(slot),
+        (Outcome::Waits, None) => AtOnce::Replied(Err(nobody_waits())),
+    }
+}
+
+/// The reply of a turn that held its request.
+fn came<C: Carried>(own: &OwnCalls, reply: Reply) -> Result<Came<C::Rsp>, Status> {
+    let (came, size) = match reply.0 {
+        ReplyForm::Encoded(body) => {
+            let size = body.len();
+            (Came::Encoded(body), size)
+        }
+        ReplyForm::Held(exchange) => {
+            let typed = exchange.into_any().downcast::<Typed<C::Req, C::Rsp>>();
+            let reply = typed.ok().and_then(|typed| typed.reply);
+            let reply =
+                reply.ok_or_else(|| Status::new(Code::Internal, "the reply was taken before"))?;
+            let size = reply.encoded_len();
+            (Came::Typed(reply), size)
+        }
+    };
+    own.fits(size).map_err(reply_is)?;
+    Ok(came)
+}
+
+/// The caller of an actor, while that runs.
+struct CallerOf<'a, C: Carried> {
+    own: &'a Arc<OwnCalls>,
+    method: &'static MethodDesc,
+    meter: usize,
+    times: Times,
+    carried: &'a mut C,
+    slot: Option<SlotOf<C>>,
+}
+
+impl<C: Carried> Caller for CallerOf<'_, C> {
+    fn request(&mut self) -> Request {
+        held::<C>(self.carried.give(self.method))
+    }
+
+    fn slot(&mut self, left: &Arc<AtomicBool>) -> Arc<dyn AnySlot> {
+        self.slot_with(None, Some(Arc::clone(left)))
+    }
+
+    fn placed(&mut self) -> (Arc<dyn AnySlot>, Request) {
+        let request = self.carried.give(self.method);
+        let slot = self.slot_with(request, None);
+        (Arc::clone(&slot), Request::placed(slot))
+    }
+}
+
+impl<C: Carried> CallerOf<'_, C> {
+    fn slot_with(
+        &mut self,
+        request: Option<C::Req>,
+        left: Option<Arc<AtomicBool>>,
+    ) -> Arc<dyn AnySlot> {
+        let slot = Arc::new(Slot::new(self.own, self.meter, self.times.now, request, left));
+        self.slot = Some(Arc::clone(&slot));
+        slot
+    }
+}
+
+/// The request of a turn that nobody else looks at meanwhile.
+fn held<C: Carried>(request: Option<C::Req>) -> Request {
+    Request::held(Box::new(Typed::<C::Req, C::Rsp> { request, reply: None }))
+}
+
+fn nobody_waits() -> Status {
+    Status::new(Code::Internal, "nobody waits for the reply")
+}
+
+fn encoded<C: Carried>(carried: &C) -> Bytes {
+    carried.message().map(|message| message.encode_to_vec().into()).unwrap_or_default()
+}
+
+/// # Errors
+/// The request is too large for a link, or was taken before.
+fn fits<C: Carried>(own: &OwnCalls, method: &MethodDesc, carried: &C) -> Result<(), Status> {
+    let Some(message) = carried.message() else {
+        let why = format!("the request of {} was taken before", method.path);
+        return Err(Status::not_run(Code::Internal, reason::BAD_REQUEST, why));
+    };
+    own.fits(message.encoded_len()).map_err(|too_large| {
+        let why = format!("the request of {}: {too_large}", method.path);
+        Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why)
+    })
+}
+
 /// Queues a request of this app to itself that wants no reply.
 pub(crate) fn cast<C: Carried>(
-    cx: &Cx,
-    method: &'static MethodDesc,
-    times: Times,
-    head: Option<&Arc<Head>>,
+    wanted: &Wanted<'_>,
     carried: &mut C,
     home: Option<KeySlot>,
 ) -> Result<(), Status> {
-    let own = &cx.core.own;
+    let own = &wanted.cx.core.own;
     own.admit_cast()?;
-    let (_, begun) = begin(cx, method, times, head, carried, (home, false))?;
+    let (_, begun) = begin(wanted, carried, home, false)?;
     if let Some(handler) = begun {
         // Not in place: who casts may be in the middle of something.
         own_calls::spawn(own, handler, None);
@@ -109,48 +262,41 @@ pub(crate) fn cast<C: Carried>(
     Ok(())
 }
 
-type Begun<C> = (Arc<Slot<<C as Carried>::Req, <C as Carried>::Rsp>>, Option<HandlerFuture>);
-
 /// Hands the request to the dispatcher.
 fn begin<C: Carried>(
-    cx: &Cx,
-    method: &'static MethodDesc,
-    times: Times,
-    head: Option<&Arc<Head>>,
+    wanted: &Wanted<'_>,
     carried: &mut C,
-    (home, wants_reply): (Option<KeySlot>, bool),
-) -> Result<Begun<C>, Status> {
+    home: Option<KeySlot>,
+    wants_reply: bool,
+) -> Result<(Option<SlotOf<C>>, Option<HandlerFuture>), Status> {
+    let Wanted { cx, method, times, head } = *wanted;
     let own = &cx.core.own;
-    let Some(message) = carried.message() else {
-        let why = format!("the request of {} was taken before", method.path);
-        return Err(Status::not_run(Code::Internal, reason::BAD_REQUEST, why));
-    };
-    if let Err(too_large) = own.fits(message.encoded_len()) {
-        let why = format!("the request of {}: {too_large}", method.path);
-        return Err(Status::not_run(Code::ResourceExhausted, reason::TOO_LARGE, why));
-    }
+    fits(own, method, carried)?;
     let (served, mut head) = (cx.core.services.get(method.id), head.cloned());
     let meter = served.map_or(ServedMeters::UNKNOWN, Served::meter);
     let key = KeptKey::of(method, carried.key())?;
     let given = if own.encodes { None } else { carried.give(method) };
-    let encoded = match &given {
+    let bytes = match &given {
         Some(_) => None,
-        None => carried.message().map(Message::encode_to_vec),
+        None => Some(encoded(carried)),
     };
-    let slot = Arc::new(Slot::<C::Req, C::Rsp>::new(own, meter, times.now, given));
-    let any = || Arc::clone(&slot) as Arc<dyn AnySlot>;
     let span = spans::of_arrival(&cx.core, &mut head, served.map(Served::method));
-    let reply = if wants_reply {
-        ReplyPort::own(any(), own, span)
-    } else {
-        own.count_cast(meter);
-        ReplyPort::cast(span)
+    let (slot, request, reply) = match wants_reply {
+        true => {
+            let slot = Arc::new(Slot::new(own, meter, times.now, given, None));
+            let any = || Arc::clone(&slot) as Arc<dyn AnySlot>;
+            let (request, reply) = (Request::placed(any()), ReplyPort::own(any(), own, span));
+            (Some(slot), request, reply)
+        }
+        false => {
+            own.count_cast(meter);
+            (None, held::<C>(given), ReplyPort::cast(span))
+        }
     };
-    let nested = if wants_reply { Nested::enter() } else { None };
     let mut chunk = BytesMut::new();
-    let body = match &encoded {
+    let body = match &bytes {
         Some(bytes) => Body::Read(guildhall_link::Body { bytes, chunk: &mut chunk }),
-        None => Body::Own(Request::placed(any()), key.text(), home),
+        None => Body::Own(request, key.text(), home),
     };
     let arrived = Arrived {
         method: method.id,
@@ -161,8 +307,6 @@ fn begin<C: Carried>(
         is_over_limit: own.is_over_limit(),
         resources: cx.resources,
         body,
-        // An actor may run in place of a caller that waits.
-        in_place: nested.as_ref().map(|_| times.now),
     };
     Ok((slot, arrive::serve(&cx.core, served, arrived, reply)))
 }

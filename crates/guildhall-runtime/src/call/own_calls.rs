@@ -6,6 +6,7 @@ mod run;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
@@ -74,9 +75,14 @@ impl OwnCalls {
     pub(super) fn answered(&self, meter: usize, code: Code, arrived: Instant) -> Instant {
         let Endpoint { env, meters, .. } = &*self.endpoint;
         let now = env.now();
-        meters.served.answered_one(meter, code, arrived, now);
+        meters.served.answered_one(meter, code, now.saturating_duration_since(arrived));
         meters.in_flight.end();
         now
+    }
+
+    /// Counts a call whose turn has ended in the poll of its caller.
+    pub(super) fn served_at_once(&self, meter: usize, code: Code, took: Duration) {
+        self.endpoint.meters.served.answered_one(meter, code, took);
     }
 
     /// Fails calls at their deadlines until the app ends, and then all that wait.

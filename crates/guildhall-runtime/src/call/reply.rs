@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
@@ -10,7 +11,7 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Reason, Status};
 use prost::Message;
 
-use super::request::place;
+use super::request::{Reply, ReplyForm, place};
 use crate::call::any_slot::{AnySlot, End};
 use crate::call::own_calls::OwnCalls;
 use crate::observe::trace::OpenSpan;
@@ -79,6 +80,19 @@ impl ReplyPort {
         None
     }
 
+    /// The reply of a turn, for [`ReplyPort::send_encoded`]: one that its turn holds is moved to where the caller waits.
+    pub(crate) fn place(&self, reply: Reply) -> Bytes {
+        match (reply.0, &self.port) {
+            (ReplyForm::Encoded(body), _) => return body,
+            (ReplyForm::Held(mut exchange), Port::Own(OwnReply(Some(slot)))) => {
+                slot.reply(&mut |place| exchange.give(place));
+            }
+            // Only calls that wait in a slot hold their reply.
+            (ReplyForm::Held(_), _) => {}
+        }
+        Bytes::new()
+    }
+
     /// Leaves one that replies to nobody.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::none())
@@ -134,6 +148,8 @@ impl ReplyPort {
 pub(crate) enum Cancel {
     Link(guildhall_link::Cancel),
     Own(Arc<dyn AnySlot>),
+    /// Of a turn that began in the poll of its caller.
+    Turn(Arc<AtomicBool>),
 }
 
 impl Cancel {
@@ -142,6 +158,7 @@ impl Cancel {
         match self {
             Self::Link(cancel) => cancel.is_cancelled(),
             Self::Own(slot) => slot.is_left(),
+            Self::Turn(left) => left.load(Ordering::Acquire),
         }
     }
 }

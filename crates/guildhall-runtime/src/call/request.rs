@@ -1,14 +1,15 @@
-//! The request of a call on its way to a handler: encoded, or in the slot of a call from this app to itself.
+//! The request of a call on its way to a handler: encoded, in the slot of a call from this app to itself, or in the hands of the
+//! turn that it has begun. And the reply of a turn.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::{DecodeError, Message};
 
+use super::exchange::Exchange;
 use crate::call::any_slot::AnySlot;
 
 /// The request of a call. The default is an empty message.
-#[derive(Clone)]
 pub struct Request(Form);
 
 impl Default for Request {
@@ -17,10 +18,20 @@ impl Default for Request {
     }
 }
 
-#[derive(Clone)]
 enum Form {
     Encoded(Bytes),
     Placed(Arc<dyn AnySlot>),
+    Held(Box<dyn Exchange>),
+}
+
+/// The reply of a turn.
+pub struct Reply(pub(crate) ReplyForm);
+
+pub(crate) enum ReplyForm {
+    /// Encoded; empty where it is in the slot that the request came in.
+    Encoded(Bytes),
+    /// In what the request came in.
+    Held(Box<dyn Exchange>),
 }
 
 impl Request {
@@ -28,7 +39,11 @@ impl Request {
         Self(Form::Placed(slot))
     }
 
-    /// The request as a message: moved out of the slot where it has this type, decoded otherwise.
+    pub(crate) fn held(exchange: Box<dyn Exchange>) -> Self {
+        Self(Form::Held(exchange))
+    }
+
+    /// The request as a message: moved out where it has this type, decoded otherwise.
     pub(crate) fn take<Req: Message + Default + 'static>(&mut self) -> Result<Req, DecodeError> {
         match &mut self.0 {
             Form::Encoded(body) => Req::decode(std::mem::take(body)),
@@ -39,14 +54,35 @@ impl Request {
                 });
                 taken.map_or_else(|| Req::decode(slot.encoded()), Ok)
             }
+            Form::Held(exchange) => {
+                let request = exchange.request().downcast_mut::<Option<Req>>();
+                let taken = request.and_then(Option::take);
+                taken.map_or_else(|| Req::decode(exchange.encoded()), Ok)
+            }
         }
+    }
+
+    /// The reply of the turn that the request has begun, as its caller takes it.
+    pub(crate) fn reply<Rsp: Message + 'static>(self, reply: Rsp) -> Reply {
+        let encoded = match self.0 {
+            Form::Encoded(_) => Some(reply),
+            Form::Placed(slot) => place(&*slot, reply),
+            Form::Held(mut exchange) => match exchange.reply().downcast_mut::<Option<Rsp>>() {
+                Some(place) => {
+                    *place = Some(reply);
+                    return Reply(ReplyForm::Held(exchange));
+                }
+                None => Some(reply),
+            },
+        };
+        Reply::encoded(encoded)
     }
 
     /// Puts the reply into the call's slot; returned where there is none, or where the caller has another type.
     pub(crate) fn place<Rsp: 'static>(&self, reply: Rsp) -> Option<Rsp> {
         match &self.0 {
-            Form::Encoded(_) => Some(reply),
             Form::Placed(slot) => place(&**slot, reply),
+            Form::Encoded(_) | Form::Held(_) => Some(reply),
         }
     }
 
@@ -55,7 +91,16 @@ impl Request {
         match &self.0 {
             Form::Encoded(body) => body.clone(),
             Form::Placed(slot) => slot.encoded(),
+            Form::Held(exchange) => exchange.encoded(),
         }
+    }
+}
+
+impl Reply {
+    /// The bytes of a reply; none of one that is placed already.
+    pub(crate) fn encoded<Rsp: Message>(reply: Option<Rsp>) -> Self {
+        let bytes = reply.map(|reply| reply.encode_to_vec().into()).unwrap_or_default();
+        Self(ReplyForm::Encoded(bytes))
     }
 }
 
@@ -83,6 +128,16 @@ impl std::fmt::Debug for Request {
         match &self.0 {
             Form::Encoded(body) => f.debug_tuple("Encoded").field(&body.len()).finish(),
             Form::Placed(_) => f.write_str("Placed"),
+            Form::Held(_) => f.write_str("Held"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            ReplyForm::Encoded(body) => f.debug_tuple("Encoded").field(&body.len()).finish(),
+            ReplyForm::Held(_) => f.write_str("Held"),
         }
     }
 }

@@ -40,6 +40,8 @@ struct Inner<Req, Rsp> {
     waker: Option<Waker>,
     /// The handler's task, where it has one.
     handler: Option<AbortHandle>,
+    /// Of a turn that has begun without this slot: what its context looks at.
+    also_left: Option<Arc<AtomicBool>>,
 }
 
 /// A reply as its caller finds it.
@@ -55,8 +57,10 @@ impl<Req, Rsp> Slot<Req, Rsp> {
         meter: usize,
         arrived: Instant,
         request: Option<Req>,
+        also_left: Option<Arc<AtomicBool>>,
     ) -> Self {
-        let inner = Inner { request, reply: None, end: None, waker: None, handler: None };
+        let inner =
+            Inner { request, reply: None, end: None, waker: None, handler: None, also_left };
         let (left, inner) = (AtomicBool::new(false), Mutex::new(inner));
         Self { own: Arc::clone(own), meter, arrived, left, inner }
     }
@@ -152,6 +156,9 @@ where
         let mut inner = self.inner.lock();
         self.left.store(true, Ordering::Release);
         let handler = inner.handler.take();
+        if let Some(left) = &inner.also_left {
+            left.store(true, Ordering::Release);
+        }
         drop(inner);
         handler.inspect(AbortHandle::abort);
     }
@@ -171,7 +178,7 @@ where
     }
 }
 
-fn reply_is(too_large: TooLarge) -> Status {
+pub(super) fn reply_is(too_large: TooLarge) -> Status {
     let status = Status::new(Code::ResourceExhausted, format!("the reply: {too_large}"));
     status.with_reason(reason::TOO_LARGE).with_effect(Effect::Ran)
 }

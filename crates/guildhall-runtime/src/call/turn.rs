@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use guildhall_core::env::Instant;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, MethodDesc, Status, outside};
 
@@ -74,10 +73,8 @@ pub(crate) fn watch_slow<'a>(
     counters: &Counters,
     id: impl FnOnce() -> &'a str,
     method: &str,
-    began: Instant,
-    now: Instant,
+    took: Duration,
 ) {
-    let took = now.duration_since(began);
     if took >= SLOW {
         counters.slow_turns.add(1);
         let ms = took.as_millis();

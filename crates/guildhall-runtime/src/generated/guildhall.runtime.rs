@@ -1885,7 +1885,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
         mut body: ::guildhall::codegen::Request,
     ) -> impl ::core::future::Future<
         Output = ::core::result::Result<
-            ::guildhall::prost::bytes::Bytes,
+            ::guildhall::codegen::Reply,
             ::guildhall::codegen::Status,
         >,
     > + ::core::marker::Send {
@@ -1902,7 +1902,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
                         &mut body,
                     )?;
                     let result = Session::open(actor, cx, req).await;
-                    ::guildhall::codegen::reply(cx, &body, result)
+                    ::guildhall::codegen::answer(cx, body, result)
                 }
                 1 => {
                     let method = &SESSION.methods[1];
@@ -1917,7 +1917,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
                         &mut body,
                     )?;
                     let result = Session::touch(actor, cx, req).await;
-                    ::guildhall::codegen::reply(cx, &body, result)
+                    ::guildhall::codegen::answer(cx, body, result)
                 }
                 2 => {
                     let method = &SESSION.methods[2];
@@ -1932,7 +1932,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
                         &mut body,
                     )?;
                     let result = Session::close(actor, cx, req).await;
-                    ::guildhall::codegen::reply(cx, &body, result)
+                    ::guildhall::codegen::answer(cx, body, result)
                 }
                 3 => {
                     let method = &SESSION.methods[3];
@@ -1945,7 +1945,7 @@ impl<A_: Session> ::guildhall::codegen::ActorServices<A_> for SessionServer {
                         &mut body,
                     )?;
                     let result = Session::push(actor, cx, req).await;
-                    ::guildhall::codegen::reply(cx, &body, result)
+                    ::guildhall::codegen::answer(cx, body, result)
                 }
                 _ => {
                     ::core::result::Result::Err(

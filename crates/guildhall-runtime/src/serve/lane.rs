@@ -219,7 +219,7 @@ impl Inner {
         let watched = future::poll_fn(|context| {
             let began = core.env.now();
             let polled = within(&mut of, || turn.as_mut().poll(context));
-            watch_slow(&core.counters, || &opened.id, path, began, core.env.now());
+            watch_slow(&core.counters, || &opened.id, path, core.env.now().duration_since(began));
             polled
         });
         let limit = core.env.now() + Duration::from_millis(opened.config.turn_limit_ms);

@@ -126,7 +126,7 @@ async fn hold(
             reply.carry(Box::new(ticket));
             let body = guildhall_link::Body { bytes: &body, chunk: &mut BytesMut::new() };
             let body = Body::Read(body);
-            service.dispatch(Incoming { cx, method, body, reply, in_place: None })
+            service.dispatch(Incoming { cx, method, body, reply })
         }
         Err(status) => return reply.send::<()>(Err(status)),
     };

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join;
-use guildhall::{Actor, ActorCx, App, Cx, RunningApp, Status};
+use guildhall::status::reason;
+use guildhall::{Actor, ActorCx, App, Code, Cx, Effect, Env, RunningApp, Status};
 use guildhall_runtime::proto::{DrainReq, NodeClient};
 use proto::routing::{PostReq, PullReq, PullRsp, Talker, TalkerClient, TalkerServer, TellMsg};
 use tokio::sync::mpsc;
 
-use crate::world::config_with;
+use crate::world::{config_with, still};
 
 /// Keeps what is posted. `wait` lets a second pass first; `next N` is posted to the actor `N` as well, which passes on `next N-1`, and so
-/// on; `self` tells all talkers something before it is kept.
+/// on; `self` tells all talkers something before it is kept; `gone?` keeps whether the caller has gone after a second; `late` sets the
+/// clock ahead by an hour, `fail` fails, `panic` panics.
 struct Keeper(Vec<String>);
 
 impl Actor for Keeper {
@@ -35,6 +37,18 @@ impl Talker for Keeper {
         {
             post(cx, &format!("t{number}"), &format!("next {}", number - 1)).await?;
         }
+        match req.text.as_str() {
+            "gone?" => {
+                let earlier = Cx::clone(cx);
+                cx.env().sleep(Duration::from_secs(1)).await;
+                self.0.push(format!("{} {}", cx.cancelled(), earlier.cancelled()));
+                return Ok(());
+            }
+            "late" => cx.env().set_skew(3_600_000_000_000),
+            "fail" => return Err(Status::new(Code::Aborted, "asked to")),
+            "panic" => panic!("asked to"),
+            _ => {}
+        }
         if req.text == "self" {
             TalkerClient::all(cx).hear(TellMsg { text: "told".to_owned() }).await?;
         }
@@ -53,10 +67,15 @@ impl Talker for Keeper {
 }
 
 async fn world(more: &[(&str, i64)]) -> RunningApp {
-    let app = App::with(config_with("dev.w1.place.1", "127.0.0.1:0", more));
+    world_in(Env::real(), more).await
+}
+
+async fn world_in(env: Env, more: &[(&str, i64)]) -> RunningApp {
+    let app = App::with(config_with("dev.w1.place.1", "127.0.0.1:0", more)).env(env);
     let app = app.actor::<Keeper>(TalkerServer).start().await.unwrap();
-    // The worker of the actors has begun.
+    // The worker of the actors has begun, and Ann is in memory.
     post(&app.cx(), "first", "once").await.unwrap();
+    post(&app.cx(), "ann", "first").await.unwrap();
     app
 }
 
@@ -74,31 +93,106 @@ async fn kept(cx: &Cx, name: &str) -> Vec<String> {
 async fn a_call_to_an_actor_that_does_nothing_is_answered_in_the_first_poll_of_its_caller() {
     let app = world(&[]).await;
     let cx = app.cx();
-    assert!(post(&cx, "ann", "new").now_or_never().is_some(), "also where it is activated");
-    assert!(post(&cx, "ann", "known").now_or_never().is_some());
-    assert_eq!(kept(&cx, "ann").now_or_never().unwrap(), ["new", "known"]);
+    assert!(post(&cx, "ben", "new").now_or_never().is_some(), "also where it is activated");
+    assert!(post(&cx, "ben", "known").now_or_never().is_some());
+    assert_eq!(kept(&cx, "ben").now_or_never().unwrap(), ["new", "known"]);
+    let failed = post(&cx, "ben", "fail").now_or_never().unwrap().unwrap_err();
+    assert_eq!((failed.code(), failed.effect()), (Code::Aborted, Effect::Ran));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_has_begun_in_its_caller_goes_on_when_it_has_to_wait_and_others_wait_for_it() {
     let app = world(&[]).await;
     let cx = app.cx();
-    let mut slow = Box::pin(post(&cx, "ann", "wait"));
-    assert!(slow.as_mut().now_or_never().is_none());
-    assert!(post(&cx, "ben", "now").now_or_never().is_some(), "another actor waits for nothing");
-    let (slow, later) = join(slow, post(&cx, "ann", "later")).await;
-    slow.unwrap();
-    later.unwrap();
-    assert_eq!(kept(&cx, "ann").await, ["wait", "later"]);
+    for (number, name) in ["ann", "new"].into_iter().enumerate() {
+        let mut slow = Box::pin(post(&cx, name, "wait"));
+        assert!(slow.as_mut().now_or_never().is_none());
+        let other = post(&cx, &format!("ben{number}"), "now").now_or_never();
+        assert!(other.is_some(), "another actor waits for nothing");
+        let (slow, later) = join(slow, post(&cx, name, "later")).await;
+        slow.unwrap();
+        later.unwrap();
+        assert!(kept(&cx, name).await.ends_with(&["wait".to_owned(), "later".to_owned()]));
+        assert!(post(&cx, name, "again").now_or_never().is_some(), "and then it is idle");
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_has_begun_in_its_caller_ends_without_it() {
+async fn a_turn_that_has_begun_in_its_caller_ends_without_it_and_sees_that_it_is_gone() {
     let app = world(&[]).await;
     let cx = app.cx();
-    assert!(post(&cx, "ann", "wait").now_or_never().is_none(), "and the caller is gone");
+    for name in ["ann", "new"] {
+        assert!(post(&cx, name, "gone?").now_or_never().is_none(), "and the caller is gone");
+        cx.env().sleep(Duration::from_secs(2)).await;
+        assert_eq!(kept(&cx, name).await.last().unwrap(), "true true");
+        post(&cx, name, "gone?").await.unwrap();
+        assert_eq!(kept(&cx, name).await.last().unwrap(), "false false", "of another turn");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_waits_for_longer_than_its_caller_fails_the_call_at_its_deadline() {
+    let app = world(&[]).await;
+    let cx = app.cx();
+    let called = cx.env().now();
+    let late = post(&cx.within(Duration::from_millis(300)), "ann", "wait").await.unwrap_err();
+    assert_eq!((late.code(), late.effect()), (Code::DeadlineExceeded, Effect::MayHaveRun));
+    assert!(cx.env().now() - called < Duration::from_millis(400));
     cx.env().sleep(Duration::from_secs(2)).await;
-    assert_eq!(kept(&cx, "ann").await, ["wait"]);
+    assert_eq!(kept(&cx, "ann").await, ["first", "wait"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_has_begun_in_its_caller_has_a_time_limit_once_it_waits() {
+    let app = world(&[("actor.talker.turn_limit_ms", 500)]).await;
+    let cx = app.cx();
+    let called = cx.env().now();
+    let ended = post(&cx, "ann", "wait").await.unwrap_err();
+    assert_eq!((ended.code(), ended.reason()), (Code::Internal, reason::TURN_LIMIT));
+    assert!(cx.env().now() - called < Duration::from_millis(700));
+    assert!(kept(&cx, "ann").await.is_empty(), "its activation is over");
+}
+
+#[tokio::test]
+async fn a_panic_of_a_turn_in_its_caller_ends_the_activation_and_nothing_else() {
+    let app = world(&[]).await;
+    let cx = app.cx();
+    let panicked = post(&cx, "ann", "panic").await.unwrap_err();
+    assert_eq!((panicked.code(), panicked.reason()), (Code::Internal, reason::PANICKED));
+    assert!(kept(&cx, "ann").await.is_empty(), "it begins anew");
+    post(&cx, "ann", "new").await.unwrap();
+    assert_eq!(kept(&cx, "ann").now_or_never().unwrap(), ["new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_at_whose_end_the_lease_is_over_is_not_answered() {
+    let app = world_in(still(), &[]).await;
+    let cx = app.cx();
+    let refused = post(&cx, "ann", "late").now_or_never().unwrap().unwrap_err();
+    assert_eq!((refused.code(), refused.reason()), (Code::Unavailable, reason::NOT_THE_OWNER));
+    assert_eq!(refused.effect(), Effect::MayHaveRun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_drains_waits_for_a_turn_that_has_begun_in_its_caller() {
+    let app = world(&[]).await;
+    let cx = app.cx();
+    let mut slow = Box::pin(post(&cx, "ann", "wait"));
+    assert!(slow.as_mut().now_or_never().is_none());
+    let (slow, ()) = join(slow, app.shutdown()).await;
+    slow.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_while_a_turn_runs_in_its_caller_is_heard_after_it() {
+    let app = world(&[]).await;
+    let cx = app.cx();
+    assert!(post(&cx, "ann", "self").now_or_never().is_some());
+    let mut slow = Box::pin(post(&cx, "ann", "wait"));
+    assert!(slow.as_mut().now_or_never().is_none());
+    TalkerClient::all(&cx).hear(TellMsg { text: "meanwhile".to_owned() }).await.unwrap();
+    slow.await.unwrap();
+    assert_eq!(kept(&cx, "ann").await, ["first", "self", "told", "wait", "meanwhile"]);
 }
 
 #[tokio::test]
@@ -114,8 +208,10 @@ async fn turns_inside_of_turns_are_answered_whatever_the_stack_has_room_for() {
 async fn a_caller_waits_for_its_own_turn_and_not_for_what_that_has_caused() {
     let app = world(&[]).await;
     let cx = app.cx();
-    assert!(post(&cx, "ann", "self").now_or_never().is_some());
-    assert_eq!(kept(&cx, "ann").await, ["self", "told"], "in their order");
+    for name in ["ann", "new"] {
+        assert!(post(&cx, name, "self").now_or_never().is_some());
+        assert!(kept(&cx, name).await.ends_with(&["self".to_owned(), "told".to_owned()]));
+    }
 }
 
 /// In a thread of its own, because `run` is a program's, and only that has several workers.

@@ -174,6 +174,18 @@ impl Agenda {
         }
     }
 
+    /// A call was run until now and has changed nothing else here. Whether the runner looks at the actor early enough.
+    pub(crate) fn used(&mut self, now: Instant) -> bool {
+        self.last_used = Some(now);
+        let Self { armed, save_at, .. } = self;
+        armed.is_some_and(|armed| save_at.is_none_or(|at| armed <= at))
+    }
+
+    /// Whether a call may run at once where no letter waits.
+    pub(crate) fn is_idle_for_calls(&self) -> bool {
+        self.active && !self.stopped && self.close.is_none()
+    }
+
     /// When the runner is to look at the actor, unless it looks earlier in any case.
     pub(crate) fn arm(
         &mut self,

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Status};
@@ -45,6 +46,10 @@ impl<A: Actor, S: ActorServices<A>> Callee for Cell<A, S> {
 
     fn awaits(&self) -> &Mutex<Awaits> {
         &self.awaits
+    }
+
+    fn is_over_limit(&self) -> bool {
+        self.over_limit.load(Ordering::Relaxed)
     }
 
     fn interface(self: Arc<Self>, wanted: TypeId) -> Option<Box<dyn Any>> {

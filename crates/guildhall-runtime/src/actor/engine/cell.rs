@@ -28,6 +28,7 @@
 
 pub(crate) mod host;
 pub(crate) mod queue;
+mod claimed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -81,7 +82,7 @@ pub(crate) struct Cell<A: Actor, S> {
 
 struct Task<A: Actor, S> {
     idle: Option<Box<Active<A>>>,
-    running: Option<TurnLoop<Cell<A, S>, A>>,
+    running: Option<Box<TurnLoop<Cell<A, S>, A>>>,
 }
 
 impl<A: Actor, S: ActorServices<A>> Cell<A, S> {

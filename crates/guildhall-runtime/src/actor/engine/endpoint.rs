@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use guildhall_core::env::Instant;
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, Key, KeyText, MethodDesc, ServiceDesc};
@@ -13,11 +12,14 @@ use guildhall_core::{Code, Key, KeyText, MethodDesc, ServiceDesc};
 use guildhall_ownership::Elsewhere;
 
 use crate::actor::Actor;
+use crate::actor::engine::cell::Cell;
 use crate::actor::engine::cell::host::Host;
 use crate::actor::services::ActorServices;
 use crate::call::Cx;
 use crate::call::chain::{self, actor_id};
+use crate::call::key::KeySlot;
 use crate::call::reply::ReplyPort;
+use crate::call::service::{Claim, Wanted};
 use crate::call::service::{HandlerFuture, Incoming, Service};
 use crate::call::turn::Call;
 use crate::ownership::redirect;
@@ -39,8 +41,21 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
         Some((A::NAME, self.host.slots.count()))
     }
 
+    fn claim(&self, wanted: &Wanted<'_>, key: KeyText<'_>, slot: Option<KeySlot>) -> Option<Claim> {
+        if self.host.closed.load(Ordering::Acquire) || wanted.method.key.is_none() {
+            return None;
+        }
+        let slot = slot.filter(|slot| slot.of == self.host.slots.count());
+        let (actor, is_idle) = key.with_text(|key| {
+            let key = key.ok()?;
+            let slot = slot.map_or_else(|| self.host.slot_of(key), |slot| slot.at);
+            self.host.claim((slot, key), wanted)
+        })?;
+        Some(Claim { actor, service: self.service, is_idle })
+    }
+
     fn dispatch(&self, call: Incoming<'_>) -> Option<HandlerFuture> {
-        let Incoming { cx, method, body, reply, in_place } = call;
+        let Incoming { cx, method, body, reply } = call;
         if self.host.closed.load(Ordering::Acquire) {
             reply.refuse(Code::Unavailable, reason::GOING_AWAY, "this app drains");
             return None;
@@ -55,11 +70,7 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
                 Ok(key) => {
                     let (service, body) = (self.service, body.keep());
                     let slot = slot.map_or_else(|| self.host.slot_of(key), |slot| slot.at);
-                    self.host.post(
-                        (slot, key),
-                        Call { service, method, cx, body, reply },
-                        in_place,
-                    );
+                    self.host.post((slot, key), Call { service, method, cx, body, reply });
                 }
                 Err(why) => {
                     let why = format!("{}: {why}", method.path);
@@ -73,9 +84,37 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
 }
 
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
-    /// Puts a call into the mailbox of its actor, or refuses it. An actor that does nothing else may run at once, in place of the
-    /// caller that has looked at the clock.
-    fn post(self: &Arc<Self>, (slot, key): (u32, &str), call: Call, in_place: Option<Instant>) {
+    /// Claims the actor of a key for a caller that is polled now and waits for nothing but the reply; `None` where the call has to
+    /// take the way of all others.
+    fn claim(
+        self: &Arc<Self>,
+        (slot, key): (u32, &str),
+        wanted: &Wanted<'_>,
+    ) -> Option<(Arc<Cell<A, S>>, bool)> {
+        let head = wanted.head.map(|head| &**head);
+        if chain::problem(head, || actor_id(A::NAME, KeyText::Text(key))).is_some() {
+            return None;
+        }
+        let mut cells = self.lock(slot, key);
+        // With the slot locked: what ends the slot finds what runs.
+        if self.slots.epoch(slot) == 0 {
+            return None;
+        }
+        let cell = match cells.find() {
+            Some(cell) => cell,
+            // Nobody would look at one that is not claimed.
+            None if cells.is_here(&wanted.cx.core) => &cells.make(&wanted.cx.core)?,
+            None => return None,
+        };
+        if cell.cycle(head).is_some() {
+            return None;
+        }
+        let is_idle = cell.claim()?;
+        Some((Arc::clone(cell), is_idle))
+    }
+
+    /// Puts a call into the mailbox of its actor, or refuses it.
+    fn post(self: &Arc<Self>, (slot, key): (u32, &str), call: Call) {
         let me = || actor_id(A::NAME, KeyText::Text(key));
         if let Some(cycle) = chain::problem(call.cx.head.as_deref(), me) {
             call.deadlock(cycle);
@@ -95,9 +134,11 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             call.overloaded(format!("{max} actors are active (actor.{}.actors_max)", A::NAME));
             return;
         };
-        let posted = cell.post(call, in_place);
+        let wakes = cell.post(call);
         drop(cells);
-        cell.posted(posted);
+        if wakes {
+            cell.schedule();
+        }
     }
 
     /// As `post`, for a call whose key is searched in its body again.
@@ -108,7 +149,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
         // It had a key when it came.
         if let Some(key) = key {
             let key = key.as_str();
-            self.post((self.slot_of(key), key), call, None);
+            self.post((self.slot_of(key), key), call);
         }
     }
 
@@ -140,7 +181,9 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     fn cast_to_all(&self, service: usize, cx: &Cx, method: &'static MethodDesc, body: &Bytes) {
         for cell in self.cells() {
             let (cx, body, reply) = (cx.clone(), body.clone().into(), ReplyPort::none());
-            cell.posted(cell.post(Call { service, method, cx, body, reply }, None));
+            if cell.post(Call { service, method, cx, body, reply }) {
+                cell.schedule();
+            }
         }
     }
 }

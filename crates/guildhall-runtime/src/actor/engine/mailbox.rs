@@ -142,10 +142,21 @@ impl Mailbox {
     pub(crate) fn begin_call(&mut self, method: &'static MethodDesc) -> bool {
         let free = !self.agenda.stopped && self.letters.is_empty() && !self.has_work();
         if free {
-            self.method = method.path;
-            self.agenda.begin(Step::Letter);
+            self.begins(method);
         }
         free
+    }
+
+    /// The turn of a call begins that was not here.
+    pub(crate) fn begins(&mut self, method: &'static MethodDesc) {
+        self.method = method.path;
+        self.agenda.begin(Step::Letter);
+    }
+
+    /// A turn has ended that has not been here. Whether the runner looks at the actor early enough.
+    #[inline]
+    pub(crate) fn used(&mut self, now: Instant) -> bool {
+        self.rare.is_none() && self.agenda.used(now)
     }
 
     pub(crate) fn push_session_over(&mut self, session: Arc<Session>) {

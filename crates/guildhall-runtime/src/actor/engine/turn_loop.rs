@@ -9,6 +9,7 @@ use crossbeam_utils::atomic::AtomicCell;
 use guildhall_core::env::Instant;
 
 use super::active::Active;
+use super::handler::Begun;
 use crate::call::turn::Call;
 
 /// What turns are run of.
@@ -19,15 +20,27 @@ pub(crate) struct Run<C, A> {
     pub(crate) active: Option<Box<Active<A>>>,
     /// The call whose turn is next.
     pub(crate) call: Option<Call>,
+    /// The turn that has begun already.
+    pub(crate) begun: Option<Begun<A>>,
     /// Only that call runs, as its caller is polled meanwhile.
     pub(crate) once: bool,
     /// The time of the last reply, where the clock was looked at.
     pub(crate) replied: Option<Instant>,
 }
 
+/// What a run begins with.
+pub(crate) enum First<A> {
+    /// What waits.
+    Mail,
+    /// A call that does not wait; the run ends with it.
+    Call(Call),
+    /// A turn that has begun in the poll of its caller; the run ends with it.
+    Begun(Begun<A>),
+}
+
 impl<C, A> Default for Run<C, A> {
     fn default() -> Self {
-        Self { cell: None, active: None, call: None, once: false, replied: None }
+        Self { cell: None, active: None, call: None, begun: None, once: false, replied: None }
     }
 }
 
@@ -51,17 +64,16 @@ impl<C, A> TurnLoop<C, A> {
     }
 
     /// Begins a run, after the one before.
-    pub(crate) fn begin(
-        &mut self,
-        cell: &Arc<C>,
-        active: Option<Box<Active<A>>>,
-        call: Option<Call>,
-    ) {
+    pub(crate) fn begin(&mut self, cell: &Arc<C>, active: Option<Box<Active<A>>>, first: First<A>) {
         let mut run = self.run.take().unwrap_or_default();
         run.cell = Some(Arc::clone(cell));
         run.active = active;
-        run.once = call.is_some();
-        run.call = call;
+        run.once = !matches!(first, First::Mail);
+        (run.call, run.begun) = match first {
+            First::Mail => (None, None),
+            First::Call(call) => (Some(call), None),
+            First::Begun(begun) => (None, Some(begun)),
+        };
         run.replied = None;
         self.seat.0.store(Some(run));
     }

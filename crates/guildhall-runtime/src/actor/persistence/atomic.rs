@@ -11,20 +11,11 @@ use guildhall_entity::{ActorState as _, Turned};
 use super::reclaim::{Reclaimed, reclaim};
 use super::save::{apply_saved, begin_save, is_dirty, save_all};
 use crate::actor::Actor;
-use crate::actor::engine::{Active, Cell};
+use crate::actor::engine::{Active, Cell, Next};
 use crate::actor::saver::is_final;
 use crate::actor::services::ActorServices;
 use crate::mutation::Mutation;
 use crate::serve::rows;
-
-/// What has to happen before a turn has ended.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Nothing,
-    /// The store has the last word, by [`settle`]: a unique field has another value.
-    Settle,
-}
 
 /// What the store has said.
 pub(crate) enum Settled {

@@ -1,6 +1,7 @@
 //! The turn of a call.
 
 use std::sync::Arc;
+use std::task::Context;
 
 use bytes::Bytes;
 use guildhall_core::env::Instant;
@@ -10,17 +11,18 @@ use guildhall_entity::ActorState as _;
 
 use super::end::after_turn;
 use super::guarded::{drop_activation, guarded};
-use crate::actor::engine::{Active, Cell, Run};
-use crate::actor::persistence::{Next, Settled, activate, end_turn, no_such, settle, want_commit};
+use crate::actor::engine::{Active, Begun, Cell, Next, Ran, Run, Stage};
+use crate::actor::persistence::{Settled, activate, end_turn, no_such, settle, want_commit};
 use crate::actor::records::{ActorCall, Answer, Records, is_drained};
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, ActorCx};
-use crate::call::Cx;
 use crate::call::chain::Callee;
 use crate::call::reply::ReplyPort;
-use crate::call::turn::Call;
+use crate::call::turn::{Call, Ended};
+use crate::call::{Cx, Reply};
 use crate::mutation::Mutation;
-use crate::observe::trace::SpanKind;
+use crate::observe::trace::context::within;
+use crate::observe::trace::{OpenSpan, SpanKind};
 
 /// Runs the call whose turn it is.
 pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
@@ -67,8 +69,48 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
     }
     cell.core().counters.turns.add(1);
     let turn = S::dispatch(&mut active.actor, &cx, service, method.index, body);
-    let result = match guarded(cell, &cx, turn).await {
-        Ok(result) => result,
+    let result = guarded(cell, &cx, turn).await;
+    ran(cell, run, Turn { cx, method, reply, span }, result, None).await;
+}
+
+/// Goes on with a turn that has begun in the poll of its caller.
+pub(crate) async fn run_begun<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    run: &mut Run<Cell<A, S>, A>,
+) {
+    let Some(Begun { stage, method, reply }) = run.begun.take() else { return };
+    let (Ran { active, cx, result }, next) = match stage {
+        Stage::Ran(ran, next) => (*ran, next),
+        Stage::Runs(mut handler, mut context) => {
+            let poll = |task: &mut Context<'_>| within(&mut context, || handler.poll(task));
+            let ran = std::future::poll_fn(poll).await;
+            cell.host.keep(handler);
+            (ran, None)
+        }
+    };
+    run.active = Some(active);
+    ran(cell, run, Turn { cx, method, reply, span: None }, result, next).await;
+}
+
+/// What is left of a turn whose handler has ended.
+struct Turn {
+    cx: ActorCx,
+    method: &'static MethodDesc,
+    reply: ReplyPort,
+    span: Option<OpenSpan>,
+}
+
+/// Ends a turn with what its handler has come to.
+async fn ran<A: Actor, S: ActorServices<A>>(
+    cell: &Arc<Cell<A, S>>,
+    run: &mut Run<Cell<A, S>, A>,
+    Turn { cx, method, reply, mut span }: Turn,
+    result: Result<Result<Reply, Status>, Ended>,
+    next: Option<Next>,
+) {
+    let Some(active) = &mut run.active else { return };
+    let result = match result {
+        Ok(result) => result.map(|answer| reply.place(answer)),
         Err(ended) => {
             let status = ended.status(&cell.core().counters, &cell.id, method.path);
             reply.send::<()>(Err(status));
@@ -79,7 +121,10 @@ pub(crate) async fn run_call<A: Actor, S: ActorServices<A>>(
         }
     };
     let recorded = Records::bytes_of(&cx, method, &result);
-    let (mut result, next) = end_turn(cell, active, method.keep_on_error, recorded, result);
+    let (mut result, next) = match next {
+        None => end_turn(cell, active, method.keep_on_error, recorded, result),
+        Some(next) => (result, next),
+    };
     if let Some(span) = &mut span {
         span.set(result.as_ref().err().map_or(Code::Ok, Status::code));
         // The save of its changes is a part of its trace, now or later.
@@ -177,12 +222,11 @@ fn finish<A: Actor, S: ActorServices<A>>(
     if method.durable && !cell.core().lacks(Mutation::CommitBeforeReply) {
         want_commit(cell, active);
     }
-    // Rule 25: after the state was read, just before it is sent. A reply that waits for the store needs no clock (rule 14).
+    // Rule 25: after the state was read, just before it is sent. A reply that waits for the store needs no clock (rule 14),
+    // nor does a cast, which nobody answers.
     let waits = method.durable && active.commits.holds();
-    if !waits && !cell.holds(active.epoch) {
-        let why = format!("{}: the lease ran out during the turn", method.path);
-        let status = Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER);
-        reply.send::<()>(Err(status));
+    if !waits && reply.is_wanted() && !cell.holds(active.epoch) {
+        reply.send::<()>(Err(lease_ran_out(method)));
         after_turn(cell, active);
         return None;
     }
@@ -192,4 +236,19 @@ fn finish<A: Actor, S: ActorServices<A>>(
     };
     after_turn(cell, active);
     replied
+}
+
+/// The answer of a turn whose actor may be another app's by now.
+pub(super) fn lease_ran_out(method: &MethodDesc) -> Status {
+    let why = format!("{}: the lease ran out during the turn", method.path);
+    Status::new(Code::Unavailable, why).with_reason(reason::NOT_THE_OWNER)
+}
+
+/// Whether an actor may run at once: it holds its rows under the present grant.
+#[inline]
+pub(super) fn is_ready<A: Actor, S: ActorServices<A>>(
+    cell: &Cell<A, S>,
+    active: &Active<A>,
+) -> bool {
+    active.between.is_none() && cell.host.slots.is_fresh(cell.slot, active.epoch)
 }

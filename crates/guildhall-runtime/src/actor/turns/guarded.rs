@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use guildhall_core::{Status, outside};
 use std::panic::AssertUnwindSafe;
 
-use crate::actor::engine::{Active, Cell};
+use crate::actor::engine::{Active, Begins, Cell, Ran};
 use crate::actor::persistence::{end_own_turn, rescue};
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, ActorCx};
@@ -45,6 +45,23 @@ pub(crate) async fn guarded<A: Actor, S: ActorServices<A>, F: Future>(
         within(&mut context, poll)
     })
     .await
+}
+
+/// Runs the handler of a call, and returns what it was lent.
+pub(crate) async fn handle<A: Actor, S: ActorServices<A>>(begins: Begins<A>) -> Ran<A> {
+    let Begins { mut active, cx, service, method, body } = begins;
+    let result = {
+        let turn = S::dispatch(&mut active.actor, &cx, service, method, body);
+        let mut turn = std::pin::pin!(AssertUnwindSafe(turn).catch_unwind());
+        std::future::poll_fn(|task| {
+            if cx.turn.as_ref().is_some_and(|cell| cell.is_over_limit()) {
+                return Poll::Ready(Err(Ended::OverLimit));
+            }
+            turn.as_mut().poll(task).map_err(|_| Ended::Panicked)
+        })
+        .await
+    };
+    Ran { active, cx, result }
 }
 
 /// The end of a turn without a caller: an error is logged. `None` when the activation is over.

@@ -3,19 +3,30 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::call::run_call;
+use super::at_once::at_once;
+use super::call::{is_ready, run_begun, run_call};
 use super::end::{deactivate, end, leave};
+use super::guarded::handle;
 use super::own::{activate_uncalled, run_later, run_tick, run_timer};
 use crate::actor::Actor;
-use crate::actor::engine::{Active, Cell, Job, Run, TurnLoop};
+use crate::actor::engine::{Active, Cell, Handler, Job, Run, TurnLoop, Turns};
 use crate::actor::persistence::{Reclaimed, apply_saved, begin_save, drop_unsaved, reclaim};
 use crate::actor::services::ActorServices;
 
 /// Turns in a row before other actors of the worker get theirs.
 const TURNS_IN_A_ROW: usize = 64;
 
+/// What runs the turns of an actor type.
+pub(crate) fn turns<A: Actor, S: ActorServices<A>>() -> Turns<A, S> {
+    Turns {
+        turn_loop: turn_loop::<A, S>,
+        handler: || Handler::new(handle::<A, S>),
+        at_once: at_once::<A, S>,
+    }
+}
+
 /// Makes what runs the turns of an actor, one actor after the other.
-pub(crate) fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<Cell<A, S>, A> {
+fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<Cell<A, S>, A> {
     TurnLoop::new(|seat| async move {
         loop {
             let mut run = seat.next().await;
@@ -31,6 +42,9 @@ pub(crate) fn turn_loop<A: Actor, S: ActorServices<A>>() -> TurnLoop<Cell<A, S>,
 async fn work<A: Actor, S: ActorServices<A>>(cell: &Arc<Cell<A, S>>, run: &mut Run<Cell<A, S>, A>) {
     let mut turns = 0;
     loop {
+        if run.begun.is_some() {
+            return run_begun(cell, run).await;
+        }
         let job = match &run.call {
             Some(_) => None,
             None => match cell.next_job() {
@@ -112,12 +126,6 @@ async fn do_job<A: Actor, S: ActorServices<A>>(
             None
         }
     }
-}
-
-/// Whether an actor may run at once: it holds its rows under the present grant.
-#[inline]
-fn is_ready<A: Actor, S: ActorServices<A>>(cell: &Cell<A, S>, active: &Active<A>) -> bool {
-    active.between.is_none() && cell.host.slots.is_fresh(cell.slot, active.epoch)
 }
 
 /// Before an actor runs: it claims its rows again if its slot was not served here all the time, and gets back its payload for a move

@@ -1,9 +1,13 @@
 //! The service table: from method to service, and the first steps of every call that arrives.
+//!
+//! A call of the app to an actor of its own that does nothing else is a plain call in the poll of its caller, from a [`Claim`] to the
+//! reply: nothing is queued, registered or armed before its turn has to wait.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -11,12 +15,18 @@ use guildhall_core::config::Config;
 use guildhall_core::discovery::{actor_label, slots_label};
 use guildhall_core::env::Instant;
 use guildhall_core::hash::IdHasher;
-use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError};
+use guildhall_core::{
+    AppId, BoxFuture, KeyText, MethodDesc, ServiceDesc, StartError, Status, slot_of,
+};
 use guildhall_link::ServedMeters;
+use guildhall_wire::Head;
 
 use super::Cx;
+use crate::call::any_slot::AnySlot;
 use crate::call::body::Body;
+use crate::call::key::KeySlot;
 use crate::call::reply::ReplyPort;
+use crate::call::request::{Reply, Request};
 
 pub use guildhall_link::HandlerFuture;
 
@@ -31,8 +41,66 @@ pub struct Incoming<'a> {
     pub(crate) body: Body<'a>,
     /// Where the reply goes.
     pub reply: ReplyPort,
-    /// The time, where the caller can go on as soon as the reply is there: a turn may run at once, in its place.
-    pub(crate) in_place: Option<Instant>,
+}
+
+/// When a call or cast is made, and until when.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) now: Instant,
+    pub(crate) deadline: Instant,
+}
+
+impl Times {
+    pub(crate) fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(self.now)
+    }
+}
+
+/// What a claim is for.
+pub(crate) struct Wanted<'a> {
+    pub(crate) cx: &'a Cx,
+    pub(crate) method: &'static MethodDesc,
+    pub(crate) times: Times,
+    pub(crate) head: Option<&'a Arc<Head>>,
+}
+
+/// An actor that has been claimed: it runs nothing but the call that comes now.
+pub(crate) struct Claim {
+    pub(crate) actor: Arc<dyn Claimed>,
+    /// The place of the method's service among those of the actor type.
+    pub(crate) service: usize,
+    /// It is in memory, and nothing waits for it.
+    pub(crate) is_idle: bool,
+}
+
+/// A claimed actor, for code that does not name its type.
+pub(crate) trait Claimed: Send + Sync {
+    /// Runs the call, which ends the claim.
+    fn run(
+        self: Arc<Self>,
+        service: usize,
+        is_idle: bool,
+        wanted: &Wanted<'_>,
+        caller: &mut dyn Caller,
+    ) -> Outcome;
+}
+
+/// The caller of a claimed actor.
+pub(crate) trait Caller {
+    /// The request, for a turn that begins at once.
+    fn request(&mut self) -> Request;
+    /// Where the caller waits for that turn. When it waits no more, `left` is set.
+    fn slot(&mut self, left: &Arc<AtomicBool>) -> Arc<dyn AnySlot>;
+    /// Where the caller waits, and the request, for a turn that may begin later.
+    fn placed(&mut self) -> (Arc<dyn AnySlot>, Request);
+}
+
+/// What has become of a call.
+pub(crate) enum Outcome {
+    /// The turn has ended, after that time.
+    Replied(Result<Reply, Status>, Duration),
+    /// The answer comes in the slot of the caller, if it is not there already.
+    Waits,
 }
 
 /// A service that an app serves: generated, `GreeterServer`.
@@ -48,6 +116,18 @@ pub trait Service: Send + Sync + 'static {
     /// Where its calls wait for each other, if they do.
     #[doc(hidden)]
     fn lane(&self) -> Option<&dyn ServiceQueue> {
+        None
+    }
+
+    /// Claims the actor of this key for a caller in this app, if it does nothing else.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "only actors have claims")]
+    fn claim(
+        &self,
+        _wanted: &Wanted<'_>,
+        _key: KeyText<'_>,
+        _slot: Option<KeySlot>,
+    ) -> Option<Claim> {
         None
     }
 
@@ -121,6 +201,8 @@ pub(crate) struct Served {
     /// Where it is counted.
     meter: usize,
     guarded: Guarded,
+    /// Of each slot: at which revision of the mesh its calls came here, counted from 1.
+    here: OnceLock<Box<[AtomicU64]>>,
 }
 
 impl ServiceTable {
@@ -133,7 +215,8 @@ impl ServiceTable {
         let desc = service.desc();
         for method in desc.methods {
             let (service, meter) = (Arc::clone(service), meters.push(method.path));
-            let served = Served { service, method, meter, guarded: Guarded::default() };
+            let (guarded, here) = (Guarded::default(), OnceLock::new());
+            let served = Served { service, method, meter, guarded, here };
             let before = self.methods.insert(method.id, served);
             if let Some(other) = before {
                 let (a, b) = (other.method.path, method.path);
@@ -200,6 +283,38 @@ impl Served {
         self.meter
     }
 
+    /// The slot of this key, if its calls came here when the mesh was at this revision: a look that saves the search for the owner.
+    #[inline]
+    pub(crate) fn comes_here(&self, revision: u64, key: KeyText<'_>) -> Option<KeySlot> {
+        let here = self.here.get()?;
+        let of = u32::try_from(here.len()).ok()?;
+        let at = key.with_text(|key| key.ok().map(|key| slot_of(key, of)))?;
+        let came = here[at as usize].load(Ordering::Relaxed) == revision + 1;
+        came.then_some(KeySlot { at, of })
+    }
+
+    /// Calls of this slot come here, at this revision of the mesh.
+    pub(crate) fn came_here(&self, revision: u64, slot: KeySlot) {
+        if self.service.actor().is_some_and(|(_, slots)| slots == slot.of) {
+            let none = || (0..slot.of).map(|_| AtomicU64::new(0)).collect();
+            self.here.get_or_init(none)[slot.at as usize].store(revision + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Claims the actor of this key, unless the method has a guard.
+    #[inline]
+    pub(crate) fn claim(
+        &self,
+        wanted: &Wanted<'_>,
+        key: KeyText<'_>,
+        slot: Option<KeySlot>,
+    ) -> Option<Claim> {
+        if self.guarded.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.service.claim(wanted, key, slot)
+    }
+
     /// Begins a call of it.
     #[inline]
     pub(crate) fn dispatch(
@@ -207,17 +322,12 @@ impl Served {
         cx: Cx,
         body: Body<'_>,
         reply: ReplyPort,
-        in_place: Option<Instant>,
     ) -> Option<HandlerFuture> {
         // Made where it is needed, and so not moved there.
         let method = self.method;
         match self.guarded.get() {
-            None => self.service.dispatch(Incoming { cx, method, body, reply, in_place }),
-            Some(guard) => {
-                // It may begin the call later, from elsewhere.
-                let call = Incoming { cx, method, body, reply, in_place: None };
-                guard.dispatch(&self.service, call)
-            }
+            None => self.service.dispatch(Incoming { cx, method, body, reply }),
+            Some(guard) => guard.dispatch(&self.service, Incoming { cx, method, body, reply }),
         }
     }
 }

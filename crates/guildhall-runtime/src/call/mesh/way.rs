@@ -13,6 +13,8 @@ pub(crate) struct Route {
     pub(crate) link: Option<Arc<Link>>,
     /// The slot of the key, where that is known.
     pub(crate) slot: Option<KeySlot>,
+    /// All calls of the method to the slot go there, as the mesh is.
+    pub(crate) is_fixed: bool,
 }
 
 /// How a call gets to an app.

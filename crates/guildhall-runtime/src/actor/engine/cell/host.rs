@@ -12,18 +12,19 @@ use guildhall_ownership::{EarlyCalls, SlotTable};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::config::ActorConfig;
+use crate::actor::engine::active::Active;
 use crate::actor::engine::cell::Cell;
+use crate::actor::engine::handler::{Begun, Handler};
 use crate::actor::engine::home::Homes;
 use crate::actor::engine::payloads::Payloads;
+use crate::actor::engine::pool::Pool;
 use crate::actor::engine::shard::{Hashed, Keyed, Shard};
 use crate::actor::engine::turn_loop::TurnLoop;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
-use crate::call::Core;
+use crate::call::service::{Caller, Wanted};
 use crate::call::turn::Call;
-
-/// Loops that are kept for the next runs.
-const POOLED: usize = 64;
+use crate::call::{Core, Reply};
 
 /// The actors of one type in one app.
 pub(crate) struct Host<A: Actor, S> {
@@ -47,9 +48,37 @@ pub(crate) struct Host<A: Actor, S> {
     seed: Seeded,
     homes: Homes,
     numbers: AtomicU64,
-    turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
+    pub(crate) turns: Turns<A, S>,
     /// Loops without a run.
-    loops: Mutex<Vec<TurnLoop<Cell<A, S>, A>>>,
+    loops: Pool<TurnLoop<Cell<A, S>, A>>,
+    /// Handlers without a turn.
+    handlers: Pool<Handler<A>>,
+}
+
+/// What runs turns, from the layer above.
+pub(crate) struct Turns<A: Actor, S> {
+    pub(crate) turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
+    pub(crate) handler: fn() -> Handler<A>,
+    pub(crate) at_once: AtOnce<A, S>,
+}
+
+/// Begins the turn of a call to an idle actor, in the poll of its caller.
+type AtOnce<A, S> = fn(
+    &Arc<Cell<A, S>>,
+    &mut Option<Box<Active<A>>>,
+    usize,
+    &Wanted<'_>,
+    &mut dyn Caller,
+) -> Began<A>;
+
+/// What has become of a turn that was to begin at once.
+#[allow(clippy::large_enum_variant, reason = "it lives for a moment")]
+pub(crate) enum Began<A> {
+    /// It is not as simple as that.
+    Not,
+    /// It has ended.
+    Replied(Result<Reply, Status>),
+    GoesOn(Begun<A>),
 }
 
 impl<A: Actor, S> Keyed for Cell<A, S> {
@@ -87,6 +116,12 @@ impl<A: Actor, S: ActorServices<A>> Locked<'_, A, S> {
         Some(cell)
     }
 
+    /// Whether the actor of the key runs on this thread.
+    pub(crate) fn is_here(&self, core: &Arc<Core>) -> bool {
+        let home = self.host.homes.of(core);
+        home.part.runners[self.host.worker_of(self.key.key) as usize].is_here()
+    }
+
     /// The cell of the key, which is made if there is room for it.
     pub(crate) fn find_or_make(&mut self, core: &Arc<Core>) -> Option<Arc<Cell<A, S>>> {
         self.find().cloned().or_else(|| self.make(core))
@@ -103,13 +138,12 @@ pub(crate) struct HostParts<A: Actor, S> {
     pub(crate) workers: u32,
     pub(crate) count: LiveCount,
     pub(crate) seed: u64,
-    /// Makes what runs turns.
-    pub(crate) turn_loop: fn() -> TurnLoop<Cell<A, S>, A>,
+    pub(crate) turns: Turns<A, S>,
 }
 
 impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     pub(crate) fn new(parts: HostParts<A, S>) -> Self {
-        let HostParts { config, slots, tables, wakes, services, workers, count, seed, turn_loop } =
+        let HostParts { config, slots, tables, wakes, services, workers, count, seed, turns } =
             parts;
         Self {
             shards: (0..slots.count()).map(|_| Mutex::default()).collect(),
@@ -119,7 +153,8 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             payloads: Payloads::default(),
             closed: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
-            loops: Mutex::default(),
+            loops: Pool::default(),
+            handlers: Pool::default(),
             config,
             slots,
             tables,
@@ -127,7 +162,7 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
             services,
             workers,
             count,
-            turn_loop,
+            turns,
         }
     }
 
@@ -231,16 +266,23 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     }
 
     /// What runs the turns of an actor.
-    pub(crate) fn turn_loop(&self) -> TurnLoop<Cell<A, S>, A> {
-        let kept = self.loops.lock().pop();
-        kept.unwrap_or_else(self.turn_loop)
+    pub(crate) fn turn_loop(&self) -> Box<TurnLoop<Cell<A, S>, A>> {
+        self.loops.take().unwrap_or_else(|| Box::new((self.turns.turn_loop)()))
     }
 
     /// Keeps what has run the turns of an actor, for the next one.
-    pub(crate) fn recycle(&self, turns: TurnLoop<Cell<A, S>, A>) {
-        let mut loops = self.loops.lock();
-        if loops.len() < POOLED {
-            loops.push(turns);
-        }
+    pub(crate) fn recycle(&self, turns: Box<TurnLoop<Cell<A, S>, A>>) {
+        self.loops.put(turns);
+    }
+
+    /// What runs the handler of a turn.
+    pub(crate) fn handler(&self) -> Box<Handler<A>> {
+        self.handlers.take().unwrap_or_else(|| Box::new((self.turns.handler)()))
+    }
+
+    /// Keeps what has run the handler of a turn, for the next one.
+    pub(crate) fn keep(&self, mut handler: Box<Handler<A>>) {
+        handler.forget();
+        self.handlers.put(handler);
     }
 }
