@@ -9,7 +9,6 @@ use guildhall_core::{AppId, Code, Model};
 use guildhall_link::{Arrival, HandlerFuture, ServedMeters};
 use guildhall_wire::Head;
 
-use super::any_slot::AnySlot;
 use super::body::Body;
 use super::command::{self, Cause};
 use super::cx::Cx;
@@ -104,15 +103,9 @@ pub(crate) fn serve(
     served.dispatch(cx, body, reply)
 }
 
-/// The context and the reply of a call to an actor that was claimed.
-pub(crate) fn at_once(wanted: &Wanted<'_>, slot: Arc<dyn AnySlot>) -> (Cx, ReplyPort) {
-    let reply = ReplyPort::own(slot, &wanted.cx.core.own, None);
-    (cx_at_once(wanted, reply.cancel()), reply)
-}
-
 /// The context of a call to an actor that was claimed.
 #[inline]
-pub(crate) fn cx_at_once(wanted: &Wanted<'_>, cancel: Option<Cancel>) -> Cx {
+pub(crate) fn at_once(wanted: &Wanted<'_>, cancel: Option<Cancel>) -> Cx {
     let core = &wanted.cx.core;
     // A call from within sees the resources that its caller sees.
     let resources = match wanted.cx.resources {

@@ -47,7 +47,7 @@ pub(crate) async fn call_encoded(
     key: KeyText<'_>,
     body: &RawBody<'_>,
 ) -> Result<Bytes, Status> {
-    carry(cx, method, target, Raw { key, body: *body }).await
+    carry(cx, method, target, Raw::new(key, *body)).await
 }
 
 async fn carry<C: Carried>(
@@ -214,7 +214,7 @@ pub(crate) fn cast_encoded(
     key: KeyText<'_>,
     body: &RawBody<'_>,
 ) -> Result<(), Status> {
-    cast_carried(cx, method, target, Raw { key, body: *body })
+    cast_carried(cx, method, target, Raw::new(key, *body))
 }
 
 fn cast_carried<C: Carried>(
@@ -282,7 +282,7 @@ pub(crate) fn cast_to(
     let now = cx.core.env.now();
     let times = Times { now, deadline: default_deadline(cx, now) };
     let route = cx.core.mesh.route_to(to, method, key)?;
-    send_by(&route, cx, method, times, Some(head), &mut Raw { key, body: *body })
+    send_by(&route, cx, method, times, Some(head), &mut Raw::new(key, *body))
 }
 
 fn send_by<C: Carried>(
@@ -316,7 +316,7 @@ fn send_all<Req: Message>(
             Way::Link(link) => link.cast(method, times.left(), head.map(|head| &**head), req),
             Way::Own(_) => {
                 let body = req.encode_to_vec();
-                let mut raw = Raw { key: KeyText::None, body: RawBody::new(&body) };
+                let mut raw = Raw::new(KeyText::None, RawBody::new(&body));
                 own::cast(&Wanted { cx, method, times, head }, &mut raw, None)
             }
         });

@@ -12,8 +12,8 @@ use super::slot::Came;
 
 /// What a call carries. It is sent again, where that may be, from what is left here.
 pub(crate) trait Carried: Send {
-    /// The key is that of the request. Otherwise it says only where the request goes, and the app that serves it looks into the bytes.
-    const KNOWS_KEY: bool;
+    /// Whether it is bytes: its key says only where they go, and the app that serves them looks for the key in them.
+    const IS_ENCODED: bool;
     /// What links encode.
     type Message: Message;
     /// The request as the slot of an own call holds it.
@@ -26,6 +26,8 @@ pub(crate) trait Carried: Send {
     /// `None` when a handler has it.
     fn message(&self) -> Option<&Self::Message>;
     fn key(&self) -> KeyText<'_>;
+    /// The bytes of the request; none when a handler has it.
+    fn encoded(&mut self) -> Bytes;
     /// The request for a slot; `None` where it has to be encoded. What may run twice stays here too.
     fn give(&mut self, method: &MethodDesc) -> Option<Self::Req>;
     /// Takes the request back that no handler has taken.
@@ -53,7 +55,7 @@ where
     Req: Message + Clone + 'static,
     Rsp: Message + Default + 'static,
 {
-    const KNOWS_KEY: bool = true;
+    const IS_ENCODED: bool = false;
     type Message = Req;
     type Req = Req;
     type Rsp = Rsp;
@@ -65,6 +67,10 @@ where
 
     fn key(&self) -> KeyText<'_> {
         self.req.as_ref().map_or(KeyText::None, self.key)
+    }
+
+    fn encoded(&mut self) -> Bytes {
+        self.req.as_ref().map(|req| req.encode_to_vec().into()).unwrap_or_default()
     }
 
     fn give(&mut self, method: &MethodDesc) -> Option<Req> {
@@ -92,12 +98,20 @@ where
 
 /// Bytes, with the key that is in them.
 pub(crate) struct Raw<'a> {
-    pub(crate) key: KeyText<'a>,
-    pub(crate) body: RawBody<'a>,
+    key: KeyText<'a>,
+    body: RawBody<'a>,
+    /// The body in one piece, once an actor of this app was looked for.
+    whole: Option<Bytes>,
+}
+
+impl<'a> Raw<'a> {
+    pub(crate) fn new(key: KeyText<'a>, body: RawBody<'a>) -> Self {
+        Self { key, body, whole: None }
+    }
 }
 
 impl<'a> Carried for Raw<'a> {
-    const KNOWS_KEY: bool = false;
+    const IS_ENCODED: bool = true;
     type Message = RawBody<'a>;
     type Req = ();
     type Rsp = ();
@@ -109,6 +123,10 @@ impl<'a> Carried for Raw<'a> {
 
     fn key(&self) -> KeyText<'_> {
         self.key
+    }
+
+    fn encoded(&mut self) -> Bytes {
+        self.whole.get_or_insert_with(|| self.body.encode_to_vec().into()).clone()
     }
 
     fn give(&mut self, _method: &MethodDesc) -> Option<()> {

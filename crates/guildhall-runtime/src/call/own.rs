@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::{Bytes, BytesMut};
+use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
 use guildhall_core::{Code, MethodDesc, Model, Status};
 use guildhall_link::ServedMeters;
@@ -21,6 +22,7 @@ use super::reply::ReplyPort;
 use super::request::{Reply, ReplyForm, Request};
 use super::slot::{Came, Slot, reply_is};
 use super::spans;
+use crate::observe::trace::OpenSpan;
 
 /// What becomes of a call whose actor may be idle.
 pub(crate) enum AtOnce<C: Carried> {
@@ -134,21 +136,33 @@ fn at_once<C: Carried>(
 ) -> AtOnce<C> {
     let Wanted { cx, method, times, head } = *wanted;
     let own = &cx.core.own;
-    if !C::KNOWS_KEY
-        || method.model != Model::Actor
-        || own.encodes
-        || own.is_over_limit()
-        || spans::is_traced(&cx.core, head, method)
-    {
+    if method.model != Model::Actor || own.is_over_limit() {
         return AtOnce::Not;
     }
     if let Err(status) = fits(own, method, carried) {
         return AtOnce::Replied(Err(status));
     }
     let Some(_nested) = Nested::enter() else { return AtOnce::Not };
-    let Some(claim) = served.claim(wanted, carried.key(), home) else { return AtOnce::Not };
+    let bytes = (C::IS_ENCODED || own.encodes).then(|| carried.encoded());
+    let claim = match (&bytes, method.key) {
+        (None, _) => served.claim(wanted, carried.key(), home),
+        (Some(bytes), Some(field)) => {
+            find_key(bytes, field).ok().and_then(|key| served.claim(wanted, key, None))
+        }
+        (Some(_), None) => None,
+    };
+    let Some(mut claim) = claim else { return AtOnce::Not };
+    let mut arrived = None;
+    let span = cx.core.tracer.as_ref().and_then(|_| {
+        arrived = head.cloned();
+        spans::of_arrival(&cx.core, &mut arrived, Some(method))
+    });
+    let head = if span.is_some() { arrived.as_ref() } else { head };
+    // A turn with spans is not as simple as a plain call.
+    claim.is_idle &= span.is_none();
+    let wanted = &Wanted { head, ..*wanted };
     let meter = served.meter();
-    let mut caller = CallerOf { own, method, meter, times, carried, slot: None };
+    let mut caller = CallerOf { own, method, meter, times, carried, bytes, span, slot: None };
     let outcome = claim.actor.run(claim.service, claim.is_idle, wanted, &mut caller);
     match (outcome, caller.slot) {
         (Outcome::Replied(reply, took), _) => {
@@ -189,22 +203,35 @@ struct CallerOf<'a, C: Carried> {
     meter: usize,
     times: Times,
     carried: &'a mut C,
+    /// The request, where it is encoded.
+    bytes: Option<Bytes>,
+    span: Option<OpenSpan>,
     slot: Option<SlotOf<C>>,
 }
 
 impl<C: Carried> Caller for CallerOf<'_, C> {
     fn request(&mut self) -> Request {
-        held::<C>(self.carried.give(self.method))
+        match self.bytes.take() {
+            Some(bytes) => bytes.into(),
+            None => held::<C>(self.carried.give(self.method)),
+        }
     }
 
-    fn slot(&mut self, left: &Arc<AtomicBool>) -> Arc<dyn AnySlot> {
-        self.slot_with(None, Some(Arc::clone(left)))
+    fn waits(&mut self, left: &Arc<AtomicBool>) -> ReplyPort {
+        let slot = self.slot_with(None, Some(Arc::clone(left)));
+        ReplyPort::own(slot, self.own, None)
     }
 
-    fn placed(&mut self) -> (Arc<dyn AnySlot>, Request) {
-        let request = self.carried.give(self.method);
-        let slot = self.slot_with(request, None);
-        (Arc::clone(&slot), Request::placed(slot))
+    fn placed(&mut self) -> (Request, ReplyPort) {
+        let (slot, request) = match self.bytes.take() {
+            Some(bytes) => (self.slot_with(None, None), bytes.into()),
+            None => {
+                let request = self.carried.give(self.method);
+                let slot = self.slot_with(request, None);
+                (Arc::clone(&slot), Request::placed(slot))
+            }
+        };
+        (request, ReplyPort::own(slot, self.own, self.span.take()))
     }
 }
 
@@ -227,10 +254,6 @@ fn held<C: Carried>(request: Option<C::Req>) -> Request {
 
 fn nobody_waits() -> Status {
     Status::new(Code::Internal, "nobody waits for the reply")
-}
-
-fn encoded<C: Carried>(carried: &C) -> Bytes {
-    carried.message().map(|message| message.encode_to_vec().into()).unwrap_or_default()
 }
 
 /// # Errors
@@ -278,7 +301,7 @@ fn begin<C: Carried>(
     let given = if own.encodes { None } else { carried.give(method) };
     let bytes = match &given {
         Some(_) => None,
-        None => Some(encoded(carried)),
+        None => Some(carried.encoded()),
     };
     let span = spans::of_arrival(&cx.core, &mut head, served.map(Served::method));
     let (slot, request, reply) = match wants_reply {

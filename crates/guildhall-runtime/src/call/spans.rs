@@ -23,12 +23,6 @@ pub(crate) fn of_call(cx: &Cx, method: &MethodDesc) -> Option<OpenSpan> {
     Some(tracer.open(parent, SpanKind::Client, method.path))
 }
 
-/// Whether a call that arrives has a span.
-#[inline]
-pub(crate) fn is_traced(core: &Core, head: Option<&Arc<Head>>, method: &MethodDesc) -> bool {
-    core.tracer.is_some() && (method.trace || sampled(head.map(|head| &**head)).is_some())
-}
-
 /// The span of a call that has arrived, which becomes the place of its head.
 #[inline]
 pub(crate) fn of_arrival(

@@ -1,7 +1,6 @@
 //! The turn of a call that an idle actor runs in the poll of its caller: a plain call, from the claim to the reply.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use futures_util::task::waker_ref;
@@ -14,7 +13,7 @@ use crate::actor::persistence::end_turn;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, ActorCx};
 use crate::call::chain::Callee;
-use crate::call::reply::{Cancel, ReplyPort};
+use crate::call::reply::Cancel;
 use crate::call::service::{Caller, Wanted};
 use crate::call::{Cx, arrive};
 use crate::observe::trace::context::within;
@@ -34,7 +33,7 @@ pub(crate) fn at_once<A: Actor, S: ActorServices<A>>(
     let mut handler = cell.host.handler();
     let cancel = Some(Cancel::Turn(Arc::clone(&handler.left)));
     let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    let cx = Cx { turn, ..arrive::cx_at_once(wanted, cancel) };
+    let cx = Cx { turn, ..arrive::at_once(wanted, cancel) };
     let mut context = cx.context();
     let (cx, body) = (ActorCx::new(cx), caller.request());
     cell.begin_turn();
@@ -43,20 +42,20 @@ pub(crate) fn at_once<A: Actor, S: ActorServices<A>>(
     let waker = waker_ref(cell);
     let polled = within(&mut context, || handler.poll(&mut Context::from_waker(&waker)));
     let Poll::Ready(Ran { mut active, cx, result }) = polled else {
-        let reply = waits(wanted, caller, &handler.left);
+        let reply = caller.waits(&handler.left);
         return Began::GoesOn(Begun { stage: Stage::Runs(handler, context), method, reply });
     };
     let result = match result {
         Ok(result) => result,
         Err(ended) => {
-            let reply = waits(wanted, caller, &handler.left);
+            let reply = caller.waits(&handler.left);
             let ran = Box::new(Ran { active, cx, result: Err(ended) });
             return Began::GoesOn(Begun { stage: Stage::Ran(ran, None), method, reply });
         }
     };
     let (result, next) = end_turn(cell, &mut active, method.keep_on_error, 0, result);
     if next == Next::Settle {
-        let reply = waits(wanted, caller, &handler.left);
+        let reply = caller.waits(&handler.left);
         let ran = Box::new(Ran { active, cx, result: Ok(result) });
         return Began::GoesOn(Begun { stage: Stage::Ran(ran, Some(next)), method, reply });
     }
@@ -86,9 +85,4 @@ fn is_simple<A: Actor, S: ActorServices<A>>(
         && !active.commits.holds()
         && is_ready(cell, active)
         && (wanted.method.create || active.actor.state().exists())
-}
-
-/// The caller waits for the end of its turn, and the turn is told if it goes.
-fn waits(wanted: &Wanted<'_>, caller: &mut dyn Caller, left: &Arc<AtomicBool>) -> ReplyPort {
-    ReplyPort::own(caller.slot(left), &wanted.cx.core.own, None)
 }

@@ -22,7 +22,6 @@ use guildhall_link::ServedMeters;
 use guildhall_wire::Head;
 
 use super::Cx;
-use crate::call::any_slot::AnySlot;
 use crate::call::body::Body;
 use crate::call::key::KeySlot;
 use crate::call::reply::ReplyPort;
@@ -90,9 +89,9 @@ pub(crate) trait Caller {
     /// The request, for a turn that begins at once.
     fn request(&mut self) -> Request;
     /// Where the caller waits for that turn. When it waits no more, `left` is set.
-    fn slot(&mut self, left: &Arc<AtomicBool>) -> Arc<dyn AnySlot>;
-    /// Where the caller waits, and the request, for a turn that may begin later.
-    fn placed(&mut self) -> (Arc<dyn AnySlot>, Request);
+    fn waits(&mut self, left: &Arc<AtomicBool>) -> ReplyPort;
+    /// The request, and where the caller waits, for a turn that may begin later.
+    fn placed(&mut self) -> (Request, ReplyPort);
 }
 
 /// What has become of a call.

@@ -74,8 +74,8 @@ impl<A: Actor, S: ActorServices<A>> Claimed for Cell<A, S> {
 impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
     /// Runs a call as the mailbox would, as the first or after what waits.
     fn run_call(self: &Arc<Self>, service: usize, wanted: &Wanted<'_>, caller: &mut dyn Caller) {
-        let (slot, body) = caller.placed();
-        let (cx, reply) = arrive::at_once(wanted, slot);
+        let (body, reply) = caller.placed();
+        let cx = arrive::at_once(wanted, reply.cancel());
         let call = Call { service, method: wanted.method, cx, body, reply };
         let first = self.first_or_later(call);
         self.run_from(wanted.times.now, first);
