@@ -65,6 +65,12 @@ impl ActorCx {
         Self { cx }
     }
 
+    /// The context for another turn.
+    #[inline]
+    pub(super) fn reuse(&mut self) -> &mut Cx {
+        &mut self.cx
+    }
+
     /// What the turn may ask of its actor.
     pub(super) fn actor<T: ?Sized + 'static>(&self) -> Arc<T> {
         let actor = self.turn.as_ref().and_then(as_interface::<T>);

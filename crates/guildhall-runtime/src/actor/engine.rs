@@ -7,7 +7,7 @@
 //! | `timers` | messages that an actor sends itself later |
 //! | `leave` | the actors of a slot that leave together |
 //! | `payloads` | what earlier owners gave for actors that are not active yet |
-//! | `mailbox` | what waits for one actor |
+//! | `mailbox`, `mailbox_lock` | what waits for one actor; whether anything has looked |
 //! | `redirect` | redirects what waits for an actor that has left |
 //! | `runner` | one per worker: polls the cells that have work, and keeps their time |
 //! | `part`, `home` | what actors need of their app |
@@ -27,6 +27,7 @@ mod timers;
 mod leave;
 mod payloads;
 mod mailbox;
+mod mailbox_lock;
 mod redirect;
 mod runner;
 mod part;

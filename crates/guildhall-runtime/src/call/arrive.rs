@@ -104,21 +104,23 @@ pub(crate) fn serve(
 }
 
 /// The context of a call to an actor that was claimed.
-#[inline]
 pub(crate) fn at_once(wanted: &Wanted<'_>, cancel: Option<Cancel>) -> Cx {
-    let core = &wanted.cx.core;
+    let mut cx = Cx { cancel, in_call: true, ..Cx::outside(&wanted.cx.core) };
+    again(&mut cx, wanted);
+    cx
+}
+
+/// Makes the context of an earlier such call that of this one.
+#[inline]
+pub(crate) fn again(cx: &mut Cx, wanted: &Wanted<'_>) {
+    cx.deadline = Some(wanted.times.deadline);
+    if let Some(head) = wanted.head {
+        cx.cause = Cause::of(Some(&**head));
+        cx.head = Some(Arc::clone(head));
+    }
     // A call from within sees the resources that its caller sees.
-    let resources = match wanted.cx.resources {
-        0 => core.snapshots.version(),
+    cx.resources = match wanted.cx.resources {
+        0 => wanted.cx.core.snapshots.version(),
         seen => seen,
     };
-    Cx {
-        deadline: Some(wanted.times.deadline),
-        cause: Cause::of(wanted.head.map(|head| &**head)),
-        head: wanted.head.cloned(),
-        cancel,
-        in_call: true,
-        resources,
-        ..Cx::outside(core)
-    }
 }

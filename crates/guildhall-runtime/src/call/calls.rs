@@ -369,7 +369,8 @@ fn route(
     };
     // Before the look at the mesh: what is found there is not older.
     let revision = core.mesh.revision();
-    if let Some(slot) = served.comes_here(revision, key) {
+    let slot = key.with_text(|key| served.comes_here(revision, key.ok()?));
+    if let Some(slot) = slot {
         return Ok(Route { link: None, slot: Some(slot), is_fixed: true });
     }
     let route = core.mesh.route(method, target, key, head)?;

@@ -16,14 +16,33 @@ pub(crate) trait Exchange: Send + Sync {
     fn reply(&mut self) -> &mut dyn Any;
     /// Moves the reply into an `Option<Rsp>` of the same type.
     fn give(&mut self, place: &mut dyn Any);
-    /// The exchange as the [`Typed`] that it is.
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+    /// Drops what is left in it, for the next call.
+    fn clear(&mut self);
 }
 
 /// An exchange of these types.
 pub(crate) struct Typed<Req, Rsp> {
-    pub(crate) request: Option<Req>,
-    pub(crate) reply: Option<Rsp>,
+    request: Option<Req>,
+    reply: Option<Rsp>,
+}
+
+/// An exchange with this request, in the memory of an earlier one if that has the same types.
+pub(crate) fn exchange<Req, Rsp>(
+    used: Option<Box<dyn Exchange>>,
+    request: Option<Req>,
+) -> Box<dyn Exchange>
+where
+    Req: Message + 'static,
+    Rsp: Message + 'static,
+{
+    if let Some(mut used) = used
+        && used.reply().is::<Option<Rsp>>()
+        && let Some(place) = used.request().downcast_mut()
+    {
+        *place = request;
+        return used;
+    }
+    Box::new(Typed::<Req, Rsp> { request, reply: None })
 }
 
 impl<Req: Message + 'static, Rsp: Message + 'static> Exchange for Typed<Req, Rsp> {
@@ -45,7 +64,7 @@ impl<Req: Message + 'static, Rsp: Message + 'static> Exchange for Typed<Req, Rsp
         }
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+    fn clear(&mut self) {
+        (self.request, self.reply) = (None, None);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::{Bytes, BytesMut};
 use guildhall_core::rpc::find_key;
 use guildhall_core::status::reason;
-use guildhall_core::{Code, MethodDesc, Model, Status};
+use guildhall_core::{Code, KeyText, MethodDesc, Model, Status};
 use guildhall_link::ServedMeters;
 use prost::Message;
 
@@ -14,8 +14,8 @@ use super::any_slot::AnySlot;
 use super::arrive::{self, Arrived};
 use super::body::Body;
 use super::carried::Carried;
-use super::cx::service::{Caller, HandlerFuture, Outcome, Served, Times, Wanted};
-use super::exchange::Typed;
+use super::cx::service::{Caller, Claim, HandlerFuture, Outcome, Served, Times, Wanted};
+use super::exchange::{Exchange, exchange};
 use super::key::{KeptKey, KeySlot};
 use super::own_calls::{self, Nested, OwnCalls};
 use super::reply::ReplyPort;
@@ -40,13 +40,40 @@ type SlotOf<C> = Arc<Slot<<C as Carried>::Req, <C as Carried>::Rsp>>;
 pub(crate) fn call_known<C: Carried>(wanted: &Wanted<'_>, carried: &mut C) -> AtOnce<C> {
     let core = &wanted.cx.core;
     let Some(served) = core.services.get(wanted.method.id) else { return AtOnce::Not };
-    let Some(home) = served.comes_here(core.mesh.revision(), carried.key()) else {
-        return AtOnce::Not;
-    };
     if wanted.times.now >= wanted.times.deadline || core.own.admit().is_err() {
         return AtOnce::Not;
     }
-    at_once(wanted, served, carried, Some(home))
+    let revision = core.mesh.revision();
+    let is_here = |key: &str| served.comes_here(revision, key).is_some();
+    // Bytes are not copied for a call that goes elsewhere.
+    if C::IS_ENCODED && !carried.key().with_text(|key| key.is_ok_and(is_here)) {
+        return AtOnce::Not;
+    }
+    at_once(wanted, served, carried, Lookup::IfHere(revision))
+}
+
+/// Where the actor of a call is.
+#[derive(Clone, Copy)]
+enum Lookup {
+    /// In this app, if calls to its slot came here at this revision of the mesh.
+    IfHere(u64),
+    /// In this app, in this slot where that is known.
+    Here(Option<KeySlot>),
+}
+
+impl Lookup {
+    /// Claims the actor of a key.
+    #[inline]
+    fn claim(self, wanted: &Wanted<'_>, served: &Served, key: KeyText<'_>) -> Option<Claim> {
+        key.with_text(|key| {
+            let key = key.ok()?;
+            let slot = match self {
+                Self::IfHere(revision) => Some(served.comes_here(revision, key)?),
+                Self::Here(slot) => slot,
+            };
+            served.claim(wanted, key, slot)
+        })
+    }
 }
 
 /// Calls this app itself and waits for the reply. `home` is the slot of the actor, where that is known.
@@ -58,7 +85,7 @@ pub(crate) async fn call<C: Carried>(
     let core = &wanted.cx.core;
     core.own.admit()?;
     let served = core.services.get(wanted.method.id);
-    let begun = served.map(|served| at_once(wanted, served, carried, home));
+    let begun = served.map(|served| at_once(wanted, served, carried, Lookup::Here(home)));
     match begun.unwrap_or(AtOnce::Not) {
         AtOnce::Replied(reply) => {
             lets_others_run().await;
@@ -132,7 +159,7 @@ fn at_once<C: Carried>(
     wanted: &Wanted<'_>,
     served: &Served,
     carried: &mut C,
-    home: Option<KeySlot>,
+    home: Lookup,
 ) -> AtOnce<C> {
     let Wanted { cx, method, times, head } = *wanted;
     let own = &cx.core.own;
@@ -145,9 +172,11 @@ fn at_once<C: Carried>(
     let Some(_nested) = Nested::enter() else { return AtOnce::Not };
     let bytes = (C::IS_ENCODED || own.encodes).then(|| carried.encoded());
     let claim = match (&bytes, method.key) {
-        (None, _) => served.claim(wanted, carried.key(), home),
+        (None, _) => home.claim(wanted, served, carried.key()),
         (Some(bytes), Some(field)) => {
-            find_key(bytes, field).ok().and_then(|key| served.claim(wanted, key, None))
+            // The key in the bytes may be another one than that which has led here.
+            let home = if let Lookup::Here(_) = home { Lookup::Here(None) } else { home };
+            find_key(bytes, field).ok().and_then(|key| home.claim(wanted, served, key))
         }
         (Some(_), None) => None,
     };
@@ -162,38 +191,18 @@ fn at_once<C: Carried>(
     claim.is_idle &= span.is_none();
     let wanted = &Wanted { head, ..*wanted };
     let meter = served.meter();
-    let mut caller = CallerOf { own, method, meter, times, carried, bytes, span, slot: None };
+    let (slot, came) = (None, None);
+    let mut caller = CallerOf { own, method, meter, times, carried, bytes, span, slot, came };
     let outcome = claim.actor.run(claim.service, claim.is_idle, wanted, &mut caller);
-    match (outcome, caller.slot) {
-        (Outcome::Replied(reply, took), _) => {
-            let came = reply.and_then(|reply| came::<C>(own, reply));
+    match (outcome, caller.came, caller.slot) {
+        (Outcome::Replied(took), Some(came), _) => {
             let code = came.as_ref().err().map_or(Code::Ok, Status::code);
             own.served_at_once(meter, code, took);
             AtOnce::Replied(came)
         }
-        (Outcome::Waits, Some(slot)) => AtOnce::Waits(slot),
-        (Outcome::Waits, None) => AtOnce::Replied(Err(nobody_waits())),
+        (Outcome::Waits, _, Some(slot)) => AtOnce::Waits(slot),
+        (_, _, None) | (Outcome::Replied(_), None, _) => AtOnce::Replied(Err(nobody_waits())),
     }
-}
-
-/// The reply of a turn that held its request.
-fn came<C: Carried>(own: &OwnCalls, reply: Reply) -> Result<Came<C::Rsp>, Status> {
-    let (came, size) = match reply.0 {
-        ReplyForm::Encoded(body) => {
-            let size = body.len();
-            (Came::Encoded(body), size)
-        }
-        ReplyForm::Held(exchange) => {
-            let typed = exchange.into_any().downcast::<Typed<C::Req, C::Rsp>>();
-            let reply = typed.ok().and_then(|typed| typed.reply);
-            let reply =
-                reply.ok_or_else(|| Status::new(Code::Internal, "the reply was taken before"))?;
-            let size = reply.encoded_len();
-            (Came::Typed(reply), size)
-        }
-    };
-    own.fits(size).map_err(reply_is)?;
-    Ok(came)
 }
 
 /// The caller of an actor, while that runs.
@@ -207,14 +216,34 @@ struct CallerOf<'a, C: Carried> {
     bytes: Option<Bytes>,
     span: Option<OpenSpan>,
     slot: Option<SlotOf<C>>,
+    came: Option<Result<Came<C::Rsp>, Status>>,
 }
 
 impl<C: Carried> Caller for CallerOf<'_, C> {
-    fn request(&mut self) -> Request {
+    fn request(&mut self, used: Option<Box<dyn Exchange>>) -> Request {
         match self.bytes.take() {
             Some(bytes) => bytes.into(),
-            None => held::<C>(self.carried.give(self.method)),
+            None => held::<C>(used, self.carried.give(self.method)),
         }
+    }
+
+    fn answer(&mut self, result: Result<Reply, Status>) -> Option<Box<dyn Exchange>> {
+        let (came, size, used) = match result.map(|reply| reply.0) {
+            Ok(ReplyForm::Held(mut exchange)) => {
+                let mut reply: Option<C::Rsp> = None;
+                exchange.give(&mut reply);
+                let size = reply.as_ref().map_or(0, Message::encoded_len);
+                exchange.clear();
+                (reply.map(Came::Typed).ok_or_else(nobody_waits), size, Some(exchange))
+            }
+            Ok(ReplyForm::Encoded(body)) => {
+                let size = body.len();
+                (Ok(Came::Encoded(body)), size, None)
+            }
+            Err(status) => (Err(status), 0, None),
+        };
+        self.came = Some(self.own.fits(size).map_err(reply_is).and(came));
+        used
     }
 
     fn waits(&mut self, left: &Arc<AtomicBool>) -> ReplyPort {
@@ -248,8 +277,8 @@ impl<C: Carried> CallerOf<'_, C> {
 }
 
 /// The request of a turn that nobody else looks at meanwhile.
-fn held<C: Carried>(request: Option<C::Req>) -> Request {
-    Request::held(Box::new(Typed::<C::Req, C::Rsp> { request, reply: None }))
+fn held<C: Carried>(used: Option<Box<dyn Exchange>>, request: Option<C::Req>) -> Request {
+    Request::held(exchange::<C::Req, C::Rsp>(used, request))
 }
 
 fn nobody_waits() -> Status {
@@ -313,7 +342,7 @@ fn begin<C: Carried>(
         }
         false => {
             own.count_cast(meter);
-            (None, held::<C>(given), ReplyPort::cast(span))
+            (None, held::<C>(None, given), ReplyPort::cast(span))
         }
     };
     let mut chunk = BytesMut::new();

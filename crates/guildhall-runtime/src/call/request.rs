@@ -45,6 +45,9 @@ impl Request {
 
     /// The request as a message: moved out where it has this type, decoded otherwise.
     pub(crate) fn take<Req: Message + Default + 'static>(&mut self) -> Result<Req, DecodeError> {
+        if let Some(held) = self.take_held() {
+            return Ok(held);
+        }
         match &mut self.0 {
             Form::Encoded(body) => Req::decode(std::mem::take(body)),
             Form::Placed(slot) => {
@@ -54,11 +57,16 @@ impl Request {
                 });
                 taken.map_or_else(|| Req::decode(slot.encoded()), Ok)
             }
-            Form::Held(exchange) => {
-                let request = exchange.request().downcast_mut::<Option<Req>>();
-                let taken = request.and_then(Option::take);
-                taken.map_or_else(|| Req::decode(exchange.encoded()), Ok)
-            }
+            Form::Held(exchange) => Req::decode(exchange.encoded()),
+        }
+    }
+
+    /// The request, if it was moved here as this message.
+    #[inline]
+    pub(crate) fn take_held<Req: 'static>(&mut self) -> Option<Req> {
+        match &mut self.0 {
+            Form::Held(exchange) => exchange.request().downcast_mut::<Option<Req>>()?.take(),
+            Form::Encoded(_) | Form::Placed(_) => None,
         }
     }
 

@@ -6,7 +6,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::join;
 use guildhall::status::reason;
 use guildhall::{Actor, ActorCx, App, Code, Cx, Effect, Env, RunningApp, Status};
+use guildhall_core::KeyText;
 use guildhall_runtime::proto::{DrainReq, NodeClient};
+use guildhall_runtime::raw::{self, RawBody};
+use prost::Message as _;
 use proto::routing::{PostReq, PullReq, PullRsp, Talker, TalkerClient, TalkerServer, TellMsg};
 use tokio::sync::mpsc;
 
@@ -98,6 +101,23 @@ async fn a_call_to_an_actor_that_does_nothing_is_answered_in_the_first_poll_of_i
     assert_eq!(kept(&cx, "ben").now_or_never().unwrap(), ["new", "known"]);
     let failed = post(&cx, "ben", "fail").now_or_never().unwrap().unwrap_err();
     assert_eq!((failed.code(), failed.effect()), (Code::Aborted, Effect::Ran));
+}
+
+#[tokio::test]
+async fn an_encoded_call_to_an_actor_that_does_nothing_is_answered_in_the_first_poll_too() {
+    let app = App::with(config_with("dev.w1.place.1", "127.0.0.1:0", &[]));
+    let app = app.actor::<Keeper>(TalkerServer).encode_own_calls(true).start().await.unwrap();
+    let cx = app.cx();
+    post(&cx, "ann", "first").await.unwrap();
+    assert!(post(&cx, "ann", "second").now_or_never().is_some());
+    let desc = TalkerClient::PULL.desc;
+    let body = PullReq { name: "ann".to_owned(), wanted: 0 }.encode_to_vec();
+    // The key in the bytes counts, not that which has led here.
+    for key in ["ann", "ben"] {
+        let pulled = raw::call(&cx, desc, KeyText::Text(key), RawBody::new(&body)).now_or_never();
+        let pulled = PullRsp::decode(pulled.unwrap().unwrap()).unwrap();
+        assert_eq!(pulled.texts, ["first", "second"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

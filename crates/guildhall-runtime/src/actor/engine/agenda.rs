@@ -174,6 +174,11 @@ impl Agenda {
         }
     }
 
+    /// Calls were run until then, of which nothing else is known here.
+    pub(crate) fn was_used(&mut self, until: Instant) {
+        self.last_used = self.last_used.max(Some(until));
+    }
+
     /// A call was run until now and has changed nothing else here. Whether the runner looks at the actor early enough.
     pub(crate) fn used(&mut self, now: Instant) -> bool {
         self.last_used = Some(now);

@@ -112,6 +112,7 @@ impl<A: Actor, S: ActorServices<A>> Drain for Host<A, S> {
             self.closed.store(true, Ordering::Release);
             self.cells().iter().for_each(|cell| cell.close(DeactivateReason::Drain));
             self.count.wait_empty().await;
+            self.clear();
         })
     }
 
@@ -120,6 +121,7 @@ impl<A: Actor, S: ActorServices<A>> Drain for Host<A, S> {
             self.closed.store(true, Ordering::Release);
             self.cells().iter().for_each(|cell| cell.end());
             self.count.wait_empty().await;
+            self.clear();
         })
     }
 
@@ -129,5 +131,6 @@ impl<A: Actor, S: ActorServices<A>> Drain for Host<A, S> {
             self.remove(&cell);
             cell.abandon();
         }
+        self.clear();
     }
 }

@@ -44,7 +44,8 @@ use super::active::Active;
 use super::home::Home;
 use super::id::Id;
 use super::leave::Ticket;
-use super::mailbox::{Job, Letter, Mailbox};
+use super::mailbox::{Job, Letter};
+use super::mailbox_lock::MailboxLock;
 use super::part::ActorPart;
 use super::redirect::redirect_letters;
 use super::turn_loop::TurnLoop;
@@ -74,7 +75,7 @@ pub(crate) struct Cell<A: Actor, S> {
     suspended: AtomicBool,
     /// The turn has changed the outbox or the reminders.
     pub(crate) later_turned: AtomicBool,
-    pub(crate) mailbox: Mutex<Mailbox>,
+    pub(crate) mailbox: MailboxLock,
     pub(crate) awaits: Mutex<Awaits>,
     /// Used by the runner alone.
     task: Mutex<Task<A, S>>,
@@ -105,7 +106,7 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
             over_limit: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             later_turned: AtomicBool::new(false),
-            mailbox: Mutex::default(),
+            mailbox: MailboxLock::default(),
             awaits: Mutex::default(),
             task: Mutex::new(Task { idle: None, running: None }),
         })

@@ -41,16 +41,13 @@ impl<A: Actor, S: ActorServices<A>> Service for Endpoint<A, S> {
         Some((A::NAME, self.host.slots.count()))
     }
 
-    fn claim(&self, wanted: &Wanted<'_>, key: KeyText<'_>, slot: Option<KeySlot>) -> Option<Claim> {
+    fn claim(&self, wanted: &Wanted<'_>, key: &str, slot: Option<KeySlot>) -> Option<Claim> {
         if self.host.closed.load(Ordering::Acquire) || wanted.method.key.is_none() {
             return None;
         }
         let slot = slot.filter(|slot| slot.of == self.host.slots.count());
-        let (actor, is_idle) = key.with_text(|key| {
-            let key = key.ok()?;
-            let slot = slot.map_or_else(|| self.host.slot_of(key), |slot| slot.at);
-            self.host.claim((slot, key), wanted)
-        })?;
+        let slot = slot.map_or_else(|| self.host.slot_of(key), |slot| slot.at);
+        let (actor, is_idle) = self.host.claim((slot, key), wanted)?;
         Some(Claim { actor, service: self.service, is_idle })
     }
 

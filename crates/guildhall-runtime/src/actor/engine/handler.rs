@@ -2,22 +2,25 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use guildhall_core::{MethodDesc, Status};
 
 use super::active::Active;
 use crate::actor::ActorCx;
-use crate::call::reply::ReplyPort;
+use crate::call::chain::Callee;
+use crate::call::exchange::Exchange;
+use crate::call::reply::{Cancel, ReplyPort};
+use crate::call::service::Wanted;
 use crate::call::turn::Ended;
-use crate::call::{Reply, Request};
+use crate::call::{Cx, Reply, Request, arrive};
 use crate::observe::trace::context;
 
 /// What a handler is begun with.
 pub(crate) struct Begins<A> {
     pub(crate) active: Box<Active<A>>,
-    pub(crate) cx: ActorCx,
+    pub(crate) cx: Box<ActorCx>,
     pub(crate) service: usize,
     pub(crate) method: usize,
     pub(crate) body: Request,
@@ -26,7 +29,7 @@ pub(crate) struct Begins<A> {
 /// A handler that has ended, with what it was lent.
 pub(crate) struct Ran<A> {
     pub(crate) active: Box<Active<A>>,
-    pub(crate) cx: ActorCx,
+    pub(crate) cx: Box<ActorCx>,
     pub(crate) result: Result<Result<Reply, Status>, Ended>,
 }
 
@@ -65,6 +68,10 @@ pub(crate) struct Handler<A> {
     any: Box<dyn AnyHandler<A>>,
     /// The caller of the present turn waits no more.
     pub(crate) left: Arc<AtomicBool>,
+    /// The context of the last turn. It keeps the app, and `left`, and nothing of its turn.
+    cx: Option<Box<ActorCx>>,
+    /// The memory of its request and reply.
+    pub(crate) exchange: Option<Box<dyn Exchange>>,
 }
 
 impl<A: 'static> Handler<A> {
@@ -73,7 +80,8 @@ impl<A: 'static> Handler<A> {
         F: Future<Output = Ran<A>> + Send + 'static,
         R: Fn(Begins<A>) -> F + Send + 'static,
     {
-        Self { any: Box::new(Kept { future: Box::pin(None), run }), left: Arc::default() }
+        let any = Box::new(Kept { future: Box::pin(None), run });
+        Self { any, left: Arc::default(), cx: None, exchange: None }
     }
 
     pub(crate) fn begin(&mut self, begins: Begins<A>) {
@@ -84,16 +92,44 @@ impl<A: 'static> Handler<A> {
         self.any.poll(task)
     }
 
-    /// Whether nobody asks any more whether the caller of the last turn waits: contexts may outlive their turn.
-    pub(crate) fn is_forgotten(&mut self) -> bool {
-        let left = Arc::get_mut(&mut self.left);
-        left.is_some_and(|left| !*left.get_mut())
+    /// The context of the turn of a call.
+    #[inline]
+    pub(crate) fn cx(&mut self, wanted: &Wanted<'_>, turn: Arc<dyn Callee>) -> Box<ActorCx> {
+        match self.cx.take().filter(|cx| Arc::ptr_eq(&cx.core, &wanted.cx.core)) {
+            Some(mut cx) => {
+                arrive::again(cx.reuse(), wanted);
+                cx.reuse().turn = Some(turn);
+                cx
+            }
+            None => {
+                let cancel = Some(Cancel::Turn(Arc::clone(&self.left)));
+                let cx = arrive::at_once(wanted, cancel);
+                Box::new(ActorCx::new(Cx { turn: Some(turn), ..cx }))
+            }
+        }
+    }
+
+    /// Keeps the context of a turn that has ended, which its caller has not left.
+    #[inline]
+    pub(crate) fn keep_cx(&mut self, mut cx: Box<ActorCx>) {
+        let Cx { head, cause, turn, snapshot, .. } = cx.reuse();
+        (*head, *cause, *turn) = (None, None, None);
+        snapshot.take();
+        self.cx = Some(cx);
+    }
+
+    /// Whether nobody else asks any more whether the caller of the last turn waits: contexts may outlive their turn.
+    #[inline]
+    pub(crate) fn is_forgotten(&self) -> bool {
+        let ours = 1 + usize::from(self.cx.is_some());
+        Arc::strong_count(&self.left) == ours && !self.left.load(Ordering::Acquire)
     }
 
     /// Begins to tell of the caller of another turn.
+    #[inline]
     pub(crate) fn forget(&mut self) {
         if !self.is_forgotten() {
-            self.left = Arc::default();
+            (self.left, self.cx) = (Arc::default(), None);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use guildhall_core::env::Instant;
 use parking_lot::Mutex;
 
 use super::part::ActorPart;
@@ -11,6 +12,8 @@ use crate::call::Core;
 pub(crate) struct Home {
     pub(crate) core: Arc<Core>,
     pub(crate) part: Arc<ActorPart>,
+    /// When the first of the actors came into memory.
+    pub(crate) began: Instant,
 }
 
 /// The home of all actors of a type. The app keeps the type, and so the type does not keep the app.
@@ -22,7 +25,8 @@ impl Homes {
     pub(crate) fn of(&self, core: &Arc<Core>) -> Arc<Home> {
         let mut kept = self.0.lock();
         kept.upgrade().unwrap_or_else(|| {
-            let home = Arc::new(Home { core: Arc::clone(core), part: core.shared::<ActorPart>() });
+            let (part, began) = (core.shared::<ActorPart>(), core.env.now());
+            let home = Arc::new(Home { core: Arc::clone(core), part, began });
             *kept = Arc::downgrade(&home);
             home
         })

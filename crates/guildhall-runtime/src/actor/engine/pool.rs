@@ -25,6 +25,12 @@ impl<T> Pool<T> {
             }
         }
     }
+
+    pub(crate) fn clear(&self) {
+        let first = self.first.take();
+        let more = std::mem::take(&mut *self.more.lock());
+        drop((first, more));
+    }
 }
 
 impl<T> Default for Pool<T> {

@@ -8,14 +8,12 @@ use guildhall_entity::ActorState as _;
 
 use super::call::{is_ready, lease_ran_out};
 use super::end::after_turn;
+use crate::actor::Actor;
 use crate::actor::engine::{Active, Began, Begins, Begun, Cell, Next, Ran, Stage};
 use crate::actor::persistence::end_turn;
 use crate::actor::services::ActorServices;
-use crate::actor::{Actor, ActorCx};
 use crate::call::chain::Callee;
-use crate::call::reply::Cancel;
 use crate::call::service::{Caller, Wanted};
-use crate::call::{Cx, arrive};
 use crate::observe::trace::context::within;
 
 /// Begins the turn, and ends it where its handler waits for nothing.
@@ -31,11 +29,9 @@ pub(crate) fn at_once<A: Actor, S: ActorServices<A>>(
     };
     let method = wanted.method;
     let mut handler = cell.host.handler();
-    let cancel = Some(Cancel::Turn(Arc::clone(&handler.left)));
-    let turn = Some(Arc::clone(cell) as Arc<dyn Callee>);
-    let cx = Cx { turn, ..arrive::at_once(wanted, cancel) };
+    let cx = handler.cx(wanted, Arc::clone(cell) as Arc<dyn Callee>);
     let mut context = cx.context();
-    let (cx, body) = (ActorCx::new(cx), caller.request());
+    let body = caller.request(handler.exchange.take());
     cell.begin_turn();
     cell.core().counters.turns.add(1);
     handler.begin(Begins { active, cx, service, method: method.index, body });
@@ -66,9 +62,10 @@ pub(crate) fn at_once<A: Actor, S: ActorServices<A>>(
     };
     after_turn(cell, &mut active);
     *idle = Some(active);
-    drop(cx);
+    handler.keep_cx(cx);
+    handler.exchange = caller.answer(result);
     cell.host.keep(handler);
-    Began::Replied(result)
+    Began::Replied
 }
 
 /// Whether nothing but the handler has to run, and no reply waits for the store.

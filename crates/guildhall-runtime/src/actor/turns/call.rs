@@ -89,7 +89,7 @@ pub(crate) async fn run_begun<A: Actor, S: ActorServices<A>>(
         }
     };
     run.active = Some(active);
-    ran(cell, run, Turn { cx, method, reply, span: None }, result, next).await;
+    ran(cell, run, Turn { cx: *cx, method, reply, span: None }, result, next).await;
 }
 
 /// What is left of a turn whose handler has ended.

@@ -15,14 +15,13 @@ use guildhall_core::config::Config;
 use guildhall_core::discovery::{actor_label, slots_label};
 use guildhall_core::env::Instant;
 use guildhall_core::hash::IdHasher;
-use guildhall_core::{
-    AppId, BoxFuture, KeyText, MethodDesc, ServiceDesc, StartError, Status, slot_of,
-};
+use guildhall_core::{AppId, BoxFuture, MethodDesc, ServiceDesc, StartError, Status, slot_of};
 use guildhall_link::ServedMeters;
 use guildhall_wire::Head;
 
 use super::Cx;
 use crate::call::body::Body;
+use crate::call::exchange::Exchange;
 use crate::call::key::KeySlot;
 use crate::call::reply::ReplyPort;
 use crate::call::request::{Reply, Request};
@@ -86,8 +85,10 @@ pub(crate) trait Claimed: Send + Sync {
 
 /// The caller of a claimed actor.
 pub(crate) trait Caller {
-    /// The request, for a turn that begins at once.
-    fn request(&mut self) -> Request;
+    /// The request, for a turn that begins at once. `used` is the memory of an earlier one.
+    fn request(&mut self, used: Option<Box<dyn Exchange>>) -> Request;
+    /// The answer of that turn. Returns the memory of the request.
+    fn answer(&mut self, result: Result<Reply, Status>) -> Option<Box<dyn Exchange>>;
     /// Where the caller waits for that turn. When it waits no more, `left` is set.
     fn waits(&mut self, left: &Arc<AtomicBool>) -> ReplyPort;
     /// The request, and where the caller waits, for a turn that may begin later.
@@ -96,8 +97,8 @@ pub(crate) trait Caller {
 
 /// What has become of a call.
 pub(crate) enum Outcome {
-    /// The turn has ended, after that time.
-    Replied(Result<Reply, Status>, Duration),
+    /// The turn has ended after that time, and the caller has its answer.
+    Replied(Duration),
     /// The answer comes in the slot of the caller, if it is not there already.
     Waits,
 }
@@ -121,12 +122,7 @@ pub trait Service: Send + Sync + 'static {
     /// Claims the actor of this key for a caller in this app, if it does nothing else.
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "only actors have claims")]
-    fn claim(
-        &self,
-        _wanted: &Wanted<'_>,
-        _key: KeyText<'_>,
-        _slot: Option<KeySlot>,
-    ) -> Option<Claim> {
+    fn claim(&self, _wanted: &Wanted<'_>, _key: &str, _slot: Option<KeySlot>) -> Option<Claim> {
         None
     }
 
@@ -284,10 +280,10 @@ impl Served {
 
     /// The slot of this key, if its calls came here when the mesh was at this revision: a look that saves the search for the owner.
     #[inline]
-    pub(crate) fn comes_here(&self, revision: u64, key: KeyText<'_>) -> Option<KeySlot> {
+    pub(crate) fn comes_here(&self, revision: u64, key: &str) -> Option<KeySlot> {
         let here = self.here.get()?;
         let of = u32::try_from(here.len()).ok()?;
-        let at = key.with_text(|key| key.ok().map(|key| slot_of(key, of)))?;
+        let at = slot_of(key, of);
         let came = here[at as usize].load(Ordering::Relaxed) == revision + 1;
         came.then_some(KeySlot { at, of })
     }
@@ -305,7 +301,7 @@ impl Served {
     pub(crate) fn claim(
         &self,
         wanted: &Wanted<'_>,
-        key: KeyText<'_>,
+        key: &str,
         slot: Option<KeySlot>,
     ) -> Option<Claim> {
         if self.guarded.any.load(Ordering::Relaxed) {

@@ -35,12 +35,12 @@ impl<A: Actor, S: ActorServices<A>> Claimed for Cell<A, S> {
             (self.host.turns.at_once)(&self, &mut task.idle, service, wanted, caller)
         }));
         match began {
-            Ok(Began::Replied(result)) => {
+            Ok(Began::Replied) => {
                 drop(task);
                 let now = self.core().env.now();
                 let took = now.saturating_duration_since(wanted.times.now);
                 self.ran_at_once(wanted, now, took);
-                Outcome::Replied(result, took)
+                Outcome::Replied(took)
             }
             Ok(Began::Not) => {
                 drop(task);
@@ -65,7 +65,8 @@ impl<A: Actor, S: ActorServices<A>> Claimed for Cell<A, S> {
                 let took = now.saturating_duration_since(wanted.times.now);
                 let why = format!("the turn of {} panicked", wanted.method.path);
                 let status = Status::new(Code::Internal, why).with_reason(reason::PANICKED);
-                Outcome::Replied(Err(status), took)
+                caller.answer(Err(status));
+                Outcome::Replied(took)
             }
         }
     }
@@ -111,6 +112,11 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
 
     /// A turn has ended that nothing else has noticed.
     fn ran_at_once(self: &Arc<Self>, wanted: &Wanted<'_>, now: Instant, took: Duration) {
+        watch_slow(&self.core().counters, || &self.id, wanted.method.path, took);
+        if self.mailbox.has_rested() {
+            self.mailbox.used(now.saturating_duration_since(self.home.began));
+            return self.ends_run(None, false, true);
+        }
         let mut mailbox = self.mailbox.lock();
         let due = match mailbox.used(now) {
             true => None,
@@ -118,8 +124,10 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         };
         let more = mailbox.has_work();
         let is_idle = !more && mailbox.agenda.is_idle_for_calls();
+        if is_idle {
+            self.mailbox.rests(&mut mailbox);
+        }
         drop(mailbox);
-        watch_slow(&self.core().counters, || &self.id, wanted.method.path, took);
         self.ends_run(due, more, is_idle);
     }
 }

@@ -22,9 +22,9 @@ use crate::actor::engine::shard::{Hashed, Keyed, Shard};
 use crate::actor::engine::turn_loop::TurnLoop;
 use crate::actor::services::ActorServices;
 use crate::actor::{Actor, DeactivateReason};
+use crate::call::Core;
 use crate::call::service::{Caller, Wanted};
 use crate::call::turn::Call;
-use crate::call::{Core, Reply};
 
 /// The actors of one type in one app.
 pub(crate) struct Host<A: Actor, S> {
@@ -76,8 +76,8 @@ type AtOnce<A, S> = fn(
 pub(crate) enum Began<A> {
     /// It is not as simple as that.
     Not,
-    /// It has ended.
-    Replied(Result<Reply, Status>),
+    /// It has ended, and the caller has its answer.
+    Replied,
     GoesOn(Begun<A>),
 }
 
@@ -284,5 +284,10 @@ impl<A: Actor, S: ActorServices<A>> Host<A, S> {
     pub(crate) fn keep(&self, mut handler: Box<Handler<A>>) {
         handler.forget();
         self.handlers.put(handler);
+    }
+
+    /// The actors have ended. What is kept for turns keeps the app.
+    pub(crate) fn clear(&self) {
+        self.handlers.clear();
     }
 }

@@ -166,6 +166,9 @@ impl<A: Actor, S: ActorServices<A>> Cell<A, S> {
         let more = !suspended && mailbox.has_work();
         let is_idle = in_memory && !suspended && !more && mailbox.agenda.is_idle_for_calls();
         let unused = mailbox.take_buffer();
+        if is_idle {
+            self.mailbox.rests(&mut mailbox);
+        }
         drop(mailbox);
         if let Some(unused) = unused {
             self.runner().buffers.give(unused);
@@ -225,7 +228,12 @@ impl<A: Actor, S: ActorServices<A>> Runnable for Cell<A, S> {
     }
 
     fn on_time(self: Arc<Self>, now: Instant, armed: Instant) {
-        let due = self.mailbox.lock().on_time((now, armed), &self.host.config, self.never_idle);
+        let mut mailbox = self.mailbox.lock();
+        if let Some(used) = self.mailbox.last_used() {
+            mailbox.agenda.was_used(self.home.began + used);
+        }
+        let due = mailbox.on_time((now, armed), &self.host.config, self.never_idle);
+        drop(mailbox);
         let Some(due) = due else { return };
         if due.over_limit {
             self.over_limit.store(true, Ordering::Relaxed);
