@@ -3,6 +3,9 @@
 use guildhall_core::StartError;
 use serde::{Deserialize, Serialize};
 
+/// Shortest `link.idle_ms`.
+const IDLE_MS_MIN: u64 = 1_000;
+
 /// `[link]`: connections between apps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LinkConfig {
@@ -39,6 +42,10 @@ pub struct LinkConfig {
     pub redial_ms: u64,
     /// Longest pause before dialling again, in ms. Too large: links are missing for longer after a restart.
     pub redial_max_ms: u64,
+    /// Time without a call after which a link to an app that discovery lists is closed, in ms; the next call dials again, and waits for
+    /// it within its deadline. 0: all apps that discovery lists are dialled at once, and no link is closed. Otherwise 1,000 or more.
+    /// Too small: calls wait for dials. Too large: links that nobody uses cost memory and pings.
+    pub idle_ms: u64,
     /// Time without a frame from the peer after which it is pinged, in ms; after twice this time the link is lost. An app whose lease
     /// session has ended is pinged at once, and has a tenth of this time to answer. With actors, at least half of `ownership.ttl_ms`.
     /// Too small: a stall that a lease survives ends the app's links. Too large: calls to a hung app fail late.
@@ -63,6 +70,7 @@ impl Default for LinkConfig {
             handshake_ms: 5_000,
             redial_ms: 50,
             redial_max_ms: 2_000,
+            idle_ms: 0,
             ping_ms: 5_000,
         }
     }
@@ -74,12 +82,13 @@ impl LinkConfig {
     /// # Errors
     /// Which value cannot be, and what can.
     pub fn check(self) -> Result<Self, StartError> {
-        match self.links_per_peer {
-            1..=16 => Ok(self),
-            n => {
-                let why = format!("link.links_per_peer is {n}; it must be from 1 to 16");
-                Err(StartError::setting("link.links_per_peer", why))
-            }
+        let wrong = |key: &str, is: u64, can: &str| {
+            Err(StartError::setting(key, format!("{key} is {is}; it must be {can}")))
+        };
+        match (self.links_per_peer, self.idle_ms) {
+            (1..=16, 0 | IDLE_MS_MIN..) => Ok(self),
+            (1..=16, ms) => wrong("link.idle_ms", ms, "0, or 1000 or more"),
+            (n, _) => wrong("link.links_per_peer", n as u64, "from 1 to 16"),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Barrier;
 
 use crate::endpoint::Endpoint;
 use crate::handshake::{Opened, open};
+use crate::idle::{Idle, Quiet};
 use crate::link::Link;
 use crate::tls::Side;
 
@@ -80,6 +81,10 @@ pub async fn connect<P: Peers>(endpoint: Arc<Endpoint>, peers: Arc<P>, line: Lin
     }
 }
 
+/// Of a link that stays.
+const NEVER_IDLE: Option<Idle<Step>> = None;
+type Step = fn(Quiet) -> bool;
+
 enum Ended {
     /// The address is this app's own.
     Myself,
@@ -116,7 +121,7 @@ async fn link<P: Peers>(
     tracing::info!(peer = %id, address = line.address, "linked");
     // The route must go with the link, also when this task is aborted.
     let leave = Leave { peers, id, address: &line.address, link: &link };
-    link.drive(&endpoint.env, socket, || peers.going(&leave.id, &link)).await;
+    link.drive(&endpoint.env, socket, || peers.going(&leave.id, &link), NEVER_IDLE).await;
     Ok(Ended::Lost)
 }
 

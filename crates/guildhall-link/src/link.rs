@@ -9,8 +9,8 @@ use guildhall_core::status::reason;
 use guildhall_core::{Code, Effect, Env, MethodDesc, Status};
 use guildhall_wire::Head;
 use guildhall_wire::frame::{
-    FrameError, Header, LinkKind, Parsed, TIME_LEFT_IN_HEAD, TooLarge, parse, put_frame, put_raw,
-    time_left_to_aux,
+    FrameError, HEADER_LEN, Header, LinkKind, Parsed, TIME_LEFT_IN_HEAD, TooLarge, parse,
+    put_frame, put_raw, time_left_to_aux,
 };
 use prost::Message;
 use tokio::sync::Notify;
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::alive::{Alive, Heartbeat};
 use crate::dispatch::copy_out;
 use crate::endpoint::Endpoint;
+use crate::idle::{Idle, Quiet};
 use crate::meters::Answered;
 use crate::out::{Out, Refused};
 use crate::pending::Pending;
@@ -36,7 +37,8 @@ pub struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(peer: String, endpoint: &Endpoint) -> Arc<Self> {
+    /// A link whose frames wait for its connection.
+    pub fn new(peer: String, endpoint: &Endpoint) -> Arc<Self> {
         let config = &endpoint.config;
         Arc::new(Self {
             peer,
@@ -132,9 +134,11 @@ impl Link {
         let _closed = self.out.put(|out| put_raw(out, self.frame_max, cancel, None, &[]));
     }
 
-    fn ping(&self) {
+    /// Queues a ping, of so many bytes.
+    fn ping(&self) -> usize {
         let ping = Header::new(LinkKind::Ping, 0);
         let _full = self.out.put(|out| put_raw(out, self.frame_max, ping, None, &[]));
+        HEADER_LEN
     }
 
     fn lost(&self) -> Status {
@@ -142,12 +146,45 @@ impl Link {
         Status::new(Code::Unavailable, why).with_reason(reason::LOST)
     }
 
-    /// Moves frames until the connection ends: the one task of the link. `away` is called when the peer takes no new calls.
-    pub(crate) async fn drive(&self, env: &Env, mut socket: Socket, mut away: impl FnMut()) {
+    /// Waits for `connecting`, and fails calls at their deadlines meanwhile: their frames wait here for the connection.
+    pub(crate) async fn until_connected<T>(
+        &self,
+        env: &Env,
+        connecting: impl Future<Output = T>,
+    ) -> T {
+        let mut connecting = std::pin::pin!(connecting);
+        loop {
+            let next = self.pending.earliest();
+            tokio::select! {
+                biased;
+                connected = connecting.as_mut() => return connected,
+                () = self.pending.earlier.notified() => {}
+                () = expiry(env, next) => {
+                    self.pending.expire(env.now()).into_iter().for_each(|id| self.cancel(id));
+                }
+            }
+        }
+    }
+
+    /// Moves frames until the connection ends: the one task of the link. `away` is called when the peer takes no new calls. With
+    /// `idle`, the connection ends when nobody uses it.
+    pub(crate) async fn drive(
+        &self,
+        env: &Env,
+        mut socket: Socket,
+        mut away: impl FnMut(),
+        mut idle: Option<Idle<impl FnMut(Quiet) -> bool>>,
+    ) {
+        // Bytes of frames of this task itself, which are no use of the link.
+        let (mut used, mut own) = (false, 0);
         let (mut replies, mut wakers) = (Vec::new(), Vec::new());
         let (mut writing, mut chunk) = (BytesMut::new(), BytesMut::new());
         let mut alive = Alive::new(env, self.ping);
-        let mut look = std::pin::pin!(env.sleep_until(alive.next()));
+        let next_look = |alive: &Alive, idle: &Option<Idle<_>>| {
+            let alive = alive.next();
+            idle.as_ref().map_or(alive, |idle: &Idle<_>| alive.min(idle.next()))
+        };
+        let mut look = std::pin::pin!(env.sleep_until(next_look(&alive, &idle)));
         loop {
             let next = self.pending.earliest();
             tokio::select! {
@@ -156,7 +193,8 @@ impl Link {
                     let parsed = moved.and_then(|read| match read {
                         true => {
                             alive.heard(env);
-                            self.take_frames(&mut socket.input, &mut chunk, &mut replies, &mut away)
+                            own += self.take_frames(&mut socket.input, &mut chunk, &mut replies, &mut away)?;
+                            Ok(())
                         }
                         false => Ok(()),
                     });
@@ -172,18 +210,23 @@ impl Link {
                 () = look.as_mut() => {
                     match alive.check(env) {
                         Heartbeat::Fine => {}
-                        Heartbeat::Ask => self.ping(),
+                        Heartbeat::Ask => own += self.ping(),
                         Heartbeat::Lost => {
                             tracing::warn!(peer = self.peer, "link closed: nothing received within link.ping_ms");
                             break;
                         }
                     }
-                    look.set(env.sleep_until(alive.next()));
+                    if let Some(idle) = &mut idle
+                        && idle.is_over(env, std::mem::take(&mut used) || self.waiting() > 0)
+                    {
+                        break;
+                    }
+                    look.set(env.sleep_until(next_look(&alive, &idle)));
                 }
                 () = self.doubted.notified() => {
-                    self.ping();
+                    own += self.ping();
                     alive.doubt(env);
-                    look.set(env.sleep_until(alive.next()));
+                    look.set(env.sleep_until(next_look(&alive, &idle)));
                 }
                 () = self.pending.earlier.notified() => continue,
                 () = expiry(env, next) => {
@@ -193,6 +236,7 @@ impl Link {
             }
             if writing.is_empty() {
                 self.out.take_queued(&mut writing, &mut Answered::default());
+                used |= writing.len() > std::mem::take(&mut own);
             }
             if socket.write_now(&mut writing).is_err() {
                 break;
@@ -202,20 +246,31 @@ impl Link {
     }
 
     /// Fails all calls, now and from now on.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let _none = self.out.close();
         self.pending.close(&self.lost());
     }
 
-    /// Takes all whole frames out of `input`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.out.is_closed()
+    }
+
+    /// As [`Link::close`], of a link that was never connected: nothing has run.
+    pub fn refuse(&self, why: &str) {
+        let _none = self.out.close();
+        let why = format!("{} cannot be reached: {why}", self.peer);
+        self.pending.close(&Status::not_run(Code::Unavailable, reason::NO_ROUTE, why));
+    }
+
+    /// Takes all whole frames out of `input`, and returns how many bytes it has queued itself.
     fn take_frames(
         &self,
         input: &mut BytesMut,
         chunk: &mut BytesMut,
         replies: &mut Vec<(u64, Result<Bytes, Status>)>,
         away: &mut impl FnMut(),
-    ) -> std::io::Result<()> {
-        let mut at = 0;
+    ) -> std::io::Result<usize> {
+        let (mut at, mut queued) = (0, 0);
         while let Parsed::Frame(frame) =
             parse::<LinkKind>(&input[at..], self.frame_max).map_err(bad)?
         {
@@ -227,6 +282,7 @@ impl Link {
                 LinkKind::Ping => {
                     let pong = Header::new(LinkKind::Pong, id);
                     let _full = self.out.put(|out| put_raw(out, self.frame_max, pong, None, &[]));
+                    queued += HEADER_LEN;
                 }
                 LinkKind::Pong => {}
                 LinkKind::Call | LinkKind::Cast | LinkKind::Cancel => {
@@ -236,7 +292,7 @@ impl Link {
             at += frame.len;
         }
         bytes::Buf::advance(input, at);
-        Ok(())
+        Ok(queued)
     }
 }
 

@@ -20,7 +20,7 @@ pub trait Mesh: Send + Sync + 'static {
     /// Waits until the version of the membership is not `seen`. Cancel safe.
     fn changed(&self, seen: u64) -> BoxFuture<'_, ()>;
 
-    /// Whether there is a link to this incarnation of an app.
+    /// Whether this incarnation of an app is reachable: there is a link to it, or it is dialled on demand.
     fn is_linked(&self, peer: &Holder) -> bool;
 
     /// The lease session of an incarnation of an app is over: it is the target of no slot any more, although its links may be open.

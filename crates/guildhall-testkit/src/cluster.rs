@@ -92,6 +92,7 @@ pub struct Cluster {
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
     encodes: bool,
+    idle_ms: Option<u64>,
 }
 
 /// An app, and the function that builds it again.
@@ -145,6 +146,7 @@ impl Cluster {
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
             encodes: false,
+            idle_ms: None,
             env,
         }
     }
@@ -153,6 +155,12 @@ impl Cluster {
     /// [`Sim::new`](crate::sim::Sim::new) sets it for every other seed.
     pub fn encode_own_calls(&mut self, encodes: bool) {
         self.encodes = encodes;
+    }
+
+    /// Sets `link.idle_ms` of the apps that are started from now on: the time after which they close idle links, 0 to dial all apps at
+    /// once and keep the links. [`Sim::new`](crate::sim::Sim::new) sets both, each for two of four seeds.
+    pub fn close_idle_links(&mut self, idle_ms: u64) {
+        self.idle_ms = Some(idle_ms);
     }
 
     /// Replaces the store of the cluster.
@@ -203,6 +211,10 @@ impl Cluster {
             .set("app.id", id)
             .set("link.listen", self.net.address(id, LINK_PORT))
             .set("link.secret", "simulated");
+        let config = match self.idle_ms {
+            Some(ms) => config.flag(&format!("link.idle_ms={ms}")),
+            None => config,
+        };
         let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
         flags.fold(config, |config, flag| config.flag(&flag)).build()
     }

@@ -18,6 +18,9 @@ use chaos::Ongoing;
 /// Pause before an app that did not start is started again.
 const START_AGAIN: Duration = Duration::from_millis(500);
 
+/// Time after which apps close idle links, in ms: links come and go.
+const IDLE_MS: u64 = 1_000;
+
 /// Attempts of [`Sim::calm`] to start an app.
 const STARTS_MAX: usize = 20;
 
@@ -38,13 +41,15 @@ pub struct Sim {
 pub struct Logger(SimNet);
 
 impl Sim {
-    /// Makes a cluster without apps. With an odd seed, apps encode their calls to themselves.
+    /// Makes a cluster without apps. With an odd seed, apps encode their calls to themselves; of each four seeds, apps of the first two
+    /// dial all others at once, and apps of the last two close idle links after a second.
     ///
     /// # Panics
     /// The runtime's time is not paused.
     pub fn new(seed: u64) -> Self {
         let mut cluster = Cluster::new(seed);
         cluster.encode_own_calls(seed % 2 == 1);
+        cluster.close_idle_links(if seed % 4 >= 2 { IDLE_MS } else { 0 });
         Self { cluster, ongoing: Vec::new(), killed: BTreeSet::new() }
     }
 

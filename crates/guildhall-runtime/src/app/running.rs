@@ -23,6 +23,9 @@ use crate::proto::{DrainingMsg, OwnershipClient};
 use crate::serve::reload::{Reloaded, Reloads};
 use crate::serve::rows::OpenStore;
 
+/// Time for discovery to accept that this app drains. After it, apps that have no link are dialled and told.
+const DISCOVERY_TELLS: Duration = Duration::from_secs(1);
+
 /// A running app. Dropping this does not stop it; [`RunningApp::shutdown`] does.
 #[must_use = "only `shutdown` drains the app"]
 pub struct RunningApp {
@@ -131,11 +134,22 @@ impl RunningApp {
         let core = &self.core;
         let cx = Cx::outside(core);
         let draining = DrainingMsg { incarnation: core.incarnation.0 };
-        let told = OwnershipClient::all(&cx).draining(draining).await;
-        told.unwrap_or_else(
-            |status| tracing::warn!(%status, "drain notice not delivered to all apps"),
-        );
-        let _or_they_heard_it = self.discovery.register(&self.presence.record(), self.ttl).await;
+        // Apps without a link hear it from discovery.
+        for app in core.mesh.connected() {
+            let told = OwnershipClient::new(&cx).at(&app).draining(draining).await;
+            told.unwrap_or_else(
+                |status| tracing::warn!(%app, %status, "drain notice not delivered"),
+            );
+        }
+        let record = self.presence.record();
+        let registered = self.discovery.register(&record, self.ttl);
+        let end = core.env.now() + DISCOVERY_TELLS;
+        if !matches!(core.env.until(end, registered).await, Some(Ok(()))) {
+            let told = OwnershipClient::all(&cx).draining(draining).await;
+            told.unwrap_or_else(
+                |status| tracing::warn!(%status, "drain notice not delivered to all apps"),
+            );
+        }
         core.ownership().handed_over().await;
     }
 

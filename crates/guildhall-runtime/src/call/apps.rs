@@ -15,7 +15,7 @@ pub struct Apps {
 }
 
 impl Cx {
-    /// The ready apps of `func` in this app's own world that this app has a link to, itself included.
+    /// The ready apps of `func` in this app's own world that this app can reach ([`Cx::nodes`]), itself included.
     ///
     /// Call their services with `.at(&app)`. Clients without `.at` find an app for a service by themselves.
     pub fn apps(&self, func: &str) -> Apps {

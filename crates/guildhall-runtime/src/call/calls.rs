@@ -16,7 +16,7 @@ use super::chain::{Awaiting, actor_id, serial_id};
 use super::cx::Cx;
 use super::cx::core::Core;
 use super::cx::service::{Times, Wanted};
-use super::mesh::{Route, Way};
+use super::mesh::Route;
 use super::moved::moved_to;
 use super::own;
 use super::slot::Came;
@@ -312,9 +312,9 @@ fn send_all<Req: Message>(
     let mut sent = Ok(());
     for way in cx.core.mesh.all(method.service) {
         // One app that does not keep up costs the others nothing.
-        sent = sent.and(match way {
-            Way::Link(link) => link.cast(method, times.left(), head.map(|head| &**head), req),
-            Way::Own(_) => {
+        sent = sent.and(match way.link() {
+            Some(link) => link.cast(method, times.left(), head.map(|head| &**head), req),
+            None => {
                 let body = req.encode_to_vec();
                 let mut raw = Raw::new(KeyText::None, RawBody::new(&body));
                 own::cast(&Wanted { cx, method, times, head }, &mut raw, None)

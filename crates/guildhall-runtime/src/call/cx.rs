@@ -151,8 +151,9 @@ impl Cx {
         Self { head: Some(Arc::new(head)), ..self.clone() }
     }
 
-    /// Whether this app has a link to this incarnation of an app. A crashed app loses its links within moments, and a restarted one
-    /// has another incarnation.
+    /// Whether this app can reach this incarnation of an app, as far as it knows: it has a link to it, or discovery lists it and it is
+    /// dialled when a call needs it (`link.idle_ms`). `true` for a crashed app without a link, until its lease session or its
+    /// registration ends or a call fails. A restarted app has another incarnation.
     pub fn is_linked(&self, app: &AppId, life: Incarnation) -> bool {
         self.core.mesh.is_linked(app, life)
     }
@@ -177,7 +178,7 @@ impl Cx {
         &self.core.env
     }
 
-    /// The registrations of all apps that this app has a link to, including its own, ordered by id.
+    /// The registrations of all apps that this app can reach ([`Cx::is_linked`]), including its own, ordered by id.
     pub fn nodes(&self) -> Vec<NodeRecord> {
         self.core.mesh.nodes()
     }

@@ -8,6 +8,8 @@ mod group;
 mod load;
 mod version;
 mod places;
+mod known;
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
@@ -35,15 +37,16 @@ use rendezvous::Slots;
 pub use changes::MeshChanges;
 use changes::Revision;
 use group::Group;
+use load::is_same;
 pub(crate) use load::{load_of, pick};
 pub(crate) use places::Places;
 pub(crate) use version::RouteRules;
 
 use version::Versions;
 pub use version::{RouteConfig, RouteRuleConfig};
-pub(crate) use way::{Route, Way};
+pub(crate) use way::{Dial, Route, Way, Ways};
 
-/// Which app serves what, among the apps that this one has a link to.
+/// Which app serves what, among the apps that this one has a link to, or dials when a call needs one.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     env: Env,
@@ -89,7 +92,7 @@ struct Instances {
 impl Peers for Mesh {
     /// An earlier life of the same app is forgotten; `false` when this is the earlier one.
     fn connected(&self, record: NodeRecord, place: Place, link: Arc<Link>) -> bool {
-        self.reach(record, place, Way::Link(link))
+        self.reach(record, place, Way::Link(link), None)
     }
 
     /// The link is closed: nothing new goes there.
@@ -131,31 +134,38 @@ impl Mesh {
 
     /// This app itself can be called.
     pub(crate) fn add_own(&self, record: NodeRecord, own: &Arc<OwnCalls>) {
-        self.reach(record, Place::ONLY, Way::Own(Arc::clone(own)));
+        self.reach(record, Place::ONLY, Way::Own(Arc::clone(own)), None);
     }
 
-    fn reach(&self, record: NodeRecord, place: Place, way: Way) -> bool {
+    /// There is a way to this life of an app; the others are dialled on demand where there is a `dial`.
+    fn reach(&self, record: NodeRecord, place: Place, way: Way, dial: Option<&Arc<Dial>>) -> bool {
         let mut nodes = self.nodes.lock();
-        let twin = |other: &NodeRecord| {
-            other.id != record.id
-                && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
-        };
-        if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
-            let addr = record.logic_addr.map(|addr| addr.to_string());
-            tracing::error!(app = %record.id, other = %other.id, addr, "duplicate logic address");
+        // Under the lock: an app that discovery drops after this leaves `nodes` after this.
+        if dial.is_some_and(|dial| dial.is_gone()) {
+            return false;
         }
+        log_twin(&nodes, &record);
+        let mut known = None;
         let mut open = match nodes.remove(&record.id) {
             Some((present, open)) if present.incarnation > record.incarnation => {
                 nodes.insert(present.id.clone(), (present, open));
                 return false;
             }
-            Some((present, open)) if present.incarnation == record.incarnation => open,
-            _ => Open::default(),
+            Some((present, open)) if present.incarnation == record.incarnation => {
+                known = Some(present);
+                open
+            }
+            _ => dial.map(Open::on_demand).unwrap_or_default(),
         };
         open.put(place, way);
         open.set_load(record.load);
+        // What was known before a dial is not news.
+        let same = dial.is_some() && known.is_some_and(|known| is_same(&known, &record));
         nodes.insert(record.id.clone(), (record, open));
-        self.publish(&nodes);
+        self.set_view(&nodes);
+        if !same {
+            self.changes.grow();
+        }
         true
     }
 
@@ -164,30 +174,6 @@ impl Mesh {
         let mut nodes = self.nodes.lock();
         self.sessionless.lock().remove(id);
         if nodes.remove(id).is_some() {
-            self.publish(&nodes);
-        }
-    }
-
-    /// The lease session of a life of an app is over: its actors belong to others, until it has one again. It may hang, with its links
-    /// and its record in discovery as they were.
-    pub(crate) fn session_ends(&self, id: &AppId, incarnation: Incarnation) {
-        let nodes = self.nodes.lock();
-        let Some((record, open)) = nodes.get(id) else { return };
-        if *id == self.id || record.incarnation != incarnation {
-            return;
-        }
-        open.doubt();
-        self.sessionless.lock().insert(id.clone(), incarnation);
-        self.publish(&nodes);
-    }
-
-    /// A life of an app has a lease session.
-    pub(crate) fn session_begins(&self, id: &AppId, incarnation: Incarnation) {
-        let nodes = self.nodes.lock();
-        let mut sessionless = self.sessionless.lock();
-        if sessionless.get(id).is_some_and(|over| *over <= incarnation) {
-            sessionless.remove(id);
-            drop(sessionless);
             self.publish(&nodes);
         }
     }
@@ -202,7 +188,7 @@ impl Mesh {
         }
     }
 
-    /// Whether there is a link to this life of an app.
+    /// Whether this life of an app is known, and can be reached as far as that is known.
     pub(crate) fn is_linked(&self, id: &AppId, incarnation: Incarnation) -> bool {
         self.nodes.lock().get(id).is_some_and(|(record, _)| record.incarnation == incarnation)
     }
@@ -218,6 +204,12 @@ impl Mesh {
     }
 
     fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
+        self.set_view(nodes);
+        self.changes.grow();
+    }
+
+    /// Sets the view, where it is not news.
+    fn set_view(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
         let world = self.id.world();
         let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
         let ready = |record: &NodeRecord| record.state == NodeState::Ready;
@@ -283,22 +275,9 @@ impl Mesh {
             nodes: links.collect(),
             numbers: numbers.collect(),
         }));
-        self.changes.grow();
     }
 
-    /// Takes apps whose lease sessions are over out of the groups of actors, where another app is left. Where no app has a session, calls
-    /// wait at those that had one: they suspend their actors, and go on.
-    fn leave_out_sessionless(&self, members: &mut BTreeMap<Group, Vec<(&NodeRecord, Links)>>) {
-        let sessionless = self.sessionless.lock();
-        let owns = |record: &NodeRecord| sessionless.get(&record.id) != Some(&record.incarnation);
-        for (_, members) in members.iter_mut().filter(|(group, _)| group.actor().is_some()) {
-            if members.iter().any(|(record, _)| owns(record) && record.weight > 0) {
-                members.retain(|(record, _)| owns(record));
-            }
-        }
-    }
-
-    /// The apps that there are links to.
+    /// The apps that there are links to, or that are dialled on demand and were not found to be unreachable.
     pub(crate) fn nodes(&self) -> Vec<NodeRecord> {
         self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
     }

@@ -1,8 +1,8 @@
-//! Follows discovery: connects to each registered address.
+//! Follows discovery: connects to each registered address, at once or when a call needs it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use guildhall_core::AppId;
@@ -12,11 +12,16 @@ use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::call::Core;
+use crate::call::mesh::{Dial, Mesh, Ways};
 
 /// Its name among the parts of the app that can be unwell.
 const COMPONENT: &str = "discovery.watch";
 
-/// Keeps links to every app that discovery knows; `ttl` is how long a registration is good for. Ends with the app.
+/// Changes that are published together, at most.
+const TOGETHER_MAX: usize = 1_024;
+
+/// Dials every app that discovery lists, or knows it and dials it when a call needs it; `ttl` is how long a registration is good for.
+/// Ends with the app.
 pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, ttl: Duration) {
     let mut connectors = Connectors::default();
     loop {
@@ -36,6 +41,10 @@ pub(crate) async fn keep_linked(core: Arc<Core>, discovery: Arc<dyn Discovery>, 
 struct Connectors {
     by_address: BTreeMap<String, Connector>,
     addresses: BTreeMap<AppId, String>,
+    /// Apps that are dialled when a call needs them (`link.idle_ms`).
+    on_demand: BTreeMap<AppId, Arc<Dial>>,
+    /// Something of them is not published yet.
+    unpublished: bool,
     /// Apps that were known before this watch and that it has not listed yet.
     absent: BTreeSet<AppId>,
 }
@@ -64,8 +73,21 @@ impl Connectors {
                 None => Some(changes.recv().await),
             };
             match change {
-                Some(Some(Change::Synced)) => end = Some(core.env.now() + ttl),
-                Some(Some(change)) => self.take_change(core, change),
+                Some(Some(change)) => {
+                    // What has come together is published together.
+                    let mut more = 1..TOGETHER_MAX;
+                    let mut next = Some(change);
+                    while let Some(change) = next {
+                        if change == Change::Synced {
+                            end = Some(core.env.now() + ttl);
+                        }
+                        self.take_change(core, change);
+                        next = more.next().and_then(|_| changes.try_recv().ok());
+                    }
+                    if std::mem::take(&mut self.unpublished) {
+                        core.mesh.publish_known();
+                    }
+                }
                 Some(None) => return,
                 None => {
                     end = None;
@@ -88,6 +110,12 @@ impl Connectors {
                     core.mesh.drains(&record.id, record.incarnation);
                 }
                 if let Some(address) = record.endpoints.get("link") {
+                    if core.endpoint.config.idle_ms > 0 {
+                        let dial = self.dial(core, &record.id, address);
+                        self.addresses.insert(record.id.clone(), address.clone());
+                        self.unpublished |= core.mesh.known(&record, &dial);
+                        return;
+                    }
                     let before = self.addresses.insert(record.id.clone(), address.clone());
                     before.inspect(|before| self.leave(before));
                     self.keep_linked(core, address);
@@ -99,8 +127,27 @@ impl Connectors {
         }
     }
 
+    /// What dials the app at this address.
+    fn dial(&mut self, core: &Arc<Core>, id: &AppId, address: &str) -> Arc<Dial> {
+        if let Some(dial) = self.on_demand.get(id).filter(|dial| dial.address() == address) {
+            return Arc::clone(dial);
+        }
+        let Core { endpoint, workers, mesh, .. } = &**core;
+        let mesh: Weak<dyn Ways> = Arc::<Mesh>::downgrade(mesh);
+        let dial = Dial::new(endpoint, workers, mesh, (id.clone(), address.to_owned()));
+        match self.on_demand.insert(id.clone(), Arc::clone(&dial)) {
+            Some(before) => before.leave(),
+            None => core.counters.apps_on_demand.add(1),
+        }
+        dial
+    }
+
     fn forget(&mut self, core: &Arc<Core>, id: &AppId) {
         self.absent.remove(id);
+        if let Some(dial) = self.on_demand.remove(id) {
+            dial.leave();
+            core.counters.apps_on_demand.add(-1);
+        }
         core.mesh.forget(id);
         let address = self.addresses.remove(id);
         address.inspect(|address| self.leave(address));

@@ -63,6 +63,8 @@ counters! {
     save_failures: Counter counter "guildhall_save_failures_total",
     /// Connections to other apps that this app makes calls on.
     links_dialled: Gauge gauge "guildhall_links_dialled",
+    /// Apps that are dialled when a call needs them, with a link or without (`link.idle_ms`).
+    apps_on_demand: Gauge gauge "guildhall_apps_on_demand",
     /// Connections of other apps that this app serves.
     links_accepted: Gauge gauge "guildhall_links_accepted",
     /// Bytes that wait for the sockets of all links, in steps of 4096 for each.

@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall::discovery::memory::MemoryDiscovery;
+use guildhall::discovery::{Discovery as _, NodeRecord};
 use guildhall::env::{Accepted, Conn, Listener, Net, TokioNet};
 use guildhall::{Actor, ActorCx, App, Cx, Env, RunningApp, Status};
 use proto::bench::{
@@ -48,6 +50,34 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(at, layout) }
     }
+}
+
+#[tokio::test]
+async fn an_app_that_is_known_and_has_no_link_costs_at_most_four_kilobytes() {
+    const FAR: usize = 1_000;
+    let env = Env::real();
+    let discovery = Arc::new(MemoryDiscovery::new(env.clone()));
+    let config = config_with("dev.w1.caller.1", "127.0.0.1:0", &[("link.idle_ms", 60_000)]);
+    let app = App::with(config).discovery(Arc::clone(&discovery) as _);
+    let app = app.start().await.unwrap();
+    let own = app.cx().nodes().remove(0);
+    let before = LIVE.with(Cell::get);
+    for n in 0..FAR {
+        let endpoints = [("link".to_owned(), format!("127.0.0.1:{}", 10_000 + n))].into();
+        let id = format!("dev.w1.far.{n}").parse().unwrap();
+        let node = NodeRecord { id, endpoints, ..own.clone() };
+        discovery.register(&node, Duration::from_secs(3_600)).await.unwrap();
+        // The watch is read; each time it is, all that is known is published.
+        if n % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while app.cx().nodes().len() <= FAR {
+        tokio::task::yield_now().await;
+    }
+    let each = (LIVE.with(Cell::get) - before) / FAR.cast_signed();
+    println!("{each} bytes for each app that is known, discovery included");
+    assert!(each <= 4096, "{each} bytes for each app that is known");
 }
 
 /// Answers with what it was sent.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use guildhall_core::AppId;
+use guildhall_runtime::Cx;
 
 use super::Cluster;
 
@@ -16,7 +17,7 @@ const EVERY: Duration = Duration::from_millis(5);
 const NAMED_MAX: usize = 10;
 
 impl Cluster {
-    /// Waits until every running app has had a link to every other.
+    /// Waits until every running app knows every other, and has had a link to it unless it dials on demand (`link.idle_ms`).
     ///
     /// # Panics
     /// After a minute of virtual time, with the links that are missing: apps that are partitioned, or whose secrets differ.
@@ -34,7 +35,8 @@ impl Cluster {
             for (from, to) in before {
                 // A link counts when its connection leads to the present life of its peer, and it is routed to.
                 let way = (from.as_str().into(), to.as_str().into());
-                if !connected.contains(&way) || !self.routes(from, to) {
+                let linked = self.idle_ms.is_some_and(|ms| ms > 0) || connected.contains(&way);
+                if !linked || !self.routes(from, to) {
                     missing.push((from, to));
                 }
             }
@@ -47,7 +49,9 @@ impl Cluster {
     }
 
     fn routes(&self, from: &AppId, to: &AppId) -> bool {
-        self.cx(from.as_str()).nodes().iter().any(|node| node.id == *to)
+        let [from, to] = [from, to].map(|id| self.cx(id.as_str()));
+        let life = |cx: &Cx| cx.nodes().into_iter().find(|node| node.id == *to.app_id());
+        life(&from).map(|node| node.incarnation) == life(&to).map(|node| node.incarnation)
     }
 }
 

@@ -25,6 +25,7 @@ async fn a_call_goes_over_the_simulated_net() {
 #[tokio::test(start_paused = true)]
 async fn fifty_apps_are_linked() {
     let mut cluster = Cluster::new(1);
+    cluster.close_idle_links(0);
     for n in 1..=50 {
         let id = format!("dev.w1.app.{n}");
         // Each change of the view weighs every slot of every service: few slots, few servers.
@@ -44,6 +45,7 @@ async fn fifty_apps_are_linked() {
 #[tokio::test(start_paused = true)]
 async fn links_that_are_missing_are_named() {
     let mut cluster = Cluster::new(1);
+    cluster.close_idle_links(0);
     cluster.start(GREETER, |app| app.serve(GreeterServer::new(Hello))).await.unwrap();
     cluster.start_with(CALLER, &[("link.secret", "another")], |app| app).await.unwrap();
     let message = panic_of(async move { cluster.linked().await }).await;

@@ -8,6 +8,7 @@ mod game;
 mod memory;
 mod moves;
 mod net;
+mod on_demand;
 mod outbox;
 mod ownership;
 mod pause;

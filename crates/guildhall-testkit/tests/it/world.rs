@@ -23,9 +23,10 @@ impl Greeter for Hello {
     }
 }
 
-/// One that greets and one that calls, linked.
+/// One that greets and one that calls, with a link to each other that stays.
 pub(crate) async fn pair(seed: u64) -> Cluster {
     let mut cluster = Cluster::new(seed);
+    cluster.close_idle_links(0);
     cluster.start(GREETER, |app| app.serve(GreeterServer::new(Hello))).await.unwrap();
     cluster.start(CALLER, |app| app).await.unwrap();
     cluster.linked().await;

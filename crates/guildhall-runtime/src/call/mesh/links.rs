@@ -1,12 +1,14 @@
 //! The links to one app, and the selection of one for each call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use guildhall_core::Model;
+use guildhall_core::discovery::NodeRecord;
+use guildhall_core::{AppId, Model};
 use guildhall_link::{Link, Place};
 
-use super::way::Way;
+use super::way::{Dial, Way};
 
 /// The connections to an app that are open, by place.
 #[derive(Debug, Default)]
@@ -16,6 +18,42 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// None so far: each is dialled when a call needs it.
+    pub(super) fn on_demand(dial: &Arc<Dial>) -> Self {
+        let way = |at| Some(Way::Dial(Arc::clone(dial), at));
+        Self { links: (0..dial.places()).map(way).collect(), load: Arc::default() }
+    }
+
+    /// Whether all are dialled on demand, at this address.
+    pub(super) fn is_at(&self, dial: &Arc<Dial>) -> bool {
+        self.links.iter().all(|way| matches!(way, Some(Way::Dial(at, _)) if Arc::ptr_eq(at, dial)))
+    }
+
+    /// Puts a way in the place of another; whether that one was there.
+    pub(super) fn replace(&mut self, place: Place, from: &Way, to: Way) -> bool {
+        let here = self.links.get_mut(place.at).and_then(Option::as_mut);
+        let here = here.filter(|here| here.is_same(from));
+        here.is_some_and(|here| {
+            *here = to;
+            true
+        })
+    }
+
+    /// Takes out what is at a place, if it is one of `ways`; whether it was.
+    pub(super) fn lose(&mut self, place: Place, ways: &[Way]) -> bool {
+        let Some(here) = self.links.get_mut(place.at) else { return false };
+        let is = here.as_ref().is_some_and(|here| ways.iter().any(|way| here.is_same(way)));
+        if is {
+            *here = None;
+        }
+        is
+    }
+
+    /// Whether one is connected.
+    pub(super) fn is_connected(&self) -> bool {
+        self.links.iter().flatten().any(|way| !matches!(way, Way::Dial(..)))
+    }
+
     pub(super) fn put(&mut self, place: Place, way: Way) {
         self.links.resize(self.links.len().max(place.of), None);
         self.links[place.at] = Some(way);
@@ -115,5 +153,16 @@ impl Places {
             _ => return None,
         };
         self.links.get(at % self.links.len())
+    }
+}
+
+/// Logs that another app has the logic address of this one.
+pub(super) fn log_twin(nodes: &BTreeMap<AppId, (NodeRecord, Open)>, record: &NodeRecord) {
+    let twin = |other: &NodeRecord| {
+        other.id != record.id && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
+    };
+    if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
+        let addr = record.logic_addr.map(|addr| addr.to_string());
+        tracing::error!(app = %record.id, other = %other.id, addr, "duplicate logic address");
     }
 }

@@ -1,5 +1,6 @@
 //! LEAST_LOAD: of two instances, drawn by weight, the one that has less to do.
 
+use guildhall_core::discovery::NodeRecord;
 use guildhall_core::{AppId, Env};
 
 use super::links::Links;
@@ -53,4 +54,9 @@ pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> O
         }
     }
     None
+}
+
+/// Whether two records say the same, apart from the load, which is published by itself.
+pub(super) fn is_same(one: &NodeRecord, other: &NodeRecord) -> bool {
+    NodeRecord { load: 0, ..one.clone() } == NodeRecord { load: 0, ..other.clone() }
 }

@@ -1,11 +1,15 @@
 //! [`Way`]: how a call gets to an app.
 
+mod dial;
+
 use std::sync::Arc;
 
 use guildhall_link::Link;
 
 use crate::call::key::KeySlot;
 use crate::call::own_calls::OwnCalls;
+
+pub(crate) use dial::{Dial, Ways};
 
 /// Where a call goes.
 pub(crate) struct Route {
@@ -24,6 +28,8 @@ pub(crate) enum Way {
     Own(Arc<OwnCalls>),
     /// Over a connection.
     Link(Arc<Link>),
+    /// Over a connection that is dialled when a call needs it; with which of several.
+    Dial(Arc<Dial>, usize),
 }
 
 impl Way {
@@ -32,15 +38,17 @@ impl Way {
         match self {
             Self::Own(own) => own.peer(),
             Self::Link(link) => link.peer(),
+            Self::Dial(dial, _) => dial.peer(),
         }
     }
 
     /// The connection; `None` where it is this app.
     #[inline]
-    pub(super) fn link(&self) -> Option<Arc<Link>> {
+    pub(crate) fn link(&self) -> Option<Arc<Link>> {
         match self {
             Self::Own(_) => None,
             Self::Link(link) => Some(Arc::clone(link)),
+            Self::Dial(dial, at) => Some(dial.link(*at)),
         }
     }
 
@@ -49,13 +57,27 @@ impl Way {
         match self {
             Self::Own(own) => own.waiting(),
             Self::Link(link) => link.waiting(),
+            Self::Dial(dial, at) => dial.waiting(*at),
         }
     }
 
     /// The app may hang.
     pub(super) fn doubt(&self) {
-        if let Self::Link(link) = self {
-            link.doubt();
+        match self {
+            Self::Own(_) => {}
+            Self::Link(link) => link.doubt(),
+            Self::Dial(dial, _) => dial.doubt(),
+        }
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own(one), Self::Own(other)) => Arc::ptr_eq(one, other),
+            (Self::Link(one), Self::Link(other)) => Arc::ptr_eq(one, other),
+            (Self::Dial(one, at), Self::Dial(other, there)) => {
+                Arc::ptr_eq(one, other) && at == there
+            }
+            _ => false,
         }
     }
 
