@@ -14,6 +14,7 @@ use crate::broker::memory::MemoryBroker;
 use crate::discovery::Discovery;
 use crate::discovery::memory::MemoryDiscovery;
 use crate::discovery::static_list::StaticList;
+use crate::env::Net;
 use crate::leases::Leases;
 use crate::leases::memory::MemoryLeases;
 use crate::queue::Queue;
@@ -40,6 +41,8 @@ pub struct Backend {
     pub leases: Option<Arc<dyn Leases>>,
     /// The store.
     pub store: Option<Arc<dyn Store>>,
+    /// A network of its own, for links between apps that reach this server and not each other: `link.over`.
+    pub net: Option<Arc<dyn Net>>,
     /// Whether the server answers, for `/readyz` and `guildhall status`; `None` where there is no server.
     pub outage: Option<Outage>,
 }
@@ -52,6 +55,7 @@ impl std::fmt::Debug for Backend {
             .field("queue", &self.queue.is_some())
             .field("leases", &self.leases.is_some())
             .field("store", &self.store.is_some())
+            .field("net", &self.net.is_some())
             .field("outage", &self.outage)
             .finish()
     }
@@ -165,7 +169,7 @@ impl Plugin for BuiltIn {
                 queue: Some(Arc::new(MemoryQueue::new(env()))),
                 leases: Some(Arc::new(MemoryLeases::new(env()))),
                 store: Some(Arc::new(MemoryStore::new())),
-                outage: None,
+                ..Backend::default()
             })
         })
     }

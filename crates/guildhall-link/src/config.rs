@@ -11,6 +11,9 @@ const IDLE_MS_MIN: u64 = 1_000;
 pub struct LinkConfig {
     /// Address `host:port` to listen on; empty: no other app can call this app.
     pub listen: String,
+    /// URL of a backend over which this app links with others, instead of TCP: `nats://host:4222`, where apps reach the server and not each
+    /// other. All apps of a deployment have the same. With it `listen` and `advertise` are not used. Empty: TCP.
+    pub over: String,
     /// Address `host:port` that other apps dial, if it differs from `listen`.
     pub advertise: String,
     /// Shared secret of all apps of a deployment. Outside loopback an app needs either the secret or TLS.
@@ -56,6 +59,7 @@ impl Default for LinkConfig {
     fn default() -> Self {
         Self {
             listen: String::new(),
+            over: String::new(),
             advertise: String::new(),
             secret: String::new(),
             tls_cert: String::new(),

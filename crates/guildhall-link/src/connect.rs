@@ -98,7 +98,7 @@ enum Ended {
 /// It cannot be reached, or one of both does not prove itself, within `link.handshake_ms` each.
 pub async fn dial(endpoint: &Endpoint, address: &str, streams: bool) -> Result<Opened> {
     let deadline = endpoint.env.now() + Duration::from_millis(endpoint.config.handshake_ms);
-    let dialled = endpoint.env.until(deadline, endpoint.env.net().connect(address)).await;
+    let dialled = endpoint.env.until(deadline, endpoint.net().connect(address)).await;
     let conn = dialled.unwrap_or_else(|| Err(ErrorKind::TimedOut.into()))?;
     open(endpoint, conn, Side::Initiator, streams).await
 }

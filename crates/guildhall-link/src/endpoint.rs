@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use guildhall_core::discovery::NodeRecord;
+use guildhall_core::env::Net;
 use guildhall_core::metrics::{Gauge, LiveCount};
 use guildhall_core::{AppId, Env};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ pub struct Endpoint {
     pub id: AppId,
     /// Its clock, random numbers, sockets and tasks.
     pub env: Env,
+    /// The network of its links, where it is not that of the machine.
+    pub net: Option<Arc<dyn Net>>,
     /// `[link]`.
     pub config: LinkConfig,
     /// Absent when links are not encrypted.
@@ -44,6 +47,13 @@ pub struct LinkMeters {
     pub in_flight: Arc<LiveCount>,
     /// Calls that were served, by method and code.
     pub served: ServedMeters,
+}
+
+impl Endpoint {
+    /// The network of the links.
+    pub fn net(&self) -> &dyn Net {
+        self.net.as_deref().unwrap_or_else(|| self.env.net())
+    }
 }
 
 impl std::fmt::Debug for Endpoint {

@@ -5,6 +5,7 @@ mod signals;
 pub(crate) mod backends;
 pub(crate) mod component;
 pub(crate) mod admin;
+mod bound;
 mod checks;
 mod presence;
 mod actors_fit;

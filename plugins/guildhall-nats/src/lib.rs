@@ -11,6 +11,7 @@ mod follow;
 mod discovery;
 mod leases;
 mod queue;
+mod net;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use broker::{NatsBroker, SUBSCRIPTIONS_MAX};
 pub use config::Settings;
 pub use discovery::NatsDiscovery;
 pub use leases::NatsLeases;
+pub use net::NatsNet;
 pub use queue::NatsQueue;
 
 use client::Client;
@@ -47,6 +49,7 @@ impl Plugin for Nats {
                 broker: Some(Arc::new(seams.broker)),
                 queue: Some(Arc::new(seams.queue)),
                 leases: Some(Arc::new(seams.leases)),
+                net: Some(Arc::new(seams.net)),
                 outage: Some(seams.outage),
                 ..Backend::default()
             })
@@ -65,6 +68,8 @@ pub struct Seams {
     pub queue: NatsQueue,
     /// Leases in a bucket of JetStream.
     pub leases: NatsLeases,
+    /// Links between apps by way of the server.
+    pub net: NatsNet,
     /// Whether the server answers.
     pub outage: Outage,
 }
@@ -80,6 +85,7 @@ pub async fn open(env: &Env, env_label: &str, settings: Settings) -> Result<Seam
         outage: client.outage.clone(),
         discovery: NatsDiscovery::new(Arc::clone(&client)),
         queue: NatsQueue::new(Arc::clone(&client)),
+        net: NatsNet::new(Arc::clone(&client)),
         leases: NatsLeases::new(client),
     })
 }

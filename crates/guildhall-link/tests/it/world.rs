@@ -62,6 +62,7 @@ pub(crate) fn endpoint(id: &str, config: LinkConfig) -> Arc<Endpoint> {
         id: record.id.clone(),
         config,
         tls: None,
+        net: None,
         record: Box::new(move || record.clone()),
         methods_hash: 1,
         going: CancellationToken::new(),

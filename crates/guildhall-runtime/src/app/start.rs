@@ -1,13 +1,12 @@
 //! Starting an app: one part after the other, each from its section of the configuration.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use guildhall_core::backend::Opener;
 use guildhall_core::config::Config;
 use guildhall_core::discovery::{NodeRecord, NodeState};
-use guildhall_core::env::{Listener, Workers};
+use guildhall_core::env::Workers;
 use guildhall_core::metrics::{Gauge, LiveCount, Metrics, MetricsConfig};
 use guildhall_core::store::Store;
 use guildhall_core::{AppId, Env, Incarnation, Route, StartError};
@@ -27,6 +26,7 @@ use crate::proto::{OwnershipServer, RawServer};
 
 use super::DrainAsked;
 use super::actors_fit;
+use super::bound::Bound;
 use super::checks::HealthChecks;
 use super::document::app_id;
 use super::hooks::Hooks;
@@ -149,10 +149,9 @@ impl App {
             (store, _) => store,
         };
         let tls = Tls::load(&env, &links)?;
-        let listener = bind(&env, &links).await?;
-        let (listener, link_addr) = listener.unzip();
+        let bound = Bound::open(&env, &links, &backends.later.opener).await?;
         let logic_addr = logic_addr(&app, &id)?;
-        let record = record(&env, id, &app, endpoints(&links, link_addr), &services);
+        let record = record(&env, id, &app, bound.endpoints(&links), &services);
         let record = NodeRecord { logic_addr, ..record };
         let hosts: Vec<_> = actors.iter().map(|actor| Arc::clone(&actor.host)).collect();
         check_slots(&env, &backends.later, &hosts).await?;
@@ -164,6 +163,7 @@ impl App {
             env: env.clone(),
             config: links,
             tls,
+            net: bound.net,
             record: Box::new(move || present.record()),
             methods_hash: services.methods_hash(),
             going: CancellationToken::new(),
@@ -252,7 +252,7 @@ impl App {
         }
         let discovery = backends.discovery;
         let ttl = Duration::from_millis(app.discovery_ttl_ms);
-        tasks.extend(join_cluster(&core, &presence, listener, &discovery, ttl));
+        tasks.extend(join_cluster(&core, &presence, bound.listener, &discovery, ttl));
         tasks.extend(keep_actors(&core, swept));
         core.health.started();
         Ok(RunningApp {
@@ -262,7 +262,7 @@ impl App {
             queues,
             presence,
             components,
-            link_addr,
+            link_addr: bound.addr,
             discovery,
             ttl,
             tasks,
@@ -374,33 +374,4 @@ fn table<'a>(
         table.add(service, meters).map_err(StartError::program)?;
     }
     Ok(table)
-}
-
-type Bound = Option<(Box<dyn Listener>, SocketAddr)>;
-
-async fn bind(env: &Env, links: &LinkConfig) -> Result<Bound, StartError> {
-    if links.listen.is_empty() {
-        return Ok(None);
-    }
-    let bound = env.listen("link.listen", &links.listen).await;
-    let (listener, addr) = bound.map_err(|why| StartError::listen("link.listen", why))?;
-    if links.secret.is_empty() && links.tls_cert.is_empty() && !addr.ip().is_loopback() {
-        let why = format!(
-            "link.listen = \"{addr}\" is outside loopback and there is neither link.secret nor TLS; set the same secret on all apps, or tls_cert, tls_key and tls_ca"
-        );
-        return Err(StartError::setting("link.listen", why));
-    }
-    Ok(Some((listener, addr)))
-}
-
-fn endpoints(
-    links: &LinkConfig,
-    bound: Option<SocketAddr>,
-) -> std::collections::BTreeMap<String, String> {
-    let address = match (links.advertise.as_str(), bound) {
-        (_, None) => return [].into(),
-        ("", Some(bound)) => bound.to_string(),
-        (advertise, Some(_)) => advertise.to_owned(),
-    };
-    [("link".to_owned(), address)].into()
 }

@@ -49,6 +49,7 @@ impl Plugin for Vendor {
             leases: has('l').then(|| Arc::new(MemoryLeases::new(env.clone())) as _),
             store: has('s').then(|| Arc::new(MemoryStore::new()) as _),
             outage: Some(outage),
+            ..Backend::default()
         };
         let failed = opening.url.contains("closed").then(|| opening.error("it is closed"));
         Box::pin(async move { failed.map_or(Ok(backend), Err) })

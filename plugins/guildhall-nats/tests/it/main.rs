@@ -7,5 +7,6 @@ mod ground;
 mod contract;
 mod faults;
 mod traps;
+mod links;
 mod size;
 mod log;
