@@ -130,11 +130,19 @@ async fn a_cluster_without_a_discovery_is_a_start_error_unless_there_is_another(
 #[tokio::test(start_paused = true)]
 async fn errors_of_urls_name_no_secret() {
     for url in ["all://u:hunter2@closed", "none://u:hunter2@h?password=hunter2"] {
-        for key in ["app.cluster", "app.discovery"] {
+        for key in ["app.cluster", "app.discovery", "link.over"] {
             let error = app(settings(&[(key, url)])).start().await.unwrap_err().to_string();
             assert!(error.contains(key) && !error.contains("hunter2"), "{error}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_carries_no_links_is_refused_for_them() {
+    let error = app(settings(&[("link.over", ALL)])).start().await.unwrap_err();
+    assert_eq!((error.kind(), error.key()), (StartErrorKind::Backend, Some("link.over")));
+    let text = error.to_string();
+    assert!(text.contains("carries no links") && !text.contains("hunter2"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
