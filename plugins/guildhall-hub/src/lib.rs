@@ -65,6 +65,7 @@ impl Plugin for Hub {
                 leases: Some(Arc::new(client.leases())),
                 store: Some(Arc::new(client.store())),
                 outage: Some(client.outage().clone()),
+                ..Backend::default()
             })
         })
     }

@@ -41,7 +41,7 @@ impl NatsNet {
             Error::new(ErrorKind::InvalidInput, why)
         })?;
         let client = &self.client;
-        let link = client.up().await.map_err(away)?;
+        let link = client.up().await.map_err(|fault| away(&fault))?;
         let own = Address::random(&client.env);
         let subject = own.subject(client);
         let mut inbox = client.nats.subscribe(subject.clone()).await.map_err(Error::other)?;
@@ -117,13 +117,13 @@ impl Listener for NatsListener {
 
 /// The end of a connection that `from` has asked for.
 fn attach(client: Arc<Client>, from: Address) -> Result<Box<dyn Conn>> {
-    let link = client.link().map_err(away)?;
+    let link = client.link().map_err(|fault| away(&fault))?;
     let env = client.env.clone();
     let (conn, pump) = Pump::new(client, link, from, from);
     env.spawn("nats.link", pump.accept());
     Ok(Box::new(conn))
 }
 
-fn away(fault: Fault) -> Error {
+fn away(fault: &Fault) -> Error {
     Error::new(ErrorKind::NotConnected, fault.to_string())
 }

@@ -68,6 +68,7 @@ impl Plugin for Redis {
                 leases: Some(Arc::new(redis.leases())),
                 store: Some(Arc::new(redis.store())),
                 outage: Some(redis.client.outage.clone()),
+                ..Backend::default()
             })
         })
     }

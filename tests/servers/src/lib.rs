@@ -29,7 +29,8 @@ mod faults;
 pub use proxy::Proxy;
 pub use recipe::{PASSWORD, Recipe};
 pub use recipes::{
-    ALL, CONSUL, ETCD, ETCD_TODAY, MONGO, MYSQL, NATS, NATS_TODAY, POSTGRES, PROMETHEUS, RABBITMQ, REDIS,
+    ALL, CONSUL, ETCD, ETCD_TODAY, MONGO, MYSQL, NATS, NATS_TODAY, POSTGRES, PROMETHEUS, RABBITMQ,
+    REDIS,
 };
 pub use server::{Server, shared};
 pub use there::is_there;

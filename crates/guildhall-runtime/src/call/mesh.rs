@@ -31,7 +31,7 @@ use parking_lot::Mutex;
 use crate::call::Target;
 use crate::call::key::KeySlot;
 use crate::call::own_calls::OwnCalls;
-use links::{Links, Open};
+use links::{Links, Open, log_twin};
 use rendezvous::Slots;
 
 pub use changes::MeshChanges;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use guildhall_core::{Config, StartError};
+use guildhall_core::{BoxFuture, Config, Env, StartError};
 use guildhall_etcd::Etcd;
 use guildhall_runtime::{App, RunningApp};
 use parking_lot::Mutex;
@@ -44,8 +44,8 @@ fn app(address: &str, key: &str) -> (App, Arc<Mutex<Shop>>) {
     (app, shop)
 }
 
-async fn started(app: App) -> Result<RunningApp, StartError> {
-    within(Duration::from_secs(60), "a start, or an error", app.start()).await
+fn started(app: App) -> BoxFuture<'static, Result<RunningApp, StartError>> {
+    Box::pin(within(Duration::from_secs(60), "a start, or an error", app.start()))
 }
 
 async fn an_app_has_the_settings_of_its_document_and_those_that_change_at_a_reload(
@@ -112,7 +112,8 @@ async fn a_document_that_makes_no_sense_keeps_an_app_from_starting_and_says_why(
     let missing = format!("{prefix}/none");
     let address = server.address();
     let (of_start, of_run) = (app(&address, &missing).0, app(&address, &missing).0);
-    let of_run = tokio::task::spawn_blocking(|| of_run.run().unwrap_err());
+    let env = Env::real();
+    let of_run = env.blocking(|| of_run.run().unwrap_err());
     for error in [started(of_start).await.unwrap_err(), of_run.await.unwrap()] {
         assert_eq!(error.key(), Some("app.config"));
         let said = error.to_string();

@@ -69,8 +69,8 @@ async fn megabytes_go_both_ways_at_once_and_end_where_they_ended() {
     let seams = seams(&fresh(), "").await;
     let listener = seams.net.bind("").await.unwrap();
     let (near, far) = pair(&seams.net, &*listener).await;
-    let there: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
-    let back: Vec<u8> = (0..2_000_000u32).map(|n| (n / 7) as u8).collect();
+    let there: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()[0]).collect();
+    let back: Vec<u8> = (0..2_000_000u32).map(|n| (n / 7).to_le_bytes()[0]).collect();
     within(async {
         let (mut got, mut sent) = (Vec::new(), 0);
         // Each end writes all of its bytes, and reads all of the other's, before it closes.

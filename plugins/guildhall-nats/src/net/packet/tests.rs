@@ -1,3 +1,5 @@
+//! Packets as they are written and read.
+
 use bytes::Bytes;
 use proptest::prelude::*;
 

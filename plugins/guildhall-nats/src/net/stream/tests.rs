@@ -1,3 +1,5 @@
+//! Streams whose packets are moved by hand.
+
 use std::io::{ErrorKind, IoSlice};
 
 use bytes::{Bytes, BytesMut};
@@ -51,12 +53,12 @@ proptest! {
         for step in steps {
             match step {
                 Step::Write(n) => {
-                    let bytes: Vec<u8> = (sent..sent + n).map(|at| at as u8).collect();
+                    let bytes: Vec<u8> = (sent..sent + n).map(|at| at.to_le_bytes()[0]).collect();
                     sent += write(&mut near, &bytes);
                 }
                 Step::Read(n) => {
                     let (bytes, end) = read(&mut far, n);
-                    prop_assert!(bytes.iter().copied().eq((got..got + bytes.len()).map(|at| at as u8)));
+                    prop_assert!(bytes.iter().copied().eq((got..got + bytes.len()).map(|at| at.to_le_bytes()[0])));
                     got += bytes.len();
                     prop_assert_eq!(end, (lost && end.is_some()).then_some(ErrorKind::ConnectionReset));
                     while let Some(packet) = far.next() {
@@ -90,7 +92,7 @@ proptest! {
 #[test]
 fn a_writer_waits_for_a_reader_who_does_not_read() {
     let (mut near, mut far) = (Stream::new(CHUNK), Stream::new(CHUNK));
-    let window = WINDOW as usize;
+    let window = usize::try_from(WINDOW).unwrap();
     assert_eq!(write(&mut near, &vec![7; window + 1]), window);
     assert_eq!(write(&mut near, &[7]), 0);
     while let Some(packet) = near.next() {
@@ -107,6 +109,7 @@ fn a_writer_waits_for_a_reader_who_does_not_read() {
 #[test]
 fn packets_that_no_app_sends_end_the_connection() {
     let data = |number, bytes: &[u8]| Some(Packet::Data(number, Bytes::copy_from_slice(bytes)));
+    let too_much = usize::try_from(WINDOW).unwrap() + 1;
     let bad = [
         None,
         data(1, b"x"),
@@ -114,7 +117,7 @@ fn packets_that_no_app_sends_end_the_connection() {
         Some(Packet::Taken(1)),
         Some(Packet::End(1)),
         Some(Packet::Reset),
-        data(0, &vec![0; WINDOW as usize + 1]),
+        data(0, &vec![0; too_much]),
     ];
     for packet in bad {
         let (mut stream, shown) = (Stream::new(CHUNK), format!("{packet:?}"));
