@@ -28,7 +28,9 @@ mod faults;
 
 pub use proxy::Proxy;
 pub use recipe::{PASSWORD, Recipe};
-pub use recipes::{ALL, CONSUL, ETCD, MYSQL, NATS, NATS_TODAY, POSTGRES, PROMETHEUS, REDIS};
+pub use recipes::{
+    ALL, CONSUL, ETCD, ETCD_TODAY, MYSQL, NATS, NATS_TODAY, POSTGRES, PROMETHEUS, REDIS,
+};
 pub use server::{Server, shared};
 pub use there::is_there;
 

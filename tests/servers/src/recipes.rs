@@ -11,7 +11,7 @@ mod redis;
 use crate::Recipe;
 
 pub use consul::CONSUL;
-pub use etcd::ETCD;
+pub use etcd::{ETCD, ETCD_TODAY};
 pub use mysql::MYSQL;
 pub use nats::{NATS, NATS_TODAY};
 pub use postgres::POSTGRES;

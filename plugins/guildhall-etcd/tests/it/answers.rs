@@ -11,11 +11,15 @@ use guildhall_etcd::proto::{
     response_op,
 };
 use prost::Message as _;
-use servers::{ETCD, shared};
+use servers::{Recipe, shared};
 
 use crate::fake::{Answer, fake};
-use crate::ground::{fresh_prefix, holder, node, runs, seams, seams_of, within};
+use crate::ground::{fresh_prefix, holder, node, on_each_version, seams, seams_of, within};
 use crate::json::{base64, post};
+
+on_each_version! {
+    damaged_keys_are_errors_that_name_them_and_no_registrations
+}
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -82,12 +86,8 @@ async fn answers_that_make_no_sense_are_errors() {
 }
 
 /// Somebody has written into the keys with another tool.
-#[tokio::test(flavor = "multi_thread")]
-async fn damaged_keys_are_errors_that_name_them_and_no_registrations() {
-    if !runs("answers::damaged_keys_are_errors_that_name_them_and_no_registrations") {
-        return;
-    }
-    let (server, prefix) = (shared(&ETCD), fresh_prefix());
+async fn damaged_keys_are_errors_that_name_them_and_no_registrations(version: &'static Recipe) {
+    let (server, prefix) = (shared(version), fresh_prefix());
     let seams = seams_of(server, &prefix);
     let session = crate::ground::session(seams.leases, 1, TTL).await;
     let put = |name: &str, value: &[u8]| {

@@ -16,7 +16,26 @@ use servers::{ETCD, Server, is_there};
 /// A deadline that no busy machine misses.
 pub(crate) const PATIENT: &str = "deadline_ms=60000";
 
-/// Whether the test with this name can run.
+/// Makes tests of functions that take a version's recipe: one on Debian's server, and one on today's.
+macro_rules! on_each_version {
+    ($($test:ident)*) => {
+        $crate::ground::on_each_version! { @on debian ETCD $($test)* }
+        $crate::ground::on_each_version! { @on today ETCD_TODAY $($test)* }
+    };
+    (@on $version:ident $recipe:ident $($test:ident)*) => {
+        mod $version {
+            $(#[::tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if ::servers::is_there(&::servers::$recipe, concat!(module_path!(), "::", stringify!($test))) {
+                    super::$test(&::servers::$recipe).await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use on_each_version;
+
+/// Whether the test with this name can run on Debian's server.
 pub(crate) fn runs(test: &str) -> bool {
     is_there(&ETCD, test)
 }

@@ -6,23 +6,24 @@ use guildhall_core::Env;
 use guildhall_core::leases::{Acquired, LeaseErrorKind, Leases};
 use guildhall_etcd::proto::{LeaseKeepAliveRequest, LeaseKeepAliveResponse, RangeResponse};
 use prost::Message as _;
-use servers::{ETCD, Server};
+use servers::{Recipe, Server};
 
 use crate::fake::{Answer, fake};
 use crate::ground::{
-    PATIENT, acquire, fresh_prefix, holder, runs, seams, seams_of, session, within,
+    PATIENT, acquire, fresh_prefix, holder, on_each_version, seams, seams_of, session, within,
 };
 use crate::json::{fields, post};
+
+on_each_version! {
+    a_session_whose_etcd_lease_is_revoked_is_over_at_once
+    a_session_is_not_longer_valid_because_its_server_has_restarted
+}
 
 const LONG: Duration = Duration::from_secs(300);
 
 /// etcd 15247: a leader that was stalled revokes leases that live.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_whose_etcd_lease_is_revoked_is_over_at_once() {
-    if !runs("sessions::a_session_whose_etcd_lease_is_revoked_is_over_at_once") {
-        return;
-    }
-    let mut server = Server::new(&ETCD);
+async fn a_session_whose_etcd_lease_is_revoked_is_over_at_once(version: &'static Recipe) {
+    let mut server = Server::new(version);
     server.start();
     let mine = session(seams_of(&server, "t").leases, 1, LONG).await;
     let Ok(Acquired::Held { epoch, .. }) = acquire(&mine, "role/1").await else { panic!() };
@@ -43,12 +44,8 @@ async fn a_session_whose_etcd_lease_is_revoked_is_over_at_once() {
 }
 
 /// etcd 9395: the TTL of a lease starts anew when its server does.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_is_not_longer_valid_because_its_server_has_restarted() {
-    if !runs("sessions::a_session_is_not_longer_valid_because_its_server_has_restarted") {
-        return;
-    }
-    let mut server = Server::new(&ETCD);
+async fn a_session_is_not_longer_valid_because_its_server_has_restarted(version: &'static Recipe) {
+    let mut server = Server::new(version);
     server.start();
     let mine = session(seams_of(&server, "t").leases, 1, Duration::from_secs(5)).await;
     let valid_until = mine.valid_until().unwrap();

@@ -5,19 +5,21 @@ use std::time::Duration;
 use guildhall_core::Env;
 use guildhall_core::discovery::{Change, Discovery as _};
 use guildhall_core::leases::{LeaseErrorKind, Leases as _};
-use servers::{ETCD, Server};
+use servers::{Recipe, Server};
 
-use crate::ground::{acquire, holder, node, runs, seams_of, session, within};
+use crate::ground::{acquire, holder, node, on_each_version, seams_of, session, within};
 use crate::json::{base64, fields, post, try_post};
+
+on_each_version! {
+    without_space_writes_fail_sessions_live_and_all_works_again_with_space
+}
 
 const TTL: Duration = Duration::from_secs(300);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_space_writes_fail_sessions_live_and_all_works_again_with_space() {
-    if !runs("space::without_space_writes_fail_sessions_live_and_all_works_again_with_space") {
-        return;
-    }
-    let mut server = Server::new(&ETCD).with("--quota-backend-bytes 16777216");
+async fn without_space_writes_fail_sessions_live_and_all_works_again_with_space(
+    version: &'static Recipe,
+) {
+    let mut server = Server::new(version).with("--quota-backend-bytes 16777216");
     server.start();
     let seams = seams_of(&server, "t");
     let session = session(seams.leases, 1, TTL).await;

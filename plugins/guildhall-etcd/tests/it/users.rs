@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use guildhall_core::discovery::Discovery as _;
 use guildhall_core::leases::{LeaseErrorKind, Leases as _};
-use servers::{ETCD, PASSWORD, Server};
+use servers::{PASSWORD, Recipe, Server};
 
-use crate::ground::{acquire, holder, node, runs, seams, session};
+use crate::ground::{acquire, holder, node, on_each_version, seams, session};
 use crate::json::{base64, post};
+
+on_each_version! {
+    a_user_reaches_its_prefix_alone_and_goes_on_after_a_restart
+}
 
 const TTL: Duration = Duration::from_secs(60);
 
 /// A server where user `game` may use what begins with `game`, and nobody else anything.
-fn server_with_users() -> Server {
-    let mut server = Server::new(&ETCD);
+fn server_with_users(version: &'static Recipe) -> Server {
+    let mut server = Server::new(version);
     server.start();
     let (key, end) = (base64(b"game"), base64(b"gamf"));
     let perm = format!(r#"{{"permType":"READWRITE","key":"{key}","range_end":"{end}"}}"#);
@@ -32,12 +36,8 @@ fn server_with_users() -> Server {
     server
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_reaches_its_prefix_alone_and_goes_on_after_a_restart() {
-    if !runs("users::a_user_reaches_its_prefix_alone_and_goes_on_after_a_restart") {
-        return;
-    }
-    let mut server = server_with_users();
+async fn a_user_reaches_its_prefix_alone_and_goes_on_after_a_restart(version: &'static Recipe) {
+    let mut server = server_with_users(version);
     let place = |user: &str| format!("{user}@{}", server.address());
     let mine = place(&format!("game:{PASSWORD}"));
     let seams_of_game = seams(&mine, "game", "deadline_ms=30000");
@@ -53,13 +53,13 @@ async fn a_user_reaches_its_prefix_alone_and_goes_on_after_a_restart() {
         ("", "user name is empty"),
     ] {
         let leases =
-            seams(&format!("{user}{}", server.address()), "game", "deadline_ms=2000").leases;
+            seams(&format!("{user}{}", server.address()), "game", "deadline_ms=8000").leases;
         let error = leases.open(&holder(1), None, TTL).await.unwrap_err();
         assert_eq!(error.kind, LeaseErrorKind::Unavailable);
         let said = error.to_string();
         assert!(said.contains(why) && !said.contains("hush"), "{said}");
     }
-    let elsewhere = seams(&mine, "other", "deadline_ms=2000").leases;
+    let elsewhere = seams(&mine, "other", "deadline_ms=8000").leases;
     let error = elsewhere.open(&holder(1), None, TTL).await.unwrap_err();
     assert!(error.to_string().contains("permission denied"), "{error}");
 

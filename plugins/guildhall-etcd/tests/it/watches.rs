@@ -8,12 +8,16 @@ use guildhall_etcd::proto::{
     KeyValue, RangeResponse, ResponseHeader, WatchRequest, WatchResponse, watch_request,
 };
 use prost::Message as _;
-use servers::{ETCD, Proxy, shared};
+use servers::{Proxy, Recipe, shared};
 use tokio::sync::mpsc;
 
 use crate::fake::{Answer, fake};
-use crate::ground::{PATIENT, fresh_prefix, node, runs, seams, seams_of, within};
+use crate::ground::{PATIENT, fresh_prefix, node, on_each_version, seams, seams_of, within};
 use crate::json::{fields, post};
+
+on_each_version! {
+    a_watch_goes_on_over_a_compaction_with_what_has_changed
+}
 
 const TTL: Duration = Duration::from_secs(300);
 
@@ -22,12 +26,8 @@ async fn next(watch: &mut mpsc::Receiver<Change>) -> Change {
     change.expect("the watch goes on")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_goes_on_over_a_compaction_with_what_has_changed() {
-    if !runs("watches::a_watch_goes_on_over_a_compaction_with_what_has_changed") {
-        return;
-    }
-    let (server, prefix) = (shared(&ETCD), fresh_prefix());
+async fn a_watch_goes_on_over_a_compaction_with_what_has_changed(version: &'static Recipe) {
+    let (server, prefix) = (shared(version), fresh_prefix());
     let (direct, proxy) = (seams_of(server, &prefix).discovery, Proxy::to(server.address()));
     let discovery = seams(&proxy.address(), &prefix, PATIENT).discovery;
     for inst in 1..=3 {
