@@ -12,6 +12,9 @@ pub mod index;
 pub mod local;
 mod span;
 mod layer;
+pub mod bulk;
+pub mod copy;
+pub mod adopt;
 pub mod memory;
 
 use crate::BoxFuture;
@@ -115,6 +118,11 @@ pub trait Store: Send + Sync + 'static {
     /// Probes whether the store accepts a write of a few pages now; an error says why not. Reads alone would not detect a full disk.
     /// The written data is not visible.
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The whole rows, for tools that move or rename them; `None` where the store cannot give them. A layer over a store has none.
+    fn bulk(&self) -> Option<&dyn bulk::Bulk> {
+        None
+    }
 }
 
 /// Optional capabilities of a store.

@@ -7,10 +7,20 @@ mod queries;
 mod batches;
 mod tables;
 mod tombstones;
+mod arbitrary;
+mod bulk;
 
+pub use arbitrary::fill;
 pub use batches::{
     a_batch_is_all_or_nothing, a_unique_value_is_taken_once,
     batches_of_one_commit_succeed_and_fail_each_for_itself, committed_rows_survive_a_restart,
+};
+pub use bulk::{
+    a_row_that_has_changed_in_the_copy_is_named, a_row_that_is_another_is_not_replaced,
+    a_row_that_is_there_already_is_put_once, a_scan_has_each_row_once_page_by_page,
+    an_adopted_row_is_claimed_under_the_new_name, an_old_owner_is_refused_after_a_copy,
+    assert_same, differing, rows_are_put_as_they_are, what_removed_rows_left_is_copied,
+    what_writers_wrote_comes_back_as_it_was,
 };
 pub use claims::{
     a_claim_by_a_smaller_epoch_is_refused, a_claim_by_an_equal_epoch_of_another_holder_is_refused,
@@ -99,5 +109,27 @@ macro_rules! store_contract {
     };
     ($make:expr $(, $($tokio:tt)*)?) => {
         $crate::store_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
+    };
+}
+
+/// Makes one test of each rule of `guildhall_core::store::bulk::Bulk`, for a store that has whole rows. The arguments are those of
+/// [`store_contract`](crate::store_contract).
+#[macro_export]
+macro_rules! store_bulk_contract {
+    (if $runs:expr, $make:expr $(, $($tokio:tt)*)?) => {
+        $crate::contract_tests! { store ($make, $runs) ($($($tokio)*)?)
+            what_writers_wrote_comes_back_as_it_was
+            a_scan_has_each_row_once_page_by_page
+            rows_are_put_as_they_are
+            an_old_owner_is_refused_after_a_copy
+            a_row_that_is_there_already_is_put_once
+            a_row_that_is_another_is_not_replaced
+            a_row_that_has_changed_in_the_copy_is_named
+            what_removed_rows_left_is_copied
+            an_adopted_row_is_claimed_under_the_new_name
+        }
+    };
+    ($make:expr $(, $($tokio:tt)*)?) => {
+        $crate::store_bulk_contract! { if |_: &str| true, $make $(, $($tokio)*)? }
     };
 }

@@ -68,7 +68,8 @@ impl Settings {
         Ok(settings)
     }
 
-    pub(crate) fn file(&self) -> PathBuf {
+    /// The file in the directory.
+    pub fn file(&self) -> PathBuf {
         Path::new(&self.directory).join("guildhall.redb")
     }
 }

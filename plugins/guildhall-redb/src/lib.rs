@@ -20,6 +20,7 @@ mod layout;
 mod client;
 mod writer;
 mod store;
+mod bulk;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use guildhall_core::store::bulk::Bulk;
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Migrate, PAGE_ROWS_MAX, Page, Query, Row, RowId,
     Store, StoreError, StoreErrorKind, Table, Token, Tombstone,
@@ -99,7 +100,7 @@ impl RedbStore {
         self.client.failing.load(Ordering::Acquire)
     }
 
-    async fn ask<T>(
+    pub(crate) async fn ask<T>(
         &self,
         operation: &'static str,
         job: impl FnOnce(oneshot::Sender<T>) -> Job,
@@ -118,7 +119,7 @@ impl RedbStore {
     }
 
     /// Reads in one snapshot, away from the workers.
-    async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         operation: &'static str,
         read: impl FnOnce(&ReadTransaction) -> Result<T, ReadError> + Send + 'static,
@@ -144,7 +145,7 @@ impl RedbStore {
 }
 
 /// What can go wrong with a read: the file, or the row in it.
-enum ReadError {
+pub(crate) enum ReadError {
     File(redb::Error),
     Row(StoreError),
 }
@@ -238,6 +239,10 @@ impl Store for RedbStore {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.ask("probe", Job::Probe).await? })
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
     }
 }
 

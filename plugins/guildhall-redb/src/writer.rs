@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use guildhall_core::store::bulk::{self, Put, Remains};
 use guildhall_core::store::index;
 use guildhall_core::store::local;
 use guildhall_core::store::rows::{Entry, Kept, Place, Rows};
@@ -31,6 +32,8 @@ pub(crate) enum Job {
     Claim(Vec<RowId>, Token, Answer<Vec<Row>>),
     Commit(Vec<Batch>, oneshot::Sender<Vec<Result<Committed, StoreError>>>),
     Probe(Answer<()>),
+    Put(&'static Entity, Vec<Put>, Answer<usize>),
+    Raise(Remains, Answer<()>),
 }
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -163,6 +166,8 @@ impl Job {
             Self::Prepare(tables, migrate, answer) => reply(open.prepare(&tables, migrate), answer),
             Self::Claim(rows, by, answer) => reply(local::claim(open, &rows, &by), answer),
             Self::Probe(answer) => reply(open.probe(), answer),
+            Self::Put(table, puts, answer) => reply(bulk::put(open, table, &puts), answer),
+            Self::Raise(remains, answer) => reply(bulk::raise(open, &remains), answer),
             Self::Commit(batches, answer) => {
                 let done: Vec<_> = batches.iter().map(|batch| local::commit(open, batch)).collect();
                 Box::new(move |failed| {
@@ -180,7 +185,8 @@ impl Job {
         match self {
             Self::Prepare(.., answer) => drop(answer.send(Err(error.clone()))),
             Self::Claim(.., answer) => drop(answer.send(Err(error.clone()))),
-            Self::Probe(answer) => drop(answer.send(Err(error.clone()))),
+            Self::Probe(answer) | Self::Raise(_, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Put(.., answer) => drop(answer.send(Err(error.clone()))),
             Self::Commit(batches, answer) => {
                 drop(answer.send(vec![Err(error.clone()); batches.len()]));
             }
@@ -420,7 +426,7 @@ pub(crate) fn read_row(id: &RowId, bytes: &[u8]) -> Result<Kept, StoreError> {
     row::decode(bytes).map_err(|why| damaged("read", id, &why))
 }
 
-fn damaged(operation: &'static str, subject: impl ToString, why: &str) -> StoreError {
+pub(crate) fn damaged(operation: &'static str, subject: impl ToString, why: &str) -> StoreError {
     let message = format!("what the file holds is damaged: {why}; restore it from a backup");
     StoreError::new(StoreErrorKind::Invalid, operation, subject, message)
 }

@@ -1,10 +1,12 @@
 //! [`MemoryStore`]: the in-memory implementation, for tests and for games without persistent state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::bulk::{self, BULK_ROWS_MAX, Bulk, Placed, Put, Remains};
 use super::error::StoreError;
 use super::index;
 use super::local;
@@ -128,6 +130,46 @@ impl Store for MemoryStore {
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
+    }
+}
+
+impl Bulk for MemoryStore {
+    fn schemas(&self) -> BoxFuture<'_, Result<BTreeMap<String, Schema>, StoreError>> {
+        let schemas = &self.0.lock().schemas;
+        let schemas = schemas.iter().map(|(name, it)| ((*name).to_owned(), Schema::clone(it)));
+        Box::pin(std::future::ready(Ok(schemas.collect())))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        table: &'static Table,
+        after: Option<&'a Placed>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Placed>, StoreError>> {
+        Box::pin(async move { Ok(self.0.lock().scan(table.name, after, limit)) })
+    }
+
+    fn put<'a>(
+        &'a self,
+        table: &'static Table,
+        puts: &'a [Put],
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move { bulk::put(&mut *self.0.lock(), table, puts) })
+    }
+
+    fn remains(&self) -> BoxFuture<'_, Result<Remains, StoreError>> {
+        let Tables { floors, removed, .. } = &*self.0.lock();
+        let removed = removed.iter().map(|(name, version)| ((*name).to_owned(), *version));
+        let remains = Remains { floors: floors.clone(), removed: removed.collect() };
+        Box::pin(std::future::ready(Ok(remains)))
+    }
+
+    fn raise<'a>(&'a self, remains: &'a Remains) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.0.lock().raise(remains) })
+    }
 }
 
 impl Tables {
@@ -181,6 +223,41 @@ impl Tables {
 }
 
 impl Tables {
+    /// Rows that exist, then tombstones, each in the order of keys.
+    fn scan(&self, table: &'static str, after: Option<&Placed>, limit: usize) -> Vec<Placed> {
+        let start = (table, Key::from(""), None);
+        let at =
+            after.map(|it| ((table, it.place.0.clone(), it.place.1.clone()), it.kept.row.exists));
+        let rows = |at: Option<RowKey>| {
+            let from = at.map_or(Bound::Included(start.clone()), Bound::Excluded);
+            let rows = self.rows.range((from, Bound::Unbounded));
+            rows.map(|(at, row)| (at, Kept { row: row.clone(), over_ms: 0 }))
+        };
+        let gone = |at: Option<RowKey>| {
+            let from = at.map_or(Bound::Included(start.clone()), Bound::Excluded);
+            self.tombstones.range((from, Bound::Unbounded)).map(|(at, kept)| (at, kept.clone()))
+        };
+        let is_here = |((name, ..), _): &(&RowKey, Kept)| *name == table;
+        let placed = |((_, key, sub), kept): (&RowKey, Kept)| Placed {
+            place: (key.clone(), sub.clone()),
+            kept,
+        };
+        let limit = limit.min(BULK_ROWS_MAX);
+        match at {
+            Some((at, false)) => {
+                gone(Some(at)).take_while(is_here).take(limit).map(placed).collect()
+            }
+            at => {
+                let rows = rows(at.map(|(at, _)| at)).take_while(is_here);
+                rows.chain(gone(None).take_while(is_here)).take(limit).map(placed).collect()
+            }
+        }
+    }
+
+    fn raise(&mut self, remains: &Remains) -> Result<(), StoreError> {
+        bulk::raise(self, remains)
+    }
+
     fn page_of_tombstones(
         &self,
         table: &'static Table,

@@ -4,6 +4,7 @@ mod store {
     use guildhall_core::store::memory::MemoryStore;
 
     guildhall_testkit::store_contract!(|| async || MemoryStore::new());
+    guildhall_testkit::store_bulk_contract!(|| async || MemoryStore::new());
 }
 
 mod broker {

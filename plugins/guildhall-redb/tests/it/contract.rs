@@ -7,3 +7,8 @@ guildhall_testkit::store_contract!(|| {
     let dir = tempfile::tempdir().unwrap();
     async move || RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap()
 });
+
+guildhall_testkit::store_bulk_contract!(|| {
+    let dir = tempfile::tempdir().unwrap();
+    async move || RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap()
+});
