@@ -8,10 +8,12 @@ mod build;
 mod told;
 mod write;
 mod read;
+mod bulk;
 
 use std::sync::Arc;
 
 use guildhall_core::BoxFuture;
+use guildhall_core::store::bulk::Bulk;
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
     StoreError, Table, Token, Tombstone,
@@ -96,5 +98,9 @@ impl Store for RedisStore {
             let done = self.0.client.call(&self.0.scripts.probe, &args, Again::Yes, true).await;
             done.map(drop).map_err(|fault| fault.in_store("probe", self.0.prefix()))
         })
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
     }
 }

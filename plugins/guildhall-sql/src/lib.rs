@@ -19,6 +19,7 @@ mod query;
 mod commits;
 mod request;
 mod store;
+mod bulk;
 
 pub use attempts::Attempts;
 pub use dialect::Dialect;

@@ -150,7 +150,7 @@ impl<D: Database> Reading<'_, D> {
     }
 
     /// Does all of `reads` in one round trip and one snapshot, with the columns as they are in it.
-    async fn snapshot(
+    pub(crate) async fn snapshot(
         &self,
         reads: Vec<Statement<D::Params>>,
     ) -> Result<Vec<Vec<RowOf<D>>>, Fault> {

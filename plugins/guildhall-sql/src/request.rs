@@ -140,7 +140,7 @@ impl<D: Database> Requests<D> {
         attempts.await
     }
 
-    async fn run<'w, T: Send>(
+    pub(crate) async fn run<'w, T: Send>(
         &self,
         operation: &'static str,
         subject: String,
@@ -154,16 +154,22 @@ impl<D: Database> Requests<D> {
         row.map_or_else(|| self.space.0.clone(), ToString::to_string)
     }
 
-    async fn writing<'a>(&'a self, session: &'a D::Session) -> Result<Writing<'a, D>, Fault> {
+    pub(crate) async fn writing<'a>(
+        &'a self,
+        session: &'a D::Session,
+    ) -> Result<Writing<'a, D>, Fault> {
         Ok(Writing { space: &self.space, session, seen: self.seen(session).await? })
     }
 
-    async fn reading<'a>(&'a self, session: &'a D::Session) -> Result<Reading<'a, D>, Fault> {
+    pub(crate) async fn reading<'a>(
+        &'a self,
+        session: &'a D::Session,
+    ) -> Result<Reading<'a, D>, Fault> {
         Ok(Reading { space: &self.space, session, seen: self.seen(session).await? })
     }
 
     /// The columns, read anew after they have changed.
-    async fn seen(&self, session: &D::Session) -> Result<Arc<Seen>, Fault> {
+    pub(crate) async fn seen(&self, session: &D::Session) -> Result<Arc<Seen>, Fault> {
         let seen = self.seen.lock().clone();
         if let Some(seen) = seen {
             return Ok(seen);
@@ -174,7 +180,7 @@ impl<D: Database> Requests<D> {
     }
 
     /// Forgets the columns if they have changed.
-    fn follow<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
+    pub(crate) fn follow<T>(&self, done: Result<T, Fault>) -> Result<T, Fault> {
         if matches!(done, Err(Fault::Outdated)) {
             self.seen.lock().take();
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use guildhall_core::store::bulk::Bulk;
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
     StoreError, StoreErrorKind, Table, Token, Tombstone,
@@ -28,8 +29,12 @@ impl<D: Database> SqlStore<D> {
         Self(Arc::new(Requests::new(client)))
     }
 
+    pub(crate) fn requests(&self) -> &Arc<Requests<D>> {
+        &self.0
+    }
+
     /// Runs a request in a task of its own.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         operation: &'static str,
         request: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -126,5 +131,9 @@ impl<D: Database> Store for SqlStore<D> {
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         let requests = Arc::clone(&self.0);
         Box::pin(self.ask("probe", async move { requests.probe().await }))
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
     }
 }

@@ -18,7 +18,7 @@ use crate::statement::{Fields, Params, Statement, some};
 use crate::work::{At, Base, Taken, Work};
 
 /// How often the holders of unique values are read for one transaction.
-const READS_MAX: usize = 4;
+pub(crate) const READS_MAX: usize = 4;
 
 /// A transaction over rows of one store.
 pub(crate) struct Writing<'a, D: Database> {
@@ -65,7 +65,11 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Locks rows, and reads them and what the core may ask beside them, in one round trip.
-    async fn begin(&self, rows: Vec<&RowId>, leases: BTreeSet<LeaseId>) -> Result<Base, Fault> {
+    pub(crate) async fn begin(
+        &self,
+        rows: Vec<&RowId>,
+        leases: BTreeSet<LeaseId>,
+    ) -> Result<Base, Fault> {
         let (space, session) = (self.space, self.session);
         let mut tables = BTreeMap::<&'static str, Vec<&RowId>>::new();
         for id in &rows {
@@ -134,7 +138,11 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Locks values of unique columns, so that nobody else takes them meanwhile, and reads who has them.
-    async fn read_holders(&self, base: &mut Base, unread: BTreeSet<Taken>) -> Result<(), Fault> {
+    pub(crate) async fn read_holders(
+        &self,
+        base: &mut Base,
+        unread: BTreeSet<Taken>,
+    ) -> Result<(), Fault> {
         let name = |(table, column, value): &Taken| {
             format!("unique {} {table} {column} {value:?}", self.space.0)
         };
@@ -166,7 +174,7 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Writes what has changed, and commits.
-    async fn finish(&self, base: &Base, work: &Work<'_>) -> Result<(), Fault> {
+    pub(crate) async fn finish(&self, base: &Base, work: &Work<'_>) -> Result<(), Fault> {
         let mut writes = Vec::new();
         for (at, after) in &work.rows {
             let schema = self.seen.schema(at.0);
@@ -237,7 +245,9 @@ pub(crate) fn read_rows<D: Database>(
     read.collect()
 }
 
-fn read_floors<D: Database>(rows: &[RowOf<D>]) -> Result<BTreeMap<LeaseId, Floor>, Fault> {
+pub(crate) fn read_floors<D: Database>(
+    rows: &[RowOf<D>],
+) -> Result<BTreeMap<LeaseId, Floor>, Fault> {
     let floor = |row: &RowOf<D>| -> Result<_, String> {
         let holder = holder(&some(row.text(2), 2)?, some(row.uint(3), 3)?)?;
         let floor = Floor { epoch: some(row.uint(1), 1)?, holder };
@@ -247,7 +257,7 @@ fn read_floors<D: Database>(rows: &[RowOf<D>]) -> Result<BTreeMap<LeaseId, Floor
     floors.map_err(|why| Fault::damaged("guildhall_floors", why))
 }
 
-fn read_removed<D: Database>(rows: &[RowOf<D>]) -> Result<BTreeMap<String, u64>, Fault> {
+pub(crate) fn read_removed<D: Database>(rows: &[RowOf<D>]) -> Result<BTreeMap<String, u64>, Fault> {
     let removed = rows.iter().map(|row| Ok((some(row.text(0), 0)?, some(row.uint(1), 1)?)));
     let removed = removed.collect::<Result<_, String>>();
     removed.map_err(|why| Fault::damaged("guildhall_removed", why))

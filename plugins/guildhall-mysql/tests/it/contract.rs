@@ -6,3 +6,7 @@ guildhall_testkit::store_contract!(if is_there, || {
     let schema = fresh_schema();
     async move || store(&schema)
 });
+guildhall_testkit::store_bulk_contract!(if is_there, || {
+    let schema = fresh_schema();
+    async move || store(&schema)
+});

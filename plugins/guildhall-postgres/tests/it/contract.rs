@@ -8,6 +8,10 @@ mod rows {
         let schema = fresh_schema();
         async move || store(&schema)
     });
+    guildhall_testkit::store_bulk_contract!(if is_there, || {
+        let schema = fresh_schema();
+        async move || store(&schema)
+    });
 }
 
 mod leases {

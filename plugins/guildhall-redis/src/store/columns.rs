@@ -135,6 +135,11 @@ impl Seen {
         self.tables.get(table).cloned().unwrap_or_default()
     }
 
+    /// All tables, by name.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&str, &Columns)> {
+        self.tables.iter().map(|(name, columns)| (name.as_str(), &**columns))
+    }
+
     /// Reads the answer of `schema.lua`.
     pub(crate) fn read(mut items: Items) -> Result<Self, Wrong> {
         let (format, stamp) = (items.text()?, items.text()?);

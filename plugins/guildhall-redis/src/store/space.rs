@@ -31,6 +31,10 @@ pub(crate) struct Scripts {
     pub(crate) migrate: Script,
     pub(crate) chunk: Script,
     pub(crate) build: Script,
+    pub(crate) scan: Script,
+    pub(crate) put: Script,
+    pub(crate) remains: Script,
+    pub(crate) raise: Script,
     schema: Script,
 }
 
@@ -44,6 +48,10 @@ impl Scripts {
             tombstones: script!("shared", "rows", "tombstones"),
             chunk: script!("shared", "rows", "chunk"),
             build: script!("shared", "rows", "build"),
+            scan: script!("shared", "rows", "scan"),
+            put: script!("shared", "rows", "put"),
+            remains: script!("shared", "remains"),
+            raise: script!("shared", "raise"),
             probe: script!("shared", "probe"),
             migrate: script!("shared", "migrate"),
             schema: script!("shared", "schema"),

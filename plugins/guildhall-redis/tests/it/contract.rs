@@ -7,6 +7,10 @@ mod store {
         let options = fresh();
         async move || opened(&options).await.store()
     });
+    guildhall_testkit::store_bulk_contract!(if is_there, || {
+        let options = fresh();
+        async move || opened(&options).await.store()
+    });
 }
 
 mod discovery {
