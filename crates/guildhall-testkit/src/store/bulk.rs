@@ -270,3 +270,20 @@ pub async fn what_writers_wrote_comes_back_as_it_was<T: Store>(open: impl AsyncF
     copy(&other, &back).await.expect("it is empty");
     assert_same(&store, &back).await;
 }
+
+#[cfg(test)]
+#[tokio::test]
+async fn arbitrary_rows_have_every_part() {
+    let store = MemoryStore::new();
+    fill(&store, 4, 200).await;
+    let rows = all(&store, &ALL, usize::MAX).await;
+    let numbers: BTreeSet<u32> =
+        rows.iter().flat_map(|it| it.kept.row.fields.iter().map(|(number, _)| *number)).collect();
+    assert!(ALL.columns.iter().all(|it| numbers.contains(&it.number)), "{numbers:?}");
+    let any = |is: fn(&Placed) -> bool| rows.iter().any(is);
+    assert!(any(|it| it.kept.row.token.is_none()) && any(|it| it.kept.row.token.is_some()));
+    assert!(any(|it| !it.kept.row.records.is_empty()) && any(|it| it.kept.over_ms > 0));
+    assert!(any(|it| it.kept.row.exists && it.kept.row.fields.is_empty()));
+    let remains = bulk(&store).remains().await.expect("the store is there");
+    assert!(!remains.floors.is_empty() && !remains.removed.is_empty());
+}
