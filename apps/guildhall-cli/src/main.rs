@@ -15,6 +15,7 @@ mod status;
 mod reload;
 mod gate_call;
 mod call;
+mod store;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,8 @@ enum Command {
     Kill(up::commands::KillArgs),
     /// Starts or ends instances of a running cluster.
     Scale(up::commands::ScaleArgs),
+    /// Moves rows to another store, compares stores, and gives rows to a renamed actor type.
+    Store(store::StoreArgs),
     /// Prints a completion script for your shell's start-up file.
     Completions {
         /// Which shell.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Status(args) => run(status::run(args)),
         Command::Kill(args) => up::commands::kill(args),
         Command::Scale(args) => up::commands::scale(args),
+        Command::Store(args) => run(store::run(args)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "guildhall", &mut script);

@@ -265,7 +265,7 @@ fn settings(file: &std::path::Path, variables: &[(String, String)]) -> Result<Co
 }
 
 /// What opens a URL, by its scheme.
-fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
+pub(crate) fn plugin(url: &str) -> Result<Arc<dyn Plugin>> {
     let built_in: Arc<dyn Plugin> = Arc::new(BuiltIn);
     let plugins = [vec![built_in], guildhall_backends::all()].concat();
     let scheme = url.split(':').next().unwrap_or_default();

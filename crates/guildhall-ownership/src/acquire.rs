@@ -70,12 +70,14 @@ impl Ownership {
         }
     }
 
-    /// The epoch to ask above. A backend that forgets its epochs is asked for epochs above those of earlier incarnations.
+    /// The epoch to ask above: those of earlier eras. A backend that forgets its epochs is asked for epochs above those of earlier
+    /// incarnations.
     pub(crate) async fn epoch_floor(&self) -> u64 {
         let durable = match (self.backend.open)().await {
             Ok(leases) => leases.capabilities().durable_epochs,
             Err(_) => true,
         };
-        if durable { 0 } else { self.holder.incarnation.started_ms() }
+        let count = if durable { 0 } else { self.holder.incarnation.started_ms() };
+        u64::from(self.config.era) << 48 | count & 0xffff_ffff_ffff
     }
 }

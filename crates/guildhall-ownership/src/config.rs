@@ -40,6 +40,11 @@ pub struct OwnershipConfig {
     /// Game leases (`cx.lease`) that one app holds; one more is `OVERLOADED`. Too small: players are refused. Too large: one
     /// app fills the lease backend.
     pub user_leases_max: usize,
+    /// Era of epochs, 0 to 65534, the same in all apps: grants are asked for with epochs above all of earlier eras. Raise it by one
+    /// when the lease backend is replaced by another one, emptied, or restored from a backup, while all apps are stopped. Never lower it:
+    /// rows that have seen a later era are not served. Too small: sessions of players that log in after the change are taken for older
+    /// ones than those before, and their commands are refused.
+    pub era: u16,
 }
 
 impl Default for OwnershipConfig {
@@ -54,6 +59,7 @@ impl Default for OwnershipConfig {
             hold_ms: 3_000,
             hold_max: 4_096,
             user_leases_max: 1_024,
+            era: 0,
         }
     }
 }
@@ -73,6 +79,7 @@ impl OwnershipConfig {
             Self { poll_ms: 0, .. } => wrong("poll_ms", 0, "at least 1"),
             Self { moves_max: 0, .. } => wrong("moves_max", 0, "at least 1"),
             Self { move_ms: 0, .. } => wrong("move_ms", 0, "at least 1"),
+            Self { era: u16::MAX, .. } => wrong("era", u64::from(u16::MAX), "at most 65534"),
             Self { ttl_ms, margin_ms, .. } if margin_ms >= ttl_ms => {
                 wrong("margin_ms", *margin_ms, "less than ownership.ttl_ms")
             }

@@ -11,5 +11,6 @@ mod lists;
 mod program;
 mod projects;
 mod rolling;
+mod stores;
 mod through_a_gate;
 mod world;

@@ -67,7 +67,7 @@ pub fn claim(row: Option<Row>, ground: &Ground, id: &RowId, by: &Token) -> Resul
         if owner.epoch == by.epoch && owner.holder != by.holder {
             return refused(
                 "another holder claimed with the same epoch: the lease backend has forgotten grants; acquire one above the \
-                 row's, or raise lease.era",
+                 row's, or raise ownership.era",
             );
         }
     }

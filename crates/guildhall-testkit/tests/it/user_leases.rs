@@ -230,3 +230,21 @@ async fn the_leases_of_an_app_have_a_bound_and_ids_a_form() {
         assert_eq!(status.code(), Code::InvalidArgument, "{wrong}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn epochs_of_a_later_era_are_above_all_of_earlier_ones() {
+    let mut before = 0;
+    // Each time another lease backend, which has forgotten all.
+    for era in ["0", "1", "2", "65534"] {
+        let mut cluster = Cluster::new(12);
+        cluster.start_with(ONE, &[("ownership.era", era)], |app| app).await.unwrap();
+        let lease = acquire(&cluster, ONE).await.unwrap();
+        assert_eq!((lease.epoch() >> 48).to_string(), era);
+        assert!(lease.epoch() > before, "{} in era {era}", lease.epoch());
+        before = lease.epoch() + 1_000_000;
+    }
+    let mut cluster = Cluster::new(12);
+    let wrong = cluster.start_with(ONE, &[("ownership.era", "65535")], |app| app).await;
+    let error = wrong.map(drop).unwrap_err().to_string();
+    assert!(error.contains("ownership.era") && error.contains("65534"), "{error}");
+}

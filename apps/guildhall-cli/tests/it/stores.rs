@@ -1,0 +1,116 @@
+//! Moving the rows of a game to another store.
+
+use std::path::Path;
+use std::time::Duration;
+
+use guildhall_core::store::adopt::adopt;
+use guildhall_core::store::copy::copy;
+use guildhall_core::store::memory::MemoryStore;
+use guildhall_core::store::{Guard, Op, RowId, Store as _, Write, bulk};
+use guildhall_core::{Env, Key};
+use guildhall_redb::{RedbStore, Settings};
+use guildhall_testkit::store::fill;
+
+use crate::program::{guildhall, run};
+
+async fn open(folder: &Path, name: &str) -> RedbStore {
+    RedbStore::open(&Env::real(), Settings::new(folder.join(name))).await.unwrap()
+}
+
+/// A store with arbitrary rows, as after a game.
+async fn made(folder: &Path, name: &str, rows: u64) {
+    let made = MemoryStore::new();
+    fill(&made, 5, rows).await;
+    copy(&made, &open(folder, name).await).await.unwrap();
+}
+
+const COPY: [&str; 4] = ["store", "copy", "redb:old", "redb:new"];
+
+#[tokio::test]
+async fn a_store_is_copied_compared_and_copied_again() {
+    let dir = tempfile::tempdir().unwrap();
+    made(dir.path(), "old", 150).await;
+    let (code, said, errors) = run(dir.path(), &COPY);
+    assert_eq!(code, 0, "{said}{errors}");
+    let table = said.lines().find(|line| line.starts_with("contract_all")).unwrap();
+    assert!(table.ends_with("same"), "{said}");
+    assert!(said.contains("rows copied, 0 were there") && said.contains("ownership.era"), "{said}");
+    let (code, said, errors) = run(dir.path(), &COPY);
+    assert_eq!(code, 0, "{said}{errors}");
+    assert!(said.contains("\n0 rows copied, "), "{said}");
+
+    // A game went on in the copy.
+    {
+        let store = open(dir.path(), "new").await;
+        let schemas = store.bulk().unwrap().schemas().await.unwrap();
+        let table = bulk::table_of("contract_all", &schemas["contract_all"]);
+        let row = RowId { table, key: Key::from("new one"), sub: None };
+        let (guard, write) = (Guard::Absent, Write::Create(Vec::new()));
+        let op = Op { row, guard, write, records: None, keep_ms: 0 };
+        store.commit(vec![guildhall_core::store::Batch { ops: vec![op] }]).await[0]
+            .clone()
+            .unwrap();
+    }
+    let (code, said, errors) = run(dir.path(), &["store", "compare", "redb:old", "redb:new"]);
+    assert_eq!(code, 3, "{said}{errors}");
+    assert!(
+        said.contains("DIFFERENT") && errors.contains("contract_all/new one"),
+        "{said}{errors}"
+    );
+    let (code, said, errors) = run(dir.path(), &COPY);
+    assert_eq!(code, 1, "{said}{errors}");
+    assert!(errors.contains("contract_all/new one"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_copy_that_was_killed_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    made(dir.path(), "old", 2000).await;
+    let mut kills = 0;
+    for turn in 0_u32.. {
+        let mut copying = guildhall(dir.path(), &COPY).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(20 << turn));
+        if let Some(ended) = copying.try_wait().unwrap() {
+            assert!(ended.success(), "{ended}");
+            break;
+        }
+        copying.kill().unwrap();
+        copying.wait().unwrap();
+        kills += 1;
+        assert!(turn < 12, "it does not come to its end");
+    }
+    assert!(kills > 0, "no copy was killed");
+    let (code, said, errors) = run(dir.path(), &COPY);
+    assert_eq!(code, 0, "{said}{errors}");
+    assert!(said.contains("\n0 rows copied, "), "{said}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_served_or_missing_is_not_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, errors) = run(dir.path(), &COPY);
+    assert!(code == 1 && errors.contains("there is no store in old"), "{errors}");
+    assert!(!dir.path().join("old").exists() && !dir.path().join("new").exists());
+    made(dir.path(), "old", 10).await;
+    let served = open(dir.path(), "old").await;
+    let (code, _, errors) = run(dir.path(), &COPY);
+    assert!(code == 1 && errors.contains("another process has this file open"), "{errors}");
+    drop(served);
+    let hub = ["store", "copy", "hub://127.0.0.1:7100", "redb:new"];
+    let (code, _, errors) = run(dir.path(), &hub);
+    assert!(code == 1 && errors.contains("while the hub is stopped"), "{errors}");
+}
+
+#[tokio::test]
+async fn rows_of_a_renamed_actor_type_are_adopted() {
+    let dir = tempfile::tempdir().unwrap();
+    made(dir.path(), "old", 60).await;
+    let args = ["store", "adopt", "contract", "hero", "--store", "redb:old"];
+    let (code, said, errors) = run(dir.path(), &args);
+    assert!(code == 0 && said.contains("rows under leases of hero: "), "{said}{errors}");
+    let (code, _, errors) = run(dir.path(), &args);
+    assert!(code == 1 && errors.contains("no table and no lease"), "{errors}");
+    let store = open(dir.path(), "old").await;
+    let back = adopt(&store, "hero", "contract", false).await.unwrap();
+    assert!(back.renamed > 20 && back.floors > 0, "{back:?}");
+}

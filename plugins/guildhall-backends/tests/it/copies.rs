@@ -1,0 +1,106 @@
+//! Copies from store to store, by the plugins as programs use them, on real servers.
+
+use std::sync::Arc;
+
+use guildhall_core::store::Store;
+use guildhall_core::store::bulk::{BULK_ROWS_MAX, Put};
+use guildhall_core::store::copy::copy;
+use guildhall_core::store::memory::MemoryStore;
+use guildhall_core::{Config, Env, Opening};
+use guildhall_testkit::store::{assert_same, fill};
+use servers::{MYSQL, POSTGRES, REDIS, is_there, shared};
+
+/// What a plugin opens.
+async fn open(url: &str) -> Arc<dyn Store> {
+    let (env, config) = (Env::real(), Config::builder().build().unwrap());
+    let id = "test.w1.copy.1".parse().unwrap();
+    let scheme = url.split(':').next().unwrap();
+    let plugins = guildhall_backends::all();
+    let plugin = plugins.into_iter().find(|it| it.schemes().contains(&scheme)).unwrap();
+    let opening = Opening { env: &env, config: &config, id: &id, url };
+    plugin.open(opening).await.unwrap().store.unwrap()
+}
+
+/// The vendors that are there, each with a place that no other test has.
+fn places(test: &str, name: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for (server, place) in [(&POSTGRES, "schema"), (&MYSQL, "schema"), (&REDIS, "prefix")] {
+        if is_there(server, test) {
+            let url = shared(server).url();
+            let sign = if url.contains('?') { '&' } else { '?' };
+            places.push(format!("{url}{sign}{place}={name}&deadline_ms=60000"));
+        }
+    }
+    places
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arbitrary_rows_are_the_same_after_a_way_over_all_stores() {
+    let test = "copies::arbitrary_rows_are_the_same_after_a_way_over_all_stores";
+    let (first, last) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let url = |dir: &tempfile::TempDir| format!("redb:{}", dir.path().display());
+    for seed in [1, 20, 300] {
+        let made = MemoryStore::new();
+        fill(&made, seed, 150).await;
+        let mut ways = vec![format!("{}/{seed}", url(&first))];
+        ways.extend(places(test, &format!("way{seed}")));
+        ways.push(format!("{}/{seed}", url(&last)));
+        let mut from: Arc<dyn Store> = Arc::new(made.clone());
+        for way in ways {
+            let to = open(&way).await;
+            let copied = copy(&*from, &*to).await.unwrap();
+            assert!(copied.new > 50 && copied.there == 0, "seed {seed}: {copied:?}");
+            assert_same(&*from, &*to).await;
+            from = to;
+        }
+        assert_same(&made, &*from).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_broken_off_goes_on_in_every_store() {
+    let test = "copies::a_copy_that_was_broken_off_goes_on_in_every_store";
+    let made = MemoryStore::new();
+    fill(&made, 7, 400).await;
+    for url in places(test, "broken") {
+        for turn in 0_u32.. {
+            let to = open(&url).await;
+            // Ever later, until it comes to its end.
+            let time = std::time::Duration::from_millis(20 << turn);
+            match tokio::time::timeout(time, copy(&made, &*to)).await {
+                Ok(copied) => {
+                    let copied = copied.unwrap();
+                    assert!(turn > 0 && copied.there > 0, "{url}: {copied:?} in turn {turn}");
+                    break;
+                }
+                Err(_) => assert!(turn < 14, "{url} does not come to its end"),
+            }
+        }
+        assert_same(&made, &*open(&url).await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_page_of_large_rows_is_put_in_every_store() {
+    let test = "copies::a_full_page_of_large_rows_is_put_in_every_store";
+    let made = MemoryStore::new();
+    fill(&made, 8, 400).await;
+    let schemas = made.bulk().unwrap().schemas().await.unwrap();
+    let (name, schema) = schemas.iter().next().unwrap();
+    let table = guildhall_core::store::bulk::table_of(name, schema);
+    let page = made.bulk().unwrap().scan(table, None, BULK_ROWS_MAX).await.unwrap();
+    assert_eq!(page.len(), BULK_ROWS_MAX);
+    let large = page.into_iter().map(|mut row| {
+        row.kept.row.records = vec![7; 64 << 10].into();
+        Put { place: row.place, over: None, kept: row.kept }
+    });
+    let large: Vec<Put> = large.collect();
+    for url in places(test, "large") {
+        let to = open(&url).await;
+        to.prepare(&[table], guildhall_core::store::Migrate::Auto).await.unwrap();
+        let rows = to.bulk().unwrap();
+        assert_eq!(rows.put(table, &large).await, Ok(BULK_ROWS_MAX), "{url}");
+        let back = rows.scan(table, None, BULK_ROWS_MAX).await.unwrap();
+        assert!(back.iter().all(|row| row.kept.row.records.len() == 64 << 10), "{url}");
+    }
+}
