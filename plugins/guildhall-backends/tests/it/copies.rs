@@ -60,20 +60,20 @@ async fn arbitrary_rows_are_the_same_after_a_way_over_all_stores() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_was_broken_off_goes_on_in_every_store() {
     let test = "copies::a_copy_that_was_broken_off_goes_on_in_every_store";
-    let made = MemoryStore::new();
+    let (env, made) = (Env::real(), MemoryStore::new());
     fill(&made, 7, 400).await;
     for url in places(test, "broken") {
         for turn in 0_u32.. {
             let to = open(&url).await;
             // Ever later, until it comes to its end.
             let time = std::time::Duration::from_millis(20 << turn);
-            match tokio::time::timeout(time, copy(&made, &*to)).await {
-                Ok(copied) => {
+            match env.until(env.now() + time, copy(&made, &*to)).await {
+                Some(copied) => {
                     let copied = copied.unwrap();
                     assert!(turn > 0 && copied.there > 0, "{url}: {copied:?} in turn {turn}");
                     break;
                 }
-                Err(_) => assert!(turn < 14, "{url} does not come to its end"),
+                None => assert!(turn < 14, "{url} does not come to its end"),
             }
         }
         assert_same(&made, &*open(&url).await).await;
