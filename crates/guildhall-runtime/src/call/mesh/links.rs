@@ -18,9 +18,9 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// None so far: each is dialled when a call needs it.
+    /// None so far: each is dialled when a call needs it, except those that are dialled again already.
     pub(super) fn on_demand(dial: &Arc<Dial>) -> Self {
-        let way = |at| Some(Way::Dial(Arc::clone(dial), at));
+        let way = |at| (!dial.is_lost(at)).then(|| Way::Dial(Arc::clone(dial), at));
         Self { links: (0..dial.places()).map(way).collect(), load: Arc::default() }
     }
 
@@ -68,9 +68,14 @@ impl Open {
         self.links.iter().flatten().any(|open| open.is(link))
     }
 
-    /// The app at the other end may hang.
-    pub(super) fn doubt(&self) {
-        self.links.iter().flatten().for_each(|link| link.doubt());
+    /// The app at the other end may hang. What was not connected yet is lost.
+    pub(super) fn doubt(&mut self) {
+        for place in &mut self.links {
+            place.iter().for_each(Way::doubt);
+            if place.as_ref().is_some_and(Way::is_lost) {
+                *place = None;
+            }
+        }
     }
 
     /// Takes one out; whether it was there.

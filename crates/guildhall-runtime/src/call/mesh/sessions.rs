@@ -13,12 +13,16 @@ impl Mesh {
     /// The lease session of a life of an app is over: its actors belong to others, until it has one again. It may hang, with its links
     /// and its record in discovery as they were.
     pub(crate) fn session_ends(&self, id: &AppId, incarnation: Incarnation) {
-        let nodes = self.nodes.lock();
-        let Some((record, open)) = nodes.get(id) else { return };
+        let mut nodes = self.nodes.lock();
+        let Some((record, open)) = nodes.get_mut(id) else { return };
         if *id == self.id || record.incarnation != incarnation {
             return;
         }
         open.doubt();
+        // It cannot be asked for slots until it answers: what asks it would fail at once, and ask again.
+        if open.first().is_none() {
+            nodes.remove(id);
+        }
         self.sessionless.lock().insert(id.clone(), incarnation);
         self.publish(&nodes);
     }

@@ -70,6 +70,11 @@ impl Way {
         }
     }
 
+    /// Whether it is dialled again after it was lost.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Self::Dial(dial, at) if dial.is_lost(*at))
+    }
+
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Own(one), Self::Own(other)) => Arc::ptr_eq(one, other),

@@ -107,15 +107,23 @@ impl Dial {
         }
     }
 
-    /// The app may hang: calls do not wait for its answer to a dial.
+    /// The app may hang: calls do not wait for its answer to a dial, and what is dialled counts as lost until it answers.
     pub(in crate::call::mesh) fn doubt(&self) {
-        for state in &*self.places.lock() {
+        for state in &mut *self.places.lock() {
             match state {
-                State::Dialled(link) => link.refuse("its lease session is over"),
+                State::Dialled(link) => {
+                    link.refuse("its lease session is over");
+                    *state = State::Lost;
+                }
                 State::Connected { link, .. } => link.doubt(),
                 State::Idle | State::Lost => {}
             }
         }
+    }
+
+    /// Whether a connection is dialled again after it was lost or could not be dialled: no call may wait for it.
+    pub(in crate::call::mesh) fn is_lost(&self, at: usize) -> bool {
+        matches!(self.places.lock()[at], State::Lost)
     }
 
     /// A later life of the app is listed: connections to this one answer at once, or are lost and the later life is dialled.
