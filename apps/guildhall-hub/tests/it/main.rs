@@ -8,6 +8,7 @@ mod full;
 mod process;
 mod restart;
 mod rows;
+mod scale;
 mod simulated;
 mod start;
 mod world;

@@ -66,8 +66,13 @@ impl World {
     }
 
     pub(crate) async fn client(&self) -> HubClient {
+        self.client_of("test.w1.role.1").await
+    }
+
+    /// The client of this app.
+    pub(crate) async fn client_of(&self, id: &str) -> HubClient {
         let (env, url) = (Env::real(), self.url().await);
-        let (config, id) = (links(), "test.w1.role.1".parse().unwrap());
+        let (config, id) = (links(), id.parse().unwrap());
         let opening = Opening { env: &env, config: &config, id: &id, url: &url };
         HubClient::connect(opening).await.unwrap()
     }
