@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use proto::hello::{GreeterClient, GreeterServer, HelloReq};
 use proto::routing::{AskReq, AskRsp, Desk, DeskClient, DeskServer, TellMsg};
 
+use crate::moves::{ONE, TWO, pots};
 use crate::world::{CALLER, GREETER, Hello, say, spawn};
 
 const IDLE: Duration = Duration::from_secs(2);
@@ -134,6 +135,45 @@ async fn an_app_that_was_killed_is_found_out_by_the_first_call_and_is_back_with_
     cluster.restart(GREETER).await.unwrap();
     cluster.linked().await;
     assert_eq!(say_at(&cluster.cx(CALLER), GREETER, "you").await.unwrap(), "hello, you");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_whose_lease_session_ends_while_it_is_dialled_is_not_reachable_until_it_answers() {
+    let mut cluster = cluster(8);
+    for id in [ONE, TWO] {
+        let slots = [("app.slots", "64")];
+        let app = |app| pots(app).serve(GreeterServer::new(Hello));
+        cluster.start_with(id, &slots, app).await.unwrap();
+    }
+    cluster.start(CALLER, |app| app).await.unwrap();
+    cluster.linked().await;
+    cluster.settled().await;
+    cluster.advance(IDLE * 10).await;
+    assert_eq!(dialled(&cluster, CALLER), 0);
+    // It hangs: it is connected to, and does not answer the handshake.
+    cluster.pause(TWO);
+    cluster.advance(Duration::from_secs(2)).await;
+    let cx = cluster.cx(CALLER).within(Duration::from_secs(20));
+    let call = spawn({
+        let cx = cx.clone();
+        async move { say_at(&cx, TWO, "you").await }
+    });
+    let begun = cx.env().now();
+    while !call.is_finished() {
+        cluster.advance(Duration::from_millis(50)).await;
+    }
+    let status = call.await.unwrap().unwrap_err();
+    assert_eq!((status.effect(), status.reason()), (Effect::NotRun, reason::NO_ROUTE), "{status}");
+    let waited = cx.env().now() - begun;
+    assert!(
+        waited < Duration::from_secs(4),
+        "{waited:?}: until the session was over, not the dial"
+    );
+    assert_eq!(cx.nodes().len(), 2, "it is not reachable, although its dial has not ended");
+    cluster.resume(TWO);
+    cluster.advance(Duration::from_secs(10)).await;
+    assert_eq!(say_at(&cx, TWO, "you").await.unwrap(), "hello, you");
+    cluster.settled().await;
 }
 
 #[tokio::test(start_paused = true)]
