@@ -13,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::handshake::{Opened, open};
 use crate::idle::{Idle, Quiet};
 use crate::link::Link;
+use crate::redial::Redial;
 use crate::tls::Side;
 
 /// What keeps account of the links that are open: the mesh.
@@ -57,7 +58,7 @@ pub struct Line {
 
 /// Keeps a link to an address as long as discovery lists an app there.
 pub async fn connect<P: Peers>(endpoint: Arc<Endpoint>, peers: Arc<P>, line: Line) {
-    let mut pause = endpoint.config.redial_ms;
+    let mut redial = Redial::new(&endpoint);
     let mut opened = dial(&endpoint, &line.address, false).await;
     // All have been dialled by then: to connect and to shake hands has its time each.
     let deadline = endpoint.env.now() + Duration::from_millis(endpoint.config.handshake_ms) * 2;
@@ -65,15 +66,12 @@ pub async fn connect<P: Peers>(endpoint: Arc<Endpoint>, peers: Arc<P>, line: Lin
     loop {
         match link(&endpoint, &*peers, &line, opened).await {
             Ok(Ended::Myself) => return,
-            Ok(Ended::Lost) => pause = endpoint.config.redial_ms,
+            Ok(Ended::Lost) => redial.reset(),
             Err(error) => {
                 tracing::debug!(address = line.address, %error, "link attempt failed; retrying")
             }
         }
-        // Half of the pause is random, so that a restarted app is not dialled by all at once.
-        let ms = pause / 2 + endpoint.env.random_below(pause / 2 + 1);
-        endpoint.env.sleep(Duration::from_millis(ms)).await;
-        pause = (pause * 2).min(endpoint.config.redial_max_ms);
+        redial.wait().await;
         if line.gone.load(Ordering::Relaxed) {
             return;
         }

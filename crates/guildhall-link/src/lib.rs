@@ -20,6 +20,7 @@ mod alive;
 mod idle;
 mod handshake;
 mod link;
+mod redial;
 mod running;
 mod serve;
 mod connect;

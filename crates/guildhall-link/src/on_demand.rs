@@ -13,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::handshake::Opened;
 use crate::idle::{Idle, Quiet};
 use crate::link::Link;
+use crate::redial::Redial;
 
 /// What keeps account of one link that is dialled on demand: the mesh.
 pub trait Demand: Send + Sync + 'static {
@@ -50,19 +51,16 @@ pub async fn connect_on_demand<D: Demand>(
     wanted: Wanted,
     mut link: Arc<Link>,
 ) {
-    let mut pause = endpoint.config.redial_ms;
+    let mut redial = Redial::new(&endpoint);
     loop {
         match once(&endpoint, &*demand, &wanted, &link).await {
             Ok(Ended::Idle) => return,
-            Ok(Ended::Lost) => pause = endpoint.config.redial_ms,
+            Ok(Ended::Lost) => redial.reset(),
             Err(error) => {
                 tracing::debug!(peer = %wanted.id, address = wanted.address, %error, "link attempt failed; retrying");
             }
         }
-        // Half of the pause is random, so that a restarted app is not dialled by all at once.
-        let ms = pause / 2 + endpoint.env.random_below(pause / 2 + 1);
-        endpoint.env.sleep(Duration::from_millis(ms)).await;
-        pause = (pause * 2).min(endpoint.config.redial_max_ms);
+        redial.wait().await;
         if wanted.gone.load(Ordering::Relaxed) {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use guildhall_core::BoxFuture;
-use guildhall_core::broker::{Broker, BrokerError, Feed, Subscription, check};
+use guildhall_core::broker::{Broker, BrokerError, Feed, Gaps, Subscription, check};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueBindOptions,
     QueueDeclareOptions,
@@ -17,7 +17,6 @@ use tokio::sync::oneshot;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::link::{BLOCKED, Link};
-use crate::sequence::Gaps;
 
 /// Messages that are on their way to one subscription, and after how many of them the server hears that they have come.
 const PREFETCH: u16 = 512;

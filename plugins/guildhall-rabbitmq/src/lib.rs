@@ -15,7 +15,6 @@
 //! README.md beside this crate says what it guarantees.
 
 mod config;
-mod sequence;
 mod socket;
 mod failure;
 mod fresh;

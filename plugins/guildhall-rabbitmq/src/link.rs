@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use guildhall_core::Env;
+use guildhall_core::broker::Sequence;
 use guildhall_core::env::Instant;
 use lapin::options::{BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
@@ -18,7 +19,6 @@ use crate::config::Settings;
 use crate::failure::{Failure, FailureKind};
 use crate::fresh::Fresh;
 use crate::lane::Lane;
-use crate::sequence::Sequence;
 use crate::socket::{Socket, connect};
 
 /// How often a connection is looked at that says nothing.

@@ -61,6 +61,8 @@ impl RabbitQueue {
             return Err(away(format!("{} bytes; at most {ITEM_MAX} fit", body.len())));
         }
         let deadline = self.publishing.deadline();
+        // The last try needs time for its answer: an item that was sent and not confirmed may be in the queue.
+        let last_try = env.now() + deadline.saturating_duration_since(env.now()) / 2;
         loop {
             let why = match self.offer(&name, &body, deadline).await {
                 Ok(()) => return Ok(()),
@@ -77,7 +79,7 @@ impl RabbitQueue {
                 }
                 Err(Refusal::NotPushed(failure)) => failure,
             };
-            if why.kind != FailureKind::Passing || env.now() + AGAIN >= deadline {
+            if why.kind != FailureKind::Passing || env.now() + AGAIN >= last_try {
                 return Err(away(format!("`{queue}`: {}", why.why)));
             }
             env.sleep(AGAIN).await;

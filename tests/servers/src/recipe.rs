@@ -8,7 +8,7 @@ pub const PASSWORD: &str = "not-a-secret";
 /// How a vendor's server is found, started and reached.
 ///
 /// The shell commands get: `$1` the folder of the vendor's programs, `$2` the folder of this server, and `$3` its first port on
-/// `127.0.0.1`; `$PASSWORD` is the password of user `game`.
+/// `127.0.0.1`; `$PASSWORD` is the password of user `game`, and `$PROGRAM` the name of the program.
 #[derive(Debug)]
 pub struct Recipe {
     /// Its name, as `GUILDHALL_REQUIRE` has it.

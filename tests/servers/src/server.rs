@@ -163,7 +163,10 @@ impl Server {
     fn shell(&self, command: &str) -> std::process::Command {
         let programs = self.recipe.programs().expect("it is installed");
         let mut shell = self.recipe.command("sh");
-        shell.env("PASSWORD", PASSWORD).args(["-c", command, "sh"]);
+        shell
+            .env("PASSWORD", PASSWORD)
+            .env("PROGRAM", self.recipe.program)
+            .args(["-c", command, "sh"]);
         shell.arg(programs).arg(&self.folder).arg(self.port.to_string());
         shell
     }

@@ -32,30 +32,14 @@ pub(crate) const COUNT: u32 = 2;
 pub(crate) const KEY: Column =
     Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false };
 
-pub(crate) static HERO: Table = Table {
-    name: "hero",
-    key: KEY,
-    columns: &[Column {
-        number: COUNT,
-        name: "count",
-        kind: Kind::Uint,
-        unique: false,
-        index: false,
-    }],
-};
+const fn count(index: bool) -> Column {
+    Column { number: COUNT, name: "count", kind: Kind::Uint, unique: false, index }
+}
+
+pub(crate) static HERO: Table = Table { name: "hero", key: KEY, columns: &[count(false)] };
 
 /// `HERO` of a later release, which has an index on the count.
-pub(crate) static LATER: Table = Table {
-    name: "hero",
-    key: KEY,
-    columns: &[Column {
-        number: COUNT,
-        name: "count",
-        kind: Kind::Uint,
-        unique: false,
-        index: true,
-    }],
-};
+pub(crate) static LATER: Table = Table { name: "hero", key: KEY, columns: &[count(true)] };
 
 /// A store with the table, in a database of its own.
 pub(crate) async fn prepared() -> MongoStore {

@@ -13,7 +13,7 @@ pub(super) const WINDOW: u64 = 256 * 1024;
 /// Bytes that are read before the other end is told.
 const TELL: u64 = WINDOW / 4;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Stream {
     /// Largest data of a packet.
     chunk: usize,
@@ -38,23 +38,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(chunk: usize) -> Self {
-        Self {
-            chunk,
-            came: VecDeque::new(),
-            packets_in: 0,
-            bytes_in: 0,
-            taken: 0,
-            told: 0,
-            ended: false,
-            left: false,
-            goes: VecDeque::new(),
-            packets_out: 0,
-            bytes_out: 0,
-            taken_there: 0,
-            failed: None,
-            reader: None,
-            writer: None,
-        }
+        Self { chunk, ..Self::default() }
     }
 
     pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -54,7 +54,7 @@ async fn a_queue_without_a_leader_is_unavailable_until_it_has_one_and_holds_up_n
     };
     // Each request has the time of a busy machine, and those that must fail not much more than they need.
     let open = |deadline| open(&format!("{}?prefix=leaderless&{deadline}", server.url())).1;
-    let (patient, queue) = (open("deadline_ms=20000"), open("deadline_ms=4000"));
+    let (patient, queue) = (open("deadline_ms=20000"), open("deadline_ms=6000"));
     push(&patient, "before").await.unwrap();
     patient.push("other", Bytes::new()).await.unwrap();
 

@@ -4,16 +4,7 @@ if is_outdated() then return {'outdated'} end
 local waits = take()
 local now = now_ms()
 local tables = {}
-for i = 1, count() do
-  local t = {name = take(), columns = {}}
-  for c = 1, count() do
-    local column = {number = take(), unique = take() == '1', default = take()}
-    column.kept, column.index = '@i' .. column.number, P .. ':index:' .. t.name .. ':' .. column.number
-    column.holders = P .. ':unique:' .. t.name .. ':' .. column.number
-    t.columns[c] = column
-  end
-  tables[i] = t
-end
+for i = 1, count() do tables[i] = take_table() end
 
 local function take_op()
   local op = {t = tables[count()], place = take(), guard = take()}

@@ -2,13 +2,7 @@
 -- Puts whole rows of one table, all or none: {'done'}, {'changed', which}, {'taken', which, column, place of the other} or {'outdated'}.
 if is_outdated() then return {'outdated'} end
 local waits = take()
-local t = {name = take(), columns = {}}
-for c = 1, count() do
-  local column = {number = take(), unique = take() == '1', default = take()}
-  column.kept, column.index = '@i' .. column.number, P .. ':index:' .. t.name .. ':' .. column.number
-  column.holders = P .. ':unique:' .. t.name .. ':' .. column.number
-  t.columns[c] = column
-end
+local t = take_table()
 local rows = {}
 for r = 1, count() do
   -- The version of the row that is there, empty for none; the hash that it becomes; values of indexed columns by their numbers.

@@ -10,6 +10,18 @@ local function row_key(table_name, place)
   return P .. kind .. table_name .. ':' .. string.sub(place, 2)
 end
 
+-- A table, and those of its columns that are indexed.
+local function take_table()
+  local t = {name = take(), columns = {}}
+  for c = 1, count() do
+    local column = {number = take(), unique = take() == '1', default = take()}
+    column.kept, column.index = '@i' .. column.number, P .. ':index:' .. t.name .. ':' .. column.number
+    column.holders = P .. ':unique:' .. t.name .. ':' .. column.number
+    t.columns[c] = column
+  end
+  return t
+end
+
 local function head_of(key) return call('HMGET', key, unpack(HEAD)) end
 
 local function head_out(head)
