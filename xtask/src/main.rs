@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask {test, services, smoke, fuzz, ci, tidy, layers, codegen}`.
+//! The project's commands: `cargo xtask {test, services, smoke, clusters, fuzz, ci, tidy, layers, codegen}`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks")]
 #![allow(clippy::disallowed_methods, reason = "runs and times programs; nothing here is simulated")]
@@ -22,12 +22,16 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--slow]      build, all tests, doc tests, and the examples with their expected output;
                      --slow: the whole workspace, more cases of each property, and the tests
                      that are ignored because they take long, in release
-  services up|down|status|install [NAME..]
+  services up|down|restart|status|install [NAME..]
                      servers for trying things out, as PostgreSQL and Redis, on spare ports of
-                     loopback; install: Debian's packages of those that are missing
+                     loopback; restart: kills one, and starts it again with its data;
+                     install: Debian's packages of those that are missing
   ci                 what must pass for work to land: format, tidy, codegen --check, deps, clippy, docs,
                      the fuzz targets and their seeds, test, and a run of the demo
   smoke              the last step of ci: a new project, the demo with bots, as clusters, and under chaos
+  clusters [--players N] [--seconds N]
+                     the demo's clusters on servers, with bots, while the first process of each
+                     app is killed and each server is killed and starts again
   fuzz               the fuzz targets compile, and take the seeds that are kept
   tidy [--fix]       the rules of CONTRIBUTING.md that a program can check;
                      --fix: bring docs/config.md and the code that pages show up to date
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         ["fuzz"] => fuzz::run(root),
         ["ci"] => ci::run(root),
         ["smoke"] => smoke::run(root),
+        ["clusters", ref args @ ..] => smoke::under_fire(root, args),
         ["tidy"] => tidy::run(root, false),
         ["tidy", "--fix"] => tidy::run(root, true),
         ["layers"] => tidy::layers(root, ""),

@@ -3,6 +3,7 @@
 //! under its players.
 
 mod clusters;
+mod under_fire;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,7 +80,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let (status, printed) = server.finish(DRAIN_MAX)?;
     ensure!(status.success(), "after SIGTERM the demo ended with {status}; it printed:\n{printed}");
     clusters::on_a_hub(root, programs)?;
-    let has_servers = clusters::on_servers(root, programs)?;
+    let has_servers = clusters::on_servers(root, programs, &clusters::Play)?;
     let chaos = |args: &[&str]| {
         run_command(Command::new(programs.join("chaos")).args(args).arg("--programs").arg(programs))
     };
@@ -93,6 +94,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     }
     // It builds the later release itself.
     chaos(ROLLING)
+}
+
+/// The clusters on servers, while each process is killed once and each server restarts.
+pub(crate) fn under_fire(root: &Path, args: &[&str]) -> Result<()> {
+    let fire = under_fire::Fire::of(args)?;
+    let demo = build(root)?;
+    let programs = demo.parent().context("a program is in a folder")?;
+    clusters::on_servers(root, programs, &fire).map(|_is_all| ())
 }
 
 /// How many commits there are, so that each takes another turn.

@@ -6,11 +6,13 @@ pub mod leases;
 pub mod discovery;
 pub mod broker;
 pub mod queue;
+mod ask;
 pub mod password;
+pub mod names;
 
 pub use ground::Vendor;
 
-/// Makes the tests of a vendor's faults: for each seam that is named, and for `password` where its servers have one.
+/// Makes the tests of a vendor's faults: for each seam that is named, for `names`, and for `password` where its servers have one.
 ///
 /// The arguments are the recipe, the plugin, and a function that makes the options of a URL for the `n`-th place that nothing else uses,
 /// with a deadline of about two seconds for each request: `|n| format!("schema=f{n}&deadline_ms=2000")`.
@@ -20,6 +22,7 @@ pub use ground::Vendor;
 /// | `…_outlives_its_server` | The server is not there at the start, is killed and started again, stands still for ten seconds: errors within the deadline, nothing is lost that was acknowledged, and no restart of the app is needed |
 /// | `…_survives_cut_answers` | Connections end in the middle of an answer: an error says whether it may have happened, and the same request again is right |
 /// | `…_works_slowly` | 200 ms each way: all requests succeed |
+/// | `names` | The name in the URL leads to another address from now on, and the one before is silent: all works again without a restart |
 #[macro_export]
 macro_rules! faults {
     ($recipe:expr, $plugin:expr, $options:expr, $($seam:ident)*) => {
@@ -27,6 +30,17 @@ macro_rules! faults {
     };
     (@seam password $recipe:expr, $plugin:expr, $options:expr) => {
         $crate::faults! { @tests password $recipe, $plugin, $options, a_wrong_password_is_an_error_without_it }
+    };
+    (@seam names $recipe:expr, $plugin:expr, $options:expr) => {
+        #[::tokio::test(flavor = "multi_thread")]
+        async fn a_name_is_looked_up_at_every_connection() {
+            let test = concat!(module_path!(), "::a_name_is_looked_up_at_every_connection");
+            if $crate::is_there($recipe, test) {
+                let options: fn(u32) -> String = $options;
+                let vendor = $crate::Vendor { recipe: $recipe, plugin: &$plugin, options };
+                $crate::names::a_name_is_looked_up_at_every_connection(vendor, test).await;
+            }
+        }
     };
     (@seam store $recipe:expr, $plugin:expr, $options:expr) => {
         $crate::faults! { @tests store $recipe, $plugin, $options,

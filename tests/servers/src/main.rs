@@ -1,4 +1,4 @@
-//! `cargo xtask services up|down|status|install`: servers for trying things out, on spare ports of loopback.
+//! `cargo xtask services up|down|restart|status|install`: servers for trying things out, on spare ports of loopback.
 //!
 //! Tests start servers of their own; these are for people, and for the demo.
 
@@ -19,6 +19,9 @@ use servers::{ALL, Recipe, Server};
 /// Where the URLs are while the servers run: one line each, `name url`. The servers end when it is gone.
 const URLS: &str = "target/services";
 
+/// The name of a server that shall be killed and start again, until it has.
+const RESTART: &str = "target/services.restart";
+
 /// How long all servers together may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -30,12 +33,13 @@ fn main() -> ExitCode {
         (_, Some(name)) => Err(format!("there is no server `{name}`; there are {}", all_names())),
         ("up", None) => up(names),
         ("down", None) => down(),
+        ("restart", None) => names.iter().try_for_each(|name| restart(name)),
         ("status", None) => status(),
         ("install", None) => install(names),
         ("hold", None) => hold(names),
-        (other, None) => {
-            Err(format!("`{other}` is none of: up [NAME..], down, status, install [NAME..]"))
-        }
+        (other, None) => Err(format!(
+            "`{other}` is none of: up [NAME..], down, restart NAME.., status, install [NAME..]"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,6 +96,30 @@ fn down() -> Result<(), String> {
         sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// Kills a server that runs, and waits until it has started again, with its data.
+fn restart(name: &str) -> Result<(), String> {
+    let urls = std::fs::read_to_string(URLS).unwrap_or_default();
+    if !urls.lines().any(|line| line.split_once(' ').is_some_and(|(server, _)| server == name)) {
+        return Err(format!("{name} does not run"));
+    }
+    write_at_once(RESTART, name)?;
+    let end = Instant::now() + PATIENCE;
+    while Path::new(RESTART).exists() {
+        if Instant::now() > end {
+            return Err(format!("{name} did not start again within {PATIENCE:?}"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// A file that is there with all it says, or not at all.
+fn write_at_once(file: &str, text: &str) -> Result<(), String> {
+    let written = format!("{file}.new");
+    std::fs::write(&written, text).map_err(|error| format!("write {written}: {error}"))?;
+    std::fs::rename(&written, file).map_err(|error| format!("write {file}: {error}"))
 }
 
 /// Prints a line per server: its URL, or why it does not run.
@@ -151,10 +179,16 @@ fn hold(names: &[String]) -> Result<(), String> {
     let lines =
         running.iter().map(|(recipe, server)| format!("{} {}\n", recipe.name, server.url()));
     let text: String = lines.chain([format!("holder {}\n", std::process::id())]).collect();
-    let written = format!("{URLS}.new");
-    std::fs::write(&written, text).map_err(|error| format!("write {written}: {error}"))?;
-    std::fs::rename(&written, URLS).map_err(|error| format!("write {URLS}: {error}"))?;
+    let _of_one_that_was_killed = std::fs::remove_file(RESTART);
+    write_at_once(URLS, &text)?;
     while Path::new(URLS).exists() {
+        if let Ok(name) = std::fs::read_to_string(RESTART) {
+            for (_, server) in running.iter_mut().filter(|(recipe, _)| recipe.name == name) {
+                server.kill();
+                server.start();
+            }
+            std::fs::remove_file(RESTART).map_err(|error| format!("remove {RESTART}: {error}"))?;
+        }
         sleep(Duration::from_millis(200));
     }
     Ok(())

@@ -31,8 +31,13 @@ struct Faults {
 impl Proxy {
     /// A proxy to that address.
     pub fn to(server: impl Into<String>) -> Self {
+        Self::at("127.0.0.1", 0, server)
+    }
+
+    /// A proxy at that address of loopback; at any free port where `port` is 0.
+    pub fn at(host: &str, port: u16, server: impl Into<String>) -> Self {
         let server = server.into();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind((host, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let faults = Arc::<Mutex<Faults>>::default();
@@ -48,6 +53,11 @@ impl Proxy {
     /// Where clients connect.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Closes all connections. New ones are passed on.

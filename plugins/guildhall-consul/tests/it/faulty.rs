@@ -4,5 +4,5 @@ servers::faults!(
     &servers::CONSUL,
     guildhall_consul::Consul,
     |n| format!("service=f{n}&deadline_ms=2000"),
-    discovery
+    discovery names
 );

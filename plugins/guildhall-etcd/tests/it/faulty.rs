@@ -7,7 +7,7 @@ macro_rules! faults {
                 &servers::$recipe,
                 guildhall_etcd::Etcd,
                 |n| format!("prefix=f{n}&deadline_ms=2000"),
-                leases discovery
+                leases discovery names
             );
         }
     };

@@ -7,7 +7,7 @@ macro_rules! faults {
                 &servers::$recipe,
                 guildhall_nats::Nats,
                 |n| format!("prefix=f{n}&deadline_ms=2000&queue_ack_ms=3000&queue_bytes=4194304"),
-                broker discovery leases queue password
+                broker discovery leases queue password names
             );
         }
     };

@@ -11,7 +11,7 @@ use super::ground::{RECOVERS, SLOW, STILL, Still, Vendor, answer, holder, until_
 /// Longer than any fault here.
 const TTL: Duration = Duration::from_secs(120);
 
-fn node(inst: u64, load: u32) -> NodeRecord {
+pub(super) fn node(inst: u64, load: u32) -> NodeRecord {
     let holder = holder(inst);
     NodeRecord {
         id: holder.app,

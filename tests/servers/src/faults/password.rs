@@ -1,12 +1,7 @@
 //! A password that the server refuses.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use guildhall_core::Backend;
-
-use super::ground::{Vendor, answer, holder};
-use super::store::a_row;
+use super::ask::ask;
+use super::ground::{Vendor, answer};
 use crate::{PASSWORD, shared};
 
 /// The first request fails, and says so without the password.
@@ -18,25 +13,10 @@ pub async fn a_wrong_password_is_an_error_without_it(vendor: Vendor) {
     let said = match answer(place.open_url(&wrong)).await {
         Err(error) => error.to_string(),
         Ok(backend) => {
-            let said = match backend {
-                Backend { store: Some(store), .. } => said(store.read(&[a_row()])).await,
-                Backend { leases: Some(leases), .. } => {
-                    said(leases.open(&holder(1), None, Duration::from_secs(60))).await
-                }
-                Backend { queue: Some(queue), .. } => said(queue.push("mail", Bytes::new())).await,
-                other => said(other.broker.expect("a seam").subscribe("room", 1)).await,
-            };
-            said.expect("a request with a wrong password succeeded")
+            ask(&backend).await.expect_err("a request with a wrong password succeeded").to_string()
         }
     };
     let lower = said.to_lowercase();
     let says = ["password", "auth", "access", "credential", "denied"];
     assert!(says.iter().any(|word| lower.contains(word)) && !lower.contains("hush"), "{said}");
-}
-
-/// The error of a request.
-async fn said<T, E: std::fmt::Display>(
-    request: impl Future<Output = Result<T, E>>,
-) -> Option<String> {
-    answer(request).await.err().map(|error| error.to_string())
 }

@@ -12,7 +12,7 @@ use super::ground::{SLOW, STILL, Still, Vendor, answer, holder, until_it_works};
 
 const NAME: u32 = 2;
 
-static HERO: Table = Table {
+pub(super) static HERO: Table = Table {
     name: "hero",
     key: Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false },
     columns: &[Column {
@@ -24,7 +24,7 @@ static HERO: Table = Table {
     }],
 };
 
-pub(super) fn a_row() -> RowId {
+fn a_row() -> RowId {
     RowId { table: &HERO, key: "1".into(), sub: None }
 }
 
