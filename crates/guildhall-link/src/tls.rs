@@ -2,17 +2,16 @@
 //! what it names must cover the id that the peer claims.
 
 mod certificates;
-mod conn;
 
 use std::io::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 use guildhall_core::env::Conn;
 use guildhall_core::{AppId, Env, StartError};
+use guildhall_tls::{Shared, TlsConn};
 
 use crate::config::LinkConfig;
 use certificates::{Files, configs};
-use conn::{Shared, TlsConn};
 
 /// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! [`Tls`]: TLS to the server by rustls, with what each `sslmode` checks.
 
-use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,18 +10,12 @@ use guildhall_core::env::ConnIo;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
-
-/// Longest file of root certificates, in bytes.
-const ROOTS_MAX: u64 = 4 << 20;
 
 /// Which certificate of the server is good enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +57,8 @@ impl Tls {
                 Arc::new(Verifier { check, inner: None, provider: Arc::clone(&provider) })
             }
             (_, Some(file)) => {
-                let roots = Arc::new(read_roots(file)?);
+                let roots = guildhall_tls::roots(file);
+                let roots = Arc::new(roots.map_err(|why| format!("sslrootcert={file}: {why}"))?);
                 let inner =
                     WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
                 let inner =
@@ -83,21 +77,6 @@ impl Tls {
     pub(crate) fn to(&self, host: &str) -> TlsTo {
         TlsTo { config: Arc::clone(&self.0), host: host.to_owned() }
     }
-}
-
-fn read_roots(file: &str) -> Result<RootCertStore, String> {
-    let failed =
-        |why: &dyn fmt::Display| format!("sslrootcert={file}: {why}; write the path of a PEM file");
-    let size = std::fs::metadata(file).map_err(|error| failed(&error))?.len();
-    if size > ROOTS_MAX {
-        return Err(failed(&format!("it has {size} bytes; at most {ROOTS_MAX} are read")));
-    }
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
-        let root = root.map_err(|error| failed(&error))?;
-        roots.add(root).map_err(|error| failed(&error))?;
-    }
-    if roots.is_empty() { Err(failed(&"it has no certificate")) } else { Ok(roots) }
 }
 
 /// Checks what the mode wants.

@@ -5,9 +5,8 @@ mod server;
 use std::fmt;
 use std::time::Duration;
 
+use guildhall_tls::Roots;
 use server::{addresses, credentials};
-
-use crate::tls::Tls;
 
 /// Settings of a backend, all in its URL: `redis://user:password@host:6379/0?prefix=guildhall&deadline_ms=5000`.
 #[derive(Clone)]
@@ -30,7 +29,7 @@ pub struct Settings {
     pub ack_wait: Duration,
     /// The most items of one queue, those that are not acknowledged included. Default 65 536.
     pub queue_items: usize,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Roots>,
     /// What the server keeps over its end, for servers that forbid CONFIG; else it is asked.
     pub persistence: Option<Persistence>,
 }
@@ -94,18 +93,15 @@ impl Settings {
             persistence: None,
             tls: None,
         };
+        let mut ca = None;
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            let (name, text) = option.split_once('=').unwrap_or((option, ""));
-            settings.set(name, text)?;
-        }
-        match (is_encrypted, settings.tls.is_some()) {
-            (true, false) => {
-                Err("rediss:// needs ca=FILE, the certificates in PEM that the server's stems from"
-                    .to_owned())
+            match option.split_once('=').unwrap_or((option, "")) {
+                ("ca", file) => ca = Some(file),
+                (name, text) => settings.set(name, text)?,
             }
-            (false, true) => Err("option `ca` is for TLS; write rediss://".to_owned()),
-            _ => Ok(settings),
         }
+        settings.tls = Roots::of_url("rediss", is_encrypted, ca)?;
+        Ok(settings)
     }
 
     fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
@@ -115,7 +111,6 @@ impl Settings {
             "deadline_ms" => self.deadline = ms(600_000)?,
             "connect_ms" => self.connect = ms(3_600_000)?,
             "ack_wait_ms" => self.ack_wait = ms(86_400_000)?,
-            "ca" => self.tls = Some(Tls::read(text)?),
             "replicas" => {
                 self.replicas = u32::try_from(number(name, text, 0, 16)?).unwrap_or_default();
             }

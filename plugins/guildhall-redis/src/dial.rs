@@ -10,7 +10,6 @@ use guildhall_core::Env;
 use guildhall_core::env::ConnIo;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::Settings;
 use crate::facts::{Facts, NoDial, facts};
@@ -66,11 +65,6 @@ pub(crate) async fn dial(
     Err(if ever { NoDial::Ever(why) } else { NoDial::Now(why) })
 }
 
-/// A connection, encrypted or not.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
 async fn dial_one(
     env: &Env,
     settings: &Settings,
@@ -95,11 +89,14 @@ async fn dial_one(
             Ok::<(), ()>(())
         });
     }
-    let socket = ConnIo::new(socket);
-    let stream: Box<dyn Stream> = match &settings.tls {
-        None => Box::new(socket),
-        Some(tls) => Box::new(tls.connect(address, socket).await.map_err(|error| now(&error))?),
+    let socket = match &settings.tls {
+        None => socket,
+        Some(roots) => {
+            let encrypted = roots.connect(env, address, &[], socket).await;
+            encrypted.map_err(|error| now(&error))?
+        }
     };
+    let stream = ConnIo::new(socket);
     let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
     let (mut conn, driver) = made.map_err(|error| now(&words(&error)))?;
     let ended = Arc::new(AtomicBool::new(false));

@@ -14,7 +14,6 @@
 //!
 //! README.md beside this crate says what it guarantees.
 
-mod tls;
 mod config;
 mod fault;
 mod reply;

@@ -5,6 +5,7 @@
 //! | A server of one test, which it may stop, kill and restart | [`Server`] |
 //! | A server that tests share which do not disturb it | [`shared`] |
 //! | Whether a test can run here | [`is_there`] |
+//! | A server with TLS, and what its clients may not take | [`Certificates`], [`has_to_prove_itself`] |
 //! | Connections that are cut, slow or silent | [`Proxy`] |
 //! | What every seam of every vendor must survive | [`faults!`] |
 //!
@@ -24,8 +25,10 @@ mod there;
 mod user;
 mod server;
 mod proxy;
+mod certificates;
 mod faults;
 
+pub use certificates::{Certificates, has_to_prove_itself};
 pub use proxy::Proxy;
 pub use recipe::{PASSWORD, Recipe};
 pub use recipes::{

@@ -1,14 +1,13 @@
-//! Certificates of links: reads the files and makes rustls configurations.
+//! Certificates of links: the files that `[link]` names, as rustls configurations.
 
 use std::sync::Arc;
 
 use guildhall_core::Env;
+use guildhall_tls::{Clock, certificates, private_key, roots};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
 use crate::config::LinkConfig;
@@ -38,30 +37,20 @@ impl<'a> Files<'a> {
     }
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, String> {
-        certificates("link.tls_cert", self.cert)
+        certificates(self.cert).map_err(|why| wrong("link.tls_cert", self.cert, &why))
     }
 
     fn key(&self) -> Result<PrivateKeyDer<'static>, String> {
-        PrivateKeyDer::from_pem_file(self.key)
-            .map_err(|e| format!("link.tls_key = \"{}\": {e}; write a PEM private key", self.key))
+        private_key(self.key).map_err(|why| wrong("link.tls_key", self.key, &why))
     }
 
     fn roots(&self) -> Result<Arc<RootCertStore>, String> {
-        let mut roots = RootCertStore::empty();
-        for root in certificates("link.tls_ca", self.ca)? {
-            let added = roots.add(root);
-            added.map_err(|e| format!("link.tls_ca = \"{}\": {e}", self.ca))?;
-        }
-        Ok(Arc::new(roots))
+        roots(self.ca).map(Arc::new).map_err(|why| wrong("link.tls_ca", self.ca, &why))
     }
 }
 
-fn certificates(key: &str, path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let wrong =
-        |e: &dyn std::fmt::Display| format!("{key} = \"{path}\": {e}; write PEM certificates");
-    let all = CertificateDer::pem_file_iter(path).map_err(|e| wrong(&e))?;
-    let all = all.collect::<Result<Vec<_>, _>>().map_err(|e| wrong(&e))?;
-    if all.is_empty() { Err(wrong(&"there is none in it")) } else { Ok(all) }
+fn wrong(key: &str, path: &str, why: &str) -> String {
+    format!("{key} = \"{path}\": {why}")
 }
 
 /// Both sides show their certificate, and believe those of the authority.
@@ -146,20 +135,5 @@ impl ServerCertVerifier for Authority {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// The wall clock of the app, for the dates in certificates.
-struct Clock(Env);
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(self.0.wall()))
-    }
-}
-
-impl std::fmt::Debug for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
     }
 }

@@ -1,51 +1,24 @@
 //! TLS: what each `sslmode` takes from a server and what it refuses.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
-
 use guildhall_core::store::{Migrate, Store as _, StoreError};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use servers::{POSTGRES, Server};
+use servers::{Certificates, POSTGRES, Server};
 
 use crate::ground::{HERO, is_there, open, url};
 
-/// A server with TLS, whose certificate is for `db.example`, and the file of the root that it stems from and of one that it does not.
-fn server(tls_only: bool) -> (Server, PathBuf, PathBuf) {
+/// A server that takes TLS alone, whose certificate is for `db.example`.
+fn server() -> (Server, Certificates) {
     let server = Server::new(&POSTGRES);
-    let folder = server.folder().to_owned();
-    let root = || {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        (pem, Issuer::new(params, key))
-    };
-    let ((own, issuer), (other, _)) = (root(), root());
-    let key = KeyPair::generate().unwrap();
-    let names = CertificateParams::new(vec!["db.example".to_owned()]).unwrap();
-    write(&folder, "server.crt", &names.signed_by(&key, &issuer).unwrap().pem());
-    write(&folder, "server.key", &key.serialize_pem());
-    if tls_only {
-        let hba = "hostssl all all all scram-sha-256\n";
-        write(&folder, "data/pg_hba.conf", hba);
-    }
-    let (own, other) = (write(&folder, "own.pem", &own), write(&folder, "other.pem", &other));
+    let certificates = Certificates::write(server.folder(), "db.example");
+    let hba = server.folder().join("data/pg_hba.conf");
+    std::fs::write(hba, "hostssl all all all scram-sha-256\n").unwrap();
     let arguments = format!(
-        "-c ssl=on -c ssl_cert_file={0}/server.crt -c ssl_key_file={0}/server.key",
-        folder.display()
+        "-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+        certificates.certificate.display(),
+        certificates.key.display()
     );
     let mut server = server.with(&arguments);
     server.start();
-    (server, own, other)
-}
-
-/// For the server's user alone.
-fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let (path, owner) = (folder.join(name), folder.metadata().unwrap());
-    std::fs::write(&path, text).unwrap();
-    chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
+    (server, certificates)
 }
 
 async fn connects(server: &Server, options: &str) -> Result<(), StoreError> {
@@ -58,8 +31,8 @@ async fn each_sslmode_takes_what_it_says() {
     if !is_there("tls::each_sslmode_takes_what_it_says") {
         return;
     }
-    let (server, own, other) = server(true);
-    let (own, other) = (own.display(), other.display());
+    let (server, certificates) = server();
+    let (own, other) = (certificates.root.display(), certificates.other_root.display());
     for good in [
         "sslmode=prefer".to_owned(),
         "sslmode=require".to_owned(),

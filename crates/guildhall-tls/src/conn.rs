@@ -1,5 +1,6 @@
 //! [`TlsConn`]: a connection encrypted by rustls.
 
+use std::future::poll_fn;
 use std::io::{Error, ErrorKind, IoSlice, Read as _, Result, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +16,14 @@ const READ: usize = 32 * 1024;
 const WAITS_MAX: usize = 256 * 1024;
 
 /// A connection under TLS. The task that reads it also sends what the protocol itself has to say.
-pub(super) struct TlsConn {
+pub struct TlsConn {
     conn: Box<dyn Conn>,
     state: Mutex<TlsSession>,
 }
 
-/// One holder reads and writes, another asks for the names of the peer.
-pub(super) struct Shared(pub(super) Arc<TlsConn>);
+/// The connection for several holders: one reads and writes, another asks for the names of the peer.
+#[derive(Debug)]
+pub struct Shared(pub Arc<TlsConn>);
 
 struct TlsSession {
     session: rustls::Connection,
@@ -33,14 +35,54 @@ struct TlsSession {
 }
 
 impl TlsConn {
-    pub(super) fn new(conn: Box<dyn Conn>, mut session: rustls::Connection) -> Self {
+    /// The connection under TLS. The handshake takes place with the first reads and writes.
+    pub fn new(conn: Box<dyn Conn>, mut session: rustls::Connection) -> Self {
         session.set_buffer_limit(Some(WAITS_MAX));
         let state = TlsSession { session, arrived: BytesMut::new(), plain: 0, ended: false };
         Self { conn, state: Mutex::new(state) }
     }
 
+    /// Waits until the handshake is over.
+    ///
+    /// # Errors
+    /// It has failed: the certificate of the peer is not taken, or the peer does not speak TLS.
+    ///
+    /// # Cancel safety
+    /// Cancel safe. There is no deadline: the caller has one.
+    pub async fn handshake(&self) -> Result<()> {
+        poll_fn(|cx| self.poll_handshake(cx)).await
+    }
+
+    fn poll_handshake(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut state = self.state.lock();
+        loop {
+            self.flush(&mut state)?;
+            if state.session.wants_write() {
+                ready!(self.conn.poll_writable(cx))?;
+                continue;
+            }
+            if !state.session.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.conn.poll_readable(cx))?;
+            state.arrived.reserve(READ);
+            match self.conn.try_read(&mut state.arrived) {
+                Ok(0) => {
+                    let why = "the connection was closed in the handshake of TLS";
+                    return Poll::Ready(Err(Error::new(ErrorKind::UnexpectedEof, why)));
+                }
+                Ok(_) => self.decrypt(&mut state)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
     /// The URIs in the certificate of the peer.
-    pub(super) fn peer_uris(&self) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// It has shown none, or one that cannot be read.
+    pub fn peer_uris(&self) -> Result<Vec<String>> {
         let state = self.state.lock();
         let certificate = state.session.peer_certificates().and_then(<[_]>::first);
         let certificate =
@@ -85,6 +127,12 @@ impl TlsConn {
             }
         }
         self.flush(state)
+    }
+}
+
+impl std::fmt::Debug for TlsConn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsConn")
     }
 }
 
