@@ -1,6 +1,7 @@
 //! [`Client`]: the connection to NATS, and requests that end when it ends.
 
 mod link;
+mod greeting;
 mod dialler;
 
 use std::future::IntoFuture;
@@ -49,12 +50,20 @@ impl Client {
         let outage = Outage::new(env, "nats", settings.server());
         let (links, link) = watch::channel(Link::NONE);
         let news = News { links: Arc::new(links), outage: outage.clone() };
-        let dialler = Dialler { env: env.clone(), news: news.clone() };
+        let roots = settings.roots.clone();
+        let dialler = Dialler { env: env.clone(), news: news.clone(), roots };
         let options = match &settings.login {
             Login::Nobody => ConnectOptions::new(),
             Login::Token(token) => ConnectOptions::with_token(token.clone()),
             Login::User(user, password) => {
                 ConnectOptions::with_user_and_password(user.clone(), password.clone())
+            }
+        };
+        let options = match &settings.roots {
+            None => options,
+            Some(roots) => {
+                let config = roots.client(env, &[]).map_err(|error| error.to_string())?;
+                options.require_tls(true).tls_client_config(config)
             }
         };
         let options = options

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use guildhall_core::outside;
+use guildhall_tls::Roots;
 
 use login::parse_login;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     /// Most bytes of all queues, 1 KiB to 1 TiB. Default 256 MiB; a further push is refused. The server reserves them when the first
     /// queue is made, and refuses that where its disk has not as much.
     pub queue_bytes: i64,
+    /// For TLS: what the server's certificate stems from.
+    pub(crate) roots: Option<Roots>,
 }
 
 impl fmt::Debug for Settings {
@@ -47,7 +50,7 @@ impl fmt::Debug for Settings {
 }
 
 /// How to write the URL, for errors.
-const FORM: &str = "write nats://user:password@host:4222?prefix=guildhall";
+const FORM: &str = "write nats://user:password@host:4222?prefix=guildhall, or natss:// for TLS";
 const ADDRESSES_MAX: usize = 16;
 
 impl Settings {
@@ -56,7 +59,12 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, and how to write it. A user and a password are not in the text.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let rest = url.strip_prefix("nats://").ok_or(FORM)?;
+        let (rest, is_encrypted) = match (url.strip_prefix("nats://"), url.strip_prefix("natss://"))
+        {
+            (Some(rest), _) => (rest, false),
+            (_, Some(rest)) => (rest, true),
+            _ => return Err(FORM.to_owned()),
+        };
         let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
         let (login, hosts) = match rest.rsplit_once('@') {
             Some((login, hosts)) => (parse_login(login)?, hosts),
@@ -79,11 +87,16 @@ impl Settings {
             queue_ack: Duration::from_secs(30),
             queue_items: 65_536,
             queue_bytes: 256 << 20,
+            roots: None,
         };
+        let mut ca = None;
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            let (name, text) = option.split_once('=').unwrap_or((option, ""));
-            settings.set(name, text)?;
+            match option.split_once('=').unwrap_or((option, "")) {
+                ("ca", file) => ca = Some(file),
+                (name, text) => settings.set(name, text)?,
+            }
         }
+        settings.roots = Roots::of_url("natss", is_encrypted, ca)?;
         Ok(settings)
     }
 
@@ -98,7 +111,7 @@ impl Settings {
             "queue_bytes" => self.queue_bytes = number(name, text, 1 << 10, 1 << 40)?,
             _ => {
                 return Err(format!(
-                    "unknown option `{}`; known are prefix, replicas, deadline_ms, queue_ack_ms, queue_items, queue_bytes",
+                    "unknown option `{}`; known are prefix, replicas, deadline_ms, queue_ack_ms, queue_items, queue_bytes, ca",
                     outside(name)
                 ));
             }

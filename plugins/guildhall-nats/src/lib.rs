@@ -27,7 +27,7 @@ pub use queue::NatsQueue;
 
 use client::Client;
 
-/// The plugin for `nats://user:password@host:4222`; see [`Settings`] for what the URL may say.
+/// The plugin for `nats://user:password@host:4222`, and `natss://` with TLS; see [`Settings`] for what the URL may say.
 ///
 /// The server need not be there yet: the connection is made in the background, and again whenever it is lost.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct Nats;
 
 impl Plugin for Nats {
     fn schemes(&self) -> &'static [&'static str] {
-        &["nats"]
+        &["nats", "natss"]
     }
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {

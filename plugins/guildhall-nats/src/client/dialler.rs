@@ -1,14 +1,15 @@
 //! [`Dialler`]: which of the servers to connect to, and when.
 
+use std::io;
 use std::time::Duration;
 
 use async_nats::{ReconnectToServer, Server, ServerAddr};
 use futures_util::future::select_ok;
 use guildhall_core::Env;
-use guildhall_core::env::ConnIo;
-use tokio::io::AsyncReadExt as _;
+use guildhall_tls::Roots;
 
 use super::ATTEMPT;
+use super::greeting::Greeting;
 use super::link::News;
 
 /// Chooses the server to connect to: the first that greets.
@@ -16,6 +17,7 @@ use super::link::News;
 pub(super) struct Dialler {
     pub(super) env: Env,
     pub(super) news: News,
+    pub(super) roots: Option<Roots>,
 }
 
 impl Dialler {
@@ -44,15 +46,21 @@ impl Dialler {
         }
     }
 
-    /// Waits for what a server of NATS says first. One that stands still, or is another program, accepts connections too.
-    async fn greeting(&self, address: &str) -> std::io::Result<()> {
-        let mut conn = ConnIo::new(self.env.net().connect(address).await?);
-        let mut first = [0; 5];
-        conn.read_exact(&mut first).await?;
-        match &first {
-            b"INFO " => Ok(()),
-            _ => Err(std::io::Error::other("there is no server of NATS")),
+    /// Waits for what a server of NATS says first, and for its certificate. A server that stands still, or is another program, accepts
+    /// connections too.
+    async fn greeting(&self, address: &str) -> io::Result<()> {
+        let conn = self.env.net().connect(address).await?;
+        let greeting = Greeting::read(&*conn).await?;
+        let Some(roots) = &self.roots else {
+            return match greeting.requires_tls {
+                true => Err(io::Error::other("the server wants TLS; write natss://…?ca=FILE")),
+                false => Ok(()),
+            };
+        };
+        if !greeting.has_tls() {
+            return Err(io::Error::other("the server has no TLS; give it some, or write nats://"));
         }
+        roots.connect(&self.env, address, &[], conn).await.map(drop)
     }
 
     async fn dial(&self, server: &Server) -> Result<ServerAddr, String> {

@@ -10,3 +10,4 @@ mod traps;
 mod links;
 mod size;
 mod log;
+mod tls;
