@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use guildhall_core::outside;
+use guildhall_tls::Roots;
 
 /// Settings, all in the URL: `etcd://user:password@10.0.0.1:2379,10.0.0.2:2379?prefix=guildhall&deadline_ms=5000`.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub prefix: String,
     /// How long a request may take, waiting for a connection included, from 10 ms to 10 minutes. Default 5 s.
     pub deadline: Duration,
+    /// For TLS: what a member's certificate stems from.
+    pub(crate) roots: Option<Roots>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -24,8 +27,7 @@ pub(crate) struct User {
     pub(crate) password: String,
 }
 
-const HOW: &str =
-    "write etcd://user:password@host:2379,host:2379?prefix=guildhall&deadline_ms=5000";
+const HOW: &str = "write etcd://user:password@host:2379,host:2379?prefix=guildhall&deadline_ms=5000, or etcds:// for TLS";
 const ESCAPES: &str = "user and password: write % and two hexadecimal digits for each of %@:/?";
 const DOCUMENT: &str = "write etcd://host:2379/KEY, where KEY has a-z, A-Z, 0-9 and -._/";
 const ADDRESSES_MAX: usize = 16;
@@ -49,7 +51,7 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, without its password, and how to write it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let rest = url.strip_prefix("etcd://").ok_or_else(|| HOW.to_owned())?;
+        let (is_encrypted, rest) = without_scheme(url).ok_or(HOW)?;
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         // Where the password ends is not known then, so nothing of the URL is in the error.
         if options.contains('@') {
@@ -65,19 +67,23 @@ impl Settings {
             let count = addresses.len();
             return Err(format!("the URL has {count} addresses; {ADDRESSES_MAX} are the most"));
         }
-        let (mut prefix, mut deadline_ms) = ("guildhall".to_owned(), 5000);
+        let (mut prefix, mut deadline_ms, mut ca) = ("guildhall".to_owned(), 5000, None);
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, text) = option.split_once('=').unwrap_or((option, ""));
             match name {
                 "prefix" => prefix = checked_prefix(text)?,
+                "ca" => ca = Some(text),
                 "deadline_ms" => deadline_ms = number(name, text, 10, 600_000)?,
                 _ => {
                     let name = outside(name);
-                    return Err(format!("unknown option `{name}`; known are prefix, deadline_ms"));
+                    return Err(format!(
+                        "unknown option `{name}`; known are prefix, deadline_ms, ca"
+                    ));
                 }
             }
         }
-        Ok(Self { addresses, user, prefix, deadline: Duration::from_millis(deadline_ms) })
+        let roots = Roots::of_url("etcds", is_encrypted, ca)?;
+        Ok(Self { addresses, user, prefix, deadline: Duration::from_millis(deadline_ms), roots })
     }
 
     /// Reads the URL of a settings document: one with a key after the hosts, `etcd://host:2379/game/demo.toml`.
@@ -86,13 +92,16 @@ impl Settings {
     /// As [`Settings::parse`], and if there is no key of 1 to 1024 of a-z, A-Z, 0-9 and -._/.
     pub(crate) fn parse_document(url: &str) -> Result<(Self, String), String> {
         let (place, options) = url.split_once('?').unwrap_or((url, ""));
-        let rest = place.strip_prefix("etcd://").ok_or(DOCUMENT)?;
+        let (is_encrypted, rest) = without_scheme(place).ok_or(DOCUMENT)?;
         // A password has neither `@` nor `/`; one that has is no address, which is not shown.
         let hosts = rest.rfind('@').map_or(0, |at| at + 1);
         let (before, key) = rest[hosts..]
             .split_once('/')
             .map_or((rest, ""), |(host, key)| (&rest[..hosts + host.len()], key));
-        let mut settings = Self::parse(&format!("etcd://{before}?{options}"))?;
+        let mut settings = Self::parse(&format!(
+            "{}://{before}?{options}",
+            if is_encrypted { "etcds" } else { "etcd" }
+        ))?;
         if key.is_empty() || key.len() > KEY_MAX || !key.chars().all(fits_a_key) {
             return Err(format!("the URL has no key, or a wrong one; {DOCUMENT}"));
         }
@@ -100,6 +109,12 @@ impl Settings {
         key.clone_into(&mut settings.prefix);
         Ok((settings, key.to_owned()))
     }
+}
+
+/// Whether connections are encrypted, and the rest of a URL.
+fn without_scheme(url: &str) -> Option<(bool, &str)> {
+    let plain = url.strip_prefix("etcd://").map(|rest| (false, rest));
+    plain.or_else(|| Some((true, url.strip_prefix("etcds://")?)))
 }
 
 impl User {

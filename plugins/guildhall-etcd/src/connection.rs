@@ -2,6 +2,7 @@
 
 mod http2;
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,7 +54,11 @@ impl Connection {
         settings: &Settings,
         address: &str,
     ) -> Result<Self, String> {
-        let conn = env.net().connect(address).await.map_err(|error| error.to_string())?;
+        let said = |error: std::io::Error| error.to_string();
+        let mut conn = env.net().connect(address).await.map_err(said)?;
+        if let Some(roots) = &settings.roots {
+            conn = roots.connect(env, address, &["h2"], conn).await.map_err(said)?;
+        }
         let (sender, driver) = Builder::new(Tasks(env.clone()))
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(2 * WINDOW)
@@ -67,7 +72,8 @@ impl Connection {
             let _ended = until.run_until_cancelled(driver).await;
             until.cancel();
         });
-        let origin = Uri::builder().scheme("http").authority(address).path_and_query("/").build();
+        let scheme = if settings.roots.is_some() { "https" } else { "http" };
+        let origin = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build();
         let origin = origin.map_err(|error| error.to_string())?;
         let grpc = Grpc::with_origin(Http2(sender), origin).max_decoding_message_size(ANSWER_MAX);
         let answered = Mutex::new(env.now());
@@ -75,7 +81,7 @@ impl Connection {
         this.token = this.authenticate(settings).await?;
         let key = Bytes::from(settings.prefix.clone());
         let probe = RangeRequest { key, keys_only: true, limit: 1, ..RangeRequest::default() };
-        this.call(probe).await.map_err(|status| words(&status))?;
+        this.call(probe).await.map_err(|status| this.unanswered(settings, &status))?;
         Ok(this)
     }
 
@@ -93,7 +99,20 @@ impl Connection {
             }
             // A user may be set before the operator enables authentication.
             Err(status) if status.code() == Code::FailedPrecondition => Ok(None),
-            Err(status) => Err(format!("user `{}`: {}", user.name, words(&status))),
+            Err(status) => {
+                Err(format!("user `{}`: {}", user.name, self.unanswered(settings, &status)))
+            }
+        }
+    }
+
+    /// Why a member has not answered a first request.
+    fn unanswered(&self, settings: &Settings, status: &Status) -> String {
+        let words = words(status);
+        // What the member itself says has no source.
+        let is_cut = self.is_closed() || status.source().is_some();
+        match is_cut && settings.roots.is_none() {
+            true => format!("{words} (if the server has TLS, write etcds://…?ca=FILE)"),
+            false => words,
         }
     }
 

@@ -44,7 +44,7 @@ pub use config::Settings;
 pub use discovery::EtcdDiscovery;
 pub use leases::EtcdLeases;
 
-/// The plugin for `etcd://host:2379`; see [`Settings`] for what the URL may say.
+/// The plugin for `etcd://host:2379`, and `etcds://` with TLS; see [`Settings`] for what the URL may say.
 ///
 /// The server need not be there yet: it is dialled until it is.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub struct Etcd;
 
 impl Plugin for Etcd {
     fn schemes(&self) -> &'static [&'static str] {
-        &["etcd"]
+        &["etcd", "etcds"]
     }
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {

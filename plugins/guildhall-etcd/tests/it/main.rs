@@ -8,6 +8,7 @@ mod fake;
 mod contract;
 mod faulty;
 mod sessions;
+mod tls;
 mod watches;
 mod members;
 mod users;
