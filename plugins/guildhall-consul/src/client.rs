@@ -108,10 +108,16 @@ impl Client {
         }
         match status.is_success() {
             true => Ok(Answer { index, body }),
-            false => Err(Fault::Refused(
-                status.as_u16(),
-                String::from_utf8_lossy(&body).trim().to_owned(),
-            )),
+            false => Err(Fault::Refused(status.as_u16(), self.said(&body))),
+        }
+    }
+
+    /// What an agent says that refuses.
+    fn said(&self, body: &[u8]) -> String {
+        let body = String::from_utf8_lossy(body).trim().to_owned();
+        match self.settings.roots.is_none() && body.contains("HTTP request to an HTTPS server") {
+            true => "it wants TLS; write consuls://…?ca=FILE".to_owned(),
+            false => body,
         }
     }
 
@@ -122,8 +128,12 @@ impl Client {
     }
 
     async fn dial(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let conn =
-            self.env.net().connect(&self.settings.address).await.map_err(|e| e.to_string())?;
+        let (env, Settings { address, roots, .. }) = (&self.env, &self.settings);
+        let said = |error: std::io::Error| error.to_string();
+        let mut conn = env.net().connect(address).await.map_err(said)?;
+        if let Some(roots) = roots {
+            conn = roots.connect(env, address, &["http/1.1"], conn).await.map_err(said)?;
+        }
         let (sender, driver) = handshake(Io::new(conn)).await.map_err(|error| error.to_string())?;
         // What went wrong is the error of the request that was on it.
         self.env.spawn("consul.connection", driver.map(drop));

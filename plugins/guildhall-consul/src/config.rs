@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use guildhall_core::outside;
+use guildhall_tls::Roots;
 
 /// Settings, all in the URL: `consul://:token@127.0.0.1:8500?service=guildhall&deadline_ms=5000`.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,9 +17,12 @@ pub struct Settings {
     pub service: String,
     /// How long a request may take, from 10 ms to 10 minutes. Default 5 s.
     pub deadline: Duration,
+    /// For TLS: what the agent's certificate stems from.
+    pub(crate) roots: Option<Roots>,
 }
 
-const HOW: &str = "write consul://:token@host:8500?service=guildhall&deadline_ms=5000";
+const HOW: &str =
+    "write consul://:token@host:8500?service=guildhall&deadline_ms=5000, or consuls:// for TLS";
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +40,12 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, without its token, and how to write it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let rest = url.strip_prefix("consul://").ok_or_else(|| HOW.to_owned())?;
+        let (rest, is_encrypted) =
+            match (url.strip_prefix("consul://"), url.strip_prefix("consuls://")) {
+                (Some(rest), _) => (rest, false),
+                (_, Some(rest)) => (rest, true),
+                _ => return Err(HOW.to_owned()),
+            };
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         // Where the token ends is not known then, so nothing of the URL is in the error.
         if options.contains('@') {
@@ -47,19 +56,22 @@ impl Settings {
             None => (None, place),
         };
         let address = checked_address(address.strip_suffix('/').unwrap_or(address))?;
-        let (mut service, mut deadline_ms) = ("guildhall".to_owned(), 5000);
+        let (mut service, mut deadline_ms, mut ca) = ("guildhall".to_owned(), 5000, None);
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, text) = option.split_once('=').unwrap_or((option, ""));
             match name {
                 "service" => service = checked_service(text)?,
+                "ca" => ca = Some(text),
                 "deadline_ms" => deadline_ms = number(name, text, 10, 600_000)?,
                 _ => {
                     let name = outside(name);
-                    return Err(format!("unknown option `{name}`; known are service, deadline_ms"));
+                    let known = "service, deadline_ms, ca";
+                    return Err(format!("unknown option `{name}`; known are {known}"));
                 }
             }
         }
-        Ok(Self { address, token, service, deadline: Duration::from_millis(deadline_ms) })
+        let roots = Roots::of_url("consuls", is_encrypted, ca)?;
+        Ok(Self { address, token, service, deadline: Duration::from_millis(deadline_ms), roots })
     }
 }
 

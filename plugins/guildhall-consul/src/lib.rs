@@ -31,7 +31,7 @@ use client::Client;
 pub use config::Settings;
 pub use discovery::ConsulDiscovery;
 
-/// The plugin for `consul://127.0.0.1:8500`; see [`Settings`] for what the URL may say.
+/// The plugin for `consul://127.0.0.1:8500`, and `consuls://` with TLS; see [`Settings`] for what the URL may say.
 ///
 /// The agent need not be there yet: it is asked until it is.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub struct Consul;
 
 impl Plugin for Consul {
     fn schemes(&self) -> &'static [&'static str] {
-        &["consul"]
+        &["consul", "consuls"]
     }
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Backend, BackendError>> {

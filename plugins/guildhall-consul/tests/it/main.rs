@@ -6,3 +6,4 @@ mod ground;
 mod contract;
 mod faulty;
 mod scale;
+mod tls;
