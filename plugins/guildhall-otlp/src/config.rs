@@ -5,15 +5,19 @@ use std::fmt;
 use std::time::Duration;
 
 use guildhall_core::StartError;
+use guildhall_tls::Roots;
 use serde::{Deserialize, Serialize};
+use tonic::codegen::http::Uri;
 use tonic::metadata::{Ascii, AsciiMetadataKey, MetadataMap, MetadataValue};
 use tonic::transport::Endpoint;
 
 /// `[otlp]`: where traces and metrics go.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct OtlpConfig {
-    /// The collector: `http://HOST:4317`. There is no TLS yet.
+    /// The collector: `http://HOST:4317`, or `https://HOST:4317` with `ca`.
     pub endpoint: String,
+    /// For `https`: PEM file with the certificates that the collector's stems from.
+    pub ca: String,
     /// Sent with each request, as collectors of providers want them: `{ authorization = "Bearer .." }`.
     pub headers: BTreeMap<String, String>,
     /// Pause between two exports of metrics, in ms; 0: no metrics.
@@ -26,6 +30,7 @@ impl Default for OtlpConfig {
     fn default() -> Self {
         Self {
             endpoint: "http://127.0.0.1:4317".to_owned(),
+            ca: String::new(),
             headers: BTreeMap::new(),
             metrics_ms: 15_000,
             deadline_ms: 5_000,
@@ -37,6 +42,7 @@ impl fmt::Debug for OtlpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtlpConfig")
             .field("endpoint", &self.endpoint)
+            .field("ca", &self.ca)
             .field("headers", &self.headers.keys())
             .field("metrics_ms", &self.metrics_ms)
             .field("deadline_ms", &self.deadline_ms)
@@ -51,21 +57,30 @@ impl OtlpConfig {
         (self.metrics_ms > 0).then(|| Duration::from_millis(self.metrics_ms.max(100)))
     }
 
-    /// Where it is.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, StartError> {
+    /// Where it is, and for TLS what its certificate stems from.
+    pub(crate) fn endpoint(&self) -> Result<(Endpoint, Option<Roots>), StartError> {
         let wrong = || {
             let shown: String = self.endpoint.chars().take(80).collect();
             let why = format!(
-                "otlp.endpoint is `{shown}`; write http://HOST:4317 (no TLS, no path, no user)"
+                "otlp.endpoint is `{shown}`; write http://HOST:4317 or https://HOST:4317 (no path, no user)"
             );
             StartError::setting("otlp.endpoint", why)
         };
-        let rest = self.endpoint.strip_prefix("http://").ok_or_else(wrong)?;
+        let (scheme, rest) = self.endpoint.split_once("://").ok_or_else(wrong)?;
+        if !["http", "https"].contains(&scheme) {
+            return Err(wrong());
+        }
         let host = rest.trim_end_matches('/');
         if host.is_empty() || host.contains(['/', '@', '?', '#']) {
             return Err(wrong());
         }
-        Endpoint::from_shared(self.endpoint.clone()).map_err(|_| wrong())
+        let ca = Some(self.ca.as_str()).filter(|ca| !ca.is_empty());
+        let roots = Roots::of_url("https", scheme == "https", ca);
+        let roots = roots.map_err(|why| StartError::setting("otlp.ca", format!("otlp.{why}")))?;
+        let origin: Uri = format!("{scheme}://{host}").parse().map_err(|_| wrong())?;
+        // tonic has no TLS here, and refuses `https`: what it gets is encrypted already.
+        let endpoint = Endpoint::from_shared(format!("http://{host}")).map_err(|_| wrong())?;
+        Ok((endpoint.origin(origin), roots))
     }
 
     /// What goes with each request.
@@ -100,6 +115,7 @@ mod tests {
         for wrong in [
             "",
             "a:4317",
+            "ftp://a:4317",
             "https://a:4317",
             "http://",
             "http://a b",

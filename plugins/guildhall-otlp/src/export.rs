@@ -1,5 +1,7 @@
 //! [`Exporter`]: the connection to the collector.
 
+use std::error::Error as _;
+use std::iter::successors;
 use std::time::Duration;
 
 use guildhall_core::backend::Outage;
@@ -21,6 +23,7 @@ use tonic::{Request, Status};
 
 use crate::attribute::text;
 use crate::config::OtlpConfig;
+use crate::dial::{Dial, NoConnection};
 use crate::{points, spans};
 
 /// Values in one request: collectors take 4 MiB.
@@ -34,6 +37,8 @@ const REASON_MAX: usize = 200;
 pub(crate) struct Exporter {
     env: Env,
     channel: Channel,
+    /// Without TLS.
+    is_plain: bool,
     metadata: MetadataMap,
     resource: Resource,
     deadline: Duration,
@@ -49,7 +54,10 @@ impl Exporter {
     /// Connects at the first request, and again whenever that is needed.
     pub(crate) fn new(cx: &Cx, config: OtlpConfig) -> Result<Self, StartError> {
         let deadline = Duration::from_millis(config.deadline_ms.max(1));
-        let channel = config.endpoint()?.connect_timeout(deadline).connect_lazy();
+        let (endpoint, roots) = config.endpoint()?;
+        let is_plain = roots.is_none();
+        let dial = Dial { env: cx.env().clone(), roots };
+        let channel = endpoint.connect_timeout(deadline).connect_with_connector_lazy(dial);
         let help = "Spans and values of metrics that the collector refused";
         let refused = cx.metrics().counter("guildhall_otlp_refused_total", help, &[])?.with(&[]);
         let help = "Exports of metrics that did not reach the collector";
@@ -57,6 +65,7 @@ impl Exporter {
         Ok(Self {
             env: cx.env().clone(),
             channel,
+            is_plain,
             metadata: config.metadata()?,
             resource: resource(cx.app_id()),
             deadline,
@@ -81,7 +90,7 @@ impl Exporter {
         }];
         let request = self.request(ExportTraceServiceRequest { resource_spans });
         let answer = TraceServiceClient::new(self.channel.clone()).export(request).await;
-        let answer = answer.map_err(|status| said(&status))?.into_inner();
+        let answer = answer.map_err(|status| self.said(&status))?.into_inner();
         let refused = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
         self.refused.add(u64::try_from(refused).unwrap_or_default());
         Ok(())
@@ -109,11 +118,24 @@ impl Exporter {
             }];
             let request = self.request(ExportMetricsServiceRequest { resource_metrics });
             let answer = MetricsServiceClient::new(self.channel.clone()).export(request).await;
-            let answer = answer.map_err(|status| said(&status))?.into_inner();
+            let answer = answer.map_err(|status| self.said(&status))?.into_inner();
             let refused = answer.partial_success.map_or(0, |partial| partial.rejected_data_points);
             self.refused.add(u64::try_from(refused).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// Why a request failed, without what a collector might have repeated of it.
+    fn said(&self, status: &Status) -> String {
+        let message: String = status.message().chars().take(REASON_MAX).collect();
+        // What the collector itself says has no source.
+        let mut sources = successors(status.source(), |&error| error.source()).peekable();
+        let is_cut = sources.peek().is_some() && !sources.any(|error| error.is::<NoConnection>());
+        let hint = match is_cut && self.is_plain {
+            true => " (if the collector has TLS, write https:// and otlp.ca)",
+            false => "",
+        };
+        format!("{:?}: {message}{hint}", status.code())
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -141,10 +163,4 @@ fn scope() -> Option<InstrumentationScope> {
         version,
         ..InstrumentationScope::default()
     })
-}
-
-/// Why a request failed, without what a collector might have repeated of it.
-fn said(status: &Status) -> String {
-    let message: String = status.message().chars().take(REASON_MAX).collect();
-    format!("{:?}: {message}", status.code())
 }

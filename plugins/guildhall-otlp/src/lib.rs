@@ -16,6 +16,7 @@ mod config;
 mod attribute;
 mod spans;
 mod points;
+mod dial;
 mod export;
 
 use std::sync::{Arc, OnceLock};

@@ -7,3 +7,4 @@ mod apps;
 mod metrics;
 mod traces;
 mod away;
+mod tls;
