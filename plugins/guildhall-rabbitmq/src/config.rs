@@ -5,10 +5,12 @@ mod address;
 use std::fmt;
 use std::time::Duration;
 
+use address::Server;
+use guildhall_tls::Roots;
 use lapin::uri::AMQPUri;
 
 /// How to write a URL.
-const FORM: &str = "write amqp://user:password@host:5672/vhost?prefix=guildhall&max_items=65536&max_bytes=67108864&ack_wait_ms=30000&deadline_ms=5000";
+const FORM: &str = "write amqp://user:password@host:5672/vhost?prefix=guildhall&max_items=65536&max_bytes=67108864&ack_wait_ms=30000&deadline_ms=5000, or amqps://…&ca=FILE for TLS";
 
 /// Longest prefix, in bytes: names of RabbitMQ have at most 255.
 const PREFIX_MAX: usize = 32;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub(crate) uri: AMQPUri,
     /// `host:port` of each node.
     pub(crate) addresses: Vec<String>,
+    /// For TLS: what a node's certificate stems from.
+    pub(crate) roots: Option<Roots>,
     /// How the names of its exchange and its queues begin. Default `guildhall`. Two games in one virtual host need two.
     pub prefix: String,
     /// Items that may wait in one queue, 1 to 10,000,000. Default 65,536. A push beyond is refused. RabbitMQ counts a moment late, so a
@@ -55,9 +59,11 @@ impl Settings {
         let (base, options) = url.split_once('?').unwrap_or((url, ""));
         let (mut prefix, mut max_items, mut max_bytes) = ("guildhall".to_owned(), 65_536, 64 << 20);
         let (mut ack_wait_ms, mut deadline_ms) = (30_000, 5_000);
+        let mut ca = None;
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, text) = option.split_once('=').unwrap_or((option, ""));
             match name {
+                "ca" => ca = Some(text),
                 "prefix" => prefix = checked_prefix(text)?,
                 "max_items" => max_items = number(name, text, 1, 10_000_000)?,
                 "max_bytes" => max_bytes = number(name, text, 1 << 10, 1 << 40)?,
@@ -66,10 +72,12 @@ impl Settings {
                 _ => return Err(unknown(name)),
             }
         }
-        let (uri, addresses) = address::server(base)?;
+        let Server { uri, addresses, is_encrypted } = address::server(base)?;
+        let roots = Roots::of_url("amqps", is_encrypted, ca)?;
         Ok(Self {
             uri,
             addresses,
+            roots,
             prefix,
             max_items,
             max_bytes,

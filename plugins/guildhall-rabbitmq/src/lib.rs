@@ -15,6 +15,7 @@
 //! README.md beside this crate says what it guarantees.
 
 mod config;
+mod wire;
 mod socket;
 mod failure;
 mod fresh;
@@ -38,7 +39,7 @@ pub use queue::RabbitQueue;
 use client::Client;
 use fresh::Fresh;
 
-/// The plugin for `amqp://user:password@host/vhost`; see [`Settings`] for what the URL may say.
+/// The plugin for `amqp://user:password@host/vhost`, and `amqps://` with TLS; see [`Settings`] for what the URL may say.
 ///
 /// The server need not be there yet: tasks in the background connect, and connect again whenever the connection is lost. Publishing has a
 /// connection of its own, because a server that is short of memory stops reading from those that publish.

@@ -60,7 +60,7 @@ impl Link {
     ) -> Result<Self, String> {
         let said = |error: lapin::Error| error.to_string();
         let name = format!("guildhall {} {role}", settings.prefix);
-        let (connection, mut socket) = connect(settings.uri.clone(), address, name).await?;
+        let (connection, mut socket) = connect(env, settings, address, name).await?;
         let channel = connection.create_channel().await.map_err(said)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(said)?;
         channel.basic_qos(1, BasicQosOptions::default()).await.map_err(said)?;

@@ -1,51 +1,62 @@
 //! [`Socket`]: the end of a connection that the client library would wait on without end.
 
 use std::io;
-use std::net::{Shutdown, TcpStream};
 
 use async_compat::Compat;
-use guildhall_core::env::connect_tcp;
+use async_rs::{Runtime, Tokio};
+use guildhall_core::Env;
+use guildhall_core::env::ConnIo;
 use lapin::tcp::AsyncTcpStream;
-use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties, runtime};
+use lapin::{Connection, ConnectionProperties, ErrorKind};
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
-/// A second handle of the socket. The client library waits without end for a server that is silent; it stops when the socket ends.
+use crate::config::Settings;
+use crate::wire::{Kit, Wire};
+
+/// Ends a connection. The client library waits without end for a server that is silent; it stops when the connection ends.
 pub(crate) struct Socket {
-    stream: TcpStream,
-    /// Whether the socket ends when this is dropped.
+    end: CancellationToken,
+    /// Whether the connection ends when this is dropped.
     pub(crate) ends_with_this: bool,
 }
 
-/// Connects to that address and logs in.
+/// Connects to that address, by TLS where the settings say so, and logs in.
 pub(crate) async fn connect(
-    uri: AMQPUri,
+    env: &Env,
+    settings: &Settings,
     address: &str,
     name: String,
 ) -> Result<(Connection, Socket), String> {
     let said = |error: io::Error| error.to_string();
-    let stream = connect_tcp(address).await.map_err(said)?.into_std().map_err(said)?;
-    let socket = Socket { stream: stream.try_clone().map_err(said)?, ends_with_this: true };
-    let once = Mutex::new(Some(again(stream).map_err(said)?));
+    let mut conn = env.net().connect(address).await.map_err(said)?;
+    if let Some(roots) = &settings.roots {
+        conn = roots.connect(env, address, &[], conn).await.map_err(said)?;
+    }
+    let socket = Socket { end: CancellationToken::new(), ends_with_this: true };
+    let once = Mutex::new(Some(Wire::new(ConnIo::new(conn), &socket.end)));
     let connect = async move |_, _| {
-        let stream = once.lock().take();
+        let wire = once.lock().take();
         let none = || io::Error::from(io::ErrorKind::NotConnected).into();
-        stream.map(|stream| AsyncTcpStream::Plain(Compat::new(stream))).ok_or_else(none)
+        wire.map(|wire| AsyncTcpStream::Plain(Compat::new(wire))).ok_or_else(none)
     };
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let runtime = runtime::default_runtime().map_err(|error| error.to_string())?;
+    let (runtime, uri) = (Runtime::new(Kit(Tokio::current())), settings.uri.clone());
     let connected = Box::pin(Connection::connector(uri, runtime, connect, properties)).await;
-    Ok((connected.map_err(|error| error.to_string())?, socket))
-}
-
-/// The stream as it was before `into_std`.
-fn again<T: TryFrom<TcpStream, Error = io::Error>>(stream: TcpStream) -> io::Result<T> {
-    stream.try_into()
+    let connection = connected.map_err(|error| {
+        // What the server itself says is an error of the protocol.
+        let is_said = matches!(error.kind(), ErrorKind::ProtocolError(_));
+        match is_said || settings.roots.is_some() {
+            true => error.to_string(),
+            false => format!("{error} (if the server has TLS, write amqps://…?ca=FILE)"),
+        }
+    })?;
+    Ok((connection, socket))
 }
 
 impl Socket {
     pub(crate) fn end(&self) {
-        let _it_had_ended = self.stream.shutdown(Shutdown::Both);
+        self.end.cancel();
     }
 }
 

@@ -7,18 +7,25 @@ use super::FORM;
 /// Seconds between heartbeats; a server that is silent for twice as long is lost.
 const HEARTBEAT: u16 = 10;
 
+/// What a URL says of the server.
+pub(super) struct Server {
+    pub(super) uri: AMQPUri,
+    pub(super) addresses: Vec<String>,
+    pub(super) is_encrypted: bool,
+}
+
 /// User, password and virtual host; and the addresses, which lapin would have one of.
-pub(super) fn server(base: &str) -> Result<(AMQPUri, Vec<String>), String> {
-    let rest = match base.split_once("://") {
-        Some(("amqp", rest)) => rest,
-        Some(("amqps", _)) => {
-            return Err("amqps: TLS is not supported yet; reach the server over a network that you trust, or through a tunnel".to_owned());
-        }
+pub(super) fn server(base: &str) -> Result<Server, String> {
+    let (rest, is_encrypted) = match base.split_once("://") {
+        Some(("amqp", rest)) => (rest, false),
+        Some(("amqps", rest)) => (rest, true),
         _ => return Err(FORM.to_owned()),
     };
+    let port = if is_encrypted { "5671" } else { "5672" };
     let (authority, vhost) = rest.split_once('/').unwrap_or((rest, "%2f"));
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let addresses: Vec<String> = hosts.split(',').map(address).collect::<Result<_, _>>()?;
+    let addresses: Vec<String> =
+        hosts.split(',').map(|text| address(text, port)).collect::<Result<_, _>>()?;
     let at = if user.is_empty() { "" } else { "@" };
     let vhost = if vhost.is_empty() { "%2f" } else { vhost };
     // What is wrong in it may be the password.
@@ -27,14 +34,14 @@ pub(super) fn server(base: &str) -> Result<(AMQPUri, Vec<String>), String> {
         format!("user, password or vhost has characters that must be written as %..; {FORM}")
     })?;
     uri.query.heartbeat = Some(HEARTBEAT);
-    Ok((uri, addresses))
+    Ok(Server { uri, addresses, is_encrypted })
 }
 
 /// `host:port` with the port that is meant.
-fn address(text: &str) -> Result<String, String> {
+fn address(text: &str, default: &str) -> Result<String, String> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (text, "5672"),
+        _ => (text, default),
     };
     let is_bracketed = host.starts_with('[') && host.ends_with(']');
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

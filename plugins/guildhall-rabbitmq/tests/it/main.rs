@@ -8,3 +8,4 @@ mod alarm;
 mod leaders;
 mod restart;
 mod faulty;
+mod tls;
