@@ -2,7 +2,7 @@
 //! do goes to the game as events, what the game says comes back as pushes, and between the two stands a queue or a topic.
 //!
 //! Both ends use Guildhall's seams [`Queue`](guildhall_core::queue::Queue) and [`Broker`](guildhall_core::broker::Broker) alone, so
-//! the same program runs on memory, Redis, NATS and ZeroMQ: the URL says which. What differs is the architecture, a flag:
+//! the same program runs on memory, Redis, NATS, RabbitMQ and ZeroMQ: the URL says which. What differs is the architecture, a flag:
 //!
 //! | [`Architecture`] | events | pushes | as it is known | what it costs |
 //! |---|---|---|---|---|
@@ -11,8 +11,12 @@
 //! | `queue-per-connector` | a queue | a queue for each connector | ZeroMQ with registered connectors | The game keeps a list of who is where, and a player who is not on it is an error |
 //! | `two-topics` | a topic | a topic | Redis pub/sub | The same, and events are lost while no game is there |
 //!
-//! What survives a crash depends on the backend, which says so itself (`QueueCapabilities`): on Redis and NATS an event that was
+//! What survives a crash depends on the backend, which says so itself (`QueueCapabilities`): on Redis, NATS and RabbitMQ an event that was
 //! popped and not acknowledged comes again; on ZeroMQ it is gone.
+//!
+//! **Redis lists** (LPUSH and BRPOP) are not what `redis:` does: its queues are streams with one consumer group, which stand for them here.
+//! They keep the order and give each item to one receiver, as a list does. A list forgets an item when it is popped, so a crash between
+//! BRPOP and handling loses the event; a stream gives it to the next game. What such a crash costs without acknowledgements is shown by `zeromq:`.
 //!
 //! Read in this order: `message.rs` (what is said), `line.rs` (one direction over a queue or a topic), `connector.rs`, `game.rs`. The
 //! tests show what each architecture keeps and what it loses.

@@ -5,10 +5,10 @@ use queues::{Architecture, Game};
 
 use crate::ground::{Ground, said};
 
-on! { everywhere: events_of_a_client_come_in_order_and_its_pushes_come_back: memory redis nats zeromq }
-on! { everywhere: a_game_that_starts_later_gets_what_waits: memory redis nats zeromq }
-on! { everywhere: each_event_goes_to_one_game: memory redis nats zeromq }
-on! { everywhere: a_crash_between_pop_and_handling_costs_what_the_backend_says: memory redis nats zeromq }
+on! { everywhere: events_of_a_client_come_in_order_and_its_pushes_come_back: memory redis nats rabbitmq zeromq }
+on! { everywhere: a_game_that_starts_later_gets_what_waits: memory redis nats rabbitmq zeromq }
+on! { everywhere: each_event_goes_to_one_game: memory redis nats rabbitmq zeromq }
+on! { everywhere: a_crash_between_pop_and_handling_costs_what_the_backend_says: memory redis nats rabbitmq zeromq }
 
 async fn events_of_a_client_come_in_order_and_its_pushes_come_back(ground: &Ground) {
     let mut game = ground.game(Architecture::TwoQueues).await;

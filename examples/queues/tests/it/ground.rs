@@ -7,7 +7,7 @@ use guildhall_testkit::process::free_ports;
 use queues::connector::Urls;
 use queues::message::Event;
 use queues::{Architecture, Connector, Game, Place};
-use servers::{NATS, REDIS, is_there, shared};
+use servers::{NATS, RABBITMQ, REDIS, is_there, shared};
 
 /// One test of a fact per backend: `on! { variants: a_fact: memory redis }`.
 macro_rules! on {
@@ -58,6 +58,7 @@ impl Ground {
             "zeromq" => Kind::ZeroMq(free_ports(20).start),
             "redis" if !is_there(&REDIS, test) => return None,
             "nats" if !is_there(&NATS, test) => return None,
+            "rabbitmq" if !is_there(&RABBITMQ, test) => return None,
             "redis" => Kind::Server(format!(
                 "{}?prefix={prefix}&ack_wait_ms=5000&queue_items=100",
                 shared(&REDIS).url()
@@ -65,6 +66,10 @@ impl Ground {
             "nats" => Kind::Server(format!(
                 "{}?prefix={prefix}&queue_ack_ms=5000&queue_items=100&queue_bytes=4194304&deadline_ms=30000",
                 shared(&NATS).url()
+            )),
+            "rabbitmq" => Kind::Server(format!(
+                "{}?prefix={prefix}&ack_wait_ms=5000&max_items=100&deadline_ms=30000",
+                shared(&RABBITMQ).url()
             )),
             other => panic!("there is no backend `{other}` here"),
         };

@@ -4,8 +4,8 @@ use queues::Architecture;
 
 use crate::ground::{Ground, said};
 
-on! { slow: a_full_queue_of_events_is_an_error_at_the_connector_and_loses_nothing: redis nats zeromq }
-on! { slow: a_slow_game_on_a_topic_loses_events_and_knows_how_many: memory redis nats }
+on! { slow: a_full_queue_of_events_is_an_error_at_the_connector_and_loses_nothing: redis nats rabbitmq zeromq }
+on! { slow: a_slow_game_on_a_topic_loses_events_and_knows_how_many: memory redis nats rabbitmq }
 
 async fn a_full_queue_of_events_is_an_error_at_the_connector_and_loses_nothing(ground: &Ground) {
     let architecture = Architecture::TwoQueues;

@@ -6,12 +6,12 @@ use queues::{Architecture, Connector};
 
 use crate::ground::{Ground, said};
 
-on! { variants: pushes_on_a_topic_reach_every_connector_and_each_keeps_its_players: memory redis nats zeromq }
-on! { variants: a_connector_waits_for_a_game_that_starts_later: memory redis nats zeromq }
-on! { variants: pushes_to_a_queue_per_connector_reach_their_owner_alone_also_after_its_restart: memory redis nats zeromq }
-on! { variants: a_second_connector_on_one_queue_of_pushes_is_refused: memory redis nats zeromq }
+on! { variants: pushes_on_a_topic_reach_every_connector_and_each_keeps_its_players: memory redis nats rabbitmq zeromq }
+on! { variants: a_connector_waits_for_a_game_that_starts_later: memory redis nats rabbitmq zeromq }
+on! { variants: pushes_to_a_queue_per_connector_reach_their_owner_alone_also_after_its_restart: memory redis nats rabbitmq zeromq }
+on! { variants: a_second_connector_on_one_queue_of_pushes_is_refused: memory redis nats rabbitmq zeromq }
 // Not on ZeroMQ: there a game receives topics of connectors that its own URL names.
-on! { variants: events_on_a_topic_wait_for_the_game_at_the_start_and_for_nothing_later: memory redis nats }
+on! { variants: events_on_a_topic_wait_for_the_game_at_the_start_and_for_nothing_later: memory redis nats rabbitmq }
 
 async fn pushes_on_a_topic_reach_every_connector_and_each_keeps_its_players(ground: &Ground) {
     let architecture = Architecture::QueueAndTopic;
