@@ -1,13 +1,13 @@
 //! The services of a cluster, read from its apps: methods, options, and message types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::future::join_all;
-use guildhall_core::AppId;
 use guildhall_core::config::hint;
 use guildhall_core::discovery::NodeRecord;
+use guildhall_core::{AppId, Status};
 use guildhall_runtime::Cx;
 use guildhall_runtime::proto::{MethodInfo, NodeClient, ServicesRsp};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
@@ -46,8 +46,8 @@ pub(crate) fn is_of_the_framework(service: &str) -> bool {
     service.starts_with("guildhall.")
 }
 
-/// Asks each kind of app once.
-pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
+/// What one app of each kind says that it serves.
+async fn told(cx: &Cx, nodes: &[NodeRecord]) -> Vec<(NodeRecord, Result<ServicesRsp, Status>)> {
     let mut kinds: Vec<&NodeRecord> = Vec::new();
     for node in nodes {
         if !kinds.iter().any(|kind| kind.descriptors_hash == node.descriptors_hash) {
@@ -57,8 +57,13 @@ pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
     let within = cx.within(ASK);
     let clients: Vec<_> = kinds.iter().map(|node| NodeClient::new(&within).at(&node.id)).collect();
     let told = join_all(clients.iter().map(|client| client.services(()))).await;
+    kinds.into_iter().cloned().zip(told).collect()
+}
+
+/// Asks each kind of app once.
+pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
     let mut catalog = Catalog::new();
-    for (kind, told) in kinds.into_iter().zip(told) {
+    for (kind, told) in told(cx, nodes).await {
         let told = match told {
             Ok(told) => told,
             Err(status) => {
@@ -75,6 +80,24 @@ pub(crate) async fn ask(cx: &Cx, nodes: &[NodeRecord]) -> Result<Catalog> {
     }
     catalog.values_mut().for_each(|service| service.apps.sort());
     Ok(catalog)
+}
+
+/// All message types of the apps: each kind of app is asked once, and has to answer.
+pub(crate) async fn types(cx: &Cx, nodes: &[NodeRecord]) -> Result<Vec<DescriptorPool>> {
+    let (mut seen, mut pools) = (HashSet::new(), Vec::new());
+    for (kind, told) in told(cx, nodes).await {
+        let told =
+            told.map_err(|status| anyhow!("cannot read the services of {}: {status}", kind.id))?;
+        for service in told.services {
+            if seen.insert(service.descriptors.clone()) {
+                let pool = DescriptorPool::decode(service.descriptors).with_context(|| {
+                    format!("the descriptors of {} of {}", service.name, kind.id)
+                })?;
+                pools.push(pool);
+            }
+        }
+    }
+    Ok(pools)
 }
 
 fn add(catalog: &mut Catalog, told: ServicesRsp, apps: &[AppId]) -> Result<()> {

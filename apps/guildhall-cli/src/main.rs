@@ -15,6 +15,7 @@ mod status;
 mod reload;
 mod gate_call;
 mod call;
+mod views;
 mod store;
 
 use std::process::ExitCode;
@@ -53,7 +54,7 @@ enum Command {
     Kill(up::commands::KillArgs),
     /// Starts or ends instances of a running cluster.
     Scale(up::commands::ScaleArgs),
-    /// Moves rows to another store, compares stores, and gives rows to a renamed actor type.
+    /// Moves rows to another store, compares stores, gives rows to a renamed actor type, and shows messages as JSON.
     Store(store::StoreArgs),
     /// Prints a completion script for your shell's start-up file.
     Completions {

@@ -1,4 +1,4 @@
-//! `guildhall store`: moves the rows of a game to another store, and gives rows to a renamed actor type.
+//! `guildhall store`: moves the rows of a game to another store, gives rows to a renamed actor type, and shows messages as JSON.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use guildhall_core::{Config, Env, Opening, Plugin as _};
 
 use crate::out::{complain, print};
 use crate::table::Table;
+use crate::views::{self, ViewsArgs};
 use crate::visit::plugin;
 
 /// The exit code of a copy whose rows are not the same.
@@ -62,10 +63,19 @@ enum StoreCommand {
         #[arg(long)]
         resume: bool,
     },
+    /// Prints SQL that shows the messages, lists and maps in a PostgreSQL store as jsonb.
+    ///
+    /// `guildhall store views | psql -v ON_ERROR_STOP=1 URL` makes an SQL view per entity, in the schema `guildhall_json` beside the
+    /// store's `guildhall`: `SELECT name, items->0->>'name' FROM guildhall_json.role`. The tables of the store are not changed. Run it
+    /// again after a release that adds entities or fields: it is one transaction, and views of entities that it does not find are dropped.
+    ///
+    /// The message types come from the running apps of a cluster, which all have to answer, or from a file.
+    Views(ViewsArgs),
 }
 
 pub(crate) async fn run(args: StoreArgs) -> Result<ExitCode> {
     match args.command {
+        StoreCommand::Views(args) => views::run(args).await,
         StoreCommand::Copy { from, to } => run_copy(&from, &to).await,
         StoreCommand::Compare { from, to } => {
             let (from, to) = both(&from, &to).await?;

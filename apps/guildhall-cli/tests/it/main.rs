@@ -13,4 +13,5 @@ mod projects;
 mod rolling;
 mod stores;
 mod through_a_gate;
+mod views;
 mod world;

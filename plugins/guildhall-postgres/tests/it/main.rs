@@ -9,5 +9,6 @@ mod cluster;
 mod faults;
 mod faulty;
 mod shared;
+mod json;
 mod tls;
 mod values;
