@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use redb::{Builder, Database, DatabaseError, StorageError};
+use redb::{Builder, Database, DatabaseError};
 
 #[cfg(test)]
 mod tests;
@@ -36,29 +36,6 @@ impl Disk for FileSystem {
     }
 
     fn open(&self, builder: &Builder, path: &Path) -> Result<Database, DatabaseError> {
-        if !path.exists() {
-            make(builder, path)?;
-        }
         builder.create(path)
     }
-}
-
-/// Makes the file under another name first: redb does not open a file whose maker was killed meanwhile.
-fn make(builder: &Builder, path: &Path) -> Result<(), DatabaseError> {
-    let new = path.with_extension("new");
-    let made = match builder.create(&new) {
-        Err(DatabaseError::Storage(StorageError::Io(error)))
-            if error.kind() == io::ErrorKind::InvalidData =>
-        {
-            std::fs::remove_file(&new)?;
-            builder.create(&new)
-        }
-        made => made,
-    };
-    drop(made?);
-    std::fs::rename(&new, path)?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

@@ -1,8 +1,5 @@
 //! The file: opened once, locked, and clear about what is wrong with it.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
 use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
 use guildhall_core::{Backend, BackendError, Config, Env, Opening, Plugin as _};
 use guildhall_redb::{Redb, RedbStore, Settings};
@@ -22,34 +19,6 @@ async fn the_directory_is_made() {
     let backend = open(&url).await.unwrap();
     assert!(backend.store.is_some() && backend.discovery.is_none());
     assert!(dir.path().join("a/b/guildhall.redb").exists());
-}
-
-/// The folder in which this test makes a store when it runs in a process that is killed.
-const MAKES: &str = "GUILDHALL_TEST_MAKES";
-
-#[tokio::test]
-async fn a_file_opens_whose_maker_was_killed_at_any_moment() {
-    if let Ok(dir) = std::env::var(MAKES) {
-        let _made = RedbStore::open(&Env::real(), Settings::new(dir)).await;
-        return std::future::pending().await;
-    }
-    let (this, env) = (std::env::current_exe().unwrap(), Env::real());
-    let name = "file::a_file_opens_whose_maker_was_killed_at_any_moment";
-    for micros in (0..4_000).step_by(100) {
-        let dir = tempfile::tempdir().unwrap();
-        let mut maker = Command::new(&this);
-        maker.args(["--exact", name]).env(MAKES, dir.path()).stdout(Stdio::null());
-        let mut maker = maker.spawn().unwrap();
-        while std::fs::read_dir(dir.path()).unwrap().next().is_none() {
-            assert!(maker.try_wait().unwrap().is_none(), "it makes a store");
-        }
-        // Timers are not that exact.
-        let end = env.now() + Duration::from_micros(micros);
-        while env.now() < end {}
-        maker.kill().unwrap();
-        maker.wait().unwrap();
-        RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
-    }
 }
 
 #[tokio::test]
