@@ -5,7 +5,7 @@
 //! | `files` | [`certificates`], [`private_key`], [`roots`]: files of PEM |
 //! | `clock` | [`Clock`]: the app's time, for the dates in certificates |
 //! | `conn` | [`TlsConn`]: a connection that rustls encrypts |
-//! | `servers` | [`Roots`]: whose certificates are taken from a server, and connections to it |
+//! | `servers` | [`Roots`]: whose certificates are taken from a server; [`connect`]; [`without_scheme`] |
 
 mod files;
 mod clock;
@@ -15,4 +15,4 @@ mod servers;
 pub use clock::Clock;
 pub use conn::{Shared, TlsConn};
 pub use files::{certificates, private_key, roots};
-pub use servers::Roots;
+pub use servers::{Roots, connect, without_scheme};

@@ -87,6 +87,36 @@ impl Roots {
     }
 }
 
+/// Connects to a server at `host:port`; with roots, by TLS.
+///
+/// # Errors
+/// The server is not reached, or as [`Roots::connect`].
+///
+/// # Cancel safety
+/// Dropped, the connection is closed. There is no deadline: the caller has one.
+pub async fn connect(
+    env: &Env,
+    roots: Option<&Roots>,
+    address: &str,
+    protocols: &[&str],
+) -> io::Result<Box<dyn Conn>> {
+    let conn = env.net().connect(address).await?;
+    match roots {
+        Some(roots) => roots.connect(env, address, protocols, conn).await,
+        None => Ok(conn),
+    }
+}
+
+/// Whether the scheme of a URL is the encrypted one, which is this one and an `s`, and the rest of the URL. `None` if it is neither.
+pub fn without_scheme<'a>(url: &'a str, scheme: &str) -> Option<(bool, &'a str)> {
+    let (found, rest) = url.split_once("://")?;
+    match found.strip_prefix(scheme)? {
+        "" => Some((false, rest)),
+        "s" => Some((true, rest)),
+        _ => None,
+    }
+}
+
 impl PartialEq for Roots {
     fn eq(&self, other: &Self) -> bool {
         self.0.roots == other.0.roots
@@ -103,7 +133,18 @@ impl fmt::Debug for Roots {
 
 #[cfg(test)]
 mod tests {
-    use super::Roots;
+    use super::{Roots, without_scheme};
+
+    #[test]
+    fn a_scheme_is_plain_or_encrypted_or_another_one() {
+        assert_eq!(without_scheme("nats://a?b://c", "nats"), Some((false, "a?b://c")));
+        assert_eq!(without_scheme("natss://", "nats"), Some((true, "")));
+        for other in
+            ["", "nats", "nats:/a", "natsx://a", "natsss://a", "Nats://a", "://a", "x://nats://a"]
+        {
+            assert_eq!(without_scheme(other, "nats"), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_url_has_both_the_encrypted_scheme_and_a_file_of_roots_or_none_of_them() {

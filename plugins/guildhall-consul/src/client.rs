@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use guildhall_core::Env;
 use guildhall_core::backend::Outage;
 use guildhall_http::Io;
+use guildhall_tls::connect;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -130,10 +131,8 @@ impl Client {
     async fn dial(&self) -> Result<SendRequest<Full<Bytes>>, String> {
         let (env, Settings { address, roots, .. }) = (&self.env, &self.settings);
         let said = |error: std::io::Error| error.to_string();
-        let mut conn = env.net().connect(address).await.map_err(said)?;
-        if let Some(roots) = roots {
-            conn = roots.connect(env, address, &["http/1.1"], conn).await.map_err(said)?;
-        }
+        let connected = connect(env, roots.as_ref(), address, &["http/1.1"]).await;
+        let conn = connected.map_err(said)?;
         let (sender, driver) = handshake(Io::new(conn)).await.map_err(|error| error.to_string())?;
         // What went wrong is the error of the request that was on it.
         self.env.spawn("consul.connection", driver.map(drop));

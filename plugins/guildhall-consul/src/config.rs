@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use guildhall_core::outside;
-use guildhall_tls::Roots;
+use guildhall_tls::{Roots, without_scheme};
 
 /// Settings, all in the URL: `consul://:token@127.0.0.1:8500?service=guildhall&deadline_ms=5000`.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,12 +40,7 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, without its token, and how to write it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let (rest, is_encrypted) =
-            match (url.strip_prefix("consul://"), url.strip_prefix("consuls://")) {
-                (Some(rest), _) => (rest, false),
-                (_, Some(rest)) => (rest, true),
-                _ => return Err(HOW.to_owned()),
-            };
+        let (is_encrypted, rest) = without_scheme(url, "consul").ok_or(HOW)?;
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         // Where the token ends is not known then, so nothing of the URL is in the error.
         if options.contains('@') {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use guildhall_core::outside;
-use guildhall_tls::Roots;
+use guildhall_tls::{Roots, without_scheme};
 
 /// Settings, all in the URL: `etcd://user:password@10.0.0.1:2379,10.0.0.2:2379?prefix=guildhall&deadline_ms=5000`.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, without its password, and how to write it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let (is_encrypted, rest) = without_scheme(url).ok_or(HOW)?;
+        let (is_encrypted, rest) = without_scheme(url, "etcd").ok_or(HOW)?;
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         // Where the password ends is not known then, so nothing of the URL is in the error.
         if options.contains('@') {
@@ -92,7 +92,7 @@ impl Settings {
     /// As [`Settings::parse`], and if there is no key of 1 to 1024 of a-z, A-Z, 0-9 and -._/.
     pub(crate) fn parse_document(url: &str) -> Result<(Self, String), String> {
         let (place, options) = url.split_once('?').unwrap_or((url, ""));
-        let (is_encrypted, rest) = without_scheme(place).ok_or(DOCUMENT)?;
+        let (is_encrypted, rest) = without_scheme(place, "etcd").ok_or(DOCUMENT)?;
         // A password has neither `@` nor `/`; one that has is no address, which is not shown.
         let hosts = rest.rfind('@').map_or(0, |at| at + 1);
         let (before, key) = rest[hosts..]
@@ -109,12 +109,6 @@ impl Settings {
         key.clone_into(&mut settings.prefix);
         Ok((settings, key.to_owned()))
     }
-}
-
-/// Whether connections are encrypted, and the rest of a URL.
-fn without_scheme(url: &str) -> Option<(bool, &str)> {
-    let plain = url.strip_prefix("etcd://").map(|rest| (false, rest));
-    plain.or_else(|| Some((true, url.strip_prefix("etcds://")?)))
 }
 
 impl User {

@@ -10,6 +10,7 @@ use futures_util::stream;
 use guildhall_core::Env;
 use guildhall_core::env::Instant;
 use guildhall_http::Io;
+use guildhall_tls::connect;
 use hyper::client::conn::http2::Builder;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -55,10 +56,8 @@ impl Connection {
         address: &str,
     ) -> Result<Self, String> {
         let said = |error: std::io::Error| error.to_string();
-        let mut conn = env.net().connect(address).await.map_err(said)?;
-        if let Some(roots) = &settings.roots {
-            conn = roots.connect(env, address, &["h2"], conn).await.map_err(said)?;
-        }
+        let connected = connect(env, settings.roots.as_ref(), address, &["h2"]).await;
+        let conn = connected.map_err(said)?;
         let (sender, driver) = Builder::new(Tasks(env.clone()))
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(2 * WINDOW)

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use guildhall_core::outside;
-use guildhall_tls::Roots;
+use guildhall_tls::{Roots, without_scheme};
 
 use login::parse_login;
 
@@ -59,12 +59,7 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, and how to write it. A user and a password are not in the text.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let (rest, is_encrypted) = match (url.strip_prefix("nats://"), url.strip_prefix("natss://"))
-        {
-            (Some(rest), _) => (rest, false),
-            (_, Some(rest)) => (rest, true),
-            _ => return Err(FORM.to_owned()),
-        };
+        let (is_encrypted, rest) = without_scheme(url, "nats").ok_or(FORM)?;
         let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
         let (login, hosts) = match rest.rsplit_once('@') {
             Some((login, hosts)) => (parse_login(login)?, hosts),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use guildhall_core::{BoxFuture, Env};
 use guildhall_http::Io;
-use guildhall_tls::Roots;
+use guildhall_tls::{Roots, connect};
 use tonic::codegen::Service;
 use tonic::codegen::http::Uri;
 
@@ -23,11 +23,7 @@ impl Dial {
         let port = if self.roots.is_some() { 443 } else { 80 };
         let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(port));
         let address = format!("{host}:{port}");
-        let mut conn = self.env.net().connect(&address).await?;
-        if let Some(roots) = &self.roots {
-            conn = roots.connect(&self.env, &address, &["h2"], conn).await?;
-        }
-        Ok(Io::new(conn))
+        connect(&self.env, self.roots.as_ref(), &address, &["h2"]).await.map(Io::new)
     }
 }
 

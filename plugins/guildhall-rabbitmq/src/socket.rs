@@ -29,10 +29,8 @@ pub(crate) async fn connect(
     name: String,
 ) -> Result<(Connection, Socket), String> {
     let said = |error: io::Error| error.to_string();
-    let mut conn = env.net().connect(address).await.map_err(said)?;
-    if let Some(roots) = &settings.roots {
-        conn = roots.connect(env, address, &[], conn).await.map_err(said)?;
-    }
+    let connected = guildhall_tls::connect(env, settings.roots.as_ref(), address, &[]).await;
+    let conn = connected.map_err(said)?;
     let socket = Socket { end: CancellationToken::new(), ends_with_this: true };
     let once = Mutex::new(Some(Wire::new(ConnIo::new(conn), &socket.end)));
     let connect = async move |_, _| {

@@ -5,7 +5,7 @@ mod server;
 use std::fmt;
 use std::time::Duration;
 
-use guildhall_tls::Roots;
+use guildhall_tls::{Roots, without_scheme};
 use server::{addresses, credentials};
 
 /// Settings of a backend, all in its URL: `redis://user:password@host:6379/0?prefix=guildhall&deadline_ms=5000`.
@@ -63,14 +63,8 @@ impl Settings {
     /// # Errors
     /// Says what is wrong with it, and how to write it. Secrets are not in it.
     pub fn parse(url: &str) -> Result<Self, String> {
-        let (rest, is_encrypted) =
-            match (url.strip_prefix("redis://"), url.strip_prefix("rediss://")) {
-                (Some(rest), _) => (rest, false),
-                (_, Some(rest)) => (rest, true),
-                _ => {
-                    return Err("write redis://host:6379, or rediss://host:6379 for TLS".to_owned());
-                }
-            };
+        let (is_encrypted, rest) = without_scheme(url, "redis")
+            .ok_or("write redis://host:6379, or rediss://host:6379 for TLS")?;
         let (base, options) = rest.split_once('?').unwrap_or((rest, ""));
         let (login, place) = base.rsplit_once('@').map_or((None, base), |(l, p)| (Some(l), p));
         let (hosts, database) = place.split_once('/').unwrap_or((place, ""));

@@ -1,5 +1,6 @@
 //! What is before the options of a URL.
 
+use guildhall_tls::without_scheme;
 use lapin::uri::AMQPUri;
 
 use super::FORM;
@@ -16,11 +17,7 @@ pub(super) struct Server {
 
 /// User, password and virtual host; and the addresses, which lapin would have one of.
 pub(super) fn server(base: &str) -> Result<Server, String> {
-    let (rest, is_encrypted) = match base.split_once("://") {
-        Some(("amqp", rest)) => (rest, false),
-        Some(("amqps", rest)) => (rest, true),
-        _ => return Err(FORM.to_owned()),
-    };
+    let (is_encrypted, rest) = without_scheme(base, "amqp").ok_or(FORM)?;
     let port = if is_encrypted { "5671" } else { "5672" };
     let (authority, vhost) = rest.split_once('/').unwrap_or((rest, "%2f"));
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
