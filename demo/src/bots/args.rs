@@ -20,7 +20,8 @@ pub struct BotArgs {
     /// Whose accounts they use and what they do: the same number, the same game. Default: a random one, and new accounts.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// A lost connection is no failure: log in again, and check that the server remembers all that it has answered.
+    /// A lost connection is no failure: log in again, and check that the server remembers all that it has answered. Of ten lines of
+    /// a club's chat one may be lost.
     #[arg(long)]
     pub reconnect: bool,
 }

@@ -24,7 +24,7 @@ const PAGES_MAX: usize = 10_000;
 pub(super) async fn all(bots: &mut [Bot], world: &World, score: &mut Score) {
     let end = world.env.now() + HEAR_MAX;
     join_all(bots.iter_mut().map(|bot| bot.hear_out(end))).await;
-    world.board.wrong().into_iter().for_each(|why| score.wrong(why));
+    world.board.wrong(world.args.reconnect).into_iter().for_each(|why| score.wrong(why));
     // What each one believes, checked once more.
     join_all(bots.iter_mut().map(clubs::ask)).await;
     let mut members = BTreeMap::<u64, BTreeSet<String>>::new();

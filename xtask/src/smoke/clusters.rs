@@ -74,26 +74,22 @@ pub(super) fn on_servers(root: &Path, programs: &Path, meanwhile: &dyn Meanwhile
 
 fn on_running_servers(root: &Path, programs: &Path, meanwhile: &dyn Meanwhile) -> Result<bool> {
     let urls = std::fs::read_to_string(root.join(URLS)).with_context(|| format!("read {URLS}"))?;
-    let servers = || urls.lines().filter_map(|line| line.split_once(' '));
-    let scheme = |url: &'_ str| Some(url.split_once("://")?.0.to_owned());
-    let names: BTreeMap<String, &str> =
-        servers().filter_map(|(name, url)| Some((scheme(url)?, name))).collect();
-    let urls: BTreeMap<&str, &str> =
-        servers().filter_map(|(_, url)| Some((url.split_once("://")?.0, url))).collect();
+    // By the scheme of its URL.
+    let servers: BTreeMap<&str, Server> = urls.lines().filter_map(Server::of).collect();
     let (required, mut is_all) = (std::env::var(REQUIRE).unwrap_or_default(), true);
     for file in ON_SERVERS {
         let text =
             std::fs::read_to_string(root.join(file)).with_context(|| format!("read {file}"))?;
         let schemes = || text.lines().filter_map(|line| Some(named(line)?.0));
-        if let Some(missing) = schemes().find(|scheme| !urls.contains_key(scheme)) {
+        if let Some(missing) = schemes().find(|scheme| !servers.contains_key(scheme)) {
             ensure!(!required.contains(missing), "{file} needs {missing}, which does not run");
             println!("NOT RUN: {file}: {missing} is not installed here");
             is_all = false;
             continue;
         }
-        let moved = |line: &str| moved(line, &urls, file);
-        let servers: Vec<&str> = schemes().map(|scheme| names[scheme]).collect();
-        let happens = |up| meanwhile.happens(root, programs, up, &servers);
+        let moved = |line: &str| moved(line, &servers, file);
+        let names: Vec<&str> = schemes().map(|scheme| servers[scheme].name).collect();
+        let happens = |up| meanwhile.happens(root, programs, up, &names);
         let said = up(root, programs, file, &moved, &happens)?;
         // A cluster that ends moves no slots to apps that end too.
         let bad = |line: &&str| line.contains(" ERROR ") || line.contains("move abandoned; slot");
@@ -111,6 +107,21 @@ fn on_running_servers(root: &Path, programs: &Path, meanwhile: &dyn Meanwhile) -
     Ok(is_all)
 }
 
+/// A server that runs here: `nats nats://127.0.0.1:4222`.
+#[derive(Clone, Copy)]
+struct Server<'a> {
+    name: &'a str,
+    url: &'a str,
+}
+
+impl<'a> Server<'a> {
+    /// With the scheme of its URL.
+    fn of(line: &'a str) -> Option<(&'a str, Self)> {
+        let (name, url) = line.split_once(' ')?;
+        Some((url.split_once("://")?.0, Self { name, url }))
+    }
+}
+
 /// The scheme and the URL of a line of `[env]`: `GUILDHALL__APP__STORE = "redis://.."`.
 fn named(line: &str) -> Option<(&str, &str)> {
     let (_, url) = line.strip_prefix("GUILDHALL__APP__")?.split_once(" = \"")?;
@@ -119,11 +130,11 @@ fn named(line: &str) -> Option<(&str, &str)> {
 }
 
 /// A line with the URL of the server that runs here. Each file has rows of its own: it has leases of its own, whose epochs are no others'.
-fn moved(line: &str, urls: &BTreeMap<&str, &str>, file: &str) -> String {
+fn moved(line: &str, servers: &BTreeMap<&str, Server>, file: &str) -> String {
     let Some((scheme, url)) = named(line) else { return line.to_owned() };
     let schema = file.trim_start_matches("demo/").trim_end_matches(".toml").replace('-', "_");
     let options = if scheme == "postgres" { format!("?schema={schema}") } else { String::new() };
-    line.replace(url, &format!("{}{options}", urls[scheme]))
+    line.replace(url, &format!("{}{options}", servers[scheme].url))
 }
 
 impl Meanwhile for Play {
@@ -183,12 +194,13 @@ fn up(
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, moved};
+    use super::{Server, moved};
 
     #[test]
     fn the_urls_of_a_cluster_file_become_those_of_the_servers_that_run() {
-        let urls = BTreeMap::from([("postgres", "postgres://u@h:1/d"), ("nats", "nats://h:2")]);
-        let moved = |line| moved(line, &urls, "demo/cluster-nats.toml");
+        let lines = ["postgres postgres://u@h:1/d", "nats nats://h:2"];
+        let servers = lines.into_iter().filter_map(Server::of).collect();
+        let moved = |line| moved(line, &servers, "demo/cluster-nats.toml");
         let line = "GUILDHALL__APP__STORE = \"postgres://game:game@127.0.0.1:5432/game\"";
         let want = "GUILDHALL__APP__STORE = \"postgres://u@h:1/d?schema=cluster_nats\"";
         assert_eq!(moved(line), want);
