@@ -10,7 +10,7 @@ mod tombstones;
 mod arbitrary;
 mod bulk;
 
-pub use arbitrary::fill;
+pub use arbitrary::{fill, rows_of_one_commit_have_what_each_was_given};
 pub use batches::{
     a_batch_is_all_or_nothing, a_unique_value_is_taken_once,
     batches_of_one_commit_succeed_and_fail_each_for_itself, committed_rows_survive_a_restart,
@@ -83,6 +83,7 @@ macro_rules! store_contract {
             a_delete_keeps_the_head_and_the_records
             creating_an_existing_row_and_updating_a_missing_one_are_errors
             batches_of_one_commit_succeed_and_fail_each_for_itself
+            rows_of_one_commit_have_what_each_was_given
             a_stateless_write_to_an_owned_row_is_refused
             a_query_for_keys_alone_leaves_the_rest_of_the_rows_out
             a_query_pages_in_key_order_and_skips_tombstones

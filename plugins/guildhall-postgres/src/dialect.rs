@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guildhall_core::store::schema::SeenColumn;
 use guildhall_core::store::{Kind, RowId};
-use guildhall_sql::{Dialect, Quote, Space, Statement, kept_place};
+use guildhall_sql::{Dialect, Quote, Set, Space, Statement, Update, kept_place};
 
 use crate::sql::{CLUSTER_TABLES, Params, escaped, quoted};
 
@@ -84,6 +84,33 @@ impl Dialect for PostgreSql {
             "INSERT INTO {table} AS old ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {}",
             sets.join(", ")
         )
+    }
+
+    fn update_rows(table: &str, rows: &[Update]) -> Option<Statement<Params>> {
+        let first = rows.first()?;
+        let mut params = Params::default();
+        let text = |of: fn(&Update) -> &String| rows.iter().map(|row| escaped(of(row))).collect();
+        let versions = rows.iter().map(|row| Some(row.was.to_string())).collect();
+        let mut lists = vec![
+            params.texts(text(|row| &row.key)),
+            params.texts(text(|row| &row.sub)),
+            params.uints(versions),
+        ];
+        let (mut names, mut sets) =
+            (vec!["k".to_owned(), "s".to_owned(), "v".to_owned()], Vec::new());
+        for (at, Set { column, kind, .. }) in first.sets.iter().enumerate() {
+            lists
+                .push(params.list(*kind, rows.iter().map(|row| row.sets.get(at)?.value.as_ref()))?);
+            names.push(format!("c{at}"));
+            sets.push(format!("{} = new.c{at}", quoted(column)));
+        }
+        let (lists, names, sets) = (lists.join(", "), names.join(", "), sets.join(", "));
+        let sql = format!(
+            "UPDATE {table} AS old SET {sets} FROM unnest({lists}) AS new ({names}) WHERE old.guildhall_key = new.k \
+             AND old.guildhall_sub = new.s AND old.guildhall_version = new.v{}",
+            Self::COUNTED
+        );
+        Some(Statement::new(sql, params))
     }
 
     fn present(column: &str) -> String {

@@ -1,5 +1,6 @@
 //! Names and values in SQL.
 
+use guildhall_core::store::{Kind, Value};
 use tokio_postgres::types::{ToSql, Type};
 
 /// The tables of leases and discovery: no entity may have these names.
@@ -33,6 +34,64 @@ impl Params {
     /// Adds an unsigned number: PostgreSQL has no such integers, so it is a numeric.
     pub(crate) fn uint(&mut self, n: u64) -> String {
         self.push(Box::new(n.to_string()), Type::TEXT, "::numeric")
+    }
+
+    /// Adds a list of unsigned numbers, which are written out.
+    pub(crate) fn uints(&mut self, numbers: Vec<Option<String>>) -> String {
+        self.push(Box::new(numbers), Type::TEXT_ARRAY, "::numeric[]")
+    }
+
+    /// Adds a list of values of one kind; `None` is NULL. No list where a value is of another kind.
+    pub(crate) fn list<'a>(
+        &mut self,
+        kind: Kind,
+        values: impl Iterator<Item = Option<&'a Value>>,
+    ) -> Option<String> {
+        fn all<'a, T>(
+            values: impl Iterator<Item = Option<&'a Value>>,
+            of: impl Fn(&'a Value) -> Option<T>,
+        ) -> Option<Vec<Option<T>>> {
+            values.map(|value| value.map_or(Some(None), |value| of(value).map(Some))).collect()
+        }
+        let (list, of): (Box<dyn ToSql + Sync + Send>, Type) = match kind {
+            Kind::Bool => {
+                let all = all(values, |it| if let Value::Bool(v) = it { Some(*v) } else { None })?;
+                (Box::new(all), Type::BOOL_ARRAY)
+            }
+            Kind::Int => {
+                let all = all(values, |it| if let Value::Int(v) = it { Some(*v) } else { None })?;
+                (Box::new(all), Type::INT8_ARRAY)
+            }
+            Kind::Uint => {
+                let all =
+                    all(
+                        values,
+                        |it| if let Value::Uint(v) = it { Some(v.to_string()) } else { None },
+                    )?;
+                return Some(self.uints(all));
+            }
+            Kind::Float => {
+                let all = all(values, |it| if let Value::Float(v) = it { Some(*v) } else { None })?;
+                (Box::new(all), Type::FLOAT8_ARRAY)
+            }
+            Kind::Text => {
+                let all =
+                    all(
+                        values,
+                        |it| if let Value::Text(v) = it { Some(escaped(v)) } else { None },
+                    )?;
+                (Box::new(all), Type::TEXT_ARRAY)
+            }
+            Kind::Bytes | Kind::Proto => {
+                let all =
+                    all(
+                        values,
+                        |it| if let Value::Bytes(v) = it { Some(v.to_vec()) } else { None },
+                    )?;
+                (Box::new(all), Type::BYTEA_ARRAY)
+            }
+        };
+        Some(self.push(list, of, ""))
     }
 
     pub(crate) fn bool(&mut self, is: bool) -> String {

@@ -1,8 +1,8 @@
-//! The statements that write: one row each, and only if it is as it was read.
+//! The statements that write: rows only if they are as they were read.
 
 use guildhall_core::store::rows::Kept;
 use guildhall_core::store::schema::Schema;
-use guildhall_core::store::{Floor, LeaseId, Row};
+use guildhall_core::store::{Floor, Kind, LeaseId, Row, Token, Value};
 
 use crate::dialect::Dialect;
 use crate::row::{HEAD_NAMES, sub_text};
@@ -15,7 +15,9 @@ impl<D: Dialect> Space<D> {
         let mut params = D::Params::default();
         let mut names: Vec<_> = HEAD_NAMES.iter().map(|name| D::quoted(name)).collect();
         let mut values = vec![params.text(at.1.as_str()), params.text(&sub_text(at.2.as_ref()))];
-        values.extend(head(&mut params, after));
+        for (_, value) in head(after) {
+            values.push(value.map_or_else(|| "NULL".to_owned(), |value| params.value(&value)));
+        }
         for (number, value) in &after.row.fields {
             if let Some(column) = schema.columns.get(number) {
                 names.push(D::quoted(&column.name));
@@ -27,37 +29,31 @@ impl<D: Dialect> Space<D> {
         Statement::new(format!("INSERT INTO {table} ({names}) VALUES ({values}){counted}"), params)
     }
 
-    pub(crate) fn update(
-        &self,
-        schema: &Schema,
-        at: &At,
-        before: &Kept,
-        after: &Kept,
-    ) -> Statement<D::Params> {
-        let mut params = D::Params::default();
-        let values = head(&mut params, after);
-        let names = HEAD_NAMES[2..].iter().map(|name| D::quoted(name));
-        let mut sets: Vec<_> =
-            names.zip(values).map(|(name, value)| format!("{name} = {value}")).collect();
-        for (number, column) in &schema.columns {
-            let value = |row: &Row| {
-                let at = row.fields.binary_search_by_key(number, |(n, _)| *n).ok()?;
-                Some(row.fields[at].1.clone())
-            };
-            let (was, is) = (value(&before.row), value(&after.row));
-            if was != is {
-                let is = is.map_or_else(|| "NULL".to_owned(), |is| params.value(&is));
-                sets.push(format!("{} = {is}", D::quoted(&column.name)));
-            }
+    /// Updates rows of a table that change in the same columns: in one statement where the vendor has one, and else in one for each row.
+    pub(crate) fn update(&self, table: &str, rows: &[Update]) -> Vec<Statement<D::Params>> {
+        let table = self.table(table);
+        match D::update_rows(&table, rows) {
+            Some(all) if rows.len() > 1 => vec![all],
+            _ => rows.iter().map(|row| Self::update_row(&table, row)).collect(),
         }
-        let guard = guard(&mut params, at, before);
-        let (table, sets, counted) = (self.table(at.0), sets.join(", "), D::COUNTED);
+    }
+
+    fn update_row(table: &str, row: &Update) -> Statement<D::Params> {
+        let mut params = D::Params::default();
+        let mut sets = Vec::with_capacity(row.sets.len());
+        for Set { column, value, .. } in &row.sets {
+            let value = value.as_ref().map_or_else(|| "NULL".to_owned(), |it| params.value(it));
+            sets.push(format!("{} = {value}", D::quoted(column)));
+        }
+        let guard = guard(&mut params, (&row.key, &row.sub), row.was);
+        let (sets, counted) = (sets.join(", "), D::COUNTED);
         Statement::new(format!("UPDATE {table} SET {sets} WHERE {guard}{counted}"), params)
     }
 
     pub(crate) fn delete(&self, at: &At, before: &Kept) -> Statement<D::Params> {
         let mut params = D::Params::default();
-        let guard = guard(&mut params, at, before);
+        let (sub, was) = (sub_text(at.2.as_ref()), before.row.version);
+        let guard = guard(&mut params, (at.1.as_str(), &sub), was);
         let (table, counted) = (self.table(at.0), D::COUNTED);
         Statement::new(format!("DELETE FROM {table} WHERE {guard}{counted}"), params)
     }
@@ -104,34 +100,83 @@ impl<D: Dialect> Space<D> {
     }
 }
 
-/// The values of the head beside key and sub key.
-fn head(params: &mut impl Params, kept: &Kept) -> Vec<String> {
+/// A row that changes.
+#[derive(Debug)]
+pub struct Update {
+    /// Its key, as it is kept.
+    pub key: String,
+    /// Its sub key, as it is kept.
+    pub sub: String,
+    /// The version that it was read with: where it has another one, it is not changed.
+    pub was: u64,
+    /// The columns with another value.
+    pub sets: Vec<Set>,
+}
+
+/// A column of a row that gets another value.
+#[derive(Debug)]
+pub struct Set {
+    /// Its name.
+    pub column: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// `None` is NULL.
+    pub value: Option<Value>,
+}
+
+impl Update {
+    pub(crate) fn of(schema: &Schema, at: &At, before: &Kept, after: &Kept) -> Self {
+        let heads = head(before).into_iter().zip(head(after)).zip(&HEAD_NAMES[2..]);
+        let heads = heads.filter(|((was, is), _)| was != is);
+        let mut sets: Vec<_> = heads
+            .map(|((_, (kind, value)), column)| Set { column: (*column).to_owned(), kind, value })
+            .collect();
+        for (number, column) in &schema.columns {
+            let value = |row: &Row| {
+                let at = row.fields.binary_search_by_key(number, |(n, _)| *n).ok()?;
+                Some(row.fields[at].1.clone())
+            };
+            let (was, is) = (value(&before.row), value(&after.row));
+            if was != is {
+                sets.push(Set { column: column.name.clone(), kind: column.kind, value: is });
+            }
+        }
+        let (key, sub) = (at.1.as_str().to_owned(), sub_text(at.2.as_ref()));
+        Self { key, sub, was: before.row.version, sets }
+    }
+
+    /// Whether one statement can update both.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let columns = |it: &Self| it.sets.iter().map(|set| set.column.clone()).collect::<Vec<_>>();
+        columns(self) == columns(other)
+    }
+}
+
+/// The values of the head beside key and sub key, in the order of [`HEAD_NAMES`].
+fn head(kept: &Kept) -> Vec<(Kind, Option<Value>)> {
     let Kept { row, over_ms } = kept;
-    let mut values = match &row.token {
-        Some(token) => vec![
-            params.text(&token.lease),
-            params.uint(token.epoch),
-            params.text(&token.holder.app.to_string()),
-            params.uint(token.holder.incarnation.0),
-            params.uint(token.activation),
-        ],
-        None => vec!["NULL".to_owned(); 5],
-    };
-    values.extend([
-        params.uint(row.version),
-        params.bool(row.exists),
-        params.uint(*over_ms),
-        params.bytes(&row.records),
-    ]);
-    values
+    let token = row.token.as_ref();
+    let text = |of: fn(&Token) -> String| (Kind::Text, token.map(|it| Value::Text(of(it))));
+    let uint = |of: fn(&Token) -> u64| (Kind::Uint, token.map(|it| Value::Uint(of(it))));
+    vec![
+        text(|it| it.lease.to_string()),
+        uint(|it| it.epoch),
+        text(|it| it.holder.app.to_string()),
+        uint(|it| it.holder.incarnation.0),
+        uint(|it| it.activation),
+        (Kind::Uint, Some(Value::Uint(row.version))),
+        (Kind::Bool, Some(Value::Bool(row.exists))),
+        (Kind::Uint, Some(Value::Uint(*over_ms))),
+        (Kind::Bytes, Some(Value::Bytes(row.records.clone()))),
+    ]
 }
 
 /// The row as it was read: with its version.
-fn guard(params: &mut impl Params, at: &At, before: &Kept) -> String {
+fn guard(params: &mut impl Params, (key, sub): (&str, &str), was: u64) -> String {
     format!(
         "guildhall_key = {} AND guildhall_sub = {} AND guildhall_version = {}",
-        params.text(at.1.as_str()),
-        params.text(&sub_text(at.2.as_ref())),
-        params.uint(before.row.version)
+        params.text(key),
+        params.text(sub),
+        params.uint(was)
     )
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use guildhall_core::store::schema::SeenColumn;
 use guildhall_core::store::{Kind, RowId};
 
+use crate::change::Update;
 use crate::space::{Quote, Space};
 use crate::statement::{Params, Statement};
 
@@ -63,6 +64,12 @@ pub trait Dialect: Quote + Sized + Send + Sync + 'static {
     /// Inserts a row, or where there is one with this key does `sets` in it.
     fn upsert(table: &str, key: &str, values: &[(&str, String)], sets: &[(&str, String)])
     -> String;
+
+    /// One statement that does all these updates of a table, which set the same columns, and that counts the rows that it has changed.
+    /// `None`: each row needs one of its own.
+    fn update_rows(_table: &str, _rows: &[Update]) -> Option<Statement<Self::Params>> {
+        None
+    }
 
     /// In an upsert: the value that is there.
     fn present(column: &str) -> String;

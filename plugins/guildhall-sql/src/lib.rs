@@ -22,6 +22,7 @@ mod store;
 mod bulk;
 
 pub use attempts::Attempts;
+pub use change::{Set, Update};
 pub use dialect::Dialect;
 pub use fault::Fault;
 pub use guildhall_core::backend::without_secrets;

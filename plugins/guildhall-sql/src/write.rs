@@ -9,6 +9,7 @@ use guildhall_core::store::{
     Batch, Committed, Floor, Guard, LeaseId, Row, RowId, StoreError, Token, Write, local,
 };
 
+use crate::change::Update;
 use crate::fault::Fault;
 use crate::row::{Parts, holder, place, sub_text, value_of};
 use crate::schema::{Seen, one};
@@ -175,17 +176,25 @@ impl<D: Database> Writing<'_, D> {
 
     /// Writes what has changed, and commits.
     pub(crate) async fn finish(&self, base: &Base, work: &Work<'_>) -> Result<(), Fault> {
-        let mut writes = Vec::new();
+        let (mut writes, mut updates) = (Vec::new(), Updates::default());
         for (at, after) in &work.rows {
             let schema = self.seen.schema(at.0);
-            writes.extend(match (base.rows.get(at), after) {
-                (None, Some(after)) => Some(self.space.insert(&schema, at, after)),
-                (Some(before), Some(after)) => Some(self.space.update(&schema, at, before, after)),
-                (Some(before), None) => Some(self.space.delete(at, before)),
-                (None, None) => None,
-            });
+            match (base.rows.get(at), after) {
+                (None, Some(after)) => writes.push(self.space.insert(&schema, at, after)),
+                (Some(before), Some(after)) => {
+                    updates.add(at.0, Update::of(&schema, at, before, after));
+                }
+                (Some(before), None) => writes.push(self.space.delete(at, before)),
+                (None, None) => {}
+            }
         }
-        let rows = writes.len();
+        // How many rows each changes.
+        let mut counts = vec![1; writes.len()];
+        for (table, rows) in updates.0 {
+            let statements = self.space.update(table, &rows);
+            counts.extend(vec![rows.len() / statements.len(); statements.len()]);
+            writes.extend(statements);
+        }
         let floors = work.floors.iter();
         writes.extend(floors.map(|(lease, floor)| self.space.raise_floor(lease, floor)));
         let removed = work.removed.iter();
@@ -194,11 +203,30 @@ impl<D: Database> Writing<'_, D> {
             return self.session.end().await;
         }
         let written = self.session.ask(writes).await?;
-        if written.iter().take(rows).any(|answer| answer.changed != 1) {
+        if written.iter().zip(counts).any(|(answer, count)| answer.changed != count as u64) {
             // The version is not the one that was read: somebody writes without the locks.
             return Err(Fault::Conflict("a row changed while it was locked".to_owned()));
         }
         self.session.commit().await
+    }
+}
+
+/// Updates by table and columns.
+#[derive(Default)]
+struct Updates(Vec<(&'static str, Vec<Update>)>);
+
+impl Updates {
+    fn add(&mut self, table: &'static str, update: Update) {
+        if update.sets.is_empty() {
+            return;
+        }
+        let is_like = |(of, rows): &&mut (&'static str, Vec<Update>)| {
+            *of == table && rows.first().is_some_and(|first| first.is_like(&update))
+        };
+        match self.0.iter_mut().find(is_like) {
+            Some((_, rows)) => rows.push(update),
+            None => self.0.push((table, vec![update])),
+        }
     }
 }
 

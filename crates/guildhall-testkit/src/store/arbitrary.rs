@@ -1,6 +1,7 @@
 //! Rows with all that rows can have, made from a seed through the writers of a store.
 
 use bytes::Bytes;
+use guildhall_core::store::memory::MemoryStore;
 use guildhall_core::store::{
     Batch, Column, Guard, Holder, Kind, Migrate, Op, RowId, Store, Table, Token, Value, WAKE, Write,
 };
@@ -82,6 +83,43 @@ impl Dice {
             }
         }
         fields
+    }
+}
+
+/// Rows that one commit writes: several groups of what a server may write at once, and some that differ.
+const TOGETHER: u64 = 24;
+
+/// Rule 10: what many rows are given in one commit each of them has, of every kind of column.
+pub async fn rows_of_one_commit_have_what_each_was_given<T: Store>(open: impl AsyncFn() -> T) {
+    let (store, right, mut dice) = (open().await, MemoryStore::new(), Dice(7));
+    let app = "test.w1.all.1".parse().expect("four labels");
+    let holder = Holder { app, incarnation: Incarnation(u64::MAX) };
+    let by = Token { lease: "contract/1".into(), epoch: 5, holder, activation: 1 };
+    let id = |n: u64| RowId { table: &ALL, key: Key::from(format!("{n}\0'")), sub: None };
+    let ids: Vec<_> = (0..TOGETHER).map(id).collect();
+    for store in [&store as &dyn Store, &right] {
+        store.prepare(&[&ALL], Migrate::Auto).await.expect("an empty store takes any table");
+        store.claim(&ids, by.clone()).await.expect("nobody has them");
+    }
+    for round in 1..=6 {
+        let columns: Vec<_> = ALL.columns.iter().filter(|_| dice.below(3) > 0).collect();
+        let mut batches = Vec::new();
+        for (id, n) in ids.iter().zip(0..) {
+            let fields = match dice.below(6) {
+                0 => dice.fields(n),
+                _ => columns.iter().map(|it| (it.number, dice.value(it, n))).collect(),
+            };
+            let write = if round == 1 { Write::Create(fields) } else { Write::Update(fields) };
+            let records = (dice.below(3) == 0).then(|| dice.bytes());
+            let guard = Guard::Owner(by.clone(), round);
+            batches.push(Batch {
+                ops: vec![Op { row: id.clone(), guard, write, records, keep_ms: 0 }],
+            });
+        }
+        let wanted = right.commit(batches.clone()).await;
+        assert!(wanted.iter().all(Result::is_ok), "round {round}: {wanted:?}");
+        assert_eq!(store.commit(batches).await, wanted, "round {round}");
+        assert_eq!(store.read(&ids).await, right.read(&ids).await, "round {round}");
     }
 }
 
