@@ -36,6 +36,8 @@ enum Line {
     Sent,
     /// It was heard before that.
     Heard,
+    /// Its connection was lost about then: it may hear it or not.
+    May,
 }
 
 impl Board {
@@ -76,10 +78,8 @@ impl Board {
                 None => true,
                 Some(back) => back.is_some_and(|back| back < begun),
             };
-            if is_there {
-                inner.sent += 1;
-                inner.note(player, text, Line::Sent);
-            }
+            inner.sent += usize::from(is_there);
+            inner.note(player, text, if is_there { Line::Sent } else { Line::May });
         }
     }
 
@@ -95,7 +95,9 @@ impl Board {
     pub(super) fn lost(&self, player: &str) {
         let mut inner = self.0.lock();
         inner.back.insert(player.to_owned(), None);
-        inner.lines.retain(|(of, _), _| of != player);
+        inner.lines.retain(|(of, _), line| of != player || *line != Line::Heard);
+        let sent = inner.lines.iter_mut().filter(|((of, _), _)| of == player);
+        sent.for_each(|(_, line)| *line = Line::May);
     }
 
     pub(super) fn back(&self, player: &str, now: Instant) {
@@ -119,11 +121,13 @@ impl Board {
             eprintln!("unheard: {unheard} of {} lines of clubs", inner.sent);
             inner.lines.retain(|_, line| *line != Line::Sent);
         }
-        let unexplained = |((_, text), line): &(&(String, String), &Line)| {
-            **line == Line::Sent || !inner.unanswered.contains(text)
+        let unexplained = |((_, text), line): &(&(String, String), &Line)| match line {
+            Line::Sent => true,
+            Line::Heard => !inner.unanswered.contains(text),
+            Line::May => false,
         };
         let told = |((player, text), line): (&(String, String), &Line)| match line {
-            Line::Sent => format!("{player} never heard `{text}` of its club"),
+            Line::Sent | Line::May => format!("{player} never heard `{text}` of its club"),
             Line::Heard => format!("{player} heard `{text}`, which its club did not send it"),
         };
         inner.lines.iter().filter(unexplained).map(told).collect()
@@ -171,6 +175,38 @@ mod tests {
         assert_eq!(board(20, 18).wrong(true), Vec::<String>::new());
         assert_eq!(board(20, 18).wrong(false).len(), 2);
         assert_eq!(board(20, 17).wrong(true).len(), 3);
+    }
+
+    #[test]
+    fn a_line_that_was_sent_while_its_hearer_came_back_may_be_heard_or_not() {
+        let now = Env::real().now();
+        let (before, after) = (now, now + Duration::from_secs(2));
+        for (heard_first, heard_later) in [(true, false), (false, true), (false, false)] {
+            let board = Board::default();
+            board.lost("ann");
+            if heard_first {
+                board.heard("ann", "hi");
+            }
+            board.back("ann", now + Duration::from_secs(1));
+            board.sent("hi", &["ann".into()], before);
+            if heard_later {
+                board.heard("ann", "hi");
+            }
+            assert_eq!(board.wrong(false), Vec::<String>::new());
+            board.sent("later", &["ann".into()], after);
+            assert_eq!(board.wrong(false).len(), 1, "from then on it hears all");
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_under_way_when_its_hearer_was_lost_may_be_heard_or_not() {
+        let board = board(1, 0);
+        board.lost("ann");
+        assert_eq!(board.wrong(false), Vec::<String>::new());
+        board.heard("ann", "line 0");
+        assert_eq!(board.wrong(false), Vec::<String>::new());
+        board.heard("ann", "line 0");
+        assert_eq!(board.wrong(false).len(), 1, "twice is wrong");
     }
 
     #[test]

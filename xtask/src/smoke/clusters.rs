@@ -75,7 +75,7 @@ pub(super) fn on_servers(root: &Path, programs: &Path, meanwhile: &dyn Meanwhile
 fn on_running_servers(root: &Path, programs: &Path, meanwhile: &dyn Meanwhile) -> Result<bool> {
     let urls = std::fs::read_to_string(root.join(URLS)).with_context(|| format!("read {URLS}"))?;
     // By the scheme of its URL.
-    let servers: BTreeMap<&str, Server> = urls.lines().filter_map(Server::of).collect();
+    let servers: BTreeMap<&str, Server<'_>> = urls.lines().filter_map(Server::of).collect();
     let (required, mut is_all) = (std::env::var(REQUIRE).unwrap_or_default(), true);
     for file in ON_SERVERS {
         let text =
@@ -130,7 +130,7 @@ fn named(line: &str) -> Option<(&str, &str)> {
 }
 
 /// A line with the URL of the server that runs here. Each file has rows of its own: it has leases of its own, whose epochs are no others'.
-fn moved(line: &str, servers: &BTreeMap<&str, Server>, file: &str) -> String {
+fn moved(line: &str, servers: &BTreeMap<&str, Server<'_>>, file: &str) -> String {
     let Some((scheme, url)) = named(line) else { return line.to_owned() };
     let schema = file.trim_start_matches("demo/").trim_end_matches(".toml").replace('-', "_");
     let options = if scheme == "postgres" { format!("?schema={schema}") } else { String::new() };
