@@ -160,7 +160,7 @@ impl Bot {
         let now = env.now();
         world.board.back(&player, now);
         self.score.lost += now.min(end).saturating_duration_since(lost.at);
-        if let Err(why) = self.model.come_back(&role) {
+        if let Err(why) = self.model.check(&role) {
             self.score.wrong(format!("bot {} came back: {why}", self.number));
         }
         Ok(())

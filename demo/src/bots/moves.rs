@@ -114,16 +114,16 @@ async fn bad_input(bot: &mut Bot) -> Result<(), Lost> {
     }
 }
 
-/// Compares the role of an answer with what the bot knows.
+/// Compares the role of an answer with what the bot knows. One mistake is counted once.
 fn check(bot: &mut Bot, what: &str, rsp: RoleRsp) {
-    let (role, model) = (rsp.role.unwrap_or_default(), &bot.model);
+    let role = rsp.role.unwrap_or_default();
     let player = bot.client.player();
-    let told = (role.role_id.as_str(), role.name.as_str(), role.power);
-    let known = (player.as_str(), model.name.as_str(), model.power);
-    if told != known {
-        let wrong = format!("bot {}, {what}: {told:?}, where {known:?} is right", bot.number);
-        bot.score.wrong(wrong);
-        // One mistake is counted once.
-        (bot.model.name, bot.model.power) = (role.name, role.power);
+    let known = if role.role_id == player {
+        bot.model.check(&role)
+    } else {
+        Err(format!("the role of {}, where {player} has asked", role.role_id))
+    };
+    if let Err(why) = known {
+        bot.score.wrong(format!("bot {}, {what}: {why}", bot.number));
     }
 }
