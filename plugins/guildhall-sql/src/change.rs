@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::row::{HEAD_NAMES, sub_text};
 use crate::space::Space;
 use crate::statement::{Params, Statement};
+use crate::update::{Set, Update};
 use crate::work::At;
 
 impl<D: Dialect> Space<D> {
@@ -100,30 +101,6 @@ impl<D: Dialect> Space<D> {
     }
 }
 
-/// A row that changes.
-#[derive(Debug)]
-pub struct Update {
-    /// Its key, as it is kept.
-    pub key: String,
-    /// Its sub key, as it is kept.
-    pub sub: String,
-    /// The version that it was read with: where it has another one, it is not changed.
-    pub was: u64,
-    /// The columns with another value.
-    pub sets: Vec<Set>,
-}
-
-/// A column of a row that gets another value.
-#[derive(Debug)]
-pub struct Set {
-    /// Its name.
-    pub column: String,
-    /// What it holds.
-    pub kind: Kind,
-    /// `None` is NULL.
-    pub value: Option<Value>,
-}
-
 impl Update {
     pub(crate) fn of(schema: &Schema, at: &At, before: &Kept, after: &Kept) -> Self {
         let heads = head(before).into_iter().zip(head(after)).zip(&HEAD_NAMES[2..]);
@@ -143,12 +120,6 @@ impl Update {
         }
         let (key, sub) = (at.1.as_str().to_owned(), sub_text(at.2.as_ref()));
         Self { key, sub, was: before.row.version, sets }
-    }
-
-    /// Whether one statement can update both.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let columns = |it: &Self| it.sets.iter().map(|set| set.column.clone()).collect::<Vec<_>>();
-        columns(self) == columns(other)
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use guildhall_core::store::schema::SeenColumn;
 use guildhall_core::store::{Kind, RowId};
 
-use crate::change::Update;
 use crate::space::{Quote, Space};
 use crate::statement::{Params, Statement};
+use crate::update::Update;
 
 /// The SQL of a vendor. Texts compare by their bytes everywhere.
 pub trait Dialect: Quote + Sized + Send + Sync + 'static {

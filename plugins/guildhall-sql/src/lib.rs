@@ -5,6 +5,7 @@
 mod fault;
 mod statement;
 mod space;
+mod update;
 mod dialect;
 mod row;
 mod options;
@@ -22,7 +23,6 @@ mod store;
 mod bulk;
 
 pub use attempts::Attempts;
-pub use change::{Set, Update};
 pub use dialect::Dialect;
 pub use fault::Fault;
 pub use guildhall_core::backend::without_secrets;
@@ -33,3 +33,4 @@ pub use session::{Database, Done, RowOf, Session};
 pub use space::{Quote, Space};
 pub use statement::{Answer, Fields, Params, Statement, some};
 pub use store::SqlStore;
+pub use update::{Set, Update};

@@ -9,13 +9,13 @@ use guildhall_core::store::{
     Batch, Committed, Floor, Guard, LeaseId, Row, RowId, StoreError, Token, Write, local,
 };
 
-use crate::change::Update;
 use crate::fault::Fault;
 use crate::row::{Parts, holder, place, sub_text, value_of};
 use crate::schema::{Seen, one};
 use crate::session::{Database, RowOf, Session as _};
 use crate::space::Space;
 use crate::statement::{Fields, Params, Statement, some};
+use crate::update::Update;
 use crate::work::{At, Base, Taken, Work};
 
 /// How often the holders of unique values are read for one transaction.
