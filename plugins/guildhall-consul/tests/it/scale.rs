@@ -9,15 +9,15 @@ use servers::{CONSUL, Server};
 
 use crate::ground::{discovery, node, runs};
 
-const APPS: u64 = 200;
-const WATCHERS: usize = 10;
+const APPS: u64 = 1000;
+const WATCHERS: usize = 50;
 const CHANGES: u32 = 10;
 const TTL: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_change_at_an_agent_reaches_the_watchers_of_ten_apps() {
-    if !runs("scale::each_change_at_an_agent_reaches_the_watchers_of_ten_apps") {
+async fn each_change_at_an_agent_reaches_the_watchers_of_fifty_apps() {
+    if !runs("scale::each_change_at_an_agent_reaches_the_watchers_of_fifty_apps") {
         return;
     }
     let mut server = Server::new(&CONSUL);
