@@ -5,7 +5,7 @@ use std::str::FromStr;
 use servers::Recipe;
 
 /// Servers whose plugins grant leases and have a discovery.
-const LEADERS: [&str; 4] = ["etcd", "nats", "postgres", "redis"];
+const LEADERS: [&str; 5] = ["consul", "etcd", "nats", "postgres", "redis"];
 /// Servers whose plugins have a store.
 const STORES: [&str; 3] = ["mysql", "postgres", "redis"];
 /// Servers whose plugins have a broker.
@@ -27,8 +27,9 @@ impl FromStr for On {
             return Ok(Self::Hub);
         }
         let known = |name: &str| {
-            let found = servers::ALL.iter().find(|recipe| recipe.name == name);
-            found.copied().ok_or_else(|| format!("there is no server `{name}`"))
+            let mut all = servers::ALL.iter().copied().chain([&servers::CONSUL]);
+            let found = all.find(|recipe| recipe.name == name);
+            found.ok_or_else(|| format!("there is no server `{name}`"))
         };
         let recipes = text.split('+').map(known).collect::<Result<Vec<_>, _>>()?;
         let schemes: Vec<_> =
@@ -111,6 +112,10 @@ mod tests {
         let wanted =
             ["discovery=etcd://a", "leases=etcd://a", "broker=redis://b", "store=redis://b"];
         assert_eq!(settings, wanted.map(|setting| format!("app.{setting}")));
+        for right in ["consul+postgres", "etcd+redis"] {
+            let on = right.parse::<On>();
+            assert!(!on.is_err_and(|why| why.contains("there is no") || why.contains("grants no")));
+        }
         for wrong in ["", "mysql", "nats", "mysql+postgres", "hub+redis", "nats+oracle"] {
             assert!(wrong.parse::<On>().is_err(), "{wrong}");
         }

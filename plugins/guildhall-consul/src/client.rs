@@ -10,8 +10,8 @@ use guildhall_core::backend::Outage;
 use guildhall_http::Io;
 use guildhall_tls::connect;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -20,8 +20,8 @@ use crate::fault::Fault;
 
 /// Bytes of an answer, above which it is an error: the registrations of a deployment.
 const ANSWER_MAX: usize = 64 << 20;
-/// Connections that are kept for the next requests.
-const IDLE_MAX: usize = 4;
+/// Connections that are kept for the next requests: as many ids are leased at a time.
+const IDLE_MAX: usize = 16;
 /// Requests at a time; further ones are refused at once.
 const REQUESTS_MAX: usize = 256;
 
@@ -66,6 +66,35 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, Fault> {
+        let (status, answer) = self.exchange(deadline, method, path, body).await?;
+        match status.is_success() {
+            true => Ok(answer),
+            false => Err(Fault::Refused(status.as_u16(), self.said(&answer.body))),
+        }
+    }
+
+    /// Asks for a list, which has an index and no body where it is empty.
+    pub(crate) async fn list_within(
+        &self,
+        deadline: Duration,
+        path: &str,
+    ) -> Result<Answer, Fault> {
+        match self.exchange(deadline, "GET", path, Bytes::new()).await? {
+            (status, answer) if status.is_success() => Ok(answer),
+            (StatusCode::NOT_FOUND, Answer { index, body }) if index > 0 && body.is_empty() => {
+                Ok(Answer { index, body })
+            }
+            (status, answer) => Err(Fault::Refused(status.as_u16(), self.said(&answer.body))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        deadline: Duration,
+        method: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Answer), Fault> {
         let Ok(_permit) = self.requests.try_acquire() else {
             let why = format!("{REQUESTS_MAX} requests are waiting; the agent is too slow");
             return Err(Fault::Lost(why));
@@ -82,7 +111,12 @@ impl Client {
         called
     }
 
-    async fn send(&self, method: &str, path: &str, body: Bytes) -> Result<Answer, Fault> {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Answer), Fault> {
         let lost = |error: &dyn Display| Fault::Lost(format!("{}: {error}", self.settings.address));
         let mut request = Request::builder()
             .method(method)
@@ -107,10 +141,7 @@ impl Client {
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }
-        match status.is_success() {
-            true => Ok(Answer { index, body }),
-            false => Err(Fault::Refused(status.as_u16(), self.said(&body))),
-        }
+        Ok((status, Answer { index, body }))
     }
 
     /// What an agent says that refuses.

@@ -1,4 +1,4 @@
-//! Discovery on Consul: apps as services of their agents, with health checks that they renew.
+//! Discovery on Consul: apps as services of their agents, with health checks that they renew; and leases in its key-value store.
 //!
 //! ```no_run
 //! # async fn open() -> Result<(), guildhall_core::BackendError> {
@@ -7,7 +7,7 @@
 //! let (id, url) = ("dev.w1.role.1".parse().unwrap(), "consul://127.0.0.1:8500");
 //! let opening = Opening { env: &env, config: &config, id: &id, url };
 //! let backend = guildhall_consul::Consul.open(opening).await?;
-//! assert!(backend.discovery.is_some());
+//! assert!(backend.discovery.is_some() && backend.leases.is_some());
 //! # Ok(())
 //! # }
 //! ```
@@ -21,15 +21,22 @@ mod meta;
 mod health;
 mod view;
 mod discovery;
+mod leases;
 
 use std::sync::Arc;
 
-use guildhall_core::{Backend, BackendError, BoxFuture, Opening, Plugin};
+use guildhall_core::{Backend, BackendError, BoxFuture, Env, Opening, Plugin};
 
 use client::Client;
 
 pub use config::Settings;
 pub use discovery::ConsulDiscovery;
+pub use guildhall_kv::KvLeases;
+
+/// The leases of the deployment `deployment`, the first label of its apps' ids: deployments do not see each other.
+pub fn leases(env: &Env, settings: Settings, deployment: &str) -> KvLeases {
+    leases::leases(&Arc::new(Client::new(env, settings)), deployment)
+}
 
 /// The plugin for `consul://127.0.0.1:8500`, and `consuls://` with TLS; see [`Settings`] for what the URL may say.
 ///
@@ -47,8 +54,14 @@ impl Plugin for Consul {
             let settings = Settings::parse(opening.url).map_err(|why| opening.error(why))?;
             let client = Arc::new(Client::new(opening.env, settings));
             let outage = Some(client.outage.clone());
+            let leases = leases::leases(&client, opening.id.env());
             let discovery = ConsulDiscovery::over(client, opening.id.env());
-            Ok(Backend { outage, discovery: Some(Arc::new(discovery)), ..Backend::default() })
+            Ok(Backend {
+                outage,
+                discovery: Some(Arc::new(discovery)),
+                leases: Some(Arc::new(leases)),
+                ..Backend::default()
+            })
         })
     }
 }

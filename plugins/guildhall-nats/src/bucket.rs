@@ -11,6 +11,7 @@ use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, StorageType, Stream,
 };
 use bytes::Bytes;
+use guildhall_kv::Entry;
 use parking_lot::Mutex;
 
 use crate::client::Client;
@@ -27,15 +28,6 @@ pub(crate) struct Bucket {
     prefix: String,
     max_age: Duration,
     stream: Mutex<Option<Stream>>,
-}
-
-/// What a key has.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    /// `None`: the key is gone.
-    pub(crate) value: Option<Bytes>,
-    pub(crate) revision: u64,
 }
 
 impl Bucket {

@@ -10,9 +10,10 @@ use std::time::Duration;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{DeliverPolicy, push};
 use futures_util::StreamExt as _;
+use guildhall_kv::{Entry, Picture};
 use tokio::sync::watch;
 
-use crate::bucket::{Bucket, Entry};
+use crate::bucket::Bucket;
 use crate::client::Link;
 use crate::fault::{Fault, words};
 
@@ -20,16 +21,6 @@ use crate::fault::{Fault, words};
 const SNAPSHOT: Duration = Duration::from_secs(10);
 /// Pause after a failure that was not one of the connection.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// What keeps the picture.
-pub(crate) trait Picture: Send + Sync + 'static {
-    /// These are all keys now.
-    fn begin(&self, all: Vec<Entry>);
-    /// A key has changed.
-    fn change(&self, entry: Entry);
-    /// Nothing is known from here on, until it begins again.
-    fn lost(&self);
-}
 
 /// The end of a follower that waits for what it has seen. The follower ends with it.
 #[derive(Debug)]

@@ -1,172 +1,67 @@
-//! The [`Leases`] seam on a bucket: a key per session, which is written again as its renewal, and a key per id.
-//!
-//! **When a session ends.** A grant names the session that it was made for, and counts while the key of that session has its number.
-//! A session ends by one write of its key: by its holder, or by another client that has seen the same revision for the TTL and a
-//! margin, by its own monotonic clock, and writes by compare-and-set on that revision. The holder counts its deadline from before it
-//! sent the renewal that wrote the revision, so it has stopped by its own clock before anybody can end the session; and a renewal
-//! that is on its way either is first, and the write of the other fails, or is refused. A client that reads the bucket anew, after a
-//! restart of the server or its own, gives each session its whole TTL from then on.
-//!
-//! **Epochs** are in the values and count by themselves. Revisions would go back when the stream is made again.
+//! Leases in a bucket of JetStream: [`KvLeases`] on its keys.
 
-mod key;
-mod value;
-mod board;
-mod expiry;
-mod grants;
-mod sessions;
-
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use guildhall_core::BoxFuture;
-use guildhall_core::leases::{
-    Acquired, LeaseCapabilities, LeaseChange, LeaseError, LeaseErrorKind, Leases, Opened,
-    Transferred, Wanted,
-};
-use guildhall_core::store::{Holder, LeaseId};
-use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use guildhall_kv::{Board, Entry, Keys, KvLeases};
 
 use crate::bucket::Bucket;
 use crate::client::Client;
 use crate::fault::Fault;
 use crate::follow::Follower;
-use board::Board;
-use key::Key;
-use sessions::Own;
-use value::NumberValue;
 
-/// Attempts at a write that others write too.
-const ATTEMPTS_MAX: usize = 16;
-
-/// Leases in a bucket of JetStream.
+/// The keys of the bucket.
 #[derive(Debug)]
-pub struct NatsLeases {
+struct BucketKeys {
     bucket: Arc<Bucket>,
-    board: Arc<Board>,
     follower: Follower,
-    /// The sessions of this client: one, outside of tests.
-    own: Mutex<BTreeMap<Holder, Own>>,
 }
 
-impl NatsLeases {
-    pub(crate) fn new(client: Arc<Client>) -> Self {
-        let bucket = Arc::new(Bucket::new(client, "leases", Duration::ZERO));
-        let board = Arc::new(Board::new(bucket.client.env.clone()));
-        let follower = Follower::start(Arc::clone(&bucket), Arc::clone(&board));
-        expiry::start(&bucket, &board);
-        Self { bucket, board, follower, own: Mutex::default() }
+pub(crate) fn leases(client: Arc<Client>) -> KvLeases {
+    let bucket = Arc::new(Bucket::new(client, "leases", Duration::ZERO));
+    let board = Arc::new(Board::new(bucket.client.env.clone()));
+    let follower = Follower::start(Arc::clone(&bucket), Arc::clone(&board));
+    KvLeases::new(Arc::new(BucketKeys { bucket, follower }), board)
+}
+
+impl Keys for BucketKeys {
+    fn set<'a>(
+        &'a self,
+        key: &'a str,
+        value: Option<Bytes>,
+        expected: u64,
+    ) -> BoxFuture<'a, Result<u64, guildhall_kv::Fault>> {
+        Box::pin(async move { Ok(self.bucket.set(key, value, expected).await?) })
     }
 
-    async fn record_once(&self, name: &str, number: u64) -> Result<u64, LeaseError> {
-        let invalid = |why| LeaseError::new(LeaseErrorKind::Invalid, "record", why);
-        let failed = |fault| failed("record", &fault);
-        let key = Key::number(name).map_err(invalid)?;
-        for _ in 0..ATTEMPTS_MAX {
-            let entry = self.bucket.get(&key).await.map_err(failed)?;
-            let recorded = value::decode::<NumberValue>(entry.as_ref());
-            let damaged = |why| {
-                invalid(format!("the number `{name}` is damaged: {why}; remove the key {key}"))
-            };
-            if let Some(recorded) = recorded.map_err(damaged)? {
-                return Ok(recorded.number);
-            }
-            let revision = entry.map_or(0, |entry| entry.revision);
-            let written =
-                self.bucket.set(&key, Some(value::encode(&NumberValue { number })), revision);
-            match written.await {
-                Ok(_) => return Ok(number),
-                Err(Fault::Conflict) => {}
-                Err(fault) => return Err(failed(fault)),
-            }
+    fn get<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Entry>, guildhall_kv::Fault>> {
+        Box::pin(async move { Ok(self.bucket.get(key).await?) })
+    }
+
+    fn catch_up(&self) -> BoxFuture<'_, Result<u64, guildhall_kv::Fault>> {
+        Box::pin(async move { Ok(self.follower.catch_up().await?) })
+    }
+
+    fn shows<'a>(
+        &'a self,
+        _: &'a str,
+        revision: u64,
+    ) -> BoxFuture<'a, Result<(), guildhall_kv::Fault>> {
+        Box::pin(async move { Ok(self.follower.shows(revision).await?) })
+    }
+}
+
+impl From<Fault> for guildhall_kv::Fault {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Conflict => Self::Conflict,
+            Fault::Full(why) => Self::Full(why),
+            other => Self::Failed(other.to_string()),
         }
-        Err(failed(Fault::Conflict))
     }
-}
-
-impl Leases for NatsLeases {
-    fn capabilities(&self) -> LeaseCapabilities {
-        LeaseCapabilities { durable_epochs: true }
-    }
-
-    fn open<'a>(
-        &'a self,
-        holder: &'a Holder,
-        instead_of: Option<u64>,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Opened, LeaseError>> {
-        Box::pin(self.open_session(holder, instead_of, ttl))
-    }
-
-    fn keep_alive<'a>(
-        &'a self,
-        holder: &'a Holder,
-        session: u64,
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(self.renew(holder, session))
-    }
-
-    fn close<'a>(
-        &'a self,
-        holder: &'a Holder,
-        session: u64,
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(self.close_session(holder, session))
-    }
-
-    fn acquire<'a>(
-        &'a self,
-        holder: &'a Holder,
-        wanted: &'a [Wanted],
-    ) -> BoxFuture<'a, Result<Vec<Acquired>, LeaseError>> {
-        Box::pin(self.acquire_all(holder, wanted))
-    }
-
-    fn release<'a>(
-        &'a self,
-        holder: &'a Holder,
-        grants: &'a [(LeaseId, u64)],
-    ) -> BoxFuture<'a, Result<(), LeaseError>> {
-        Box::pin(self.release_all(holder, grants))
-    }
-
-    fn transfer<'a>(
-        &'a self,
-        holder: &'a Holder,
-        id: &'a LeaseId,
-        epoch: u64,
-        to: &'a Holder,
-        offer: u64,
-    ) -> BoxFuture<'a, Result<Transferred, LeaseError>> {
-        Box::pin(self.transfer_one(holder, id, epoch, to, offer))
-    }
-
-    fn record<'a>(&'a self, name: &'a str, number: u64) -> BoxFuture<'a, Result<u64, LeaseError>> {
-        Box::pin(self.record_once(name, number))
-    }
-
-    fn watch<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> BoxFuture<'a, Result<mpsc::Receiver<LeaseChange>, LeaseError>> {
-        Box::pin(async move {
-            self.follower.catch_up().await.map_err(|fault| failed("watch", &fault))?;
-            Ok(self.board.watch(prefix))
-        })
-    }
-}
-
-fn failed(operation: &'static str, fault: &Fault) -> LeaseError {
-    let kind = match fault {
-        Fault::Full(_) => LeaseErrorKind::Invalid,
-        _ => LeaseErrorKind::Unavailable,
-    };
-    LeaseError::new(kind, operation, fault.to_string())
-}
-
-fn no_session(operation: &'static str, holder: &Holder) -> LeaseError {
-    let why = format!("{holder} has no session, or it has expired; open one and acquire again");
-    LeaseError::new(LeaseErrorKind::Expired, operation, why)
 }

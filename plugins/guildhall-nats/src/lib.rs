@@ -21,9 +21,10 @@ use guildhall_core::{Backend, BackendError, BoxFuture, Env, Opening, Plugin};
 pub use broker::{NatsBroker, SUBSCRIPTIONS_MAX};
 pub use config::Settings;
 pub use discovery::NatsDiscovery;
-pub use leases::NatsLeases;
 pub use net::NatsNet;
 pub use queue::NatsQueue;
+
+pub use guildhall_kv::KvLeases;
 
 use client::Client;
 
@@ -67,7 +68,7 @@ pub struct Seams {
     /// Queues in a stream of JetStream.
     pub queue: NatsQueue,
     /// Leases in a bucket of JetStream.
-    pub leases: NatsLeases,
+    pub leases: KvLeases,
     /// Links between apps by way of the server.
     pub net: NatsNet,
     /// Whether the server answers.
@@ -86,7 +87,7 @@ pub async fn open(env: &Env, env_label: &str, settings: Settings) -> Result<Seam
         discovery: NatsDiscovery::new(Arc::clone(&client)),
         queue: NatsQueue::new(Arc::clone(&client)),
         net: NatsNet::new(Arc::clone(&client)),
-        leases: NatsLeases::new(client),
+        leases: leases::leases(client),
     })
 }
 

@@ -1,8 +1,8 @@
-//! What a discovery of every vendor survives.
+//! What the seams of every vendor survive.
 
 servers::faults!(
     &servers::CONSUL,
     guildhall_consul::Consul,
     |n| format!("service=f{n}&deadline_ms=2000"),
-    discovery names
+    discovery leases names
 );

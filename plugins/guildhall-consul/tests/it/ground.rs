@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use guildhall_consul::{ConsulDiscovery, Settings};
+use guildhall_consul::{ConsulDiscovery, KvLeases, Settings};
 use guildhall_core::discovery::{NodeRecord, NodeState};
+use guildhall_core::leases::{Acquired, Leases, Wanted};
+use guildhall_core::store::Holder;
 use guildhall_core::{Env, Incarnation};
 use servers::{CONSUL, Server, is_there};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether the test with this name can run.
 pub(crate) fn runs(test: &str) -> bool {
@@ -24,6 +29,32 @@ pub(crate) fn fresh_service() -> String {
 pub(crate) fn discovery(server: &Server, service: &str) -> ConsulDiscovery {
     let url = format!("{}?service={service}&deadline_ms=60000", server.url());
     ConsulDiscovery::new(&Env::real(), Settings::parse(&url).unwrap(), "test")
+}
+
+/// The leases at this agent, when it has a leader.
+pub(crate) async fn leases(server: &Server, service: &str) -> KvLeases {
+    let env = Env::real();
+    let url = format!("{}?service={service}&deadline_ms=10000", server.url());
+    let leases = guildhall_consul::leases(&env, Settings::parse(&url).unwrap(), "test");
+    let end = env.now() + PATIENCE;
+    while let Err(error) = leases.watch("").await {
+        assert!(env.now() < end, "no leases within {PATIENCE:?}: {error}");
+        env.sleep(Duration::from_millis(100)).await;
+    }
+    leases
+}
+
+pub(crate) fn holder(inst: u64) -> Holder {
+    Holder { app: format!("test.w1.role.{inst}").parse().unwrap(), incarnation: Incarnation(1) }
+}
+
+/// A grant, and its epoch.
+pub(crate) async fn grant(leases: &impl Leases, holder: &Holder, id: &str) -> u64 {
+    let wanted = [Wanted { id: id.into(), at_least: 0 }];
+    match leases.acquire(holder, &wanted).await.unwrap()[..] {
+        [Acquired::Held { epoch, .. }] => epoch,
+        ref other => panic!("{other:?}; wanted a grant of `{id}` to {holder}"),
+    }
 }
 
 pub(crate) fn node(inst: u64, load: u32) -> NodeRecord {

@@ -6,12 +6,11 @@ use std::time::Duration;
 use guildhall_core::discovery::{Change, WATCH_BUFFER};
 use guildhall_core::env::Instant;
 use guildhall_core::{AppId, Env};
+use guildhall_kv::{Entry, Picture};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::value::{Known, decode};
-use crate::bucket::Entry;
-use crate::follow::Picture;
 
 /// How many apps are known; further ones are left out.
 pub(crate) const NODES_MAX: usize = 16_384;

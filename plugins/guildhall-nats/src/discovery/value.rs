@@ -7,7 +7,7 @@ use guildhall_core::discovery::NodeRecord;
 use guildhall_core::outside;
 use prost::Message as _;
 
-use crate::bucket::Entry;
+use guildhall_kv::Entry;
 
 /// The longest TTL of a record.
 pub(super) const TTL_MAX: Duration = Duration::from_secs(3600);

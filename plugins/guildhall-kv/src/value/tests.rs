@@ -6,7 +6,7 @@ use guildhall_core::leases::Origin;
 use guildhall_core::store::Holder;
 
 use super::{Lease, SessionValue, decode};
-use crate::bucket::Entry;
+use crate::keys::Entry;
 
 fn holder() -> Holder {
     Holder { app: "dev.w1.role.10".parse().unwrap(), incarnation: Incarnation(u64::MAX) }

@@ -1,14 +1,14 @@
-//! How the keys of the bucket of leases are named.
+//! How the keys of leases are named.
 
 use guildhall_core::store::{Holder, LeaseId};
 use guildhall_core::{Incarnation, outside};
 
 /// Longest id or name, in bytes.
-pub(super) const NAME_MAX: usize = 512;
+pub(crate) const NAME_MAX: usize = 512;
 
 /// What a key is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Session(Holder),
     Lease(LeaseId),
     /// Recorded numbers, and what other versions keep.
@@ -16,23 +16,23 @@ pub(super) enum Key {
 }
 
 impl Key {
-    pub(super) fn session(holder: &Holder) -> String {
+    pub(crate) fn session(holder: &Holder) -> String {
         format!("s.{}.{}", holder.app, holder.incarnation)
     }
 
     /// # Errors
     /// The id is too long.
-    pub(super) fn lease(id: &str) -> Result<String, String> {
+    pub(crate) fn lease(id: &str) -> Result<String, String> {
         Ok(format!("l.{}", escape(id)?))
     }
 
     /// # Errors
     /// The name is too long.
-    pub(super) fn number(name: &str) -> Result<String, String> {
+    pub(crate) fn number(name: &str) -> Result<String, String> {
         Ok(format!("n.{}", escape(name)?))
     }
 
-    pub(super) fn read(key: &str) -> Self {
+    pub(crate) fn read(key: &str) -> Self {
         let found = match key.split_once('.') {
             Some(("s", rest)) => session_of(rest).map(Self::Session),
             Some(("l", rest)) => unescape(rest).map(|id| Self::Lease(id.into())),
@@ -55,7 +55,7 @@ fn session_of(text: &str) -> Option<Holder> {
     Some(Holder { app: app.parse().ok()?, incarnation })
 }
 
-/// A text as one token of a subject: letters, digits, `-` and `/` are themselves, and other bytes `=` and two hex digits.
+/// A text as a part of a key: letters, digits, `-` and `/` are themselves, and other bytes `=` and two hex digits.
 fn escape(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > NAME_MAX {
         return Err(format!("`{}` is not 1 to {NAME_MAX} bytes long", outside(text)));

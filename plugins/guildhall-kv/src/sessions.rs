@@ -5,11 +5,10 @@ use std::time::Duration;
 use guildhall_core::leases::{LeaseError, LeaseErrorKind, Opened};
 use guildhall_core::store::Holder;
 
-use super::key::Key;
-use super::value::{self, SessionValue};
-use super::{ATTEMPTS_MAX, NatsLeases, failed, no_session};
-use crate::bucket::Entry;
-use crate::fault::Fault;
+use crate::key::Key;
+use crate::keys::{Entry, Fault};
+use crate::leases::{ATTEMPTS_MAX, KvLeases, failed, no_session};
+use crate::value::{self, SessionValue};
 
 /// The shortest and longest TTL of a session.
 const TTL_MIN: Duration = Duration::from_millis(100);
@@ -17,13 +16,13 @@ const TTL_MAX: Duration = Duration::from_secs(3600);
 
 /// A session that this client has opened or renewed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Own {
+pub(crate) struct Own {
     value: SessionValue,
     revision: u64,
 }
 
-impl NatsLeases {
-    pub(super) async fn open_session(
+impl KvLeases {
+    pub(crate) async fn open_session(
         &self,
         holder: &Holder,
         instead_of: Option<u64>,
@@ -42,8 +41,8 @@ impl NatsLeases {
                 }
                 _ => {}
             }
-            // Random, and so no number is given twice, whatever happens to the stream. 0 is none.
-            let number = self.bucket.client.env.random().max(1);
+            // Random, and so no number is given twice, whatever happens to the store. 0 is none.
+            let number = self.board.env().random().max(1);
             let value = SessionValue::new(number, ttl);
             let revision = entry.map_or(0, |entry| entry.revision);
             if self.write_session("open", holder, Some(value), revision).await? {
@@ -53,7 +52,7 @@ impl NatsLeases {
         Err(failed("open", &Fault::Conflict))
     }
 
-    pub(super) async fn renew(&self, holder: &Holder, number: u64) -> Result<(), LeaseError> {
+    pub(crate) async fn renew(&self, holder: &Holder, number: u64) -> Result<(), LeaseError> {
         let own = self.own.lock().get(holder).copied();
         let mut known = own.filter(|own| own.value.number == number);
         for _ in 0..ATTEMPTS_MAX {
@@ -78,7 +77,7 @@ impl NatsLeases {
         Err(failed("keep_alive", &Fault::Conflict))
     }
 
-    pub(super) async fn close_session(
+    pub(crate) async fn close_session(
         &self,
         holder: &Holder,
         number: u64,
@@ -102,7 +101,7 @@ impl NatsLeases {
         operation: &'static str,
         holder: &Holder,
     ) -> Result<(Option<Entry>, Option<SessionValue>), LeaseError> {
-        let entry = self.bucket.get(&Key::session(holder)).await;
+        let entry = self.keys.get(&Key::session(holder)).await;
         let entry = entry.map_err(|fault| failed(operation, &fault))?;
         // What is damaged is no session.
         let living = value::decode(entry.as_ref()).unwrap_or_default();
@@ -118,7 +117,7 @@ impl NatsLeases {
         expected: u64,
     ) -> Result<bool, LeaseError> {
         let bytes = value.as_ref().map(value::encode);
-        let written = self.bucket.set(&Key::session(holder), bytes, expected).await;
+        let written = self.keys.set(&Key::session(holder), bytes, expected).await;
         let revision = match written {
             Ok(revision) => revision,
             Err(Fault::Conflict) => return Ok(false),

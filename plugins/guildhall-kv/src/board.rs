@@ -1,4 +1,4 @@
-//! [`Board`]: the sessions and leases of the bucket as this client knows them, and those who watch.
+//! [`Board`]: the sessions and leases of a store as this client knows them, and those who watch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,15 @@ use guildhall_core::{Env, outside};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::key::Key;
-use super::value::{self, Lease, SessionValue};
-use crate::bucket::Entry;
-use crate::follow::Picture;
+use crate::key::Key;
+use crate::keys::{Entry, Picture};
+use crate::value::{self, Lease, SessionValue};
 
 /// Clients end a session at different moments, so that not all of them try.
 const JITTER_MS: u64 = 200;
 
-/// Sessions and leases.
-pub(super) struct Board {
+/// The sessions and leases that a store has.
+pub struct Board {
     env: Env,
     seen: Mutex<Seen>,
 }
@@ -35,22 +34,22 @@ struct Seen {
 
 /// A session that nobody has ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Session {
-    pub(super) value: SessionValue,
-    pub(super) revision: u64,
+pub(crate) struct Session {
+    pub(crate) value: SessionValue,
+    pub(crate) revision: u64,
     /// When it may be ended if it was not renewed.
     deadline: Instant,
 }
 
 /// An id, for one who wants to change it.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// The last epoch; 0 if the id is not known.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// The present grant, with the session that it belongs to.
-    pub(super) held: Option<(Holding, u64)>,
+    pub(crate) held: Option<(Holding, u64)>,
     /// Of its key.
-    pub(super) revision: u64,
+    pub(crate) revision: u64,
 }
 
 /// How long a session is kept beyond its TTL, for clocks that are not equally fast.
@@ -59,15 +58,20 @@ fn margin(ttl: Duration) -> Duration {
 }
 
 impl Board {
-    pub(super) fn new(env: Env) -> Self {
+    /// A board that shows nothing yet.
+    pub fn new(env: Env) -> Self {
         Self { env, seen: Mutex::default() }
     }
 
-    pub(super) fn session(&self, holder: &Holder) -> Option<Session> {
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    pub(crate) fn session(&self, holder: &Holder) -> Option<Session> {
         self.seen.lock().sessions.get(holder).copied()
     }
 
-    pub(super) fn lease(&self, id: &LeaseId) -> Known {
+    pub(crate) fn lease(&self, id: &LeaseId) -> Known {
         let seen = self.seen.lock();
         let found = seen.leases.get(id);
         Known {
@@ -77,7 +81,7 @@ impl Board {
         }
     }
 
-    pub(super) fn watch(&self, prefix: &str) -> mpsc::Receiver<LeaseChange> {
+    pub(crate) fn watch(&self, prefix: &str) -> mpsc::Receiver<LeaseChange> {
         let mut seen = self.seen.lock();
         let held = seen.leases.iter().filter(|(id, _)| id.starts_with(prefix));
         let held = held.filter_map(|(id, (lease, _))| {
@@ -95,7 +99,7 @@ impl Board {
     }
 
     /// The sessions that may be ended now, with the revision that was seen for the whole TTL; and when to look again.
-    pub(super) fn due(&self) -> (Vec<(Holder, u64)>, Option<Instant>) {
+    pub(crate) fn due(&self) -> (Vec<(Holder, u64)>, Option<Instant>) {
         let (now, seen) = (self.env.now(), self.seen.lock());
         let due = seen.sessions.iter().filter(|(_, session)| session.deadline <= now);
         let due = due.map(|(holder, session)| (holder.clone(), session.revision)).collect();
@@ -103,20 +107,20 @@ impl Board {
         (due, later.min())
     }
 
-    /// The key of the id is not there, though nobody has said so: the stream was purged. What is known of its epochs stays.
-    pub(super) fn vanished(&self, id: &LeaseId) {
+    /// The key of the id is not there, though nobody has said so: the store was purged. What is known of its epochs stays.
+    pub(crate) fn vanished(&self, id: &LeaseId) {
         let mut seen = self.seen.lock();
         let epoch = seen.leases.get(id).map_or(0, |(lease, _)| lease.epoch);
         seen.grant(id, Lease { epoch, by: None, from: None }, 0);
     }
 
     /// The session has ended, unless a later write of it was seen.
-    pub(super) fn end(&self, holder: &Holder, revision: u64) {
+    pub(crate) fn end(&self, holder: &Holder, revision: u64) {
         self.seen.lock().end(holder, revision);
     }
 
     /// It could not be ended now.
-    pub(super) fn postpone(&self, holder: &Holder, by: Duration) {
+    pub(crate) fn postpone(&self, holder: &Holder, by: Duration) {
         let now = self.env.now();
         if let Some(session) = self.seen.lock().sessions.get_mut(holder) {
             session.deadline = now + by;
@@ -256,5 +260,5 @@ impl std::fmt::Debug for Board {
 }
 
 fn ignored(entry: &Entry, why: &str) {
-    tracing::warn!(key = %outside(&entry.key), why = %outside(why), "key of the bucket of leases ignored; it is damaged, or of another version");
+    tracing::warn!(key = %outside(&entry.key), why = %outside(why), "key of leases ignored; it is damaged, or of another version");
 }

@@ -1,4 +1,4 @@
-//! What the keys of the bucket of leases hold.
+//! What the keys of leases hold.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use guildhall_core::leases::Origin;
 use guildhall_core::store::Holder;
 use prost::Message;
 
-use crate::bucket::Entry;
+use crate::keys::Entry;
 
 /// The session of a holder. Its key is removed when it ends, and a later one has another number.
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct SessionValue {
+pub(crate) struct SessionValue {
     #[prost(uint64, tag = "1")]
-    pub(super) number: u64,
+    pub(crate) number: u64,
     #[prost(uint64, tag = "2")]
-    pub(super) ttl_ms: u64,
+    pub(crate) ttl_ms: u64,
     /// Counts renewals.
     #[prost(uint64, tag = "3")]
-    pub(super) beat: u64,
+    pub(crate) beat: u64,
 }
 
 /// An id: the grant that it has, or the last one that it had. Its key is never removed, so that no epoch is granted twice.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct LeaseValue {
+pub(crate) struct LeaseValue {
     #[prost(uint64, tag = "1")]
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// Absent when the id is free.
     #[prost(message, optional, tag = "2")]
     by: Option<By>,
@@ -55,32 +55,32 @@ struct From {
 
 /// A recorded number.
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct NumberValue {
+pub(crate) struct NumberValue {
     #[prost(uint64, tag = "1")]
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 /// An id as a key has it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Lease {
-    pub(super) epoch: u64,
+pub(crate) struct Lease {
+    pub(crate) epoch: u64,
     /// The holder and its session; whether that is alive is said by its key.
-    pub(super) by: Option<(Holder, u64)>,
-    pub(super) from: Option<Origin>,
+    pub(crate) by: Option<(Holder, u64)>,
+    pub(crate) from: Option<Origin>,
 }
 
 impl SessionValue {
-    pub(super) fn new(number: u64, ttl: Duration) -> Self {
+    pub(crate) fn new(number: u64, ttl: Duration) -> Self {
         Self { number, ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX), beat: 0 }
     }
 
-    pub(super) fn ttl(self) -> Duration {
+    pub(crate) fn ttl(self) -> Duration {
         Duration::from_millis(self.ttl_ms)
     }
 }
 
 impl Lease {
-    pub(super) fn encode(&self) -> Bytes {
+    pub(crate) fn encode(&self) -> Bytes {
         let by = self.by.as_ref().map(|(holder, session)| By {
             app: holder.app.to_string(),
             incarnation: holder.incarnation.0,
@@ -90,7 +90,7 @@ impl Lease {
         LeaseValue { epoch: self.epoch, by, from }.encode_to_vec().into()
     }
 
-    pub(super) fn decode(bytes: Bytes) -> Result<Self, String> {
+    pub(crate) fn decode(bytes: Bytes) -> Result<Self, String> {
         let value = LeaseValue::decode(bytes).map_err(|error| error.to_string())?;
         let by = value.by.map(|by| {
             let app =
@@ -102,7 +102,7 @@ impl Lease {
     }
 }
 
-pub(super) fn encode(value: &impl Message) -> Bytes {
+pub(crate) fn encode(value: &impl Message) -> Bytes {
     value.encode_to_vec().into()
 }
 
@@ -110,7 +110,7 @@ pub(super) fn encode(value: &impl Message) -> Bytes {
 ///
 /// # Errors
 /// It is not such a value.
-pub(super) fn decode<M: Message + Default>(entry: Option<&Entry>) -> Result<Option<M>, String> {
+pub(crate) fn decode<M: Message + Default>(entry: Option<&Entry>) -> Result<Option<M>, String> {
     let Some(bytes) = entry.and_then(|entry| entry.value.clone()) else { return Ok(None) };
     let value = M::decode(bytes).map_err(|error| error.to_string());
     value.map(Some)

@@ -9,18 +9,17 @@ use guildhall_core::leases::{
 };
 use guildhall_core::store::{Holder, LeaseId};
 
-use super::board::Known;
-use super::key::Key;
-use super::value::Lease;
-use super::{ATTEMPTS_MAX, NatsLeases, failed, no_session};
-use crate::fault::Fault;
-use crate::follow::Picture as _;
+use crate::board::Known;
+use crate::key::Key;
+use crate::keys::{Fault, Picture as _};
+use crate::leases::{ATTEMPTS_MAX, KvLeases, failed, no_session};
+use crate::value::Lease;
 
 /// Ids that are written at a time.
 const AT_ONCE: usize = 64;
 
-impl NatsLeases {
-    pub(super) async fn acquire_all(
+impl KvLeases {
+    pub(crate) async fn acquire_all(
         &self,
         holder: &Holder,
         wanted: &[Wanted],
@@ -43,8 +42,9 @@ impl NatsLeases {
                 answers.push((at, answer));
                 known = Some(after);
             }
-            let last = known.map_or(0, |known| known.revision);
-            self.shows("acquire", last).await?;
+            if let (Some((last, _)), Some(known)) = (answers.last(), known) {
+                self.shows("acquire", &wanted[*last].id, known.revision).await?;
+            }
             Ok::<_, LeaseError>(answers)
         }));
         let granted: Vec<_> = granted.buffer_unordered(AT_ONCE).try_collect().await?;
@@ -97,7 +97,7 @@ impl NatsLeases {
         Err(failed("acquire", &Fault::Conflict))
     }
 
-    pub(super) async fn release_all(
+    pub(crate) async fn release_all(
         &self,
         holder: &Holder,
         grants: &[(LeaseId, u64)],
@@ -122,13 +122,13 @@ impl NatsLeases {
             }
             let free = Lease { epoch, by: None, from: None };
             if let Some(revision) = self.write("release", id, &free, known.revision).await? {
-                return self.shows("release", revision).await;
+                return self.shows("release", id, revision).await;
             }
         }
         Err(failed("release", &Fault::Conflict))
     }
 
-    pub(super) async fn transfer_one(
+    pub(crate) async fn transfer_one(
         &self,
         holder: &Holder,
         id: &LeaseId,
@@ -151,7 +151,7 @@ impl NatsLeases {
             let by = Some((to.clone(), target.value.number));
             let lease = Lease { epoch: given, by, from: Some(Origin { epoch, offer }) };
             if let Some(revision) = self.write("transfer", id, &lease, known.revision).await? {
-                self.shows("transfer", revision).await?;
+                self.shows("transfer", id, revision).await?;
                 return Ok(Transferred::Done(given));
             }
         }
@@ -168,13 +168,13 @@ impl NatsLeases {
     ) -> Result<Option<u64>, LeaseError> {
         let invalid = |why| LeaseError::new(LeaseErrorKind::Invalid, operation, why);
         let key = Key::lease(id).map_err(invalid)?;
-        match self.bucket.set(&key, Some(lease.encode()), expected).await {
+        match self.keys.set(&key, Some(lease.encode()), expected).await {
             Ok(revision) => Ok(Some(revision)),
             Err(Fault::Conflict) => {
                 self.catch_up(operation).await?;
                 if self.board.lease(id).revision == expected {
-                    // The board shows all writes, and none of this key: the stream was purged, which nobody is told.
-                    let entry = self.bucket.get(&key).await;
+                    // The board shows all writes, and none of this key: the store was purged, which nobody is told.
+                    let entry = self.keys.get(&key).await;
                     match entry.map_err(|fault| failed(operation, &fault))? {
                         Some(entry) => self.board.change(entry),
                         None => self.board.vanished(id),
@@ -187,12 +187,19 @@ impl NatsLeases {
     }
 
     /// Waits until the board shows a write.
-    async fn shows(&self, operation: &'static str, revision: u64) -> Result<(), LeaseError> {
-        self.follower.shows(revision).await.map_err(|fault| failed(operation, &fault))
+    async fn shows(
+        &self,
+        operation: &'static str,
+        id: &LeaseId,
+        revision: u64,
+    ) -> Result<(), LeaseError> {
+        let invalid = |why| LeaseError::new(LeaseErrorKind::Invalid, operation, why);
+        let key = Key::lease(id).map_err(invalid)?;
+        self.keys.shows(&key, revision).await.map_err(|fault| failed(operation, &fault))
     }
 
     async fn catch_up(&self, operation: &'static str) -> Result<u64, LeaseError> {
-        self.follower.catch_up().await.map_err(|fault| failed(operation, &fault))
+        self.keys.catch_up().await.map_err(|fault| failed(operation, &fault))
     }
 }
 
