@@ -4,8 +4,8 @@
 //! by compare-and-set would not say what the new one is. Reads of one key are transactions too: ids have `//`, which the agent's paths
 //! have not.
 
-mod follow;
 mod listing;
+mod follow;
 
 use std::sync::Arc;
 

@@ -26,8 +26,7 @@ use crate::board::Board;
 use crate::expiry;
 use crate::key::Key;
 use crate::keys::{Fault, Keys};
-use crate::sessions::Own;
-use crate::value::{self, NumberValue};
+use crate::value::{self, NumberValue, SessionValue};
 
 /// Attempts at a write that others write too.
 pub(crate) const ATTEMPTS_MAX: usize = 16;
@@ -39,6 +38,13 @@ pub struct KvLeases {
     pub(crate) board: Arc<Board>,
     /// The sessions of this client: one, outside of tests.
     pub(crate) own: Mutex<BTreeMap<Holder, Own>>,
+}
+
+/// A session that this client has opened or renewed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) value: SessionValue,
+    pub(crate) revision: u64,
 }
 
 impl KvLeases {

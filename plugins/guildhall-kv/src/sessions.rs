@@ -7,19 +7,12 @@ use guildhall_core::store::Holder;
 
 use crate::key::Key;
 use crate::keys::{Entry, Fault};
-use crate::leases::{ATTEMPTS_MAX, KvLeases, failed, no_session};
+use crate::leases::{ATTEMPTS_MAX, KvLeases, Own, failed, no_session};
 use crate::value::{self, SessionValue};
 
 /// The shortest and longest TTL of a session.
 const TTL_MIN: Duration = Duration::from_millis(100);
 const TTL_MAX: Duration = Duration::from_secs(3600);
-
-/// A session that this client has opened or renewed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Own {
-    value: SessionValue,
-    revision: u64,
-}
 
 impl KvLeases {
     pub(crate) async fn open_session(
