@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, StorageError};
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,50 @@ impl Disk for FileSystem {
     }
 
     fn open(&self, builder: &Builder, path: &Path) -> Result<Database, DatabaseError> {
-        builder.create(path)
+        if path.exists() { builder.create(path) } else { make(builder, path) }
     }
+}
+
+/// Makes the file under another name first: redb does not open a file whose maker was killed meanwhile. It stays open, as one that was
+/// closed has other free pages.
+fn make(builder: &Builder, path: &Path) -> Result<Database, DatabaseError> {
+    let new = path.with_extension("new");
+    let made = match builder.create(&new) {
+        // Its maker was killed.
+        Err(DatabaseError::Storage(StorageError::Io(error)))
+            if error.kind() == io::ErrorKind::InvalidData =>
+        {
+            std::fs::remove_file(&new)?;
+            builder.create(&new)
+        }
+        made => made,
+    }?;
+    match rename(&new, path) {
+        Ok(()) => {}
+        // Another maker was first, and has it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            drop(made);
+            std::fs::remove_file(&new)?;
+            return builder.create(path);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(made)
+}
+
+/// Renames a file; where the system can, not over another one.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Of a file system that has no such flag.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            done => return Ok(done?),
+        }
+    }
+    std::fs::rename(from, to)
 }

@@ -1,5 +1,8 @@
 //! The file: opened once, locked, and clear about what is wrong with it.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
 use guildhall_core::{Backend, BackendError, Config, Env, Opening, Plugin as _};
 use guildhall_redb::{Redb, RedbStore, Settings};
@@ -19,6 +22,45 @@ async fn the_directory_is_made() {
     let backend = open(&url).await.unwrap();
     assert!(backend.store.is_some() && backend.discovery.is_none());
     assert!(dir.path().join("a/b/guildhall.redb").exists());
+}
+
+/// The folder in which this test makes a store when it runs in a process that is killed.
+const MAKES: &str = "GUILDHALL_TEST_MAKES";
+
+#[tokio::test]
+async fn a_file_opens_whose_maker_was_killed_at_any_moment() {
+    if let Ok(dir) = std::env::var(MAKES) {
+        let _made = RedbStore::open(&Env::real(), Settings::new(dir)).await;
+        return std::future::pending().await;
+    }
+    let this = std::env::current_exe().unwrap();
+    let name = "file::a_file_opens_whose_maker_was_killed_at_any_moment";
+    for micros in (0..4_000).step_by(100) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut maker = Command::new(&this);
+        maker.args(["--exact", name]).env(MAKES, dir.path()).stdout(Stdio::null());
+        let mut maker = maker.spawn().unwrap();
+        while std::fs::read_dir(dir.path()).unwrap().next().is_none() {
+            assert!(maker.try_wait().unwrap().is_none(), "it makes a store");
+        }
+        std::thread::sleep(Duration::from_micros(micros));
+        maker.kill().unwrap();
+        maker.wait().unwrap();
+        RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn makers_at_the_same_time_make_one_file() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let make = async || RedbStore::open(&Env::real(), Settings::new(dir.path())).await;
+        let made = tokio::join!(make(), make(), make(), make());
+        let made: Vec<_> = [made.0, made.1, made.2, made.3].into_iter().flatten().collect();
+        assert_eq!(made.len(), 1, "who has the file has it alone");
+        let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+    }
 }
 
 #[tokio::test]
