@@ -43,7 +43,7 @@ async fn a_file_opens_whose_maker_was_killed_at_any_moment() {
         while std::fs::read_dir(dir.path()).unwrap().next().is_none() {
             assert!(maker.try_wait().unwrap().is_none(), "it makes a store");
         }
-        std::thread::sleep(Duration::from_micros(micros));
+        Env::real().sleep(Duration::from_micros(micros)).await;
         maker.kill().unwrap();
         maker.wait().unwrap();
         RedbStore::open(&Env::real(), Settings::new(dir.path())).await.unwrap();
