@@ -9,6 +9,7 @@
 #![allow(unreachable_pub, reason = "one program: nothing leaves it")]
 #![allow(clippy::print_stdout, reason = "a command line speaks")]
 
+mod search;
 mod clock;
 mod rules;
 mod scenario;
@@ -16,15 +17,14 @@ mod script;
 mod world;
 mod scenarios;
 mod mutations;
-mod search;
+mod session;
 #[cfg(test)]
 mod tests;
 
 use std::process::ExitCode;
 
 use clock::CLOCKS;
-use scenario::Scenario;
-use search::Found;
+use search::{Checked, Found, REACHED};
 
 /// Of stateright's search; what must stay in reach is searched by one.
 const THREADS: usize = 2;
@@ -45,19 +45,17 @@ fn main() -> ExitCode {
     let mut sum = Sum::default();
     for clock in CLOCKS.iter().filter(|clock| clock.name.contains(part)) {
         let (states, holds) = clock.check();
-        let found = Found::of_clock(states, holds);
+        let found = Found::<()>::of_clock(states, holds);
         let wrong = if holds == clock.holds { Vec::new() } else { vec!["not as expected".into()] };
         sum.add(clock.name, "drift", &found, clock.holds, &wrong);
     }
     let all = scenarios::all().into_iter().chain(mutations::all());
     for scenario in all.filter(|scenario| scenario.name.contains(part)) {
-        let found = search::run(&scenario, THREADS);
-        let wrong = found.surprises(&scenario);
-        let holds = scenario.finds.is_empty();
-        sum.add(scenario.name, &scenario.shows_faults(), &found, holds, &wrong);
-        if steps || !wrong.is_empty() {
-            show_steps(&scenario, &found);
-        }
+        sum.run(scenario.name, &scenario.shows_faults(), &scenario, steps);
+    }
+    let all = session::scenarios().into_iter().chain(session::mutations());
+    for scenario in all.filter(|scenario| scenario.name.contains(part)) {
+        sum.run(scenario.name, &scenario.faults.shown(), &scenario, steps);
     }
     let Sum { runs, states, seconds, surprises } = sum;
     println!("{runs} runs, {states} states, {seconds:.0} s, {surprises} not as expected");
@@ -66,7 +64,23 @@ fn main() -> ExitCode {
 }
 
 impl Sum {
-    fn add(&mut self, name: &str, faults: &str, found: &Found, holds: bool, wrong: &[String]) {
+    fn run<M: Checked>(&mut self, name: &str, faults: &str, scenario: &M, steps: bool) {
+        let found = search::run(scenario, THREADS);
+        let wrong = found.surprises(scenario);
+        self.add(name, faults, &found, scenario.finds().is_empty(), &wrong);
+        if steps || !wrong.is_empty() {
+            show_steps(scenario, &found);
+        }
+    }
+
+    fn add<Step>(
+        &mut self,
+        name: &str,
+        faults: &str,
+        found: &Found<Step>,
+        holds: bool,
+        wrong: &[String],
+    ) {
         let end = match (wrong, holds) {
             ([], true) => "holds".into(),
             ([], false) => "finds".into(),
@@ -82,17 +96,15 @@ impl Sum {
 }
 
 /// The shortest way to what was found. What was only to be reached is left out.
-fn show_steps(scenario: &Scenario, found: &Found) {
-    let broken = found.traces.iter().filter(|(name, _)| !name.starts_with(world::REACHED));
-    for (name, steps) in broken.filter(|(name, _)| holds_nothing_else(scenario, name)) {
+fn show_steps<M: Checked>(scenario: &M, found: &Found<M::Action>) {
+    let finds = scenario.finds();
+    // Whether the property is one that the scenario is about, if it is about any.
+    let is_about = |name: &&str| finds.is_empty() || finds.contains(name);
+    let broken = found.traces.iter().filter(|(name, _)| !name.starts_with(REACHED));
+    for (name, steps) in broken.filter(|(name, _)| is_about(name)) {
         println!("  {name}:");
         for step in steps {
             println!("    {step:?}");
         }
     }
-}
-
-/// Whether the property is one that the scenario is about, if it is about any.
-fn holds_nothing_else(scenario: &Scenario, name: &&&'static str) -> bool {
-    scenario.finds.is_empty() || scenario.finds.contains(*name)
 }

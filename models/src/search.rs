@@ -9,14 +9,40 @@ use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-use crate::scenario::Scenario;
-use crate::world::{GOOD, REACHED, STUCK, Step, World};
+/// Not of stateright: whether the good end can be reached from every state without a further fault.
+pub const STUCK: &str = "the good end stays in reach";
+/// What is to be reached is named so.
+pub const REACHED: &str = "reached: ";
+
+/// A scenario of a model.
+pub trait Checked:
+    Model<
+        State: Clone + Eq + Hash + std::fmt::Debug + Send + Sync,
+        Action: Clone + PartialEq + std::fmt::Debug + Send + Sync,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The name of the property that the good end is reached.
+    const GOOD: &'static str;
+
+    /// Properties of which a counterexample is to be found; none: all hold.
+    fn finds(&self) -> &'static [&'static str];
+    /// What must happen somewhere, lest the scenario shows nothing.
+    fn reaches(&self) -> &'static [&'static str];
+    /// Whether the good end is looked for from every state.
+    fn is_live(&self) -> bool;
+    /// Whether a step makes things worse: the good end must be in reach without it.
+    fn is_fault(step: &Self::Action) -> bool;
+    fn is_good(&self, state: &Self::State) -> bool;
+}
 
 /// More states than any scenario has.
 const STATES_MAX: usize = 1_500_000;
 
 /// What a search has found.
-pub struct Found {
+pub struct Found<Step> {
     pub states: usize,
     pub seconds: f64,
     /// Whether all states were looked at.
@@ -25,14 +51,14 @@ pub struct Found {
     pub traces: BTreeMap<&'static str, Vec<Step>>,
 }
 
-impl Found {
+impl<Step> Found<Step> {
     /// A clock is searched within a moment, and has no traces to show.
     pub fn of_clock(states: usize, complete: bool) -> Self {
         Self { states, seconds: 0.0, complete, traces: BTreeMap::new() }
     }
 
     /// What is not as the scenario says.
-    pub fn surprises(&self, scenario: &Scenario) -> Vec<String> {
+    pub fn surprises<M: Checked<Action = Step>>(&self, scenario: &M) -> Vec<String> {
         let has = |name: &str| self.traces.contains_key(name);
         let missing = |names: &[&'static str]| -> Vec<String> {
             names
@@ -41,13 +67,13 @@ impl Found {
                 .map(|name| format!("not found: {name}"))
                 .collect()
         };
-        if !scenario.finds.is_empty() {
-            return missing(scenario.finds);
+        if !scenario.finds().is_empty() {
+            return missing(scenario.finds());
         }
         let broken = self.traces.keys().filter(|name| !name.starts_with(REACHED));
         let mut wrong: Vec<String> = broken.map(|name| format!("does not hold: {name}")).collect();
-        wrong.extend(missing(scenario.reaches));
-        wrong.extend(missing(&[GOOD]));
+        wrong.extend(missing(scenario.reaches()));
+        wrong.extend(missing(&[M::GOOD]));
         if !self.complete {
             wrong.push(format!("more than {STATES_MAX} states"));
         }
@@ -56,12 +82,12 @@ impl Found {
 }
 
 /// Runs a scenario on this many threads.
-pub fn run(scenario: &Scenario, threads: usize) -> Found {
+pub fn run<M: Checked>(scenario: &M, threads: usize) -> Found<M::Action> {
     let start = now();
     let always: Vec<&'static str> =
-        scenario.finds.iter().copied().filter(|name| *name != STUCK).collect();
+        scenario.finds().iter().copied().filter(|name| *name != STUCK).collect();
     let mut found = Found { states: 0, seconds: 0.0, complete: true, traces: BTreeMap::new() };
-    if scenario.finds.is_empty() || !always.is_empty() {
+    if scenario.finds().is_empty() || !always.is_empty() {
         let until = if always.is_empty() {
             HasDiscoveries::AnyFailures
         } else {
@@ -74,7 +100,7 @@ pub fn run(scenario: &Scenario, threads: usize) -> Found {
         let traces = checker.discoveries().into_iter();
         found.traces.extend(traces.map(|(name, path)| (name, path.into_actions())));
     }
-    if scenario.live && scenario.finds.is_empty() || scenario.finds.contains(&STUCK) {
+    if scenario.is_live() && scenario.finds().is_empty() || scenario.finds().contains(&STUCK) {
         let graph = Graph::of(scenario);
         found.states = found.states.max(graph.good.len());
         found.complete &= graph.complete;
@@ -102,11 +128,11 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(scenario: &Scenario) -> Self {
+    fn of<M: Checked>(scenario: &M) -> Self {
         let mut graph =
             Self { parents: Vec::new(), good: Vec::new(), edges: Vec::new(), complete: true };
         let mut known: HashMap<u64, u32, Hashed> = HashMap::default();
-        let mut open: VecDeque<(u32, World)> = VecDeque::new();
+        let mut open: VecDeque<(u32, M::State)> = VecDeque::new();
         for w in scenario.init_states() {
             known.insert(fingerprint(&w), 0);
             graph.parents.push((0, 0));
@@ -122,7 +148,7 @@ impl Graph {
             steps.clear();
             scenario.actions(&w, &mut steps);
             for (at, step) in steps.drain(..).enumerate() {
-                let fault = step.is_fault();
+                let fault = M::is_fault(&step);
                 let Some(next) = scenario.next_state(&w, step) else { continue };
                 let new = index(graph.parents.len());
                 let to = *known.entry(fingerprint(&next)).or_insert(new);
@@ -141,7 +167,7 @@ impl Graph {
     }
 
     /// The steps to a state from which the good end is out of reach.
-    fn stuck(&self, scenario: &Scenario) -> Option<Vec<Step>> {
+    fn stuck<M: Checked>(&self, scenario: &M) -> Option<Vec<M::Action>> {
         let mut reaches = self.good.clone();
         let good = self.good.iter().enumerate().filter(|(_, good)| **good);
         let mut open: Vec<u32> = good.map(|(at, _)| index(at)).collect();
@@ -159,7 +185,7 @@ impl Graph {
         Some(self.trace(scenario, stuck))
     }
 
-    fn trace(&self, scenario: &Scenario, mut at: usize) -> Vec<Step> {
+    fn trace<M: Checked>(&self, scenario: &M, mut at: usize) -> Vec<M::Action> {
         let mut taken = Vec::new();
         while at != 0 {
             taken.push(self.parents[at].1);
@@ -184,7 +210,7 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn fingerprint(w: &World) -> u64 {
+fn fingerprint(w: &impl Hash) -> u64 {
     let mut hasher = Folded(0);
     w.hash(&mut hasher);
     hasher.finish()

@@ -3,31 +3,31 @@
 use crate::clock::CLOCKS;
 use crate::rules::Rules;
 use crate::scenario::Scenario;
-use crate::world::REACHED;
-use crate::{mutations, scenarios, search};
+use crate::search::{Checked, REACHED};
+use crate::{mutations, scenarios, search, session};
 
 const THREADS: usize = 2;
 
-fn run(scenarios: Vec<Scenario>) {
+fn run<M: Checked>(scenarios: Vec<M>, name: fn(&M) -> &str) {
     assert!(!scenarios.is_empty(), "there are no such scenarios");
     for scenario in scenarios {
         let found = search::run(&scenario, THREADS);
         let wrong = found.surprises(&scenario);
-        assert!(wrong.is_empty(), "{}: {wrong:?}; {:#?}", scenario.name, found.traces);
+        assert!(wrong.is_empty(), "{}: {wrong:?}; {:#?}", name(&scenario), found.traces);
     }
 }
 
 /// Of the scenarios about this those that are quick, or the others.
 fn hold(about: &str, quick: bool) {
     let all = scenarios::all().into_iter();
-    run(all.filter(|s| s.name.starts_with(about) && s.quick == quick).collect());
+    run(all.filter(|s| s.name.starts_with(about) && s.quick == quick).collect(), |s| s.name);
 }
 
 /// The mutations of these rules.
 fn find(rules: &[&str]) {
     let all = mutations::all().into_iter();
     let of = |name: &str| rules.iter().any(|rule| name.starts_with(rule));
-    run(all.filter(|s| of(s.name)).collect());
+    run(all.filter(|s| of(s.name)).collect(), |s| s.name);
 }
 
 #[test]
@@ -121,6 +121,16 @@ fn a_message_of_the_outbox_arrives_once() {
 fn a_removed_tombstone_leaves_a_floor() {
     hold("row: deleted and removed", true);
     find(&["rule 32:", "rule 32, new:"]);
+}
+
+#[test]
+fn a_session_outlives_its_connections_its_gates_and_its_owners() {
+    run(session::scenarios(), |s| s.name);
+}
+
+#[test]
+fn each_rule_of_sessions_is_needed() {
+    run(session::mutations(), |s| s.name);
 }
 
 #[test]

@@ -18,8 +18,7 @@ mod writes;
 use crate::scenario::{Faults, KEYS, SLOTS};
 
 pub use properties::{
-    BACK, EFFECT, GOOD, LOST, MOVES, ONCE, REACHED, READ, RESUMED, SEQUENCE, SOFT, STALE, STUCK,
-    TWICE,
+    BACK, EFFECT, LOST, MOVES, ONCE, READ, RESUMED, SEQUENCE, SOFT, STALE, TWICE,
 };
 pub use steps::Step;
 

@@ -4,7 +4,8 @@ use super::ground::{alone, carried, lapse, rules, three};
 use crate::rules::{Claim, Handover, ReadCheck, Resume, Rules, TakeBack};
 use crate::scenario::{Faults, Scenario, add, protocol};
 use crate::script::{calls, nested, none};
-use crate::world::{LOST, MOVES, ONCE, READ, SOFT, STALE, STUCK};
+use crate::search::STUCK;
+use crate::world::{LOST, MOVES, ONCE, READ, SOFT, STALE};
 
 pub(super) fn leases() -> Vec<Scenario> {
     vec![

@@ -4,7 +4,8 @@ use super::ground::{alone, carried, lapse, rules};
 use crate::rules::{Batch, Claim, ReadCheck, Records, Rules};
 use crate::scenario::{Command, Does, Faults, Scenario, add, protocol};
 use crate::script::{calls, created_and_deleted, nested, none, posts};
-use crate::world::{BACK, EFFECT, LOST, READ, SEQUENCE, SOFT, STUCK, TWICE};
+use crate::search::STUCK;
+use crate::world::{BACK, EFFECT, LOST, READ, SEQUENCE, SOFT, TWICE};
 
 #[allow(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Scenario> {

@@ -4,6 +4,7 @@ use stateright::{Model, Property};
 
 use super::{APPS, App, Fields, Floor, KEYS, Lease, Row, SLOTS, Step, Token, Witness, World, bit};
 use crate::scenario::{Does, Scenario};
+use crate::search::Checked;
 
 pub const BACK: &str = "the epochs of a row never go back";
 pub const SEQUENCE: &str = "each change follows the one before";
@@ -15,10 +16,6 @@ pub const STALE: &str = "a payload is not stale";
 pub const READ: &str = "a read shows what was seen before";
 pub const EFFECT: &str = "a message goes out for a commit only";
 pub const MOVES: &str = "a slot moves when its target changes, and not otherwise";
-/// Not of stateright: see `search`.
-pub const STUCK: &str = "the good end stays in reach";
-/// What is to be reached is named so.
-pub const REACHED: &str = "reached: ";
 pub const GOOD: &str = "reached: the good end";
 pub const RESUMED: &str = "reached: memory kept over a suspension";
 
@@ -62,6 +59,31 @@ impl Model for Scenario {
             Property::sometimes(GOOD, |m: &Self, w: &World| m.is_good(w)),
             Property::sometimes(RESUMED, |_, w: &World| w.witness.resumed),
         ]
+    }
+}
+
+impl Checked for Scenario {
+    const GOOD: &'static str = GOOD;
+
+    fn finds(&self) -> &'static [&'static str] {
+        self.finds
+    }
+
+    fn reaches(&self) -> &'static [&'static str] {
+        self.reaches
+    }
+
+    fn is_live(&self) -> bool {
+        self.live
+    }
+
+    fn is_fault(step: &Step) -> bool {
+        step.is_fault()
+    }
+
+    /// Everything is done, and each slot is with the app that the last view names.
+    fn is_good(&self, w: &World) -> bool {
+        self.is_done(w)
     }
 }
 
@@ -133,8 +155,7 @@ impl Scenario {
         usize::from(w.witness.moves[slot as usize]) <= changes
     }
 
-    /// Everything is done, and each slot is with the app that the last view names.
-    pub fn is_good(&self, w: &World) -> bool {
+    fn is_done(&self, w: &World) -> bool {
         let last = self.last_view();
         let owned = |slot: u8| {
             let app = self.target(last, slot);
