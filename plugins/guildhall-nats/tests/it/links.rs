@@ -165,7 +165,9 @@ async fn messages_of_strangers_end_one_connection_and_harm_no_listener() {
     let stranger = user.connect(servers::shared(&NATS).address()).await.unwrap();
     // Whoever has the server sees the subjects.
     let mut spy = stranger.subscribe(format!("{prefix}.test.link.>")).await.unwrap();
-    stranger.flush().await.unwrap();
+    // A flush waits for no answer: what the spy hears of itself does.
+    stranger.publish(format!("{prefix}.test.link.itself"), "".into()).await.unwrap();
+    within(spy.next()).await.unwrap();
     let (near, far) = pair(&seams.net, &*listener).await;
     let knock = within(spy.next()).await.unwrap().subject;
     let odd: [&[u8]; 6] = [b"", b"\0", b"\x01short", &[9; 40], &[2; 9], &[0; 18]];
