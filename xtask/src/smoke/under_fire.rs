@@ -19,6 +19,9 @@ const APPS: [&str; 7] = ["role", "club", "gate", "uid", "online", "clubrole", "l
 const PLAYS: &str = "play:";
 const LOGINS_MAX: Duration = Duration::from_secs(300);
 
+/// The shortest run.
+const SECONDS_MIN: u64 = 60;
+
 /// How long they may take beyond their time, to come back for the last time and to compare what they know.
 const END_MAX: Duration = Duration::from_secs(240);
 
@@ -42,6 +45,8 @@ impl Fire {
             None => Ok(default),
         };
         let (players, seconds) = (value("--players", 500)?, value("--seconds", 120)?);
+        // In less time the servers are away for most of it, and what is said in clubs is lost.
+        ensure!(seconds >= SECONDS_MIN, "--seconds {seconds} is less than {SECONDS_MIN}");
         Ok(Self { players: players.to_string(), seconds })
     }
 }
@@ -109,10 +114,11 @@ mod tests {
 
     #[test]
     fn players_and_seconds_are_numbers_that_have_defaults() {
-        let fire = Fire::of(&["--seconds", "30"]).unwrap();
-        assert_eq!((fire.players.as_str(), fire.seconds), ("500", 30));
+        let fire = Fire::of(&["--seconds", "60"]).unwrap();
+        assert_eq!((fire.players.as_str(), fire.seconds), ("500", 60));
         let error = |args: &[&str]| Fire::of(args).err().unwrap().to_string();
         assert_eq!(error(&["--players"]), "--players needs a number");
+        assert_eq!(error(&["--seconds", "59"]), "--seconds 59 is less than 60");
         assert_eq!(error(&["--players", "-1"]), "--players -1 is no number");
     }
 }
