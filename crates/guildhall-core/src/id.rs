@@ -10,8 +10,8 @@ use guildhall_wire::outside;
 
 /// The identity of an app: `env.world.func.inst`.
 ///
-/// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never connect. Ids are ordered label by label; two numeric
-/// `inst` compare as numbers, so `uid.2` comes before `uid.10`.
+/// Each label is 1 to 63 characters of `[a-z0-9-]`. Apps of different `env` never connect. Ids are ordered label by label; numeric
+/// `inst` compare as numbers and come before others: `uid.2`, `uid.10`, `uid.1a`.
 ///
 /// # Examples
 /// ```
@@ -50,6 +50,11 @@ impl AppId {
         &self.0
     }
 
+    /// `env.world.func` and `inst`.
+    fn split(&self) -> (&str, &str) {
+        self.0.rsplit_once('.').unwrap_or((&self.0, ""))
+    }
+
     fn label(&self, n: usize) -> &str {
         self.0.split('.').nth(n).unwrap_or_default()
     }
@@ -80,14 +85,20 @@ impl FromStr for AppId {
 
 impl Ord for AppId {
     fn cmp(&self, other: &Self) -> Ordering {
-        let inst = |id: &Self| id.inst().parse::<u64>();
-        (self.env(), self.world(), self.func())
-            .cmp(&(other.env(), other.world(), other.func()))
-            .then_with(|| match (inst(self), inst(other)) {
-                (Ok(a), Ok(b)) => a.cmp(&b),
-                _ => Ordering::Equal,
-            })
-            .then_with(|| self.0.cmp(&other.0))
+        if self.0 == other.0 {
+            return Ordering::Equal;
+        }
+        let ((of, inst), (other_of, other_inst)) = (self.split(), other.split());
+        // Most ids that are compared differ in `inst` alone.
+        if of != other_of {
+            return of.split('.').cmp(other_of.split('.'));
+        }
+        match (inst.parse::<u64>(), other_inst.parse::<u64>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            // By text alone `2`, `10` and `1a` would each come before the next, and no order be had.
+            (a, b) => b.is_ok().cmp(&a.is_ok()),
+        }
+        .then_with(|| inst.cmp(other_inst))
     }
 }
 

@@ -41,6 +41,8 @@ impl<F: FnMut(Quiet) -> bool> Idle<F> {
     /// Whether the link is closed now; `used`: since the last look, or it has calls that wait.
     pub(crate) fn is_over(&mut self, env: &Env, used: bool) -> bool {
         let now = env.now();
+        // A clock that was turned back would keep it open for as long.
+        self.since = self.since.min(now);
         if used {
             self.stay(now);
         } else if now >= self.next() {
