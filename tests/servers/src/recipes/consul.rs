@@ -2,7 +2,7 @@
 
 use crate::recipe::Recipe;
 
-/// One agent that is the only server too. Debian has it up to bullseye; `dpkg -x` of that package into `/opt/consul` is enough.
+/// One agent that is the only server too. Debian has it up to bullseye; `services install` unpacks that package into `/opt/consul`.
 pub static CONSUL: Recipe = Recipe {
     name: "consul",
     package: "consul",
