@@ -19,6 +19,9 @@ pub trait Dispatch: Send + Sync + 'static {
     /// Begins a call; `None` when it has been answered already.
     fn dispatch(&self, arrival: Arrival<'_>, reply: ReplyPort) -> Option<HandlerFuture>;
 
+    /// The connection of another app has ended without a GOAWAY: the app may be gone.
+    fn lost(&self, caller: &AppId);
+
     /// Serves the streams of a connection that was dialled for them, until it ends.
     fn serve_streams(&self, io: ConnIo, caller: AppId) -> impl Future<Output = ()> + Send;
 }

@@ -219,6 +219,7 @@ impl Link {
                     if let Some(idle) = &mut idle
                         && idle.is_over(env, std::mem::take(&mut used) || self.waiting() > 0)
                     {
+                        self.take_leave(&socket, &mut writing);
                         break;
                     }
                     look.set(env.sleep_until(next_look(&alive, &idle)));
@@ -243,6 +244,14 @@ impl Link {
             }
         }
         self.close();
+    }
+
+    /// Tells the peer that the connection ends because nobody uses it; otherwise it takes this app for dead, as it does where that cannot
+    /// be written at once.
+    fn take_leave(&self, socket: &Socket, writing: &mut BytesMut) {
+        let goaway = Header::new(LinkKind::Goaway, 0);
+        let _fits = put_raw(writing, self.frame_max, goaway, None, &[]);
+        let _sent = socket.write_now(writing);
     }
 
     /// Fails all calls, now and from now on.

@@ -32,7 +32,7 @@ impl<D> Drop for Serving<D> {
     }
 }
 
-/// Serves the calls of one link until it ends.
+/// Serves the calls of one link until it ends. The callee is told when that comes without a GOAWAY of the caller.
 pub async fn serve<D: Dispatch>(
     endpoint: Arc<Endpoint>,
     dispatch: Arc<D>,
@@ -45,7 +45,7 @@ pub async fn serve<D: Dispatch>(
     let running = Arc::default();
     let serving = Serving { replies: Arc::clone(&replies), running, endpoint, dispatch, caller };
     let Endpoint { env, config, going, .. } = &*serving.endpoint;
-    let mut told = false;
+    let (mut told, mut leaves) = (false, false);
     // The caller asks when it hears nothing, so silence means that it is gone.
     let mut alive = Alive::new(env, Duration::from_millis(config.ping_ms * 2));
     let mut look = std::pin::pin!(env.sleep_until(alive.next()));
@@ -56,19 +56,19 @@ pub async fn serve<D: Dispatch>(
             biased;
             read = socket.read() => {
                 if read.is_err() {
-                    return;
+                    break;
                 }
                 alive.heard(env);
-                let taken = serving.take_frames(&mut socket.input, &mut chunk).await;
+                let taken = serving.take_frames(&mut socket.input, &mut chunk, &mut leaves).await;
                 if let Err(error) = taken {
                     tracing::warn!(peer = ?serving.caller, error, "link closed: protocol violation");
-                    return;
+                    break;
                 }
             }
             () = out.ready() => tokio::task::yield_now().await,
             () = look.as_mut() => {
                 if alive.check(env) == Heartbeat::Lost {
-                    return;
+                    break;
                 }
                 look.set(env.sleep_until(alive.next()));
             }
@@ -80,14 +80,22 @@ pub async fn serve<D: Dispatch>(
         }
         replies.take_queued(&mut writing, &mut answered);
         if socket.write(&mut writing).await.is_err() {
-            return;
+            break;
         }
+    }
+    if let Some(caller) = serving.caller.as_ref().filter(|_| !leaves) {
+        serving.dispatch.lost(caller);
     }
 }
 
 impl<D: Dispatch> Serving<D> {
     /// Begins all calls that have arrived whole.
-    async fn take_frames(&self, input: &mut BytesMut, chunk: &mut BytesMut) -> Result<(), String> {
+    async fn take_frames(
+        &self,
+        input: &mut BytesMut,
+        chunk: &mut BytesMut,
+        leaves: &mut bool,
+    ) -> Result<(), String> {
         let (max, now) = (self.endpoint.config.frame_max, self.endpoint.env.now());
         let mut at = 0;
         while let Parsed::Frame(frame) =
@@ -109,7 +117,11 @@ impl<D: Dispatch> Serving<D> {
                     None
                 }
                 LinkKind::Pong => None,
-                LinkKind::Reply | LinkKind::Error | LinkKind::Goaway => {
+                LinkKind::Goaway => {
+                    *leaves = true;
+                    None
+                }
+                LinkKind::Reply | LinkKind::Error => {
                     return Err(format!("{kind:?} came against the link's direction"));
                 }
             };

@@ -19,7 +19,7 @@ use guildhall_core::queue::memory::MemoryQueue;
 use guildhall_core::store::Store;
 use guildhall_core::store::memory::MemoryStore;
 use guildhall_core::{AppId, Env};
-use guildhall_runtime::{App, Cx, RunningApp, StartError};
+use guildhall_runtime::{App, Cx, LinkConfig, RunningApp, StartError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::faulty::{FaultyBroker, FaultyDiscovery, FaultyLeases, FaultyStore, Seam, Ways};
@@ -92,7 +92,7 @@ pub struct Cluster {
     members: BTreeMap<AppId, Member>,
     clients: BTreeMap<String, Env>,
     encodes: bool,
-    idle_ms: Option<u64>,
+    idle_ms: u64,
 }
 
 /// An app, and the function that builds it again.
@@ -146,7 +146,7 @@ impl Cluster {
             members: BTreeMap::new(),
             clients: BTreeMap::new(),
             encodes: false,
-            idle_ms: None,
+            idle_ms: LinkConfig::default().idle_ms,
             env,
         }
     }
@@ -160,7 +160,7 @@ impl Cluster {
     /// Sets `link.idle_ms` of the apps that are started from now on: the time after which they close idle links, 0 to dial all apps at
     /// once and keep the links. [`Sim::new`](crate::sim::Sim::new) sets both, each for two of four seeds.
     pub fn close_idle_links(&mut self, idle_ms: u64) {
-        self.idle_ms = Some(idle_ms);
+        self.idle_ms = idle_ms;
     }
 
     /// Replaces the store of the cluster.
@@ -211,10 +211,7 @@ impl Cluster {
             .set("app.id", id)
             .set("link.listen", self.net.address(id, LINK_PORT))
             .set("link.secret", "simulated");
-        let config = match self.idle_ms {
-            Some(ms) => config.flag(&format!("link.idle_ms={ms}")),
-            None => config,
-        };
+        let config = config.flag(&format!("link.idle_ms={}", self.idle_ms));
         let flags = settings.iter().map(|(key, value)| format!("{key}={value}"));
         flags.fold(config, |config, flag| config.flag(&flag)).build()
     }

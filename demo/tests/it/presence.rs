@@ -147,6 +147,9 @@ async fn a_handshake_that_ends_while_its_session_opens_leaves_nobody_online() {
     cluster.start_with(HASTY, &settings, gate).await.unwrap();
     cluster.linked().await;
     let env = cluster.client_env();
+    // There is a link to what is slow from here on.
+    let (bob, _events) = enter(&env, HASTY, "bob").await;
+    bob.close().await;
     let late = Duration::from_millis(600);
     cluster.delay_one_way(ONLINE, HASTY, late..late + Duration::from_millis(1));
     let options = Options { attempts_max: 0, ..Options::default() };

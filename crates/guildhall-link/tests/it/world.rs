@@ -92,6 +92,8 @@ pub(crate) struct Echo {
     /// What has arrived, and from which app.
     pub(crate) seen: Mutex<Vec<(String, Option<AppId>)>>,
     pub(crate) hanging: Mutex<Vec<Cancel>>,
+    /// Apps whose connections have ended without a word.
+    pub(crate) lost: Mutex<Vec<AppId>>,
 }
 
 impl Dispatch for Echo {
@@ -119,6 +121,10 @@ impl Dispatch for Echo {
                 None
             }
         }
+    }
+
+    fn lost(&self, caller: &AppId) {
+        self.lost.lock().push(caller.clone());
     }
 
     async fn serve_streams(&self, _io: ConnIo, _caller: AppId) {}

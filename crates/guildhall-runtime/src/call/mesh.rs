@@ -5,25 +5,24 @@ mod rendezvous;
 mod way;
 mod links;
 mod group;
+mod nodes;
+mod instances;
 mod load;
 mod version;
+mod view;
 mod places;
 mod known;
 mod sessions;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::BuildHasherDefault;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use guildhall_core::Route as Mode;
-use guildhall_core::discovery::{NodeRecord, NodeState, actor_label};
-use guildhall_core::hash::IdHasher;
+use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_core::status::reason;
-use guildhall_core::{
-    Address, AppId, Code, Env, Incarnation, KeyText, LogicAddr, MethodDesc, Status, slot_of,
-};
+use guildhall_core::{Address, AppId, Code, Env, Incarnation, KeyText, MethodDesc, Status};
 use guildhall_link::{Link, Peers, Place};
 use guildhall_wire::Head;
 use parking_lot::Mutex;
@@ -31,18 +30,18 @@ use parking_lot::Mutex;
 use crate::call::Target;
 use crate::call::key::KeySlot;
 use crate::call::own_calls::OwnCalls;
-use links::{Links, Open, log_twin};
-use rendezvous::Slots;
+use instances::Instances;
+use links::Open;
+use nodes::{Node, Nodes};
+use view::{Around, View};
 
 pub use changes::MeshChanges;
 use changes::Revision;
-use group::Group;
 use load::is_same;
 pub(crate) use load::{load_of, pick};
 pub(crate) use places::Places;
 pub(crate) use version::RouteRules;
 
-use version::Versions;
 pub use version::{RouteConfig, RouteRuleConfig};
 pub(crate) use way::{Dial, Route, Way, Ways};
 
@@ -53,40 +52,13 @@ pub(crate) struct Mesh {
     /// This app.
     id: AppId,
     slots: u32,
-    nodes: Mutex<BTreeMap<AppId, (NodeRecord, Open)>>,
+    nodes: Mutex<Nodes>,
     /// Lives of apps whose lease sessions are over: they own no actors now. Of an app that is forgotten there is none.
     sessionless: Mutex<BTreeMap<AppId, Incarnation>>,
     view: ArcSwap<View>,
     rules: ArcSwap<RouteRules>,
     changes: Arc<Revision>,
     draining: AtomicBool,
-}
-
-/// Names of services come from apps that have proven themselves, and are few: no seed is needed.
-type ByName = BuildHasherDefault<IdHasher>;
-
-/// An immutable snapshot.
-#[derive(Debug, Default)]
-struct View {
-    services: HashMap<String, Arc<Instances>, ByName>,
-    groups: HashMap<Group, Arc<Instances>>,
-    /// Of services that have rules.
-    versions: HashMap<String, Versions>,
-    nodes: BTreeMap<AppId, Way>,
-    numbers: BTreeMap<LogicAddr, AppId>,
-}
-
-/// The ready instances of one service, or of one actor type: all its services together.
-#[derive(Debug)]
-struct Instances {
-    /// By ascending id.
-    links: Vec<(u32, Links)>,
-    weight: u64,
-    /// Which of `links` is the smallest that takes work.
-    single: usize,
-    /// Which of `links` each slot falls to.
-    slots: Slots,
-    actor: Option<Arc<str>>,
 }
 
 impl Peers for Mesh {
@@ -98,21 +70,21 @@ impl Peers for Mesh {
     /// The link is closed: nothing new goes there.
     fn leave(&self, id: &AppId, link: &Arc<Link>) {
         let mut nodes = self.nodes.lock();
-        let Some((_, open)) = nodes.get_mut(id) else { return };
-        if open.remove(link) {
-            if open.first().is_none() {
+        let Some(node) = nodes.get_mut(id) else { return };
+        if node.open.remove(link) {
+            if node.open.first().is_none() {
                 nodes.remove(id);
             }
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 
     /// The app at the other end of the link is going away: nothing new goes there, on none of its links.
     fn going(&self, id: &AppId, link: &Arc<Link>) {
         let mut nodes = self.nodes.lock();
-        if nodes.get(id).is_some_and(|(_, open)| open.has(link)) {
+        if nodes.get(id).is_some_and(|node| node.open.has(link)) {
             nodes.remove(id);
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 }
@@ -144,16 +116,16 @@ impl Mesh {
         if dial.is_some_and(|dial| dial.is_gone()) {
             return false;
         }
-        log_twin(&nodes, &record);
+        nodes.log_twin(&record);
         let mut known = None;
         let mut open = match nodes.remove(&record.id) {
-            Some((present, open)) if present.incarnation > record.incarnation => {
-                nodes.insert(present.id.clone(), (present, open));
+            Some(present) if present.record.incarnation > record.incarnation => {
+                nodes.put(present);
                 return false;
             }
-            Some((present, open)) if present.incarnation == record.incarnation => {
-                known = Some(present);
-                open
+            Some(present) if present.record.incarnation == record.incarnation => {
+                known = Some(present.record);
+                present.open
             }
             _ => dial.map(Open::on_demand).unwrap_or_default(),
         };
@@ -161,8 +133,8 @@ impl Mesh {
         open.set_load(record.load);
         // What was known before a dial is not news.
         let same = dial.is_some() && known.is_some_and(|known| is_same(&known, &record));
-        nodes.insert(record.id.clone(), (record, open));
-        self.set_view(&nodes);
+        nodes.put(Node::new(record, open));
+        self.set_view(&mut nodes);
         if !same {
             self.changes.grow();
         }
@@ -174,112 +146,64 @@ impl Mesh {
         let mut nodes = self.nodes.lock();
         self.sessionless.lock().remove(id);
         if nodes.remove(id).is_some() {
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 
     /// Another app has said that it drains: nothing new belongs to it, and what it still owns is asked of it over its link.
     pub(crate) fn drains(&self, id: &AppId, incarnation: Incarnation) {
         let mut nodes = self.nodes.lock();
-        let Some((record, _)) = nodes.get_mut(id) else { return };
+        let Some(Node { record, .. }) = nodes.get_mut(id) else { return };
         if record.incarnation == incarnation && record.state != NodeState::Draining {
             record.state = NodeState::Draining;
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 
     /// Whether this life of an app is known, and can be reached as far as that is known.
     pub(crate) fn is_linked(&self, id: &AppId, incarnation: Incarnation) -> bool {
-        self.nodes.lock().get(id).is_some_and(|(record, _)| record.incarnation == incarnation)
+        self.nodes.lock().get(id).is_some_and(|node| node.record.incarnation == incarnation)
+    }
+
+    /// Puts rules into force.
+    pub(crate) fn set_rules(&self, rules: RouteRules) {
+        let mut nodes = self.nodes.lock();
+        self.rules.store(Arc::new(rules));
+        self.publish(&mut nodes);
     }
 
     /// This app drains: its calls go to others from now on, as far as there are any.
     pub(crate) fn drain(&self) {
         let mut nodes = self.nodes.lock();
-        if let Some((record, _)) = nodes.get_mut(&self.id) {
+        if let Some(Node { record, .. }) = nodes.get_mut(&self.id) {
             record.state = NodeState::Draining;
             self.draining.store(true, Ordering::Relaxed);
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 
-    fn publish(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
+    fn publish(&self, nodes: &mut Nodes) {
         self.set_view(nodes);
         self.changes.grow();
     }
 
     /// Sets the view, where it is not news.
-    fn set_view(&self, nodes: &BTreeMap<AppId, (NodeRecord, Open)>) {
-        let world = self.id.world();
-        let here = || nodes.values().filter(|(record, _)| record.id.world() == world);
-        let ready = |record: &NodeRecord| record.state == NodeState::Ready;
-        let groups_of = |record: &NodeRecord| -> BTreeSet<Group> {
-            record.services.iter().map(|service| Group::of(record, service)).collect()
+    fn set_view(&self, nodes: &mut Nodes) {
+        let touched = nodes.take_touched();
+        let around = Around {
+            id: &self.id,
+            is_draining: self.draining.load(Ordering::Relaxed),
+            slots: self.slots,
+            rules: &self.rules.load(),
+            sessionless: &self.sessionless.lock(),
         };
-        let elsewhere = here().filter(|(record, _)| ready(record));
-        let elsewhere: BTreeSet<Group> = elsewhere.flat_map(|(r, _)| groups_of(r)).collect();
-        // A draining app keeps serving what no other app serves.
-        let stays = |record: &NodeRecord, group: &Group| {
-            self.draining.load(Ordering::Relaxed)
-                && record.id == self.id
-                && !elsewhere.contains(group)
-        };
-        let mut members: BTreeMap<Group, Vec<(&NodeRecord, Links)>> = BTreeMap::new();
-        let mut services: BTreeMap<&str, Group> = BTreeMap::new();
-        for (record, open) in here() {
-            let Some(links) = open.links() else { continue };
-            for group in groups_of(record) {
-                if ready(record) || stays(record, &group) {
-                    members.entry(group).or_default().push((record, links.clone()));
-                }
-            }
-            let named = record.services.iter().map(|it| (it.as_str(), Group::of(record, it)));
-            services.extend(named);
-        }
-        self.leave_out_sessionless(&mut members);
-        let before = self.view.load();
-        let instances = |group: &Group, members: Vec<(&NodeRecord, Links)>| {
-            let ids: Vec<_> = members.iter().map(|(r, _)| (r.id.clone(), r.weight)).collect();
-            let slots = group.slots(&members).unwrap_or(self.slots);
-            let before = before.groups.get(group).map(|before| &before.slots);
-            Arc::new(Instances {
-                weight: ids.iter().map(|(_, weight)| u64::from(*weight)).sum(),
-                single: members.iter().position(|(r, _)| r.weight > 0).unwrap_or_default(),
-                links: members.iter().map(|(r, links)| (r.weight, links.clone())).collect(),
-                actor: group.actor().map(Into::into),
-                slots: Slots::assign(ids, slots, before.filter(|before| before.count() == slots)),
-            })
-        };
-        let is_actors = |service: &str| {
-            let label = actor_label(service);
-            nodes.values().any(|(record, _)| record.labels.contains_key(&label))
-        };
-        let versions = self.rules.load().split(
-            |service| members.get(&Group::Service(service.to_owned())).map(Vec::as_slice),
-            is_actors,
-            |service, some| instances(&Group::Service(service.to_owned()), some),
-        );
-        let groups = members.into_iter().map(|(group, m)| (group.clone(), instances(&group, m)));
-        let groups: HashMap<Group, Arc<Instances>> = groups.collect();
-        let found =
-            |(name, group): (&str, Group)| Some((name.to_owned(), Arc::clone(groups.get(&group)?)));
-        let services = services.into_iter().filter_map(found).collect();
-        let links = nodes.iter().filter_map(|(id, (_, o))| Some((id.clone(), o.first()?.clone())));
-        // Of two apps with one number the one with the smaller id has it.
-        let numbered = nodes.values().rev();
-        let numbers = numbered.filter_map(|(r, _)| Some((r.logic_addr?, r.id.clone())));
-        self.view.store(Arc::new(View {
-            services,
-            groups,
-            versions,
-            nodes: links.collect(),
-            numbers: numbers.collect(),
-        }));
+        let view = self.view.load().after(nodes, touched, around);
+        self.view.store(Arc::new(view));
     }
 
     /// The apps that there are links to, or that are dialled on demand and were not found to be unreachable.
     pub(crate) fn nodes(&self) -> Vec<NodeRecord> {
-        self.nodes.lock().values().map(|(record, _)| record.clone()).collect()
+        self.nodes.lock().iter().map(|node| node.record.clone()).collect()
     }
 
     /// Number of changes of the view so far.
@@ -345,7 +269,7 @@ impl Mesh {
             _ => Mode::Random,
         };
         let at = match slot {
-            Some(slot) => instances.slots.owner(slot),
+            Some(slot) => instances.slots.get().owner(slot),
             None if mode == Mode::Single => instances.single,
             None if mode == Mode::LeastLoad => self.least_loaded(instances),
             None => self.random(instances),
@@ -395,27 +319,6 @@ impl Mesh {
         }
         let weights = instances.links.iter().map(|(weight, _)| *weight);
         pick(&self.env, instances.weight, weights).unwrap_or_default()
-    }
-}
-
-impl Instances {
-    fn slot(&self, method: &MethodDesc, key: KeyText<'_>) -> Result<u32, Status> {
-        key.with_text(|key| match key {
-            Ok(key) => Ok(slot_of(key, self.slots.count())),
-            Err(why) => {
-                let why = format!("{}: {why}", method.path);
-                Err(Status::not_run(Code::InvalidArgument, reason::BAD_KEY, why))
-            }
-        })
-    }
-}
-
-impl View {
-    fn id_of<'a>(&'a self, app: &'a Address) -> Option<&'a AppId> {
-        match app {
-            Address::App(id) => Some(id),
-            Address::Logic(addr) => self.numbers.get(addr),
-        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use guildhall_core::AppId;
-use guildhall_core::discovery::{Change, Discovery, NodeState};
+use guildhall_core::discovery::{Change, Discovery, NodeRecord, NodeState};
+use guildhall_core::{AppId, BoxFuture};
 use guildhall_link::{Line, Place, connect};
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
@@ -17,8 +17,15 @@ use crate::call::mesh::{Dial, Mesh, Ways};
 /// Its name among the parts of the app that can be unwell.
 const COMPONENT: &str = "discovery.watch";
 
-/// Changes that are published together, at most.
+/// The endpoint of links in a record.
+const LINK: &str = "link";
+
+/// Changes that are taken together, at most.
 const TOGETHER_MAX: usize = 1_024;
+
+/// After news of apps that are dialled on demand is published, further news waits for this time and is published together: each time costs
+/// a look at all apps.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// Dials every app that discovery lists, or knows it and dials it when a call needs it; `ttl` is how long a registration is good for.
 /// Ends with the app.
@@ -43,8 +50,8 @@ struct Connectors {
     addresses: BTreeMap<AppId, String>,
     /// Apps that are dialled when a call needs them (`link.idle_ms`).
     on_demand: BTreeMap<AppId, Arc<Dial>>,
-    /// Something of them is not published yet.
-    unpublished: bool,
+    /// What discovery has told of them since the last time they were looked at.
+    news: BTreeMap<AppId, NodeRecord>,
     /// Apps that were known before this watch and that it has not listed yet.
     absent: BTreeSet<AppId>,
 }
@@ -66,37 +73,33 @@ impl Connectors {
         ttl: Duration,
     ) {
         self.absent = self.addresses.keys().cloned().collect();
-        let mut end = None;
+        let (mut end, mut rest) = (Timer::None, Timer::None);
         loop {
-            let change = match end {
-                Some(end) => core.env.until(end, changes.recv()).await,
-                None => Some(changes.recv().await),
-            };
-            match change {
-                Some(Some(change)) => {
-                    // What has come together is published together.
-                    let mut more = 1..TOGETHER_MAX;
-                    let mut next = Some(change);
-                    while let Some(change) = next {
-                        if change == Change::Synced {
-                            end = Some(core.env.now() + ttl);
-                        }
-                        self.take_change(core, change);
-                        next = more.next().and_then(|_| changes.try_recv().ok());
-                    }
-                    if std::mem::take(&mut self.unpublished) {
-                        core.mesh.publish_known();
-                    }
-                }
-                Some(None) => return,
-                None => {
+            tokio::select! {
+                biased;
+                () = over(&mut rest) => rest = None,
+                () = over(&mut end) => {
                     end = None;
                     for id in std::mem::take(&mut self.absent) {
                         self.forget(core, &id);
                     }
                 }
+                change = changes.recv() => {
+                    let Some(change) = change else { break };
+                    let more = std::iter::from_fn(|| changes.try_recv().ok());
+                    for change in std::iter::once(change).chain(more).take(TOGETHER_MAX) {
+                        if change == Change::Synced {
+                            end = Some(Box::pin(core.env.sleep(ttl)));
+                        }
+                        self.take_change(core, change);
+                    }
+                }
+            }
+            if rest.is_none() && self.publish_news(core) {
+                rest = Some(Box::pin(core.env.sleep(TOGETHER)));
             }
         }
+        self.publish_news(core);
     }
 
     fn take_change(&mut self, core: &Arc<Core>, change: Change) {
@@ -109,11 +112,10 @@ impl Connectors {
                 if record.state == NodeState::Draining {
                     core.mesh.drains(&record.id, record.incarnation);
                 }
-                if let Some(address) = record.endpoints.get("link") {
+                if let Some(address) = record.endpoints.get(LINK) {
                     if core.endpoint.config.idle_ms > 0 {
-                        let dial = self.dial(core, &record.id, address);
                         self.addresses.insert(record.id.clone(), address.clone());
-                        self.unpublished |= core.mesh.known(&record, &dial);
+                        self.news.insert(record.id.clone(), record);
                         return;
                     }
                     let before = self.addresses.insert(record.id.clone(), address.clone());
@@ -125,6 +127,21 @@ impl Connectors {
             Change::Remove(id, _) => self.forget(core, &id),
             Change::Synced => {}
         }
+    }
+
+    /// Makes known what discovery has told of apps that are dialled on demand; whether something has changed.
+    fn publish_news(&mut self, core: &Arc<Core>) -> bool {
+        let mut changed = false;
+        for record in std::mem::take(&mut self.news).into_values() {
+            if let Some(address) = record.endpoints.get(LINK) {
+                let dial = self.dial(core, &record.id, address);
+                changed |= core.mesh.known(&record, &dial);
+            }
+        }
+        if changed {
+            core.mesh.publish_known();
+        }
+        changed
     }
 
     /// What dials the app at this address.
@@ -144,6 +161,7 @@ impl Connectors {
 
     fn forget(&mut self, core: &Arc<Core>, id: &AppId) {
         self.absent.remove(id);
+        self.news.remove(id);
         if let Some(dial) = self.on_demand.remove(id) {
             dial.leave();
             core.counters.apps_on_demand.add(-1);
@@ -182,5 +200,15 @@ impl Connectors {
         };
         let tasks = (0..of).map(spawn).collect();
         self.by_address.insert(address.to_owned(), Connector { tasks, gone });
+    }
+}
+
+type Timer<'a> = Option<BoxFuture<'a, ()>>;
+
+/// Waits until a timer that is set ends.
+async fn over(timer: &mut Timer<'_>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
     }
 }

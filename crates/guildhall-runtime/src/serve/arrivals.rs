@@ -18,6 +18,10 @@ impl Dispatch for Arrivals {
         arrive::begin(&self.0, arrival, reply)
     }
 
+    fn lost(&self, caller: &AppId) {
+        self.0.mesh.probe(caller);
+    }
+
     async fn serve_streams(&self, io: ConnIo, caller: AppId) {
         stream::serve(Arc::clone(&self.0), io, caller).await;
     }

@@ -35,7 +35,7 @@ impl Cluster {
             for (from, to) in before {
                 // A link counts when its connection leads to the present life of its peer, and it is routed to.
                 let way = (from.as_str().into(), to.as_str().into());
-                let linked = self.idle_ms.is_some_and(|ms| ms > 0) || connected.contains(&way);
+                let linked = self.idle_ms > 0 || connected.contains(&way);
                 if !linked || !self.routes(from, to) {
                     missing.push((from, to));
                 }

@@ -91,6 +91,37 @@ async fn an_idle_link_is_closed_and_the_next_call_dials_again() {
     }
 }
 
+/// Whether an app knows another one as reachable.
+fn knows(cluster: &Cluster, id: &str, other: &str) -> bool {
+    cluster.cx(id).nodes().iter().any(|node| node.id.as_str() == other)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_is_seen_at_once_by_apps_that_have_a_link_from_the_app() {
+    const OTHER: &str = "dev.w1.greeter.2";
+    let mut cluster = greeters(14).await;
+    say_at(&cluster.cx(CALLER), GREETER, "you").await.unwrap();
+    cluster.kill(CALLER);
+    cluster.advance(Duration::from_secs(1)).await;
+    assert!(!knows(&cluster, GREETER, CALLER), "its connection has ended, and it does not answer");
+    assert!(knows(&cluster, OTHER, CALLER), "whom it has never called");
+    cluster.restart(CALLER).await.unwrap();
+    cluster.linked().await;
+    assert!(knows(&cluster, GREETER, CALLER), "its next life");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_that_closes_an_idle_link_is_not_dialled_for_it() {
+    let cluster = greeters(15).await;
+    say_at(&cluster.cx(CALLER), GREETER, "you").await.unwrap();
+    for _ in 0..1_000 {
+        cluster.advance(IDLE / 100).await;
+        assert_eq!(dialled(&cluster, GREETER), 0);
+    }
+    assert_eq!(dialled(&cluster, CALLER), 0);
+    assert!(knows(&cluster, GREETER, CALLER));
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_at_the_moment_at_which_a_link_is_closed_are_not_lost() {
     for ms in (1_900..4_500).step_by(10) {
@@ -295,4 +326,40 @@ async fn a_thousand_apps_are_known_without_a_link_and_a_change_reaches_all_that_
     discovery.deregister(&new.id, new.incarnation).await.unwrap();
     cluster.advance(Duration::from_millis(100)).await;
     assert_eq!(seen(&new.id), 0, "and that it is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_apps_run_with_links_only_where_calls_go_and_a_change_reaches_all() {
+    const APPS: usize = 1_000;
+    let mut cluster = Cluster::new(16);
+    let slots = [("app.slots", "64")];
+    let name = |n: usize| format!("dev.w1.greeter.{n}");
+    let greets = |app: guildhall::App| app.serve(GreeterServer::new(Hello));
+    for n in 1..=APPS {
+        cluster.start_with(&name(n), &slots, greets).await.unwrap();
+    }
+    cluster.advance(Duration::from_secs(1)).await;
+    let dials =
+        |cluster: &Cluster| -> i64 { cluster.apps().iter().map(|id| dialled(cluster, id)).sum() };
+    for n in [1, 2, APPS / 2, APPS] {
+        assert_eq!(cluster.cx(&name(n)).nodes().len(), APPS, "{n}");
+    }
+    assert_eq!(dials(&cluster), 0, "nobody has called");
+    for n in 1..=APPS {
+        let to = name(n % APPS + 1);
+        assert_eq!(say_at(&cluster.cx(&name(n)), &to, "you").await.unwrap(), "hello, you");
+    }
+    assert_eq!(dials(&cluster), i64::try_from(APPS).unwrap(), "one for each");
+
+    let new = name(APPS + 1);
+    cluster.start_with(&new, &slots, greets).await.unwrap();
+    let (id, life) = (new.parse().unwrap(), cluster.cx(&new).life());
+    let know = |cluster: &Cluster| {
+        (1..=APPS).filter(|n| cluster.cx(&name(*n)).is_linked(&id, life)).count()
+    };
+    cluster.advance(Duration::from_millis(100)).await;
+    assert_eq!(know(&cluster), APPS, "all know the new one");
+    cluster.shutdown(&new).await;
+    cluster.advance(Duration::from_millis(100)).await;
+    assert_eq!(know(&cluster), 0, "and that it is gone");
 }

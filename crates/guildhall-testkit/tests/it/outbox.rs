@@ -205,7 +205,11 @@ async fn on_two(cluster: &mut Cluster) -> (String, String) {
         open(cluster, owner, 100).await;
     }
     let first = |app| owned_by(cluster, app, &owners).first().unwrap().clone();
-    (first(ONE), first(TWO))
+    let (sender, receiver) = (first(ONE), first(TWO));
+    // There is a link for what the tests cut.
+    let req = OpenReq { owner: receiver.clone(), balance: 100 };
+    BankClient::new(&cluster.cx(ONE)).open(req).await.unwrap();
+    (sender, receiver)
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,7 +42,7 @@ pub enum LinkKind {
     Ping = 6,
     /// Answers a PING.
     Pong = 7,
-    /// No new calls on this connection; replies still come.
+    /// From the callee: no new calls on this connection; replies still come. From the caller: it closes the connection, which nobody uses.
     Goaway = 8,
 }
 

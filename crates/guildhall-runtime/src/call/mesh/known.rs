@@ -7,8 +7,9 @@ use guildhall_core::discovery::{NodeRecord, NodeState};
 use guildhall_link::{Link, Peers as _, Place};
 
 use super::Mesh;
-use super::links::{Open, log_twin};
+use super::links::Open;
 use super::load::is_same;
+use super::nodes::Node;
 use super::way::{Dial, Way, Ways};
 
 impl Mesh {
@@ -18,43 +19,51 @@ impl Mesh {
         let mut nodes = self.nodes.lock();
         // What a connection has told is newer, and one that cannot be reached is not used before it can.
         if dial.is_busy() {
-            if nodes.get(&record.id).is_some_and(|(it, _)| it.incarnation < record.incarnation) {
+            if nodes.get(&record.id).is_some_and(|it| it.record.incarnation < record.incarnation) {
                 dial.doubt_connected();
             }
             return false;
         }
-        match nodes.get_mut(&record.id) {
-            Some((present, _)) if present.incarnation > record.incarnation => return false,
-            Some((present, open))
-                if open.is_at(dial) && present.incarnation == record.incarnation =>
-            {
-                let mut record = record.clone();
-                if present.state == NodeState::Draining {
-                    record.state = NodeState::Draining;
-                }
-                let news = !is_same(present, &record);
-                *present = record;
-                return news;
-            }
-            _ => {}
+        let mut record = record.clone();
+        let present = nodes.get(&record.id);
+        if present.is_some_and(|present| present.record.incarnation > record.incarnation) {
+            return false;
         }
-        log_twin(&nodes, record);
+        let same = present.filter(|present| {
+            present.open.is_at(dial) && present.record.incarnation == record.incarnation
+        });
+        if let Some(present) = same {
+            if present.record.state == NodeState::Draining {
+                record.state = NodeState::Draining;
+            }
+            if is_same(&present.record, &record) {
+                nodes.set_load(&record.id, record.load);
+                return false;
+            }
+        }
+        nodes.log_twin(&record);
         let open = Open::on_demand(dial);
         open.set_load(record.load);
-        nodes.insert(record.id.clone(), (record.clone(), open));
+        nodes.put(Node::new(record, open));
         true
     }
 
     /// Publishes what [`Mesh::known`] has learnt, of many apps at once.
     pub(crate) fn publish_known(&self) {
-        self.publish(&self.nodes.lock());
+        self.publish(&mut self.nodes.lock());
+    }
+
+    /// A connection of this app to here has ended without a word. Where there is none to it, it is dialled, and not reachable until it answers.
+    pub(crate) fn probe(&self, id: &AppId) {
+        let way = self.nodes.lock().get(id).and_then(|node| node.open.dial().cloned());
+        way.inspect(|way| drop(way.link()));
     }
 
     /// Ids of the apps that there are connections to.
     pub(crate) fn connected(&self) -> Vec<AppId> {
         let nodes = self.nodes.lock();
-        let connected = nodes.iter().filter(|(_, (_, open))| open.is_connected());
-        connected.map(|(id, _)| id.clone()).filter(|id| *id != self.id).collect()
+        let connected = nodes.iter().filter(|node| node.open.is_connected());
+        connected.map(|node| node.record.id.clone()).filter(|id| *id != self.id).collect()
     }
 }
 
@@ -69,21 +78,21 @@ impl Ways for Mesh {
 
     fn lose(&self, id: &AppId, place: Place, ways: &[Way]) {
         let mut nodes = self.nodes.lock();
-        let Some((_, open)) = nodes.get_mut(id) else { return };
+        let Some(Node { open, .. }) = nodes.get_mut(id) else { return };
         if open.lose(place, ways) {
             if open.first().is_none() {
                 nodes.remove(id);
             }
-            self.publish(&nodes);
+            self.publish(&mut nodes);
         }
     }
 
     fn replace(&self, id: &AppId, place: Place, from: &Way, to: Way) -> bool {
         let mut nodes = self.nodes.lock();
-        let Some((_, open)) = nodes.get_mut(id) else { return false };
+        let Some(Node { open, .. }) = nodes.get_mut(id) else { return false };
         let replaced = open.replace(place, from, to);
         if replaced {
-            self.set_view(&nodes);
+            self.set_view(&mut nodes);
         }
         replaced
     }

@@ -1,11 +1,9 @@
 //! The links to one app, and the selection of one for each call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use guildhall_core::discovery::NodeRecord;
-use guildhall_core::{AppId, Model};
+use guildhall_core::Model;
 use guildhall_link::{Link, Place};
 
 use super::way::{Dial, Way};
@@ -47,6 +45,11 @@ impl Open {
             *here = None;
         }
         is
+    }
+
+    /// One that is dialled when a call needs it, where none is connected.
+    pub(super) fn dial(&self) -> Option<&Way> {
+        self.first().filter(|_| !self.is_connected())
     }
 
     /// Whether one is connected.
@@ -158,16 +161,5 @@ impl Places {
             _ => return None,
         };
         self.links.get(at % self.links.len())
-    }
-}
-
-/// Logs that another app has the logic address of this one.
-pub(super) fn log_twin(nodes: &BTreeMap<AppId, (NodeRecord, Open)>, record: &NodeRecord) {
-    let twin = |other: &NodeRecord| {
-        other.id != record.id && other.logic_addr.is_some_and(|it| Some(it) == record.logic_addr)
-    };
-    if let Some((other, _)) = nodes.values().find(|(other, _)| twin(other)) {
-        let addr = record.logic_addr.map(|addr| addr.to_string());
-        tracing::error!(app = %record.id, other = %other.id, addr, "duplicate logic address");
     }
 }

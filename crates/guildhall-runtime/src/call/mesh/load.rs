@@ -3,16 +3,14 @@
 use guildhall_core::discovery::NodeRecord;
 use guildhall_core::{AppId, Env};
 
+use super::Mesh;
+use super::instances::Instances;
 use super::links::Links;
-use super::{Instances, Mesh};
 
 impl Mesh {
     /// An app has told its load.
     pub(crate) fn load(&self, id: &AppId, load: u32) {
-        if let Some((record, open)) = self.nodes.lock().get_mut(id) {
-            record.load = load;
-            open.set_load(load);
-        }
+        self.nodes.lock().set_load(id, load);
     }
 
     /// The best of all would be that of all callers, until its next word. Of two it is not.
@@ -58,5 +56,5 @@ pub(crate) fn pick(env: &Env, all: u64, weights: impl Iterator<Item = u32>) -> O
 
 /// Whether two records say the same, apart from the load, which is published by itself.
 pub(super) fn is_same(one: &NodeRecord, other: &NodeRecord) -> bool {
-    NodeRecord { load: 0, ..one.clone() } == NodeRecord { load: 0, ..other.clone() }
+    one.load == other.load && one == other || NodeRecord { load: one.load, ..other.clone() } == *one
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Mesh;
 use super::group::Group;
-use super::{Instances, Mesh};
+use super::instances::Instances;
 
 impl Mesh {
     /// Where the slots of an actor type belong; `None` where no app is ready to have them.
@@ -20,6 +21,6 @@ pub(crate) struct Places(Arc<Instances>);
 impl Places {
     /// The app.
     pub(crate) fn owner(&self, slot: u32) -> &str {
-        self.0.links[self.0.slots.owner(slot)].1.first().peer()
+        self.0.links[self.0.slots.get().owner(slot)].1.first().peer()
     }
 }

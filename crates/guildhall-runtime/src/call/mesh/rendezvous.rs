@@ -1,26 +1,53 @@
 //! Weighted rendezvous: every app computes the same owner of each slot, and a change of members moves few slots.
 
+use std::sync::{Arc, OnceLock};
+
 use guildhall_core::AppId;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// (id, weight) by ascending id; a weight of 0 gets nothing.
+type Members = Arc<[(AppId, u32)]>;
+
+/// [`Slots`] that are given when somebody asks for one first: most services are never called by a key.
+#[derive(Debug)]
+pub(super) struct LazySlots {
+    members: Members,
+    count: u32,
+    slots: OnceLock<Slots>,
+}
+
+impl LazySlots {
+    /// Where the slots of `before` were asked for, these are given at once, from what is known of those.
+    pub(super) fn new(members: Members, count: u32, before: Option<&Self>) -> Self {
+        let before = before.and_then(|before| before.slots.get());
+        let before = before.filter(|before| before.count() == count);
+        let slots = before.map(|before| Slots::assign(Arc::clone(&members), count, Some(before)));
+        Self { members, count, slots: slots.map(OnceLock::from).unwrap_or_default() }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> &Slots {
+        self.slots.get_or_init(|| Slots::assign(Arc::clone(&self.members), self.count, None))
+    }
+}
 
 /// Which member each slot falls to, and with which score.
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// (id, weight) by ascending id; a weight of 0 gets nothing.
-    members: Vec<(AppId, u32)>,
+    members: Members,
     owners: Vec<(u16, f64)>,
 }
 
 impl Slots {
     /// Gives the slots to `members`. What is known of the members `before` is used again: a change of one member costs one
     /// score per slot, not one per slot and member.
-    pub(super) fn assign(members: Vec<(AppId, u32)>, slots: u32, before: Option<&Self>) -> Self {
+    fn assign(members: Members, slots: u32, before: Option<&Self>) -> Self {
         let old = before.map_or(&[][..], |before| &before.members);
-        // Where each old member is now, unless it is gone or has another weight.
-        let moved: Vec<Option<usize>> =
-            old.iter().map(|member| members.iter().position(|it| it == member)).collect();
-        let is_new = |at: &usize| !moved.contains(&Some(*at));
-        let added: Vec<usize> = (0..members.len()).filter(is_new).collect();
+        let (moved, added) = compare(old, &members);
         let all: Vec<usize> = (0..members.len()).collect();
         let mut name = Vec::new();
         let owners = (0..slots).map(|slot| {
@@ -45,13 +72,34 @@ impl Slots {
         Self { members, owners }
     }
 
-    pub(super) fn count(&self) -> u32 {
+    fn count(&self) -> u32 {
         u32::try_from(self.owners.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn owner(&self, slot: u32) -> usize {
         usize::from(self.owners[slot as usize].0)
     }
+}
+
+/// Where each old member is now, unless it is gone or has another weight; and which members are new. Both lists have ascending ids.
+fn compare(old: &[(AppId, u32)], now: &[(AppId, u32)]) -> (Vec<Option<usize>>, Vec<usize>) {
+    let (mut moved, mut added) = (Vec::with_capacity(old.len()), Vec::new());
+    let mut at = 0;
+    for (id, weight) in old {
+        while now.get(at).is_some_and(|(other, _)| other < id) {
+            added.push(at);
+            at += 1;
+        }
+        let same = now.get(at).filter(|(other, _)| other == id);
+        let stays = same.is_some_and(|(_, now)| now == weight);
+        moved.push(stays.then_some(at));
+        if same.is_some() {
+            added.extend((!stays).then_some(at));
+            at += 1;
+        }
+    }
+    added.extend(at..now.len());
+    (moved, added)
 }
 
 /// -w / ln h, where h in (0, 1) is a hash of the member and the slot.
@@ -70,7 +118,7 @@ fn score(name: &mut Vec<u8>, id: &str, weight: u32, slot: u32) -> f64 {
 mod tests {
     use super::Slots;
 
-    fn members(members: &[(&str, u32)]) -> Vec<(guildhall_core::AppId, u32)> {
+    fn members(members: &[(&str, u32)]) -> super::Members {
         members.iter().map(|(id, weight)| (id.parse().unwrap(), *weight)).collect()
     }
 

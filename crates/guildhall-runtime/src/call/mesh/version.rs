@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use guildhall_core::config::Config;
-use guildhall_core::discovery::NodeRecord;
 use guildhall_core::{Env, KeyText, Model, ServiceDesc, StartError};
 use guildhall_wire::Head;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::links::Links;
-use super::{Instances, Mesh};
+use super::instances::{Instances, Member};
 
 /// More rules than anybody reads.
 const RULES_MAX: usize = 256;
@@ -173,15 +171,6 @@ fn share(percent: f64) -> Result<u32, String> {
     }
 }
 
-impl Mesh {
-    /// Puts rules into force.
-    pub(crate) fn set_rules(&self, rules: RouteRules) {
-        let nodes = self.nodes.lock();
-        self.rules.store(Arc::new(rules));
-        self.publish(&nodes);
-    }
-}
-
 /// The instances of a service, told apart by the versions that rules name.
 #[derive(Debug)]
 pub(super) struct Versions {
@@ -191,10 +180,12 @@ pub(super) struct Versions {
     rest: Option<Arc<Instances>>,
 }
 
-/// An app that serves a service.
-pub(super) type Member<'a> = (&'a NodeRecord, Links);
-
 impl RouteRules {
+    /// The services that have rules.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Tells apart the `members` of each service that has rules; `actor` says whether it is served by actors.
     pub(super) fn split<'a, 'm: 'a>(
         &self,
