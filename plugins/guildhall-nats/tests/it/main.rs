@@ -11,3 +11,4 @@ mod links;
 mod size;
 mod log;
 mod tls;
+mod full;
