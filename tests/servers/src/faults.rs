@@ -9,10 +9,11 @@ pub mod queue;
 mod ask;
 pub mod password;
 pub mod names;
+pub mod full;
 
 pub use ground::Vendor;
 
-/// Makes the tests of a vendor's faults: for each seam that is named, for `names`, and for `password` where its servers have one.
+/// Makes the tests of a vendor's faults: for each seam that is named, for `names`, for `full` of a store, and for `password` where its servers have one.
 ///
 /// The arguments are the recipe, the plugin, and a function that makes the options of a URL for the `n`-th place that nothing else uses,
 /// with a deadline of about two seconds for each request: `|n| format!("schema=f{n}&deadline_ms=2000")`.
@@ -22,6 +23,7 @@ pub use ground::Vendor;
 /// | `…_outlives_its_server` | The server is not there at the start, is killed and started again, stands still for ten seconds: errors within the deadline, nothing is lost that was acknowledged, and no restart of the app is needed |
 /// | `…_survives_cut_answers` | Connections end in the middle of an answer: an error says whether it may have happened, and the same request again is right |
 /// | `…_works_slowly` | 200 ms each way: all requests succeed |
+/// | `full` | The disk of its server is full: a write fails and says why, nothing is lost that was acknowledged, and all works again when there is room |
 /// | `names` | The name in the URL leads to another address from now on, and the one before is silent: all works again without a restart |
 #[macro_export]
 macro_rules! faults {
@@ -39,6 +41,17 @@ macro_rules! faults {
                 let options: fn(u32) -> String = $options;
                 let vendor = $crate::Vendor { recipe: $recipe, plugin: &$plugin, options };
                 $crate::names::a_name_is_looked_up_at_every_connection(vendor, test).await;
+            }
+        }
+    };
+    (@seam full $recipe:expr, $plugin:expr, $options:expr) => {
+        #[::tokio::test(flavor = "multi_thread")]
+        async fn a_full_disk_costs_nothing_that_was_acknowledged() {
+            let test = concat!(module_path!(), "::a_full_disk_costs_nothing_that_was_acknowledged");
+            if $crate::is_there($recipe, test) {
+                let options: fn(u32) -> String = $options;
+                let vendor = $crate::Vendor { recipe: $recipe, plugin: &$plugin, options };
+                $crate::full::a_full_disk_costs_nothing_that_was_acknowledged(vendor, test).await;
             }
         }
     };

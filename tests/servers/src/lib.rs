@@ -39,4 +39,4 @@ pub use server::{Server, shared};
 pub use there::is_there;
 
 #[doc(hidden)]
-pub use faults::{Vendor, broker, discovery, leases, names, password, queue, store};
+pub use faults::{Vendor, broker, discovery, full, leases, names, password, queue, store};

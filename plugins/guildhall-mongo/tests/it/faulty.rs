@@ -4,5 +4,5 @@ servers::faults!(
     &servers::MONGO,
     guildhall_mongo::Mongo,
     |n| format!("schema=f{n}&deadline_ms=2000"),
-    store names
+    store full names
 );

@@ -8,11 +8,7 @@ use guildhall_core::broker::{Broker as _, Delivery};
 use guildhall_core::leases::{
     Acquired, LeaseChange, LeaseErrorKind, LeaseSession, LeaseTimes, Leases, Opened, Wanted,
 };
-use guildhall_core::store::{
-    Batch, Column, Committed, Guard, Holder, Kind, Migrate, Op, RowId, Store, StoreErrorKind,
-    Table, Value, Write,
-};
-use guildhall_testkit::SmallDisk;
+use guildhall_core::store::{Committed, Guard, Holder, Migrate, Store, StoreErrorKind, Write};
 use servers::{POSTGRES, Proxy, Server};
 use tokio_postgres::types::ToSql;
 
@@ -225,78 +221,4 @@ async fn a_session_goes_on_over_a_crash_of_the_server_and_nobody_else_has_what_i
     begin(&*leases, &holder(2), times.ttl).await;
     let taken = Acquired::Taken { holder: holder(1), epoch };
     assert_eq!(leases.acquire(&holder(2), &wanted()).await, Ok(vec![taken]));
-}
-
-/// Text that cannot be compressed.
-fn noise(seed: &mut u64, len: usize) -> String {
-    let next = || {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        char::from(b'!' + u8::try_from((*seed >> 33) % 90).unwrap())
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_costs_nothing_that_was_acknowledged_and_is_over_when_there_is_room() {
-    const NAME: &str =
-        "faults::a_full_disk_costs_nothing_that_was_acknowledged_and_is_over_when_there_is_room";
-    if !is_there(NAME) {
-        return;
-    }
-    // A server without data takes 40 MiB.
-    let Some(disk) = SmallDisk::of(NAME, 160) else { return };
-    let mut server = Server::within(&POSTGRES, disk.path());
-    server.start();
-    let app = open(&url(&server.url(), "g", "&deadline_ms=10000"));
-    let (store, leases) = (app.store(), app.leases());
-    store.prepare(&[&NOTE], Migrate::Auto).await.unwrap();
-    let number = begin(&leases, &holder(1), Duration::from_secs(600)).await;
-    let filler = disk.fill();
-
-    let (mut seed, mut kept) = (1, Vec::new());
-    let full = loop {
-        let (key, text) = (kept.len().to_string(), noise(&mut seed, 100_000));
-        match commit(&store, note(&key, &text)).await {
-            Ok(_) => kept.push(text),
-            Err(error) => break error,
-        }
-        assert!(kept.len() < 1000, "the disk is full, and everything fits");
-    };
-    assert!(
-        matches!(full.kind, StoreErrorKind::Unavailable | StoreErrorKind::Unknown),
-        "after {} notes: {full}",
-        kept.len()
-    );
-    assert!(full.to_string().contains("No space left on device"), "{full}");
-    // What fits in the pages that are there is done. Nobody loses a session.
-    let renewed = leases.keep_alive(&holder(1), number).await;
-    let is_kept = renewed.as_ref().is_err_and(|error| error.kind == LeaseErrorKind::Unavailable);
-    assert!(is_kept || renewed.is_ok(), "{renewed:?}");
-
-    drop(filler);
-    let env = Env::real();
-    let end = env.now() + Duration::from_secs(60);
-    let last = noise(&mut seed, 100_000);
-    while let Err(error) = commit(&store, note("last", &last)).await {
-        assert!(env.now() < end, "there is room again: {error}");
-        env.sleep(Duration::from_millis(100)).await;
-    }
-    leases.keep_alive(&holder(1), number).await.unwrap();
-    for (key, text) in kept.iter().enumerate() {
-        let id = RowId { table: &NOTE, key: key.to_string().as_str().into(), sub: None };
-        let row = store.read(&[id]).await.unwrap().remove(0).unwrap();
-        assert_eq!(row.fields, [(2, Value::Text(text.clone()))], "note {key}");
-    }
-}
-
-static NOTE: Table = Table {
-    name: "note",
-    key: Column { number: 1, name: "id", kind: Kind::Text, unique: false, index: false },
-    columns: &[Column { number: 2, name: "text", kind: Kind::Text, unique: false, index: false }],
-};
-
-fn note(key: &str, text: &str) -> Batch {
-    let row = RowId { table: &NOTE, key: key.into(), sub: None };
-    let write = Write::Create(vec![(2, Value::Text(text.to_owned()))]);
-    Batch { ops: vec![Op { row, guard: Guard::Absent, write, records: None, keep_ms: 0 }] }
 }
