@@ -18,7 +18,9 @@ pub(crate) fn install(recipe: &Recipe, suite: &str) -> Result<(), String> {
     // The sources of this machine stay as they are.
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.current_dir(folder.path()).args(["--quiet=2", "-o", "Dir::Etc::sourceparts=-"]);
+        // Its own user cannot write into this folder.
+        command.current_dir(folder.path()).args(["--quiet=2", "-o", "APT::Sandbox::User=root"]);
+        command.args(["-o", "Dir::Etc::sourceparts=-"]);
         command.arg("-o").arg(format!("Dir::Etc::sourcelist={}", list.display()));
         command.arg("-o").arg(format!("Dir::State::lists={}", lists.display()));
         run(command.args(arguments))
