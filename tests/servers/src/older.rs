@@ -40,6 +40,9 @@ fn packages(folder: &Path) -> impl Iterator<Item = PathBuf> {
 fn mirror() -> Result<String, String> {
     let folder = Path::new("/etc/apt/sources.list.d");
     let more = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    // apt reads no others.
+    let more =
+        more.filter(|file| file.extension().is_some_and(|end| end == "list" || end == "sources"));
     let files = std::iter::once(PathBuf::from("/etc/apt/sources.list")).chain(more);
     let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
     let found = texts.filter_map(|text| mirror_in(&text)).next();
