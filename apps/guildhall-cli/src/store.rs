@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use guildhall_core::backend::without_secrets;
 use guildhall_core::store::Store;
 use guildhall_core::store::adopt::adopt;
-use guildhall_core::store::copy::{Compared, Sum, compare, copy};
+use guildhall_core::store::copy::{Compared, Sum, check_kept, compare, copy};
 use guildhall_core::{Config, Env, Opening, Plugin as _};
 
 use crate::out::{complain, print};
@@ -99,6 +99,7 @@ async fn run_copy(from_url: &str, to_url: &str) -> Result<ExitCode> {
         let url = without_secrets(url);
         complain(&format!("{url} is a server: make sure that no app uses it until this has ended"));
     }
+    check_kept(&*from, &*to).await?;
     let copied = copy(&*from, &*to).await?;
     let compared = compare(&*from, &*to).await?;
     let done = show(&compared)?;

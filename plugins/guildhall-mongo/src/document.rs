@@ -19,7 +19,7 @@ use crate::values::{int, ordered, text, unordered};
 /// What a document is: a row that is there, one with a sub key, a tombstone, or the place of a row that somebody is about to make, which
 /// is no row yet.
 pub(crate) const ROW: &str = "row";
-const SUB_ROW: &str = "sub";
+pub(crate) const SUB_ROW: &str = "sub";
 pub(crate) const GONE: &str = "gone";
 const RESERVED: &str = "reserved";
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
+use guildhall_core::store::bulk::Remains;
 use guildhall_core::store::{Floor, LeaseId};
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
@@ -88,6 +89,24 @@ impl Ground {
             _ => Err(Fault::Conflict),
         }
     }
+}
+
+/// All that removed rows have left.
+pub(crate) async fn remains(database: &Database) -> Result<Remains, Fault> {
+    let found = of(database).find(doc! {}).await.map_err(|error| Fault::of_read(&error))?;
+    let found: Vec<Document> = found.try_collect().await.map_err(|error| Fault::of_read(&error))?;
+    let mut remains = Remains::default();
+    for document in &found {
+        let damaged = |why| Fault::damaged(GROUND, why);
+        let id = text(document, "_id").map_err(damaged)?;
+        if let Some(lease) = id.strip_prefix(&id_of_lease("")) {
+            remains.floors.insert(lease.into(), read_floor(document).map_err(damaged)?);
+        } else if let Some(table) = id.strip_prefix(&id_of_table("")) {
+            let version = unordered(int(document, "version").map_err(damaged)?);
+            remains.removed.insert(table.to_owned(), version);
+        }
+    }
+    Ok(remains)
 }
 
 /// Raises the version of a table.

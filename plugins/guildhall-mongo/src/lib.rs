@@ -17,6 +17,7 @@ mod begin;
 mod finish;
 mod write;
 mod store;
+mod bulk;
 
 use std::sync::Arc;
 

@@ -64,7 +64,7 @@ pub(crate) async fn rows(
     Ok(ids.iter().map(row).collect())
 }
 
-async fn find(
+pub(crate) async fn find(
     database: &Database,
     table: &str,
     filter: Document,

@@ -44,6 +44,12 @@ impl Seen {
         self.tables.get(table).cloned().unwrap_or_default()
     }
 
+    /// The columns of all tables.
+    pub(crate) fn schemas(&self) -> BTreeMap<String, Schema> {
+        let schemas = self.tables.iter();
+        schemas.map(|(name, columns)| (name.clone(), (*columns.schema).clone())).collect()
+    }
+
     /// Whether nothing was ever prepared.
     pub(crate) fn is_empty(&self) -> bool {
         self.stamp == 0

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
+use guildhall_core::store::bulk::Bulk;
 use guildhall_core::store::{
     Batch, BatchReach, Capabilities, Committed, Migrate, Page, Query, Row, RowId, Store,
     StoreError, StoreErrorKind, Table, Token, Tombstone, Write,
@@ -42,8 +43,12 @@ impl MongoStore {
         Self(client)
     }
 
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.0
+    }
+
     /// Runs a request that writes nothing: it is never unknown what it has done.
-    async fn look<'w, T>(
+    pub(crate) async fn look<'w, T>(
         client: &Client,
         operation: &'static str,
         subject: &str,
@@ -192,6 +197,10 @@ impl Store for MongoStore {
             });
             attempts.await
         }))
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -27,7 +27,8 @@ pub const BULK_ROWS_MAX: usize = 64;
 ///    entries in all indexes. `an_old_owner_is_refused_after_a_copy`.
 /// 3. `a_row_that_is_there_already_is_put_once`: the same put again changes nothing.
 ///    `a_row_that_is_another_is_not_replaced`: a put of a row that is neither as the put expects nor as the put makes it fails with
-///    `Exists`, which names the row, and nothing of the page is put.
+///    `Exists`, which names the row, and nothing of the page is put. An error that is not about a row may leave part of the page put,
+///    each row whole; the same put again puts the others.
 /// 4. `what_removed_rows_left_is_copied`: floors and versions of removed rows; they are raised and never lowered.
 pub trait Bulk: Send + Sync {
     /// Returns the columns of all tables that were prepared, by table.
@@ -42,7 +43,7 @@ pub trait Bulk: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Placed>, StoreError>>;
 
-    /// Puts rows of one table, all or none; returns how many have changed. Give at most [`BULK_ROWS_MAX`].
+    /// Puts rows of one table; returns how many have changed. Give at most [`BULK_ROWS_MAX`].
     fn put<'a>(
         &'a self,
         table: &'static Table,

@@ -69,6 +69,22 @@ pub struct Copied {
     pub era: u64,
 }
 
+/// Checks that a store can keep what is in another one.
+///
+/// # Errors
+/// `Invalid`, naming a column whose values are unique, which `to` cannot keep so; the errors of `from`.
+pub async fn check_kept(from: &dyn Store, to: &dyn Store) -> Result<(), StoreError> {
+    let tables = tables(bulk(from, "copy")?).await?;
+    let columns = tables.values().flat_map(|table| table.columns.iter().map(|it| (table.name, it)));
+    let mut unique = columns.filter(|(_, column)| column.unique);
+    let Some((table, column)) = unique.next().filter(|_| !to.capabilities().unique) else {
+        return Ok(());
+    };
+    let message = "its values are unique, and the store that is copied to cannot keep them so; choose another one";
+    let subject = format!("{table}.{}", column.name);
+    Err(StoreError::new(StoreErrorKind::Invalid, "copy", subject, message))
+}
+
 /// Copies every table of `from` to `to`, which must be empty or have part of the same rows: a copy that was broken off goes on. No app
 /// may use either store meanwhile. Rows that `from` gets or changes while it is copied are found by [`compare`], if they come before it.
 ///

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use guildhall_core::store::bulk::{BULK_ROWS_MAX, Placed, Put, table_of};
-use guildhall_core::store::copy::copy;
+use guildhall_core::store::copy::{check_kept, copy};
 use guildhall_core::store::memory::MemoryStore;
 use guildhall_core::store::{Migrate, Store};
 use guildhall_core::{Config, Env, Opening};
 use guildhall_testkit::store::{assert_same, fill};
-use servers::{MYSQL, POSTGRES, REDIS, is_there, shared};
+use servers::{MONGO, MYSQL, POSTGRES, REDIS, is_there, shared};
 
 /// What a plugin opens.
 async fn open(url: &str) -> Arc<dyn Store> {
@@ -24,7 +24,9 @@ async fn open(url: &str) -> Arc<dyn Store> {
 /// The vendors that are there, each with a place that no other test has.
 fn places(test: &str, name: &str) -> Vec<String> {
     let mut places = Vec::new();
-    for (server, place) in [(&POSTGRES, "schema"), (&MYSQL, "schema"), (&REDIS, "prefix")] {
+    let servers =
+        [(&POSTGRES, "schema"), (&MYSQL, "schema"), (&REDIS, "prefix"), (&MONGO, "schema")];
+    for (server, place) in servers {
         if is_there(server, test) {
             let url = shared(server).url();
             let sign = if url.contains('?') { '&' } else { '?' };
@@ -111,5 +113,20 @@ async fn a_full_page_of_large_rows_is_put_in_every_store() {
         assert_eq!(rows.put(table, &large).await, Ok(BULK_ROWS_MAX), "{url}");
         let back = rows.scan(table, None, BULK_ROWS_MAX).await.unwrap();
         assert!(back.iter().all(|row| row.kept.row.records.len() == 64 << 10), "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unique_values_are_not_copied_to_a_store_that_cannot_keep_them_so() {
+    let test = "copies::unique_values_are_not_copied_to_a_store_that_cannot_keep_them_so";
+    let made = MemoryStore::new();
+    fill(&made, 7, 20).await;
+    for url in places(test, "unique") {
+        let to = open(&url).await;
+        let kept = check_kept(&made, &*to).await;
+        assert_eq!(kept.is_ok(), to.capabilities().unique, "{url}: {kept:?}");
+        if let Err(error) = kept {
+            assert!(error.to_string().contains("contract_all.handle"), "it names it: {error}");
+        }
     }
 }
