@@ -33,10 +33,13 @@ pub(crate) struct CallArgs {
     /// Longest duration of the call, in seconds. [default: the method's timeout_ms, or 5]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
-    /// Calls as a player's client through this gate: `ws://host:port`. Which apps to ask for the method's full name and the game's
+    /// Calls as a player's client through this gate: `ws://host:port`, or `wss://host:port` with `--ca`. Which apps to ask for the method's full name and the game's
     /// reasons is optional then: without it the name is `package.Service/Method`.
     #[arg(long, value_name = "URL", requires = "token", conflicts_with_all = ["key", "at"])]
     gate: Option<String>,
+    /// File of PEM with the authorities that the certificate of a `wss://` gate has to stem from.
+    #[arg(long, value_name = "FILE", requires = "gate")]
+    ca: Option<String>,
     /// The player's token for the gate.
     #[arg(long, requires = "gate")]
     token: Option<String>,
@@ -52,7 +55,8 @@ pub(crate) async fn run(args: CallArgs) -> Result<ExitCode> {
             false => None,
         };
         let timeout_ms = args.timeout.map(timeout_ms).transpose()?;
-        let call = GateCall { gate, token, method: &args.method, body: &args.body, timeout_ms };
+        let ca = args.ca.as_deref();
+        let call = GateCall { gate, ca, token, method: &args.method, body: &args.body, timeout_ms };
         return gate_call::run(call, method.as_ref()).await;
     }
     let visit = args.cluster.visit().await?;

@@ -1,13 +1,16 @@
 //! A call as a player's client makes it: JSON over a WebSocket, so that the gate needs to tell no types.
 
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use guildhall_core::env::connect_tcp;
 use guildhall_core::{Code, Effect, Env, Reason, Status};
+use guildhall_tls::{Roots, without_scheme};
 use guildhall_wire::{Body, ClientHello, Method, Packet};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::value::RawValue;
 use tungstenite::{Message, WebSocket};
 
@@ -23,8 +26,10 @@ const TIMEOUT_MS: u32 = 10_000;
 
 /// A call through a gate.
 pub(crate) struct GateCall<'a> {
-    /// `ws://host:port`.
+    /// `ws://host:port` or `wss://host:port`.
     pub(crate) gate: &'a str,
+    /// File with the authorities of a gate with TLS.
+    pub(crate) ca: Option<&'a str>,
     pub(crate) token: &'a str,
     /// Full name of the method, unless the cluster knows it.
     pub(crate) method: &'a str,
@@ -47,21 +52,8 @@ pub(crate) async fn run(call: GateCall<'_>, method: Option<&catalog::Method>) ->
         );
     }
     let types = method.map(|method| method.types.parent_pool());
-    let Some(host) = gate.strip_prefix("ws://").map(|rest| rest.split('/').next().unwrap_or(rest))
-    else {
-        bail!("--gate {gate}: JSON travels over WebSockets; write ws://host:port");
-    };
-    let ms = call.timeout_ms.unwrap_or(TIMEOUT_MS);
-    let (env, limit) = (Env::real(), Duration::from_millis(ms.into()));
-    let time = Some(limit);
-    let connected = env.until(env.now() + limit, connect_tcp(host)).await;
-    let stream = connected.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()));
-    let stream = stream.with_context(|| format!("connect to the gate {host}"))?.into_std()?;
-    // Nothing else runs beside this call.
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(time)?;
-    stream.set_write_timeout(time)?;
-    let (socket, _) = tungstenite::client(gate, stream)
+    let limit = Duration::from_millis(call.timeout_ms.unwrap_or(TIMEOUT_MS).into());
+    let (socket, _) = tungstenite::client(gate, connect(gate, call.ca, limit).await?)
         .map_err(|error| anyhow::anyhow!("{gate} is no WebSocket of a gate: {error}"))?;
     let mut client = Client(socket);
     let hello = ClientHello {
@@ -103,7 +95,41 @@ pub(crate) async fn run(call: GateCall<'_>, method: Option<&catalog::Method>) ->
     }
 }
 
-struct Client(WebSocket<TcpStream>);
+/// Connects to the gate, by TLS where its scheme says so.
+async fn connect(gate: &str, ca: Option<&str>, limit: Duration) -> Result<Box<dyn Stream>> {
+    let Some((is_encrypted, rest)) = without_scheme(gate, "ws") else {
+        bail!(
+            "--gate {gate}: JSON travels over WebSockets; write ws://host:port or wss://host:port"
+        );
+    };
+    let roots = match (is_encrypted, ca) {
+        (true, Some(ca)) => Some(Roots::read(ca).map_err(anyhow::Error::msg)?),
+        (true, None) => bail!("--gate {gate} needs --ca FILE, a file of PEM with authorities"),
+        (false, Some(_)) => bail!("--ca is for TLS; write --gate wss://host:port"),
+        (false, None) => None,
+    };
+    let host = rest.split('/').next().unwrap_or(rest);
+    let (env, time) = (Env::real(), Some(limit));
+    let connected = env.until(env.now() + limit, connect_tcp(host)).await;
+    let stream = connected.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()));
+    let stream = stream.with_context(|| format!("connect to the gate {host}"))?.into_std()?;
+    // Nothing else runs beside this call.
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(time)?;
+    stream.set_write_timeout(time)?;
+    let Some(roots) = roots else { return Ok(Box::new(stream)) };
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let session = ClientConnection::new(Arc::new(roots.client(&env, &[])?), name.try_into()?)?;
+    Ok(Box::new(StreamOwned::new(session, stream)))
+}
+
+/// What a gate is connected by.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+struct Client(WebSocket<Box<dyn Stream>>);
 
 impl Client {
     fn send(&mut self, packet: &Packet) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The address of a gate: `tcp://host:port` or `ws://host:port/path`.
+//! The address of a gate: `tcp://host:port` or `ws://host:port/path`, and encrypted `tls://` or `wss://`.
 
 use tungstenite::http::Uri;
 
@@ -6,15 +6,12 @@ use crate::error::ConnectError;
 
 /// The address of a gate.
 #[derive(Clone, Debug)]
-pub(crate) enum Address {
+pub(crate) struct Address {
     /// `host:port`.
-    Tcp(String),
-    /// Binary WebSocket.
-    WebSocket {
-        /// `host:port`.
-        host: String,
-        uri: Uri,
-    },
+    pub(crate) host: String,
+    pub(crate) is_encrypted: bool,
+    /// Of a WebSocket; `None`: packets as they are.
+    pub(crate) websocket: Option<Uri>,
 }
 
 impl Address {
@@ -23,14 +20,15 @@ impl Address {
         let uri: Uri = address.parse().map_err(|_| bad("it is no URL"))?;
         let host =
             uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad("the host is missing"))?;
-        match (uri.scheme_str(), uri.port_u16()) {
-            (Some("tcp"), Some(port)) => Ok(Self::Tcp(format!("{host}:{port}"))),
-            (Some("tcp"), None) => Err(bad("the port is missing")),
-            (Some("ws"), port) => {
-                let host = format!("{host}:{}", port.unwrap_or(80));
-                Ok(Self::WebSocket { host, uri })
-            }
-            _ => Err(bad("the scheme is unknown")),
-        }
+        let (is_websocket, is_encrypted, port) = match uri.scheme_str() {
+            Some("tcp") => (false, false, None),
+            Some("tls") => (false, true, None),
+            Some("ws") => (true, false, Some(80)),
+            Some("wss") => (true, true, Some(443)),
+            _ => return Err(bad("the scheme is unknown")),
+        };
+        let port = uri.port_u16().or(port).ok_or_else(|| bad("the port is missing"))?;
+        let host = format!("{host}:{port}");
+        Ok(Self { host, is_encrypted, websocket: Some(uri).filter(|_| is_websocket) })
     }
 }

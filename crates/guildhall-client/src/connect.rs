@@ -1,9 +1,11 @@
 //! The start of a connection: dial, HELLO, WELCOME.
 
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use guildhall_core::{Code, Effect, Env, Reason, Status};
+use guildhall_tls::Roots;
 use guildhall_wire::{ClientHello, Packet, Welcome};
 
 use crate::address::Address;
@@ -22,6 +24,8 @@ pub(crate) struct Gate {
     /// As it was given.
     pub(crate) name: String,
     address: Address,
+    /// With them it is reached by TLS.
+    roots: Option<Roots>,
 }
 
 /// A connection that was let in.
@@ -33,7 +37,16 @@ pub(crate) struct Opened {
 
 impl Gate {
     pub(crate) fn new(env: Env, address: &str, options: Options) -> Result<Self, ConnectError> {
-        Ok(Self { env, options, name: address.to_owned(), address: Address::parse(address)? })
+        let (name, address) = (address.to_owned(), Address::parse(address)?);
+        let roots = match (address.is_encrypted, &*options.ca) {
+            (false, _) => None,
+            (true, "") => {
+                let why = format!("{name} needs Options::ca, a file of PEM with authorities");
+                return Err(ConnectError::Roots(why));
+            }
+            (true, ca) => Some(Roots::read(ca).map_err(ConnectError::Roots)?),
+        };
+        Ok(Self { env, options, name, address, roots })
     }
 
     /// Connects once.
@@ -79,11 +92,17 @@ impl Gate {
         half + Duration::from_nanos(self.env.random_below(nanos + 1))
     }
 
+    async fn dial(&self, packet_max: usize) -> io::Result<Socket> {
+        let Address { host, websocket, .. } = &self.address;
+        let conn = guildhall_tls::connect(&self.env, self.roots.as_ref(), host, &[]).await?;
+        Socket::new(conn, websocket.as_ref(), packet_max).await
+    }
+
     async fn greet(&self, hello: ClientHello) -> Result<Opened, ConnectError> {
         let packet_max = self.options.packet_max;
         let mut bytes = BytesMut::new();
         Packet::Hello(hello).put(&mut bytes, packet_max).map_err(Lost::Packet)?;
-        let socket = Socket::dial(&self.env, &self.address, packet_max).await;
+        let socket = self.dial(packet_max).await;
         let mut socket = socket.map_err(ConnectError::Unreachable)?;
         socket.write(&mut bytes).map_err(Lost::Io)?;
         while !bytes.is_empty() || socket.is_holding() {

@@ -12,7 +12,7 @@ use guildhall_wire::{ClientKind, Kick, PacketError};
 pub enum ConnectError {
     /// The address is invalid. Nothing was dialled.
     #[error(
-        "`{address}` is not a gate address: {why}; write tcp://host:port or ws://host:port/path"
+        "`{address}` is not a gate address: {why}; write tcp://host:port or ws://host:port/path, or tls:// and wss:// to a gate with TLS"
     )]
     Address {
         /// The address that was given.
@@ -20,6 +20,9 @@ pub enum ConnectError {
         /// The problem with it.
         why: &'static str,
     },
+    /// The file of [`Options::ca`](crate::Options::ca) is missing, or cannot be used. Nothing was dialled.
+    #[error("{0}")]
+    Roots(String),
     /// No server answers at the address, or it is not a WebSocket server.
     #[error("the gate cannot be reached: {0}")]
     Unreachable(io::Error),
@@ -41,7 +44,7 @@ impl ConnectError {
     /// Whether another attempt would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Self::Address { .. } | Self::Kicked(_) => true,
+            Self::Address { .. } | Self::Roots(_) | Self::Kicked(_) => true,
             Self::Refused(status) => {
                 matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied)
             }
@@ -55,7 +58,7 @@ impl From<ConnectError> for Status {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Refused(status) => status,
-            ConnectError::Address { .. } => {
+            ConnectError::Address { .. } | ConnectError::Roots(_) => {
                 Self::not_run(Code::InvalidArgument, reason::BAD_REQUEST, error.to_string())
             }
             ConnectError::Kicked(_) => {

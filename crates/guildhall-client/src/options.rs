@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Options {
     /// Name and version of the client, for the gate's logs.
     pub client: String,
+    /// File of PEM with the authorities that the certificate of a gate has to stem from, for `tls://` and `wss://`: where Debian keeps
+    /// those of the web, `/etc/ssl/certs/ca-certificates.crt`. Default empty: none.
+    pub ca: String,
     /// Longest wait for a reply, for methods without `timeout_ms`. Default 10 s.
     pub timeout: Duration,
     /// Longest attempt to connect and log in. Default 10 s.
@@ -31,6 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             client: concat!("guildhall-client/", env!("CARGO_PKG_VERSION")).into(),
+            ca: String::new(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
             pending_max: 32,

@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 
 use bytes::BytesMut;
-use guildhall_core::Env;
 use guildhall_core::env::{Conn, Pipe};
 use guildhall_wire::frame::{ClientKind, Parsed, parse};
 use guildhall_wire::{Packet, PacketError};
@@ -13,7 +12,6 @@ use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket, client::client_with_config};
 
-use crate::address::Address;
 use crate::error::Lost;
 
 /// The library's own buffer: bots come in thousands.
@@ -34,14 +32,15 @@ enum Codec {
 }
 
 impl Socket {
-    pub(crate) async fn dial(env: &Env, address: &Address, packet_max: usize) -> io::Result<Self> {
-        let (conn, codec) = match address {
-            Address::Tcp(host) => (env.net().connect(host).await?, Codec::Frames(Pipe::default())),
-            Address::WebSocket { host, uri } => {
-                let conn = env.net().connect(host).await?;
-                let ws = upgrade(&*conn, uri, packet_max).await?;
-                (conn, Codec::Messages(Box::new(ws)))
-            }
+    /// Makes a connection a WebSocket where it has the URI of one.
+    pub(crate) async fn new(
+        conn: Box<dyn Conn>,
+        websocket: Option<&Uri>,
+        packet_max: usize,
+    ) -> io::Result<Self> {
+        let codec = match websocket {
+            None => Codec::Frames(Pipe::default()),
+            Some(uri) => Codec::Messages(Box::new(upgrade(&*conn, uri, packet_max).await?)),
         };
         // A gate may have sent the first packet together with the end of its handshake.
         Ok(Self { conn, codec, packet_max, more: true })

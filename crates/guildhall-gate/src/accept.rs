@@ -41,7 +41,11 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Box<dyn Listener>, protoco
             Ok(place) => {
                 let (edge, protocol) = (Arc::clone(&edge), protocol.clone());
                 env.clone().spawn_on(&edge.cx.next_worker(), "gate-client", async move {
-                    if let Ok(conn) = (accepted.attach)() {
+                    let conn = (accepted.attach)().and_then(|conn| match &edge.tls {
+                        Some(tls) => tls.wrap(conn),
+                        None => Ok(conn),
+                    });
+                    if let Ok(conn) = conn {
                         drive(edge, conn, protocol).await;
                     }
                     drop(place);
@@ -57,6 +61,10 @@ async fn refuse(edge: &Edge, accepted: Accepted, protocol: &Protocol, limit: &st
     edge.shared.stats.cut.add(1);
     tracing::debug!(peer = %accepted.peer, limit, "client connection refused");
     let Ok(conn) = (accepted.attach)() else { return };
+    if edge.tls.is_some() {
+        // What is not encrypted says nothing, and a handshake takes too long.
+        return;
+    }
     let mut why = BytesMut::new();
     match protocol {
         Protocol::Tcp => {

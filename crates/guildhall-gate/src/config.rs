@@ -16,6 +16,13 @@ pub struct GateConfig {
     pub websocket_path: String,
     /// Accepted values of a browser's `Origin` header; empty: any. Clients other than browsers send none, and are accepted.
     pub origins: Vec<String>,
+    /// PEM file with the certificate that clients see and its chain; with it the gate speaks TLS alone, on both addresses. Empty: no
+    /// TLS, for a gate behind something that ends it.
+    pub tls_cert: String,
+    /// PEM file with the certificate's private key.
+    pub tls_key: String,
+    /// Time after which both files are looked at again, in ms, 1,000 or more. New connections get what is new; the others stay.
+    pub tls_reload_ms: u64,
     /// Largest packet from a client, in bytes; a larger one closes its connection.
     pub packet_max: usize,
     /// Packets from a client (calls, casts, pings and others) per second and connection, on average; 0: no limit. A packet over the
@@ -76,6 +83,9 @@ impl Default for GateConfig {
             websocket: String::new(),
             websocket_path: "/".into(),
             origins: Vec::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_reload_ms: 60_000,
             packet_max: 64 << 10,
             calls_per_s: 50,
             call_burst: 100,

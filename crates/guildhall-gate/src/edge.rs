@@ -15,6 +15,7 @@ use crate::methods::Methods;
 use crate::out::Total;
 use crate::places::Places;
 use crate::stats::GateStats;
+use crate::tls::Tls;
 
 /// What exists before the gate has started, and what its service needs.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub(crate) struct Edge {
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) places: Arc<Places>,
+    /// Absent when clients are not encrypted.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Bytes that wait for all clients together.
     pub(crate) queued: Arc<Total>,
 }

@@ -19,6 +19,7 @@ use crate::methods::learn;
 use crate::out::Total;
 use crate::places::Places;
 use crate::stats::GateStats;
+use crate::tls::Tls;
 use crate::transport::{Admission, Protocol};
 
 /// A component that accepts client connections and forwards their calls to the services of the cluster.
@@ -138,7 +139,12 @@ impl Gate {
         let rate = |(path, per_s): (&String, &u32)| {
             (Method::Path(path.trim_start_matches('/').to_owned()).id(), *per_s)
         };
+        let tls = Tls::load(cx.env(), &config)?.map(Arc::new);
+        if let Some(tls) = &tls {
+            cx.env().spawn("gate-tls", Arc::clone(tls).follow());
+        }
         let edge = Arc::new(Edge {
+            tls,
             rates: config.rates.iter().map(rate).collect(),
             shared: Arc::clone(&self.shared),
             cx: cx.clone(),

@@ -23,6 +23,7 @@ mod methods;
 mod out;
 mod form;
 mod places;
+mod tls;
 mod clients;
 mod edge;
 mod session;

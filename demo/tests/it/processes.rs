@@ -189,14 +189,15 @@ fn two_processes_that_find_each_other_by_a_list_are_one_game() {
     role.wait_for("ready");
     edge.wait_for("ready");
     let bots = halves.place.bots(&["--players", "10", "--seconds", "3"]);
-    let (status, printed) = bots.finish();
-    assert!(status.success(), "{printed}");
-    assert!(printed.contains("players=10 ") && printed.contains(" wrong=0 "), "{printed}");
-    for program in [edge, role] {
+    let (played, bots) = bots.finish();
+    let said = [edge, role].map(|program| {
         program.signal("-TERM");
         let (status, printed) = program.finish();
         assert_eq!(status.code(), Some(0), "{printed}");
-    }
+        printed
+    });
+    assert!(played.success(), "{bots}\n{}", said.join("\n"));
+    assert!(bots.contains("players=10 ") && bots.contains(" wrong=0 "), "{bots}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use guildhall::gate::{Authenticate, Gate, Identity, SessionActor, SessionServer};
 use guildhall::{App, Config, Status};
 use proto::hello::GreeterServer;
+use servers::Certificates;
 
 use crate::world::{Hello, visit};
 
@@ -50,4 +51,38 @@ async fn a_call_through_a_gate_is_a_players() {
     assert_eq!((code, out.as_str()), (0, "{\n  \"text\": \"hello, ann of gate\"\n}\n"), "{err}");
     let (code, _, err) = known("Greeter/Sya").await;
     assert!(code == 1 && err.contains("did you mean `Greeter/Say`?"), "{err}");
+}
+
+#[tokio::test]
+async fn a_gate_with_tls_has_to_prove_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::write(folder.path(), "127.0.0.1");
+    let gate = Gate::new().authenticate(Everybody);
+    let config = Config::builder()
+        .set("gate.websocket", "127.0.0.1:0")
+        .set("gate.tls_cert", certificates.certificate.to_str().unwrap())
+        .set("gate.tls_key", certificates.key.to_str().unwrap());
+    let app = App::with(config.build().unwrap())
+        .serve(GreeterServer::new(Hello("gate")))
+        .component(gate.clone());
+    let _app = app.actor::<SessionActor>(SessionServer).start().await.unwrap();
+    let (plain, url) =
+        ["ws", "wss"].map(|scheme| format!("{scheme}://{}", gate.websocket_addr().unwrap())).into();
+    let call = async |url: &str, more: &[&str]| {
+        let call = ["call", "hello.Greeter/Say", r#"{"name":"ann"}"#, "--gate", url];
+        visit(&[&call[..], &["--token", "ann", "--timeout", "5"], more].concat()).await
+    };
+    let [root, other] =
+        [&certificates.root, &certificates.other_root].map(|it| it.to_str().unwrap());
+    let (code, out, err) = call(&url, &["--ca", root]).await;
+    assert_eq!((code, out.as_str()), (0, "{\n  \"text\": \"hello, ann of gate\"\n}\n"), "{err}");
+    for (url, more, wanted) in [
+        (&url, &["--ca", other][..], "invalid peer certificate"),
+        (&url, &[], "needs --ca FILE"),
+        (&plain, &["--ca", root], "--ca is for TLS"),
+        (&plain, &[], "is no WebSocket of a gate"),
+    ] {
+        let (code, _, err) = call(url, more).await;
+        assert!(code != 0 && err.contains(wanted), "{url} {more:?}: {err}");
+    }
 }

@@ -81,7 +81,8 @@ async fn a_gate_answers_hello_with_nothing_else() {
 
 #[tokio::test]
 async fn what_is_no_address_is_refused() {
-    for address in ["", "127.0.0.1:7000", "tcp://127.0.0.1", "wss://x/y", "http://x", "ws:///gate"]
+    for address in
+        ["", "127.0.0.1:7000", "tcp://127.0.0.1", "tls://x", "wsss://x/y", "http://x", "ws:///gate"]
     {
         match Client::connect(&Env::real(), address, "token", options()).await {
             Err(ConnectError::Address { address: named, .. }) => assert_eq!(named, address),

@@ -16,4 +16,5 @@ mod records;
 mod rooms;
 mod sessions;
 mod start;
+mod tls;
 mod world;

@@ -121,19 +121,24 @@ pub(crate) async fn home(
     discovery: &Arc<MemoryDiscovery>,
     change: impl FnOnce(ConfigBuilder) -> ConfigBuilder,
 ) -> World {
+    let world = started(change(config(id)), discovery).await;
+    learnt(world.tcp()).await;
+    world
+}
+
+/// The same, whose gate may not know yet what there is to call.
+pub(crate) async fn started(config: ConfigBuilder, discovery: &Arc<MemoryDiscovery>) -> World {
     let (sender, events) = mpsc::channel(4096);
     let go = Arc::new(Semaphore::new(0));
     let gate = Gate::new().authenticate(Trusting);
-    let app = App::with(change(config(id)).build().unwrap())
+    let app = App::with(config.build().unwrap())
         .discovery(discovery.clone())
         .component(gate.clone())
         .actor::<SessionActor>(SessionServer)
         .actor::<Hall>(RoomServer)
         .actor::<Guest>(MemberServer)
         .serve(DirectoryServer::new(Tricky { events: sender, go: Arc::clone(&go) }));
-    let world = World { app: app.start().await.unwrap(), gate, events, go };
-    learnt(world.tcp()).await;
-    world
+    World { app: app.start().await.unwrap(), gate, events, go }
 }
 
 /// An app with a gate and nothing else.
