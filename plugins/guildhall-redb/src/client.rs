@@ -136,7 +136,8 @@ impl Client {
         }
     }
 
-    /// Counts the page cache, behind a read or a write.
+    /// Counts the page cache. For the writer, behind a write: redb 4.4 subtracts counters that a write under way has not both counted up,
+    /// which is a panic in debug builds.
     pub(crate) fn count_cache(&self) {
         let open = self.open.lock();
         let bytes = open.as_ref().map_or(0, |database| database.cache_stats().used_bytes());

@@ -90,7 +90,7 @@ impl RedbStore {
         self.client.transactions.load(Ordering::Relaxed)
     }
 
-    /// Bytes of pages in memory, at most `cache_mb` and about the size of the file: for a metric.
+    /// Bytes of pages in memory after the last write, at most `cache_mb` and about the size of the file: for a metric.
     pub fn cached(&self) -> Arc<AtomicI64> {
         Arc::clone(&self.client.cached)
     }
@@ -131,7 +131,6 @@ impl RedbStore {
             let _until_it_has_read = permit;
             let transaction = client.database()?.begin_read().map_err(redb::Error::from);
             let read = transaction.map_err(ReadError::File).and_then(|t| read(&t));
-            client.count_cache();
             read.map_err(|error| match error {
                 ReadError::Row(error) => error,
                 ReadError::File(error) => {

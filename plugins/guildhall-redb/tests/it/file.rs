@@ -1,9 +1,11 @@
 //! The file: opened once, locked, and clear about what is wrong with it.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use guildhall_core::store::{Migrate, Store as _, StoreErrorKind};
+use guildhall_core::store::{Migrate, RowId, Store as _, StoreErrorKind};
 use guildhall_core::{Backend, BackendError, Config, Env, Opening, Plugin as _};
 use guildhall_redb::{Redb, RedbStore, Settings};
 
@@ -141,5 +143,35 @@ async fn writes_after_the_writer_has_ended_are_unavailable() {
     for error in [claimed, done] {
         let known = matches!(error.kind, StoreErrorKind::Unavailable | StoreErrorKind::Unknown);
         assert!(known, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn reads_beside_writes_all_succeed() {
+    const READERS: usize = 4;
+    const WRITES: u32 = 400;
+    let dir = tempfile::tempdir().unwrap();
+    let env = Env::real();
+    let store = Arc::new(RedbStore::open(&env, Settings::new(dir.path())).await.unwrap());
+    store.prepare(&[&ROLE], Migrate::Auto).await.unwrap();
+    let written = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..READERS)
+        .map(|n| {
+            let (store, written) = (Arc::clone(&store), Arc::clone(&written));
+            env.spawn("test.reader", async move {
+                let row =
+                    RowId { table: &ROLE, key: format!("none {n}").as_str().into(), sub: None };
+                while !written.load(Ordering::Relaxed) {
+                    assert_eq!(store.read(std::slice::from_ref(&row)).await, Ok(vec![None]));
+                }
+            })
+        })
+        .collect();
+    for n in 0..WRITES {
+        store.claim(&commits(n..n + 1).0, token()).await.unwrap();
+    }
+    written.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), Some(()), "a read has failed");
     }
 }
