@@ -98,6 +98,8 @@ impl Cluster {
         let link = place.link;
         let config = Config::builder()
             .set("app.id", place.id.as_str())
+            // Who cannot be reached is named, called or not.
+            .set("link.idle_ms", 0)
             .set("link.secret", link.secret)
             .set("link.tls_cert", link.tls_cert)
             .set("link.tls_key", link.tls_key)
