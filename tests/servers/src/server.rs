@@ -121,26 +121,31 @@ impl Server {
     /// Sends a signal to it and to the processes that it has started: `STOP`, `CONT`. After `STOP`, all of them stand still.
     pub fn signal(&self, signal: &str) {
         let pid = self.running.as_ref().expect("it runs").pid.to_string();
-        let mut kill = self.recipe.command("sh");
-        let sent = kill
-            .args(["-c", "kill -$1 $2 $(pgrep -P $2) 2>/dev/null", "sh", signal, &pid])
-            .status();
-        assert!(sent.unwrap().success(), "{signal} did not reach {}", self.recipe.name);
         if signal == "STOP" {
-            self.wait_until_it_stands(&pid);
+            // First of all, as it may be about to start another one.
+            self.send("kill -STOP $1", &pid);
+            self.wait_until_stands(&pid);
+        }
+        // One of them may just have ended.
+        self.send(&format!("kill -{signal} $1 $(pgrep -P $1) 2>/dev/null || kill -0 $1"), &pid);
+        if signal == "STOP" {
+            let children = self.recipe.command("pgrep").args(["-P", &pid]).output().unwrap().stdout;
+            let children = String::from_utf8(children).unwrap();
+            children.split_whitespace().for_each(|pid| self.wait_until_stands(pid));
         }
     }
 
+    fn send(&self, command: &str, pid: &str) {
+        let sent = self.recipe.command("sh").args(["-c", command, "sh", pid]).status();
+        assert!(sent.unwrap().success(), "`{command}` did not reach {}", self.recipe.name);
+    }
+
     /// On a busy machine, threads go on until the one that takes the signal has run.
-    fn wait_until_it_stands(&self, pid: &str) {
-        let children = self.recipe.command("pgrep").args(["-P", pid]).output().unwrap().stdout;
-        let children = String::from_utf8(children).unwrap();
+    fn wait_until_stands(&self, pid: &str) {
         let end = Instant::now() + PATIENCE;
-        for pid in std::iter::once(pid).chain(children.split_whitespace()) {
-            while !stands(pid) {
-                assert!(Instant::now() < end, "{} does not stop", self.recipe.name);
-                std::thread::sleep(Duration::from_millis(10));
-            }
+        while !stands(pid) {
+            assert!(Instant::now() < end, "{} does not stop", self.recipe.name);
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
