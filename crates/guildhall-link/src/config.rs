@@ -74,7 +74,7 @@ impl Default for LinkConfig {
             handshake_ms: 5_000,
             redial_ms: 50,
             redial_max_ms: 2_000,
-            idle_ms: 60_000,
+            idle_ms: 0,
             ping_ms: 5_000,
         }
     }

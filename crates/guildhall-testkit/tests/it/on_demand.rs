@@ -332,6 +332,7 @@ async fn a_thousand_apps_are_known_without_a_link_and_a_change_reaches_all_that_
 async fn a_thousand_apps_run_with_links_only_where_calls_go_and_a_change_reaches_all() {
     const APPS: usize = 1_000;
     let mut cluster = Cluster::new(16);
+    cluster.close_idle_links(60_000);
     let slots = [("app.slots", "64")];
     let name = |n: usize| format!("dev.w1.greeter.{n}");
     let greets = |app: guildhall::App| app.serve(GreeterServer::new(Hello));
