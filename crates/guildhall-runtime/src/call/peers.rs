@@ -135,7 +135,7 @@ impl Connectors {
         for record in std::mem::take(&mut self.news).into_values() {
             if let Some(address) = record.endpoints.get(LINK) {
                 let dial = self.dial(core, &record.id, address);
-                changed |= core.mesh.known(&record, &dial);
+                changed |= core.mesh.known(record, &dial);
             }
         }
         if changed {

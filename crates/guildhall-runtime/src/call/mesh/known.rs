@@ -15,7 +15,7 @@ use super::way::{Dial, Way, Ways};
 impl Mesh {
     /// Discovery lists an app that is dialled on demand. What it tells is published with [`Mesh::publish_known`]; whether there is
     /// something to publish.
-    pub(crate) fn known(&self, record: &NodeRecord, dial: &Arc<Dial>) -> bool {
+    pub(crate) fn known(&self, mut record: NodeRecord, dial: &Arc<Dial>) -> bool {
         let mut nodes = self.nodes.lock();
         // What a connection has told is newer, and one that cannot be reached is not used before it can.
         if dial.is_busy() {
@@ -24,7 +24,6 @@ impl Mesh {
             }
             return false;
         }
-        let mut record = record.clone();
         let present = nodes.get(&record.id);
         if present.is_some_and(|present| present.record.incarnation > record.incarnation) {
             return false;

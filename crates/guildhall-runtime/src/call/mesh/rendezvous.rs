@@ -19,8 +19,8 @@ pub(super) struct LazySlots {
 impl LazySlots {
     /// Where the slots of `before` were asked for, these are given at once, from what is known of those.
     pub(super) fn new(members: Members, count: u32, before: Option<&Self>) -> Self {
+        let before = before.filter(|before| before.count == count);
         let before = before.and_then(|before| before.slots.get());
-        let before = before.filter(|before| before.count() == count);
         let slots = before.map(|before| Slots::assign(Arc::clone(&members), count, Some(before)));
         Self { members, count, slots: slots.map(OnceLock::from).unwrap_or_default() }
     }
@@ -70,10 +70,6 @@ impl Slots {
         });
         let owners = owners.collect();
         Self { members, owners }
-    }
-
-    fn count(&self) -> u32 {
-        u32::try_from(self.owners.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn owner(&self, slot: u32) -> usize {
